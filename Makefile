@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# Each target is one line that calls what does it. `make check` and `make test` are what CI runs.
+# ARGS is passed on: make test ARGS='-E "test(revoked)"', make demo ARGS=--check
+
+SHELL := /bin/bash
+BIN   := $(or $(CARGO_TARGET_DIR),target)/release
+BUF   := .tools/node_modules/.bin/buf
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fmt proto run clean-run
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+demo:  ## build and start the demonstration federation, from the EU root to the sectors
+	@scripts/setup run && cargo build --release --bins && exec $(BIN)/charterd demo $(ARGS)
+
+test:  ## run all tests on a private PostgreSQL and Redis
+	@scripts/setup test && cargo run -q -p charter-tests --bin harness -- $(ARGS)
+
+check:  ## format, lints, docs, protocol compatibility, dependencies
+	@scripts/setup check && scripts/check
+
+bench:  ## measure the decision path
+	@scripts/setup bench && cargo build --release --workspace --bins && exec $(BIN)/bench $(ARGS)
+
+fmt:  ## format the code
+	@cargo fmt --all
+
+proto:  ## accept the present protocol as the baseline that `make check` compares with
+	@scripts/setup proto && $(BUF) build proto --exclude-source-info --output proto/baseline.binpb
+
+run:  ## start one server with the site's own configuration
+	@cargo run -q -p charter-server --bin charterd -- serve $(ARGS)
+
+clean-run:  ## remove the demonstration's and the tests' leftovers in .run
+	@for f in $$(find .run -name postmaster.pid 2>/dev/null); do if kill -0 "$$(head -n 1 $$f)" 2>/dev/null; then echo "still running: stop process $$(head -n 1 $$f) first" >&2; exit 1; fi; done; rm -rf .run

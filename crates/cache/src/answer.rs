@@ -1,0 +1,89 @@
+//! An answer kept, and the one test of whether it may be served.
+
+use std::{sync::Arc, time::Duration};
+
+use charter_domain::Timestamp;
+
+use crate::{
+    dependency::{DEP_LEASE, Dep},
+    key::{Key, Lookup},
+    register::{Register, Slot},
+};
+
+/// How far another process' wall clock may be ahead of ours before its answers are not ours to give.
+const MAX_SKEW: Duration = Duration::from_secs(1);
+
+/// What a filler found.
+#[derive(Debug, Clone)]
+pub struct Filled<V> {
+    /// The epoch that the facts themselves came with, not one read before or after them.
+    pub epoch: i64,
+    /// The instant the decision is about.
+    pub evaluated_at: Timestamp,
+    /// When the first of the facts used begins or ends to hold, for a "no" too.
+    pub next_change: Option<Timestamp>,
+    pub expires_at: Timestamp,
+    /// Other registries the answer rests on, each with the epoch it was at.
+    pub deps: Vec<(Arc<Dep>, i64)>,
+    pub value: V,
+}
+
+#[derive(Debug)]
+pub struct Entry<V> {
+    key: Key,
+    slot: Slot,
+    filled: Filled<V>,
+}
+
+impl<V> Entry<V> {
+    pub(crate) fn new(lookup: &Lookup<'_>, register: &Register, filled: Filled<V>) -> Self {
+        Self {
+            key: Key::new(lookup),
+            slot: register.slot(lookup.registry, lookup.entity),
+            filled,
+        }
+    }
+    pub(crate) fn is(&self, lookup: &Lookup<'_>) -> bool {
+        self.key.is(lookup)
+    }
+
+    /// The facts used hold at `now` as they did when they were looked up.
+    pub(crate) fn in_time(&self, now: Timestamp) -> bool {
+        let it = &self.filled;
+        now < it.expires_at
+            && it.next_change.is_none_or(|change| now < change)
+            && it.evaluated_at <= now.plus(MAX_SKEW)
+    }
+    /// This process knows of no change since. The lease comes first: see `register`.
+    pub(crate) fn unchanged(&self, register: &Register) -> bool {
+        register.usable()
+            && self.accepted(register)
+            && self.filled.deps.iter().all(|(d, e)| d.fresh(*e, DEP_LEASE))
+    }
+    /// The same without the lease: worth writing to Redis.
+    pub(crate) fn accepted(&self, register: &Register) -> bool {
+        register.accepts_slot(self.key.registry(), self.slot, self.filled.epoch)
+    }
+    pub(crate) fn valid(&self, now: Timestamp, register: &Register) -> bool {
+        self.in_time(now) && self.unchanged(register)
+    }
+
+    /// What to state as the time of evaluation: never before the facts were looked up, because one of them
+    /// may have begun to hold since `now` was read.
+    pub fn time_at(&self, now: Timestamp) -> Timestamp {
+        now.max(self.filled.evaluated_at)
+    }
+    /// Until when the facts used hold, if nothing is written meanwhile.
+    pub fn ends(&self) -> Timestamp {
+        let it = &self.filled;
+        it.next_change
+            .map_or(it.expires_at, |change| change.min(it.expires_at))
+    }
+}
+
+impl<V> std::ops::Deref for Entry<V> {
+    type Target = Filled<V>;
+    fn deref(&self) -> &Filled<V> {
+        &self.filled
+    }
+}

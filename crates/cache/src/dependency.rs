@@ -1,0 +1,171 @@
+//! Other registries that federated answers rest on. Of them only the epoch is known, not whose records
+//! changed: any change there ends the entries that rest on it.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::clock::{BootInstant, Ticks};
+
+/// How long an epoch read from another registry counts: longer than our own, it is polled over a network.
+pub const DEP_LEASE: Duration = Duration::from_secs(2);
+/// What no question has used for this long is no longer polled.
+const IDLE: Duration = Duration::from_secs(60);
+/// Most registries polled. Beyond, answers are cached for one `DEP_LEASE` and then asked again.
+const MAX_TRACKED: usize = 10_000;
+
+/// One registry, reached by one path of authorities.
+#[derive(Debug)]
+pub struct Dep {
+    path: Vec<String>,
+    ticks: Ticks,
+    epoch: AtomicI64,
+    /// Nanoseconds of `BootInstant`; 0 is never.
+    polled_before: AtomicU64,
+    last_used: AtomicU64,
+}
+
+impl Dep {
+    fn new(path: &[String], epoch: i64, ticks: Ticks) -> Self {
+        let last_used = AtomicU64::new(ticks.now().nanos());
+        Self {
+            path: path.to_vec(),
+            ticks,
+            epoch: AtomicI64::new(epoch),
+            polled_before: AtomicU64::new(0),
+            last_used,
+        }
+    }
+    /// The authorities passed on the way, the registry's own last.
+    pub fn path(&self) -> &[String] {
+        &self.path
+    }
+    pub fn epoch(&self) -> i64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// The registry said, to a question sent after `before`, that it is at `epoch`.
+    pub fn polled(&self, epoch: i64, before: BootInstant) {
+        // The epoch first: who sees the renewed lease must see the epoch that came with it.
+        self.epoch.fetch_max(epoch, Ordering::AcqRel);
+        self.polled_before.fetch_max(before.nanos(), Ordering::AcqRel);
+    }
+
+    /// An entry that saw the registry at `epoch` may be served; counts as use.
+    pub fn fresh(&self, epoch: i64, lease: Duration) -> bool {
+        let now = self.ticks.now();
+        // Once a second is enough, and keeps the line shared among the cores.
+        if now.since(BootInstant::from_nanos(self.last_used.load(Ordering::Relaxed))) > Duration::from_secs(1)
+        {
+            self.last_used.store(now.nanos(), Ordering::Relaxed);
+        }
+        let polled = self.polled_before.load(Ordering::Acquire);
+        polled != 0
+            && now.since(BootInstant::from_nanos(polled)) < lease
+            && epoch >= self.epoch.load(Ordering::Acquire)
+    }
+
+    fn idle(&self, now: BootInstant) -> bool {
+        now.since(BootInstant::from_nanos(self.last_used.load(Ordering::Relaxed))) > IDLE
+    }
+}
+
+/// The registries to poll. Entries hold their `Dep`s themselves, so a hit never looks here; what is
+/// forgotten is no longer polled, and so what rests on it is soon no longer fresh.
+#[derive(Debug, Default)]
+pub struct Dependencies {
+    ticks: Ticks,
+    tracked: RwLock<HashMap<Vec<String>, Arc<Dep>>>,
+}
+
+impl Dependencies {
+    pub fn new() -> Self {
+        Self::default()
+    }
+    pub fn with_ticks(ticks: Ticks) -> Self {
+        Self {
+            ticks,
+            tracked: RwLock::default(),
+        }
+    }
+
+    /// The registry behind `path`, known to be at `epoch` or later. Not fresh before its first `polled`.
+    pub fn get_or_track(&self, path: &[String], epoch: i64) -> Arc<Dep> {
+        if let Some(dep) = self
+            .tracked
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(path)
+        {
+            return used(dep, epoch);
+        }
+        let mut tracked = self.tracked.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(dep) = tracked.get(path) {
+            return used(dep, epoch);
+        }
+        let dep = Arc::new(Dep::new(path, epoch, self.ticks.clone()));
+        if tracked.len() < MAX_TRACKED {
+            tracked.insert(path.to_vec(), Arc::clone(&dep));
+        }
+        dep
+    }
+
+    /// Those used within the last minute, to be polled; the others are forgotten.
+    pub fn in_use(&self) -> Vec<Arc<Dep>> {
+        let now = self.ticks.now();
+        let mut tracked = self.tracked.write().unwrap_or_else(PoisonError::into_inner);
+        tracked.retain(|_, dep| !dep.idle(now));
+        tracked.values().map(Arc::clone).collect()
+    }
+}
+
+fn used(dep: &Arc<Dep>, epoch: i64) -> Arc<Dep> {
+    dep.epoch.fetch_max(epoch, Ordering::AcqRel);
+    dep.last_used
+        .fetch_max(dep.ticks.now().nanos(), Ordering::Relaxed);
+    Arc::clone(dep)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(name: &str) -> Vec<String> {
+        vec!["did:web:root.example".to_owned(), name.to_owned()]
+    }
+
+    #[test]
+    fn fresh_needs_a_recent_poll_and_no_later_change() {
+        let ticks = Ticks::hand();
+        let deps = Dependencies::with_ticks(ticks.clone());
+        let dep = deps.get_or_track(&path("a"), 7);
+        assert!(!dep.fresh(7, DEP_LEASE), "never polled");
+        dep.polled(7, ticks.now());
+        assert!(dep.fresh(7, DEP_LEASE) && !dep.fresh(6, DEP_LEASE));
+        ticks.advance(DEP_LEASE);
+        assert!(!dep.fresh(7, DEP_LEASE), "the lease is over");
+        dep.polled(8, ticks.now());
+        assert!(!dep.fresh(7, DEP_LEASE) && dep.fresh(8, DEP_LEASE));
+    }
+
+    #[test]
+    fn only_what_is_used_is_polled_and_never_more_than_the_bound() {
+        let ticks = Ticks::hand();
+        let deps = Dependencies::with_ticks(ticks.clone());
+        let kept = deps.get_or_track(&path("kept"), 1);
+        for i in 0..MAX_TRACKED + 10 {
+            deps.get_or_track(&path(&format!("other-{i}")), 1);
+        }
+        assert_eq!(deps.in_use().len(), MAX_TRACKED);
+        ticks.advance(IDLE);
+        kept.fresh(1, DEP_LEASE);
+        ticks.advance(Duration::from_secs(1));
+        let left = deps.in_use();
+        assert!(left.len() == 1 && Arc::ptr_eq(&left[0], &kept));
+    }
+}

@@ -1,0 +1,196 @@
+//! What this process knows of each registry's changes, and until when that knowledge may be used.
+//!
+//! The poller reads the epochs from the primary, `note`s the events since its own, then `advance`s, and
+//! last calls `polled` with the instant *before* its query. A reader looks at these in the opposite order:
+//! the lease first, then the stamps. So whoever finds a valid lease also finds every change committed
+//! before the poll that renewed it. No lock is taken to read.
+
+use std::{
+    hash::BuildHasher,
+    sync::{
+        OnceLock,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use charter_domain::RegistryId;
+use foldhash::quality::RandomState;
+
+use crate::{
+    clock::{BootInstant, Ticks},
+    stamps::Stamps,
+};
+
+/// 256 segments of 256: registry ids are small (a Postgres identity). Above 65,535 nothing is cached.
+const SEGMENT: usize = 256;
+/// As `since`: no entry is that new, so nothing of an unwatched registry is accepted.
+const UNWATCHED: i64 = i64::MAX;
+
+/// One event: whose answers it may change. `None` is everybody's in the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub seq: i64,
+    pub identifiers: Option<Vec<String>>,
+}
+
+#[derive(Debug)]
+struct Registration {
+    /// Every change up to here has been noted.
+    epoch: AtomicI64,
+    /// Where watching began. Of changes before it nothing is known, so older entries do not count.
+    since: AtomicI64,
+    /// The last change that concerns the whole registry.
+    wide: AtomicI64,
+    stamps: Stamps,
+}
+
+impl Registration {
+    const fn new() -> Self {
+        Self {
+            epoch: AtomicI64::new(i64::MIN),
+            since: AtomicI64::new(UNWATCHED),
+            wide: AtomicI64::new(i64::MIN),
+            stamps: Stamps::new(),
+        }
+    }
+}
+
+/// The keyed hash of an entity, kept with an entry so that a hit doesn't hash the entity again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slot(u32);
+
+#[derive(Debug)]
+pub struct Register {
+    lease: Duration,
+    ticks: Ticks,
+    hasher: RandomState,
+    /// Nanoseconds of `BootInstant`; 0 is never.
+    polled_before: AtomicU64,
+    segments: Box<[OnceLock<Box<[Registration]>>]>,
+}
+
+impl Register {
+    pub fn new(lease: Duration) -> Self {
+        Self::with_ticks(lease, Ticks::default())
+    }
+    pub fn with_ticks(lease: Duration, ticks: Ticks) -> Self {
+        let segments = (0..SEGMENT).map(|_| OnceLock::new()).collect();
+        Self {
+            lease,
+            ticks,
+            hasher: RandomState::default(),
+            polled_before: AtomicU64::new(0),
+            segments,
+        }
+    }
+
+    /// The lease holds: what is accepted now is not older than any change acknowledged `hold` after commit.
+    pub fn usable(&self) -> bool {
+        let polled = self.polled_before.load(Ordering::Acquire);
+        polled != 0 && self.ticks.now().since(BootInstant::from_nanos(polled)) < self.lease
+    }
+
+    /// The epoch up to which changes were noted, if the registry is watched.
+    pub fn watched(&self, registry: RegistryId) -> Option<i64> {
+        let it = self.registration(registry)?;
+        (it.since.load(Ordering::Acquire) != UNWATCHED).then(|| it.epoch.load(Ordering::Acquire))
+    }
+
+    /// Watches a registry whose epoch the poller has just read. On one already watched (the poller cannot
+    /// read what it missed) everything older than `epoch` stops counting.
+    pub fn start(&self, registry: RegistryId, epoch: i64) {
+        let Some(it) = self.made(registry) else {
+            tracing::warn!(
+                registry.id = registry.0,
+                "registry id out of range: its answers are not cached"
+            );
+            return;
+        };
+        it.epoch.fetch_max(epoch, Ordering::AcqRel);
+        if it
+            .since
+            .compare_exchange(UNWATCHED, epoch, Ordering::AcqRel, Ordering::Acquire)
+            .is_err()
+        {
+            it.since.fetch_max(epoch, Ordering::AcqRel);
+        }
+    }
+
+    /// Records whose answers changed; from here on, older entries of theirs are refused. Also for a
+    /// registry not watched yet, so that a change cannot fall between the first poll and `start`. A writer
+    /// may note its own change before the poller sees it; it must not `advance`.
+    pub fn note(&self, registry: RegistryId, changes: &[Change]) {
+        let Some(it) = self.made(registry) else { return };
+        for change in changes {
+            match &change.identifiers {
+                None => {
+                    it.wide.fetch_max(change.seq, Ordering::AcqRel);
+                }
+                Some(entities) => {
+                    it.stamps
+                        .note(entities.iter().map(|e| self.slot(registry, e).0), change.seq);
+                }
+            }
+        }
+    }
+
+    /// INVARIANT: only after `note` of every change in (`watched`, `epoch`].
+    pub fn advance(&self, registry: RegistryId, epoch: i64) {
+        if self.watched(registry).is_some()
+            && let Some(it) = self.registration(registry)
+        {
+            it.epoch.fetch_max(epoch, Ordering::AcqRel);
+        }
+    }
+
+    /// Renews the lease. `before` is the instant before the poll's query, and what it found is noted.
+    pub fn polled(&self, before: BootInstant) {
+        self.polled_before.fetch_max(before.nanos(), Ordering::AcqRel);
+    }
+
+    /// An entry of that epoch holds every change of the entity that this process knows of.
+    pub fn accepts(&self, registry: RegistryId, entity: &str, entry_epoch: i64) -> bool {
+        self.accepts_slot(registry, self.slot(registry, entity), entry_epoch)
+    }
+    pub(crate) fn accepts_slot(&self, registry: RegistryId, slot: Slot, entry_epoch: i64) -> bool {
+        self.registration(registry).is_some_and(|it| {
+            entry_epoch >= it.since.load(Ordering::Acquire)
+                && entry_epoch >= it.wide.load(Ordering::Acquire)
+                && entry_epoch >= it.stamps.last(slot.0)
+        })
+    }
+    pub(crate) fn slot(&self, registry: RegistryId, entity: &str) -> Slot {
+        #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+        Slot(self.hasher.hash_one((registry, entity)) as u32)
+    }
+
+    /// What a revocation waits between its commit and its acknowledgement: the lease, and 1 % because two
+    /// machines' clocks do not run equally fast.
+    pub fn hold(&self) -> Duration {
+        self.lease + self.lease / 100
+    }
+    pub fn ticks(&self) -> &Ticks {
+        &self.ticks
+    }
+    /// Loses the lease at once, until the next `polled`. For tests and for injected faults.
+    pub fn drop_lease(&self) {
+        self.polled_before.store(0, Ordering::Release);
+    }
+
+    fn place(registry: RegistryId) -> Option<(usize, usize)> {
+        let id = usize::try_from(registry.0)
+            .ok()
+            .filter(|id| *id < SEGMENT * SEGMENT)?;
+        Some((id / SEGMENT, id % SEGMENT))
+    }
+    fn registration(&self, registry: RegistryId) -> Option<&Registration> {
+        let (segment, at) = Self::place(registry)?;
+        self.segments[segment].get().map(|s| &s[at])
+    }
+    fn made(&self, registry: RegistryId) -> Option<&Registration> {
+        let (segment, at) = Self::place(registry)?;
+        let made = self.segments[segment].get_or_init(|| (0..SEGMENT).map(|_| Registration::new()).collect());
+        Some(&made[at])
+    }
+}

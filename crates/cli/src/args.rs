@@ -1,0 +1,306 @@
+//! The command line: commands, options, and what a value may be.
+
+use std::path::PathBuf;
+
+use charter_domain::{AuthorityId, EntityId, Timestamp};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Asks a trust registry, verifies what it says, and loads it.
+#[derive(Debug, Parser)]
+#[command(name = "charter", version, arg_required_else_help = true, after_help = EXITS)]
+pub struct Cli {
+    #[command(flatten)]
+    pub connection: Connection,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXITS: &str = "\
+Exit codes: 0 done or yes, 1 unexpected, 2 usage, 3 no, 4 not known, 5 cannot verify (unreachable, stale, bad \
+proof), 6 not permitted, 7 conflict, 8 partly failed, 130 interrupted";
+
+#[derive(Debug, Args)]
+pub struct Connection {
+    /// Where the server answers gRPC.
+    #[arg(
+        long,
+        global = true,
+        env = "CHARTER_SERVER",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7100"
+    )]
+    pub server: String,
+    /// How long to wait for an answer, such as `10s` or `1m 30s`.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "10s")]
+    pub timeout: humantime::Duration,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Asks whether an entity is authorized (or recognized).
+    Check(Check),
+    /// Signed chains: the proof of an answer, for use without a connection.
+    #[command(subcommand)]
+    Chain(Chain),
+    /// Loads entities from a CSV or JSON file.
+    Import(Import),
+    /// Reads entities and changes their state.
+    #[command(subcommand)]
+    Entity(Entity),
+    /// Changes the state of delegations.
+    #[command(subcommand)]
+    Delegation(Delegation),
+    /// Reads registries.
+    #[command(subcommand)]
+    Registry(Registry),
+    /// Prints a completion script for a shell.
+    Completion { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub question: Question,
+    /// Verify the chain of a yes against this anchor set.
+    #[arg(long, value_name = "FILE")]
+    pub anchor: Option<PathBuf>,
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+}
+
+/// A question, as TRQP v2 puts it.
+#[derive(Debug, Args)]
+pub struct Question {
+    pub entity: String,
+    pub action: String,
+    pub resource: String,
+    /// The authority that must say so; the server's own when absent.
+    #[arg(long, value_name = "DID")]
+    pub authority: Option<String>,
+    /// Ask about this instant (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub at: Option<Timestamp>,
+    /// Ask whether the entity is recognized as an authority.
+    #[arg(long)]
+    pub recognition: bool,
+    /// A member of the question's context; may be given again.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = member)]
+    pub context: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Chain {
+    /// Asks, and writes the chain of a yes to standard output.
+    Export {
+        #[command(flatten)]
+        question: Question,
+        /// Verify the chain against this anchor set before it is written.
+        #[arg(long, value_name = "FILE")]
+        anchor: Option<PathBuf>,
+    },
+    /// Verifies a chain file without a connection.
+    Verify(Verify),
+    /// Prints what a chain file says, without verifying it.
+    Show {
+        /// The chain file; `-` is standard input.
+        file: PathBuf,
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: Format,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The chain file; `-` is standard input.
+    pub file: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub anchor: PathBuf,
+    /// Verify for this instant (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub at: Option<Timestamp>,
+    /// Refuse documents issued longer ago than this, such as `6h`.
+    #[arg(long, value_name = "DURATION")]
+    pub max_age: Option<humantime::Duration>,
+    /// The chain must be about this entity.
+    #[arg(long)]
+    pub entity: Option<String>,
+    /// The chain must be about this action.
+    #[arg(long)]
+    pub action: Option<String>,
+    /// The chain must be about this resource.
+    #[arg(long)]
+    pub resource: Option<String>,
+    /// Use no connection. Verification never does; the option says so in scripts.
+    #[arg(long)]
+    pub offline: bool,
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// `*.csv`, or JSON: an array of records.
+    pub file: PathBuf,
+    /// Check every row, load none.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The registry to load into; the server's own when absent.
+    #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
+    pub registry: Option<AuthorityId>,
+    #[command(flatten)]
+    pub token: TokenFile,
+    /// Write the rows that failed to this file, in the format of the input.
+    #[arg(long, value_name = "FILE")]
+    pub failures: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct TokenFile {
+    /// The file that holds the bearer token.
+    #[arg(long, env = "CHARTER_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Entity {
+    /// Prints one entity, by any of its identifiers.
+    Get {
+        #[arg(value_parser = EntityId::parse)]
+        id: EntityId,
+        #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
+        registry: Option<AuthorityId>,
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: Format,
+    },
+    /// Prints entities, a page or all.
+    List(List),
+    /// Suspends an entity: every answer about it is no until it is reinstated.
+    Suspend(Change<EntityId>),
+    /// Ends a suspension.
+    Reinstate(Change<EntityId>),
+    /// Revokes an entity.
+    Revoke(Change<EntityId>),
+    /// Ends an entity in good standing (closed, merged or renamed).
+    End(Change<EntityId>),
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
+    pub registry: Option<AuthorityId>,
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i32).range(1..=1000))]
+    pub page_size: i32,
+    /// Where the page before ended.
+    #[arg(long, value_name = "TOKEN", default_value = "", hide_default_value = true)]
+    pub page_token: String,
+    /// Print every page.
+    #[arg(long)]
+    pub all: bool,
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: ListFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Delegation {
+    /// Suspends the delegation to a subordinate authority, with all that rests on it.
+    Suspend(Change<AuthorityId>),
+    /// Ends a suspension.
+    Reinstate(Change<AuthorityId>),
+    /// Revokes the delegation to a subordinate authority, with all that rests on it.
+    Revoke(Change<AuthorityId>),
+}
+
+/// A change of state.
+#[derive(Debug, Args)]
+pub struct Change<Id: Target> {
+    #[arg(value_parser = Id::parse)]
+    pub id: Id,
+    /// Why, as a code such as `LICENCE_WITHDRAWN`; it is public.
+    #[arg(long, value_name = "CODE", value_parser = reason_code)]
+    pub reason: String,
+    /// When it takes effect (RFC 3339); now when absent.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub at: Option<Timestamp>,
+    #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
+    pub registry: Option<AuthorityId>,
+    /// Do not ask whether this is meant.
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub token: TokenFile,
+}
+
+/// What can be suspended, reinstated, revoked.
+pub trait Target: Clone + Send + Sync + std::fmt::Display + 'static {
+    fn parse(text: &str) -> Result<Self, charter_domain::Invalid>;
+}
+
+impl Target for EntityId {
+    fn parse(text: &str) -> Result<Self, charter_domain::Invalid> {
+        Self::parse(text)
+    }
+}
+
+impl Target for AuthorityId {
+    fn parse(text: &str) -> Result<Self, charter_domain::Invalid> {
+        Self::parse(text)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Registry {
+    /// Prints the registries that the server keeps.
+    List {
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: ListFormat,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    Table,
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+fn member(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("must be `name=value`".to_owned()),
+    }
+}
+
+fn reason_code(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    if text.starts_with(|c: char| c.is_ascii_uppercase()) && text.len() <= 128 && text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err("must be a code of capitals, digits and `_`, such as `LICENCE_WITHDRAWN`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn values_are_checked_before_anything_is_sent() {
+        assert_eq!(member("eqf=7=x"), Ok(("eqf".to_owned(), "7=x".to_owned())));
+        assert!(member("=7").is_err() && member("eqf").is_err());
+        assert!(reason_code("FRAUD_2").is_ok());
+        assert!(reason_code("fraud").is_err() && reason_code("").is_err() && reason_code("2X").is_err());
+    }
+}

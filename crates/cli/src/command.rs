@@ -1,0 +1,27 @@
+//! One file per command; this one only chooses.
+
+mod chain;
+mod check;
+mod completion;
+mod entity;
+mod import;
+mod registry;
+mod status;
+
+use crate::{
+    args::{Cli, Command},
+    exit::{Exit, Failure},
+};
+
+pub async fn run(cli: Cli) -> Result<Exit, Failure> {
+    let to = &cli.connection;
+    match cli.command {
+        Command::Check(args) => check::run(to, args).await,
+        Command::Chain(command) => chain::run(to, command).await,
+        Command::Import(args) => import::run(to, args).await,
+        Command::Entity(command) => entity::run(to, command).await,
+        Command::Delegation(command) => status::delegation(to, command).await,
+        Command::Registry(command) => registry::run(to, command).await,
+        Command::Completion { shell } => completion::run(shell),
+    }
+}

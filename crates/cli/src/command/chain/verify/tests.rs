@@ -1,0 +1,158 @@
+//! A chain made with real keys, verified from files.
+
+use std::path::PathBuf;
+
+use charter_domain::{AuthorityId, HttpsId, Interval, Kind, Timestamp};
+use charter_proof::{
+    Anchor, AnchorSet, AuthorityStatement, EntityConfiguration,
+    document::{FederationEntity, Metadata, TrustRegistry},
+};
+use charter_signing::{Algorithm, Signer as _, SoftwareSigner};
+use tempfile::TempDir;
+
+use super::*;
+
+/// An authority that is its own anchor, with a chain file and an anchor file.
+struct Fixture {
+    dir: TempDir,
+    chain: Vec<u8>,
+}
+
+fn instant(text: &str) -> Timestamp {
+    Timestamp::parse(text).expect("a time")
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let signer = SoftwareSigner::generate(Algorithm::EdDsa).expect("a key");
+        let iss = HttpsId::parse("https://root.example").expect("an https id");
+        let authority_id = AuthorityId::parse("did:web:root.example").expect("a DID");
+        let iat = clock::at_or_now(None).secs() - 3_600;
+        let configuration = EntityConfiguration {
+            iss: iss.clone(),
+            sub: iss.clone(),
+            iat,
+            exp: iat + 86_400,
+            jwks: signer.key().clone().into(),
+            authority_hints: None,
+            metadata: Metadata {
+                federation_entity: FederationEntity::default(),
+                trust_registry: TrustRegistry {
+                    authority_id: authority_id.clone(),
+                    trqp_endpoint: "http://127.0.0.1:1".to_owned(),
+                    grpc_endpoint: "http://127.0.0.1:1".to_owned(),
+                    governance_framework: None,
+                },
+            },
+        };
+        let statement = AuthorityStatement {
+            iss: iss.clone(),
+            authority_id: authority_id.clone(),
+            sub: EntityId::parse("did:web:uni.example").expect("an entity"),
+            iat,
+            exp: iat + 86_400,
+            kind: Kind::Authorization,
+            action: Action::parse("issue").expect("an action"),
+            resource: Resource::parse("Degree").expect("a resource"),
+            jurisdictions: Vec::new(),
+            conditions: Default::default(),
+            valid: vec![Interval {
+                from: Some(instant("2020-01-01T00:00:00Z")),
+                until: None,
+            }],
+            accreditation: None,
+            seq: 1,
+        };
+        let links = [statement.sign(&signer), configuration.sign(&signer)].map(|l| l.expect("signs"));
+        let chain = Chain::new(links.into()).expect("a chain").to_bytes();
+        let anchor = Anchor {
+            authority_id,
+            entity_id: iss,
+            jwks: signer.key().clone().into(),
+        };
+        let anchors = AnchorSet::new(vec![anchor], None)
+            .expect("a set")
+            .to_json()
+            .expect("JSON");
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("anchors.json"), anchors).expect("written");
+        Self { dir, chain }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    async fn verify(&self, chain: &[u8], change: impl FnOnce(&mut Verify)) -> Exit {
+        std::fs::write(self.path("chain.json"), chain).expect("written");
+        let mut args = Verify {
+            file: self.path("chain.json"),
+            anchor: self.path("anchors.json"),
+            at: None,
+            max_age: None,
+            entity: None,
+            action: None,
+            resource: None,
+            offline: true,
+            output: Format::Json,
+        };
+        change(&mut args);
+        run(args).await.unwrap_or_else(|failure| failure.exit)
+    }
+}
+
+#[tokio::test]
+async fn a_chain_verifies_for_its_own_question_and_no_other() {
+    let f = Fixture::new();
+    assert_eq!(f.verify(&f.chain, |_| ()).await, Exit::Ok);
+    let entity = |id: &'static str| move |args: &mut Verify| args.entity = Some(id.to_owned());
+    assert_eq!(f.verify(&f.chain, entity("did:web:uni.example")).await, Exit::Ok);
+    assert_eq!(
+        f.verify(&f.chain, entity("did:web:other.example")).await,
+        Exit::CannotVerify
+    );
+    assert_eq!(
+        f.verify(&f.chain, |args| args.resource = Some("Doctorate".to_owned()))
+            .await,
+        Exit::CannotVerify
+    );
+}
+
+#[tokio::test]
+async fn not_in_force_then_is_a_no_and_too_old_is_no_answer() {
+    let f = Fixture::new();
+    assert_eq!(
+        f.verify(&f.chain, |a| a.at = Some(instant("2019-06-01T00:00:00Z")))
+            .await,
+        Exit::Negative
+    );
+    assert_eq!(
+        f.verify(&f.chain, |a| a.at = Some(instant("2021-06-01T00:00:00Z")))
+            .await,
+        Exit::Ok
+    );
+    let age = |text: &'static str| move |a: &mut Verify| a.max_age = Some(text.parse().expect("a duration"));
+    assert_eq!(f.verify(&f.chain, age("30m")).await, Exit::CannotVerify);
+    assert_eq!(f.verify(&f.chain, age("2h")).await, Exit::Ok);
+}
+
+#[tokio::test]
+async fn a_changed_chain_or_another_anchor_never_verifies() {
+    let f = Fixture::new();
+    for n in (0..f.chain.len()).step_by(97) {
+        let mut changed = f.chain.clone();
+        changed[n] ^= 1;
+        assert_eq!(f.verify(&changed, |_| ()).await, Exit::CannotVerify, "byte {n}");
+    }
+    let other = Fixture::new();
+    assert_eq!(
+        f.verify(&f.chain, |a| a.anchor = other.path("anchors.json"))
+            .await,
+        Exit::CannotVerify
+    );
+    assert_eq!(f.verify(b"[]", |_| ()).await, Exit::CannotVerify);
+    assert_eq!(
+        f.verify(&f.chain, |a| a.file = other.path("absent.json")).await,
+        Exit::CannotVerify
+    );
+}

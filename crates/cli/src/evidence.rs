@@ -1,0 +1,160 @@
+//! Chains and anchor sets: reading their files, verifying, and looking into a chain without verifying it.
+
+use std::path::Path;
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use charter_domain::{AuthorityId, Query, Timestamp};
+use charter_proof::{AnchorSet, Chain, Fault, FaultCode, Verified, chain::MAX_BYTES};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+
+use crate::{
+    answer::Answer,
+    clock,
+    exit::{Exit, Failure},
+    question::Question,
+};
+
+pub fn read_anchors(path: &Path) -> Result<AnchorSet, Failure> {
+    let json = std::fs::read(path).map_err(|e| unreadable(path, &e))?;
+    AnchorSet::parse(&json)
+        .map_err(|e| Failure::new(Exit::CannotVerify, format!("`{}`: {e}", path.display())))
+}
+
+/// Reads a chain file, or standard input for `-`.
+pub async fn read_chain(path: &Path) -> Result<Chain, Failure> {
+    // One byte more than allowed tells a file that is too long.
+    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let mut file = Vec::new();
+    let read = if path == Path::new("-") {
+        tokio::io::stdin().take(limit).read_to_end(&mut file).await
+    } else {
+        match tokio::fs::File::open(path).await {
+            Ok(opened) => opened.take(limit).read_to_end(&mut file).await,
+            Err(error) => Err(error),
+        }
+    };
+    read.map_err(|e| unreadable(path, &e))?;
+    Chain::parse(&file).map_err(|e| {
+        let failure = Failure::new(Exit::CannotVerify, e.to_string());
+        let newline = file.last().is_some_and(u8::is_ascii_whitespace);
+        if newline {
+            failure.hint("a chain file does not end with a new line")
+        } else {
+            failure
+        }
+    })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        Exit::CannotVerify,
+        format!("cannot read `{}`: {error}", path.display()),
+    )
+}
+
+/// The chain of an answer.
+pub fn chain_of(answer: &Answer) -> Result<Chain, Failure> {
+    Chain::new(answer.chain.clone()).map_err(|e| Failure::new(Exit::CannotVerify, e.to_string()))
+}
+
+/// Verifies the chain of a yes for the question that was asked, and that it is of the authority named as deciding.
+pub fn verify_answer(answer: &Answer, question: &Question, anchors: &AnchorSet) -> Result<Verified, Failure> {
+    let chain = chain_of(answer)?;
+    let refused = |detail: String| Failure::new(Exit::CannotVerify, detail);
+    let decided_by = answer.decided_by.as_deref().unwrap_or_default();
+    let decided_by =
+        AuthorityId::parse(decided_by).map_err(|e| refused(format!("the answer's decided_by: {e}")))?;
+    let query = question.query(decided_by.clone());
+    let now = clock::at_or_now(None);
+    let verified = charter_proof::verify(&chain, &query, anchors, question.at(), now, None)
+        .map_err(|fault| refused(fault.to_string()))?;
+    if verified.decided_by == decided_by {
+        Ok(verified)
+    } else {
+        Err(refused(format!(
+            "the answer names `{decided_by}`, the chain is of `{}`",
+            verified.decided_by
+        )))
+    }
+}
+
+/// A chain that is whole but not in force at the instant asked about is a no; all else proves nothing.
+pub fn failure(fault: &Fault) -> Failure {
+    let exit = if fault.code == FaultCode::NotInForce {
+        Exit::Negative
+    } else {
+        Exit::CannotVerify
+    };
+    Failure::new(exit, fault.to_string())
+}
+
+/// A link's header and payload as they claim to be.
+#[derive(Debug, Serialize)]
+pub struct Opened {
+    pub header: Value,
+    pub payload: Value,
+}
+
+/// Decodes the links, **unverified**.
+pub fn open(chain: &Chain) -> Result<Vec<Opened>, Failure> {
+    let link = |(n, token): (usize, &String)| {
+        let mut parts = token.split('.').map(|part| {
+            BASE64_URL_SAFE_NO_PAD
+                .decode(part)
+                .ok()
+                .and_then(|json| serde_json::from_slice::<Value>(&json).ok())
+        });
+        match (parts.next().flatten(), parts.next().flatten()) {
+            (Some(header), Some(payload)) => Ok(Opened { header, payload }),
+            _ => Err(Failure::new(
+                Exit::CannotVerify,
+                format!("link {n} is not a signed JSON document"),
+            )),
+        }
+    };
+    chain.links().iter().enumerate().map(link).collect()
+}
+
+/// What the leaf claims to be about, to verify a chain by itself.
+#[derive(Deserialize)]
+pub struct Claimed {
+    pub authority_id: String,
+    pub sub: String,
+    pub kind: charter_domain::Kind,
+    pub action: String,
+    pub resource: String,
+}
+
+impl Claimed {
+    pub fn read(chain: &Chain) -> Result<Self, Failure> {
+        let malformed = || {
+            Failure::new(
+                Exit::CannotVerify,
+                "MALFORMED at link 0: it is not an authority statement",
+            )
+        };
+        let token = chain.links().first().ok_or_else(malformed)?;
+        let payload = token
+            .split('.')
+            .nth(1)
+            .and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
+        serde_json::from_slice(&payload.ok_or_else(malformed)?).map_err(|_| malformed())
+    }
+
+    pub fn query(&self, at: Option<Timestamp>) -> Result<Query, Failure> {
+        let terms = (
+            self.authority_id.as_str(),
+            self.sub.as_str(),
+            self.action.as_str(),
+            self.resource.as_str(),
+        );
+        let context = charter_domain::Context {
+            time: at,
+            ..Default::default()
+        };
+        Query::parse(self.kind, terms, context)
+            .map_err(|e| Failure::new(Exit::CannotVerify, format!("MALFORMED at link 0: {e}")))
+    }
+}

@@ -1,0 +1,42 @@
+//! Charter's command line client.
+//!
+//! In scope: asking and reading a registry over gRPC, verifying chains, loading records from files.
+//! Out of scope: deciding, signing and storing. `records` is public: the server's demo reads the same files.
+
+mod answer;
+mod args;
+mod clock;
+mod command;
+mod connect;
+mod evidence;
+mod exit;
+mod output;
+mod question;
+pub mod records;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+
+pub use crate::exit::Exit;
+use crate::{args::Cli, exit::Failure};
+
+/// Runs one command line; what went wrong is on standard error already.
+pub async fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        // Help and version are asked for, and go to standard output: not a fault. A reader that left is none either.
+        Err(asked) => {
+            let _ = asked.print();
+            return if asked.use_stderr() { Exit::Usage } else { Exit::Ok };
+        }
+    };
+    let done = tokio::select! {
+        done = command::run(cli) => done,
+        _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted")),
+    };
+    done.unwrap_or_else(|failure| {
+        output::report(&failure);
+        failure.exit
+    })
+}

@@ -1,0 +1,129 @@
+//! Standard output carries data only; standard error carries everything else. Text of others is shown with its
+//! control characters escaped: a name in a register must not steer a terminal.
+
+use std::io::{ErrorKind, Write as _};
+
+use charter_domain::Timestamp;
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use crate::exit::{Exit, Failure};
+
+/// Writes bytes as they are. `false` when the reader has left (a closed pipe): no fault, but nothing more to do.
+pub fn bytes(data: &[u8]) -> Result<bool, Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(data).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::new(Exit::Unexpected, format!("cannot write: {error}"))),
+    }
+}
+
+/// Writes text and ends its last line.
+pub fn text(data: &str) -> Result<bool, Failure> {
+    bytes(format!("{}\n", data.trim_end()).as_bytes())
+}
+
+/// Writes a value as indented JSON.
+pub fn json<T: Serialize>(value: &T) -> Result<bool, Failure> {
+    text(&serde_json::to_string_pretty(value).map_err(|e| unserialisable(&e))?)
+}
+
+/// Writes a value as one line of JSON.
+pub fn json_line<T: Serialize>(value: &T) -> Result<bool, Failure> {
+    text(&serde_json::to_string(value).map_err(|e| unserialisable(&e))?)
+}
+
+fn unserialisable(error: &serde_json::Error) -> Failure {
+    Failure::new(Exit::Unexpected, format!("cannot write JSON: {error}"))
+}
+
+/// A line for the person at the terminal. One that cannot be written is lost.
+pub fn note(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", clean(line));
+}
+
+pub fn report(failure: &Failure) {
+    note(&format!("charter: {}", failure.message));
+    if let Some(hint) = &failure.hint {
+        note(&format!("hint: {hint}"));
+    }
+}
+
+/// The text with control characters escaped, and those that turn the direction of writing.
+pub fn clean(text: &str) -> String {
+    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) {
+            clean.extend(c.escape_default());
+        } else {
+            clean.push(c);
+        }
+    }
+    clean
+}
+
+/// Rows under headings.
+pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(headings);
+    fill(table, rows)
+}
+
+/// Names and values, one pair a line; empty values are left out.
+pub fn fields<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    let given = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+    fill(table, given.map(|(name, value)| vec![name.to_owned(), value]))
+}
+
+fn fill(mut table: Table, rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    for row in rows {
+        table.add_row(row.iter().map(|cell| clean(cell)));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+/// An instant as received, in RFC 3339.
+pub fn time(at: Option<prost_types::Timestamp>) -> Option<String> {
+    at.map(|t| {
+        let at = Timestamp::from_micros(
+            t.seconds
+                .saturating_mul(1_000_000)
+                .saturating_add(i64::from(t.nanos) / 1_000),
+        );
+        at.to_string()
+    })
+}
+
+pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {
+    let nanos = i32::try_from(at.micros().rem_euclid(1_000_000) * 1_000).unwrap_or(0);
+    prost_types::Timestamp {
+        seconds: at.secs(),
+        nanos,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        assert_eq!(clean("Åbo\u{1b}[2J\n\u{202e}x"), "Åbo\\u{1b}[2J\\n\\u{202e}x");
+        assert!(fields([("name", "a\u{7}".to_owned())]).contains("\\u{7}"));
+    }
+
+    #[test]
+    fn instants_convert_both_ways() {
+        let at = Timestamp::parse("1969-12-31T23:59:59.25Z").expect("valid");
+        assert_eq!(time(Some(timestamp(at))), Some(at.to_string()));
+        assert_eq!(time(None), None);
+    }
+}

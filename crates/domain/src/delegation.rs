@@ -1,0 +1,59 @@
+//! A delegation: a subordinate authority may speak for a scope, for a time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AuthorityId, HttpsId, Interval, Query, Reason, Scope, Timestamp,
+    status::{self, State, Status},
+};
+
+/// Deepest chain followed or accepted, in delegations.
+pub const MAX_DEPTH: u8 = 8;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delegation {
+    pub id: i64,
+    pub subordinate: AuthorityId,
+    pub entity_identifier: HttpsId,
+    /// The subordinate's public keys, a JWK set as JSON text.
+    pub jwks: String,
+    /// Where the subordinate answers gRPC, e.g. `http://127.0.0.1:7210`.
+    pub endpoint: String,
+    pub scope: Scope,
+    pub max_path_length: Option<u8>,
+    /// The superior may answer for it; else it refers.
+    pub answers_as_own: bool,
+    pub valid: Interval,
+    #[serde(default)]
+    pub statuses: Vec<Status>,
+    /// The signed subordinate statement, when one is on file.
+    #[serde(default)]
+    pub document: Option<String>,
+}
+
+impl Delegation {
+    /// Whether questions may be passed down at `at`; else the reason the asker is given (cascade).
+    pub fn standing(&self, at: Timestamp) -> Result<(), Reason> {
+        match status::state_at(&self.statuses, at) {
+            State::Active if self.valid.contains(at) => Ok(()),
+            State::Active => Err(Reason::AncestorExpired),
+            state => Err(state.ancestor_reason()),
+        }
+    }
+
+    /// The question lies inside the delegated scope at `at`.
+    pub fn covers(&self, query: &Query, at: Timestamp) -> bool {
+        self.scope.covers(&query.action, &query.resource, at)
+    }
+
+    pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
+        [
+            self.valid.next_change(at),
+            status::next_change(&self.statuses, at),
+            self.scope.next_change(at),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}

@@ -1,0 +1,129 @@
+//! JSON as evidence: strict parsing before hashing, and RFC 8785 canonical bytes.
+//!
+//! Refused: duplicate members, numbers with fraction or exponent, integers beyond 2^53-1, more than 32 levels.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::Invalid;
+
+const MAX_DEPTH: u8 = 32;
+/// Largest integer that every JSON implementation carries exactly (RFC 8259, section 6).
+const MAX_INTEGER: u64 = (1 << 53) - 1;
+
+/// Parses text strictly; the fault names the place as serde_json does (line and column).
+pub fn parse_strict(text: &str) -> Result<Value, Invalid> {
+    let mut de = serde_json::Deserializer::from_str(text);
+    let value = Strict(MAX_DEPTH)
+        .deserialize(&mut de)
+        .and_then(|v| de.end().map(|()| v))
+        .map_err(|e| Invalid::new("json", format!("is not acceptable: {e}")))?;
+    Ok(value)
+}
+
+#[cfg(feature = "records")]
+/// RFC 8785 canonical bytes of a value made of strings, integers, booleans, arrays and objects.
+pub fn canonical<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Invalid> {
+    serde_json_canonicalizer::to_vec(value)
+        .map_err(|e| Invalid::new("json", format!("cannot be made canonical: {e}")))
+}
+
+struct Strict(u8);
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, de: D) -> Result<Value, D::Error> {
+        de.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("strict JSON")
+    }
+    fn visit_bool<E: de::Error>(self, v: bool) -> Result<Value, E> {
+        Ok(Value::Bool(v))
+    }
+    fn visit_i64<E: de::Error>(self, v: i64) -> Result<Value, E> {
+        if v.unsigned_abs() > MAX_INTEGER {
+            return Err(E::custom("integer beyond 2^53-1"));
+        }
+        Ok(v.into())
+    }
+    fn visit_u64<E: de::Error>(self, v: u64) -> Result<Value, E> {
+        if v > MAX_INTEGER {
+            return Err(E::custom("integer beyond 2^53-1"));
+        }
+        Ok(v.into())
+    }
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Value, E> {
+        Err(E::custom("number with fraction or exponent"))
+    }
+    fn visit_str<E: de::Error>(self, v: &str) -> Result<Value, E> {
+        Ok(Value::String(v.to_owned()))
+    }
+    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let deeper = self
+            .0
+            .checked_sub(1)
+            .ok_or_else(|| de::Error::custom("nested too deeply"))?;
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element_seed(Strict(deeper))? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let deeper = self
+            .0
+            .checked_sub(1)
+            .ok_or_else(|| de::Error::custom("nested too deeply"))?;
+        let mut members = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let value = map.next_value_seed(Strict(deeper))?;
+            if members.insert(name, value).is_some() {
+                return Err(de::Error::custom("duplicate member"));
+            }
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ambiguous_json_is_refused() {
+        assert!(parse_strict(r#"{"a":1,"b":["x",null,true]}"#).is_ok());
+        for bad in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":{"b":1,"b":1}}"#,
+            "1.5",
+            "1e3",
+            "9007199254740992",
+            r#""\ud800""#,
+            "[1] x",
+            &"[".repeat(40),
+        ] {
+            assert!(parse_strict(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[cfg(feature = "records")]
+    #[test]
+    fn canonical_bytes_sort_members() {
+        let value = parse_strict(r#"{"b":1,"a":"\u00e4"}"#).expect("valid");
+        assert_eq!(
+            canonical(&value).expect("canonical"),
+            "{\"a\":\"ä\",\"b\":1}".as_bytes()
+        );
+    }
+}

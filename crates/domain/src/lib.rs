@@ -1,0 +1,58 @@
+//! What Charter knows and how it decides.
+//!
+//! In scope: identifiers, time, scope, statements, events, permits and the pure decision.
+//! Out of scope: IO, SQL, protobuf, keys. Time and randomness come in as arguments.
+
+pub mod decide;
+pub mod decision;
+pub mod delegation;
+#[cfg(feature = "records")]
+pub mod event;
+pub mod fact;
+pub mod id;
+pub mod json;
+pub mod policy;
+pub mod query;
+pub mod reason;
+#[cfg(feature = "records")]
+pub mod record;
+pub mod registry;
+pub mod scope;
+pub mod status;
+pub mod time;
+
+pub use crate::{
+    decide::decide,
+    decision::{Decision, Outcome},
+    delegation::Delegation,
+    id::{Action, AuthorityId, EntityId, HttpsId, Resource},
+    query::{Context, EvidenceLevel, Kind, Query},
+    reason::Reason,
+    registry::{Registry, RegistryId},
+    scope::Scope,
+    time::{Interval, Timestamp},
+};
+
+/// A value that the caller sent and that cannot be accepted; `field` names it, `reason` says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}` {reason}")]
+pub struct Invalid {
+    pub field: String,
+    pub reason: String,
+}
+
+impl Invalid {
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// The same fault, reported under another field name (the door's own name for the value).
+    #[must_use]
+    pub fn at(mut self, field: &str) -> Self {
+        self.field = field.to_owned();
+        self
+    }
+}

@@ -1,0 +1,99 @@
+//! What an authority says about itself: its keys and where it answers.
+
+use charter_domain::{AuthorityId, HttpsId};
+use charter_signing::{JwkSet, Signer};
+use serde::{Deserialize, Serialize};
+
+use super::{Document, ENTITY_STATEMENT};
+use crate::Error;
+
+/// Most superiors a configuration may name; more are a way to make a walker work.
+const MAX_HINTS: usize = 8;
+
+/// An entity configuration: `iss` equals `sub` (OpenID Federation 1.0, 3.1.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntityConfiguration {
+    pub iss: HttpsId,
+    pub sub: HttpsId,
+    pub iat: i64,
+    pub exp: i64,
+    pub jwks: JwkSet,
+    /// Absent at the root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority_hints: Option<Vec<HttpsId>>,
+    pub metadata: Metadata,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    pub federation_entity: FederationEntity,
+    pub trust_registry: TrustRegistry,
+}
+
+/// OpenID Federation 1.0, 5.1.1 and 5.2.2.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederationEntity {
+    pub organization_name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization_uri: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federation_fetch_endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federation_list_endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federation_resolve_endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federation_historical_keys_endpoint: Option<String>,
+}
+
+/// Our own entity type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustRegistry {
+    pub authority_id: AuthorityId,
+    pub trqp_endpoint: String,
+    pub grpc_endpoint: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governance_framework: Option<String>,
+}
+
+impl Document for EntityConfiguration {
+    const TYP: &'static str = ENTITY_STATEMENT;
+
+    fn iat(&self) -> i64 {
+        self.iat
+    }
+    fn exp(&self) -> i64 {
+        self.exp
+    }
+    fn check(&self) -> Result<(), Error> {
+        if self.iss != self.sub {
+            return Err(Error::Document(
+                "a configuration must have equal iss and sub".to_owned(),
+            ));
+        }
+        // An empty list is forbidden (OpenID Federation 1.0, 3.1.2): the root leaves the member out.
+        match &self.authority_hints {
+            Some(hints) if hints.is_empty() || hints.len() > MAX_HINTS => Err(Error::Document(format!(
+                "authority_hints must be absent or have 1 to {MAX_HINTS} members"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl EntityConfiguration {
+    pub fn sign(&self, signer: &dyn Signer) -> Result<String, Error> {
+        super::sign(self, signer)
+    }
+    pub fn parse_verified(token: &str, keys: &JwkSet) -> Result<Self, Error> {
+        super::parse_verified(token, keys)
+    }
+}

@@ -1,0 +1,101 @@
+use charter_signing::{Algorithm, Signer as _, SoftwareSigner};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::testing::Federation;
+
+fn payload(token: &str) -> Value {
+    serde_json::from_slice(&jws::peek(token).expect("three parts")).expect("JSON")
+}
+
+#[test]
+fn each_document_reads_back_what_was_signed() {
+    let f = Federation::new();
+    let [leaf, agency, _, root] = &f.links()[..] else {
+        panic!("four links")
+    };
+    assert_eq!(
+        AuthorityStatement::parse_verified(leaf, &f.agency.jwks()).as_ref(),
+        Ok(&f.leaf)
+    );
+    assert_eq!(
+        SubordinateStatement::parse_verified(agency, &f.ministry.jwks()).as_ref(),
+        Ok(&f.to_agency)
+    );
+    assert_eq!(
+        EntityConfiguration::parse_verified(root, &f.root.jwks()).as_ref(),
+        Ok(&f.configuration)
+    );
+    // The two entity statements share a type, and must still not pass for each other.
+    assert!(SubordinateStatement::parse_verified(root, &f.root.jwks()).is_err());
+    assert!(EntityConfiguration::parse_verified(agency, &f.ministry.jwks()).is_err());
+    assert!(AuthorityStatement::parse_verified(agency, &f.ministry.jwks()).is_err());
+}
+
+#[test]
+fn the_claims_have_the_names_of_the_standard() {
+    let f = Federation::new();
+    let leaf = payload(&f.links()[0]);
+    assert_eq!(
+        leaf["valid"],
+        json!([{"from": "2022-01-01T00:00:00Z", "until": "2028-01-01T00:00:00Z"}])
+    );
+    assert_eq!(leaf["kind"], "authorization");
+    assert!(leaf["iat"].is_i64());
+    let agency = payload(&f.links()[1]);
+    assert_eq!(
+        agency["metadata"]["trust_registry"]["authority_id"],
+        "did:web:agency.example"
+    );
+    let root = payload(&f.links()[3]);
+    assert!(root.get("authority_hints").is_none());
+}
+
+#[test]
+fn claims_that_are_more_less_or_other_are_refused() {
+    let signer = SoftwareSigner::generate(Algorithm::Es256).expect("a key");
+    let keys = JwkSet::from(signer.key().clone());
+    let good = serde_json::to_string(&Federation::new().leaf).expect("JSON");
+    let read = |claims: &str| {
+        let token = signer
+            .sign(AUTHORITY_STATEMENT, claims.as_bytes())
+            .expect("signs");
+        AuthorityStatement::parse_verified(&token, &keys)
+    };
+    assert!(read(&good).is_ok());
+    for (from, to) in [
+        ("{\"iss\"", "{\"more\":1,\"iss\""),
+        ("{\"iss\"", "{\"iss\":\"https://evil.example\",\"iss\""),
+        (
+            "\"conditions\":{}",
+            "\"conditions\":{\"a\":[\"1\"],\"a\":[\"2\"]}",
+        ),
+        ("\"conditions\":{},", ""),
+        ("\"seq\":7", "\"seq\":7.0"),
+        ("\"seq\":7", "\"seq\":\"7\""),
+        ("\"seq\":7", "\"seq\":0"),
+        ("\"seq\":7", "\"seq\":7,\"accreditation\":null"),
+        ("\"exp\":", "\"exp\":1,\"iat2\":"),
+        ("\"exp\":1", "\"exp\":0"),
+        ("\"authorization\"", "\"anything\""),
+        ("https://agency", "http://agency"),
+        ("did:web:agency", "web:agency"),
+        ("2028-01-01", "2028-13-01"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        assert!(read(&good.replacen(from, to, 1)).is_err(), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn nothing_is_signed_that_would_not_be_accepted() {
+    let mut f = Federation::new();
+    f.leaf.exp = f.leaf.iat;
+    assert!(f.leaf.sign(&f.agency.signer).is_err());
+    f.to_agency.sub = f.to_agency.iss.clone();
+    assert!(f.to_agency.sign(&f.ministry.signer).is_err());
+    f.to_ministry.metadata.trust_registry.scope.0.clear();
+    assert!(f.to_ministry.sign(&f.root.signer).is_err());
+    f.configuration.authority_hints = Some(Vec::new());
+    assert!(f.configuration.sign(&f.root.signer).is_err());
+}

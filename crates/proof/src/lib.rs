@@ -1,0 +1,29 @@
+//! Proof without a network: a chain of signed documents is checked against pinned anchors.
+//!
+//! In scope: the three documents, the chain file, the anchor set, verification, drawing a verified chain.
+//! Out of scope: IO, fetching, clocks (`at` and `now` are arguments), how keys sign (see `charter-signing`).
+//! This is what a verifier's program links.
+
+pub mod anchor;
+pub mod chain;
+pub mod document;
+pub mod fault;
+pub mod issuer;
+pub mod naming;
+pub mod render;
+pub mod verify;
+
+mod error;
+mod strict;
+#[cfg(test)]
+mod testing;
+
+pub use crate::{
+    anchor::{Anchor, AnchorSet},
+    chain::Chain,
+    document::{AuthorityStatement, EntityConfiguration, SubordinateStatement},
+    error::Error,
+    fault::{Fault, FaultCode},
+    issuer::{Ancestor, Issuer},
+    verify::{Link, LinkKind, Verified, verify, verify_under},
+};

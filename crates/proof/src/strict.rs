@@ -1,0 +1,88 @@
+//! JSON in which every member stands once. Two parsers must not read one signed document in two ways
+//! (RFC 8725, 2.4), and a map of conditions would otherwise keep the last of two equal names.
+
+use std::{collections::HashSet, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor},
+};
+
+use crate::error::shown;
+
+/// Parses claims: no member twice, no floats, no null (an absent member is left out).
+pub(crate) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    let text = |e: serde_json::Error| shown(&e.to_string());
+    serde_json::from_slice::<Checked>(json).map_err(text)?;
+    serde_json::from_slice(json).map_err(text)
+}
+
+/// A value that was looked through and thrown away.
+struct Checked;
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Look)
+    }
+}
+
+struct Look;
+
+impl<'de> Visitor<'de> for Look {
+    type Value = Checked;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string, a whole number, true, false, a list or an object")
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Checked, E> {
+        Ok(Checked)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Checked, A::Error> {
+        while list.next_element::<Checked>()?.is_some() {}
+        Ok(Checked)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Checked, A::Error> {
+        let mut seen = HashSet::new();
+        while let Some(name) = members.next_key::<String>()? {
+            members.next_value::<Checked>()?;
+            if !seen.insert(name) {
+                return Err(A::Error::custom("a member stands twice in one object"));
+            }
+        }
+        Ok(Checked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    type Nested = BTreeMap<String, BTreeMap<String, i64>>;
+
+    #[test]
+    fn members_that_stand_twice_are_refused_at_any_depth() {
+        assert!(parse::<Nested>(br#"{"a":{"x":1},"b":{"x":1}}"#).is_ok());
+        assert!(parse::<Nested>(br#"{"a":{"x":1,"x":2}}"#).is_err());
+        assert!(parse::<Nested>(br#"{"a":{},"a":{}}"#).is_err());
+        // The same name, spelled with an escape.
+        assert!(parse::<Nested>(br#"{"a":{"x":1,"\u0078":2}}"#).is_err());
+    }
+
+    #[test]
+    fn floats_nulls_and_trailing_bytes_are_refused() {
+        for bad in ["1.0", "1e3", "null", "[1.5]", "1 1", "18446744073709551616", ""] {
+            assert!(parse::<serde::de::IgnoredAny>(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Verification of a chain: from the pinned anchor down, each link with the keys of the link above only.
+//!
+//! `at` is the instant the question is about, `now` the verifier's own time. A chain that is current proves past
+//! instants too, because each link carries the intervals in which it was in force.
+
+use std::time::Duration;
+
+use charter_domain::{AuthorityId, HttpsId, Query, Timestamp, delegation::MAX_DEPTH};
+use charter_signing::jws;
+use serde::Deserialize;
+
+use crate::{
+    Anchor, AnchorSet, AuthorityStatement, Chain, EntityConfiguration, Fault, FaultCode, Issuer,
+    SubordinateStatement, document::instant,
+};
+
+mod leaf;
+mod link;
+mod verified;
+
+use self::verified::Walk;
+pub use self::verified::{Link, LinkKind, Verified};
+
+/// How far ahead of the verifier's clock an issuer's may be.
+pub const SKEW: Duration = Duration::from_secs(60);
+
+/// Verifies a whole chain: its last link is the configuration of an anchor in `anchors`. With `max_age`, the
+/// oldest of the statement and the delegations must have been issued at most so long ago.
+pub fn verify(
+    chain: &Chain,
+    query: &Query,
+    anchors: &AnchorSet,
+    at: Timestamp,
+    now: Timestamp,
+    max_age: Option<Duration>,
+) -> Result<Verified, Fault> {
+    let last = chain.links().len().saturating_sub(1);
+    let (links, top) = chain.links().split_at(last);
+    let token = top
+        .first()
+        .ok_or_else(|| Fault::new(0, FaultCode::Malformed, "the chain is empty"))?;
+    if anchors.is_expired(now) {
+        return Err(Fault::new(
+            last,
+            FaultCode::AnchorExpired,
+            "the anchor set has expired",
+        ));
+    }
+    let anchor = find_anchor(token, anchors).map_err(|(code, detail)| Fault::new(last, code, detail))?;
+    let configuration: EntityConfiguration = link::open(last, token, &anchor.jwks, &anchor.entity_id, now)?;
+    if configuration.metadata.trust_registry.authority_id != anchor.authority_id {
+        let detail = format!("its authority is not `{}` as pinned", anchor.authority_id);
+        return Err(Fault::new(last, FaultCode::Mismatch, detail));
+    }
+    // The pinned keys vouch for the configuration, the configuration for the keys in use: that is rotation.
+    let issuer = Issuer {
+        jwks: configuration.jwks.clone(),
+        ..Issuer::from(anchor)
+    };
+    let mut verified = verify_under(links, &issuer, query, at, now)?;
+    verified.good_until = verified.good_until.min(instant(configuration.exp));
+    if let Some(expires) = anchors.expires {
+        verified.good_until = verified.good_until.min(expires);
+    }
+    verified.links.push(Link::configuration(&configuration));
+    verified.check_age(now, max_age)?;
+    Ok(verified)
+}
+
+/// Verifies links (leaf first, no configuration) under an issuer that is trusted already: a subordinate's
+/// answer is checked with the keys of the delegation that led to it.
+pub fn verify_under(
+    links: &[String],
+    issuer: &Issuer,
+    query: &Query,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<Verified, Fault> {
+    let Some((statement, delegations)) = links.split_first() else {
+        return Err(Fault::new(0, FaultCode::Malformed, "there is no statement"));
+    };
+    // Counted before anything is verified: a long chain must not cost many signatures.
+    if delegations.len() + issuer.path_used() > usize::from(MAX_DEPTH) {
+        let detail = format!("more than {MAX_DEPTH} delegations");
+        return Err(Fault::new(delegations.len(), FaultCode::PathTooLong, detail));
+    }
+    let mut issuer = issuer.clone();
+    let mut walk = Walk::default();
+    for (n, token) in links.iter().enumerate().skip(1).rev() {
+        let delegation: SubordinateStatement = link::open(n, token, &issuer.jwks, &issuer.entity_id, now)?;
+        let until = link::in_force(n, &delegation.metadata.trust_registry.valid, at)?;
+        issuer = issuer
+            .descend(&delegation)
+            .map_err(|(code, detail)| Fault::new(n, code, detail))?;
+        walk.pass(&delegation, until);
+    }
+    let leaf: AuthorityStatement = link::open(0, statement, &issuer.jwks, &issuer.entity_id, now)?;
+    let unstated = leaf::check(&leaf, &issuer, query, at)?;
+    let until = leaf::in_force(&leaf, &issuer, at)?;
+    Ok(walk.end(leaf, until, unstated))
+}
+
+/// The pinned anchor that the last link claims to come from. The claim is unverified here; it only chooses
+/// which pinned keys the link is then verified with.
+fn find_anchor<'a>(token: &str, anchors: &'a AnchorSet) -> Result<&'a Anchor, (FaultCode, String)> {
+    let issuer = claimed_issuer(token).ok_or_else(|| {
+        (
+            FaultCode::Malformed,
+            "the last link is no configuration of an anchor".to_owned(),
+        )
+    })?;
+    anchors.find(&issuer).ok_or_else(|| {
+        (
+            FaultCode::UnknownAnchor,
+            format!("`{issuer}` is not in your anchor set"),
+        )
+    })
+}
+
+#[derive(Deserialize)]
+struct Claimed {
+    iss: HttpsId,
+}
+
+/// Who a link says it is from, unverified.
+fn claimed_issuer(token: &str) -> Option<HttpsId> {
+    serde_json::from_slice::<Claimed>(&jws::peek(token).ok()?)
+        .ok()
+        .map(|c| c.iss)
+}
+
+/// The question names an authority that answers here: the speaker, or one that it stands under.
+fn answers_for(issuer: &Issuer, authority: &AuthorityId) -> Result<(), Fault> {
+    if issuer.stands_under(authority) {
+        return Ok(());
+    }
+    Err(Fault::new(
+        0,
+        FaultCode::Mismatch,
+        format!("`{authority}` is not an authority of this chain"),
+    ))
+}
+
+#[cfg(test)]
+mod property;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! What a verified chain says.
+
+use std::time::Duration;
+
+use charter_domain::{AuthorityId, HttpsId, Scope, Timestamp};
+use serde::Serialize;
+
+use crate::{
+    AuthorityStatement, EntityConfiguration, Fault, FaultCode, SubordinateStatement, document::instant,
+    error::shown,
+};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Leaf first, as in the chain file.
+    pub links: Vec<Link>,
+    /// Who made the statement.
+    pub decided_by: AuthorityId,
+    /// The oldest issue time of the statement and the delegations: what was revoked later cannot be seen.
+    pub as_of: Timestamp,
+    /// The first expiry of anything the proof rests on.
+    pub good_until: Timestamp,
+    /// Until when the statement holds if nothing changes; `None` has no end.
+    pub valid_until: Option<Timestamp>,
+    /// Conditions of the statement that the question says nothing about.
+    pub unstated: Vec<String>,
+    pub leaf: AuthorityStatement,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Link {
+    pub kind: LinkKind,
+    pub iss: HttpsId,
+    /// An https identifier, or the entity at the leaf.
+    pub sub: String,
+    /// The anchor, the authority delegated to, or the one that speaks.
+    pub authority_id: AuthorityId,
+    pub iat: Timestamp,
+    pub exp: Timestamp,
+    /// What it says, for people.
+    pub note: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkKind {
+    Configuration,
+    Delegation,
+    Statement,
+}
+
+impl Verified {
+    /// Refuses a proof whose statement or one of whose delegations was issued longer ago than that.
+    pub fn check_age(&self, now: Timestamp, max_age: Option<Duration>) -> Result<(), Fault> {
+        let dated = self
+            .links
+            .iter()
+            .enumerate()
+            .filter(|(_, l)| l.kind != LinkKind::Configuration);
+        match (max_age, dated.min_by_key(|(_, l)| l.iat)) {
+            (Some(max), Some((n, oldest))) if now.since(oldest.iat) > max => {
+                let detail = format!(
+                    "it was issued at {}, more than {} s ago",
+                    oldest.iat,
+                    max.as_secs()
+                );
+                Err(Fault::new(n, FaultCode::TooOld, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn configuration(c: &EntityConfiguration) -> Self {
+        Self {
+            kind: LinkKind::Configuration,
+            iss: c.iss.clone(),
+            sub: c.sub.to_string(),
+            authority_id: c.metadata.trust_registry.authority_id.clone(),
+            iat: instant(c.iat),
+            exp: instant(c.exp),
+            note: format!(
+                "{}, an anchor you pinned",
+                shown(&c.metadata.federation_entity.organization_name)
+            ),
+        }
+    }
+
+    fn delegation(d: &SubordinateStatement, until: Option<Timestamp>) -> Self {
+        let delegated = &d.metadata.trust_registry;
+        Self {
+            kind: LinkKind::Delegation,
+            iss: d.iss.clone(),
+            sub: d.sub.to_string(),
+            authority_id: delegated.authority_id.clone(),
+            iat: instant(d.iat),
+            exp: instant(d.exp),
+            note: format!("may speak for {}, {}", describe(&delegated.scope), ending(until)),
+        }
+    }
+
+    fn statement(s: &AuthorityStatement, until: Option<Timestamp>) -> Self {
+        let place = list(
+            s.jurisdictions
+                .iter()
+                .map(charter_domain::scope::Jurisdiction::as_str),
+            " in ",
+        );
+        let (kind, sub, action, resource) = (s.kind.as_str(), &s.sub, &s.action, &s.resource);
+        Self {
+            kind: LinkKind::Statement,
+            iss: s.iss.clone(),
+            sub: sub.to_string(),
+            authority_id: s.authority_id.clone(),
+            iat: instant(s.iat),
+            exp: instant(s.exp),
+            note: format!("{kind}: {sub} may {action} {resource}{place}, {}", ending(until)),
+        }
+    }
+}
+
+fn ending(until: Option<Timestamp>) -> String {
+    until.map_or_else(|| "without end".to_owned(), |u| format!("until {u}"))
+}
+
+/// At most four names, then how many more.
+fn list<'a>(names: impl Iterator<Item = &'a str>, before: &str) -> String {
+    let names: Vec<&str> = names.collect();
+    match names.len() {
+        0 => String::new(),
+        n if n > 4 => format!("{before}{} and {} more", names[..4].join(", "), n - 4),
+        _ => format!("{before}{}", names.join(", ")),
+    }
+}
+
+fn describe(scope: &Scope) -> String {
+    use charter_domain::scope::{Jurisdiction, Pattern};
+    let grants: Vec<String> = scope
+        .0
+        .iter()
+        .map(|g| {
+            let actions = list(g.actions.iter().map(Pattern::as_str), "");
+            let resources = list(g.resources.iter().map(Pattern::as_str), " on ");
+            let place = list(g.jurisdictions.iter().map(Jurisdiction::as_str), " in ");
+            let conditions: Vec<String> = g.conditions.keys().map(|k| shown(k)).collect();
+            let limits = list(conditions.iter().map(String::as_str), ", limited by ");
+            format!("{actions}{resources}{place}{limits}")
+        })
+        .collect();
+    grants.join("; ")
+}
+
+/// What is gathered on the way down.
+#[derive(Default)]
+pub(super) struct Walk {
+    /// Anchor first while walking.
+    links: Vec<Link>,
+    until: Option<Timestamp>,
+}
+
+impl Walk {
+    pub(super) fn pass(&mut self, delegation: &SubordinateStatement, until: Option<Timestamp>) {
+        self.until = [self.until, until].into_iter().flatten().min();
+        self.links.push(Link::delegation(delegation, until));
+    }
+
+    pub(super) fn end(
+        self,
+        leaf: AuthorityStatement,
+        until: Option<Timestamp>,
+        unstated: Vec<String>,
+    ) -> Verified {
+        let valid_until = [self.until, until].into_iter().flatten().min();
+        let last = Link::statement(&leaf, until);
+        let (iat, exp) = (last.iat, last.exp);
+        let as_of = self.links.iter().map(|l| l.iat).min().map_or(iat, |t| t.min(iat));
+        let good_until = self.links.iter().map(|l| l.exp).min().map_or(exp, |t| t.min(exp));
+        let mut links = self.links;
+        links.push(last);
+        links.reverse();
+        Verified {
+            links,
+            decided_by: leaf.authority_id.clone(),
+            as_of,
+            good_until,
+            valid_until,
+            unstated,
+            leaf,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Keys and compact JWS: one algorithm per key, fixed by the key and never by the token (RFC 8725, 3.1).
+//!
+//! In scope: public keys and sets of them, signing, verifying, sealing a private key under a key-encryption
+//! key, and the file that holds the latter.
+//! Out of scope: what the payload means, its times, and who may speak (see `charter-proof`).
+//! This is the only crate that knows josekit.
+
+pub mod jws;
+
+mod algorithm;
+mod base64url;
+mod error;
+mod kek;
+mod key;
+mod sealed;
+mod set;
+mod signer;
+
+pub use crate::{
+    algorithm::Algorithm,
+    error::Error,
+    kek::Kek,
+    key::PublicKey,
+    set::{JwkSet, MAX_KEYS},
+    signer::{Signer, SoftwareSigner},
+};

@@ -1,0 +1,314 @@
+//! Entities: what is known of a party, and loading them.
+
+use std::collections::BTreeSet;
+
+use charter_domain::{
+    Interval, RegistryId, Timestamp,
+    event::{
+        AccreditationGranted, Change, EntityRegistered, Identifier, LanguageMap, StatementMade, StatusChanged,
+    },
+    policy::{Load, Permit},
+    record::Record,
+    status::{State, TargetKind},
+};
+use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Error, Store, Tx};
+
+/// A state and since when; `from` is absent when it always was.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StatusView {
+    #[serde(rename = "s")]
+    pub state: State,
+    #[serde(rename = "f")]
+    from: Option<i64>,
+    #[serde(rename = "u")]
+    until: Option<i64>,
+    #[serde(rename = "r", default)]
+    pub reason: String,
+}
+
+impl StatusView {
+    pub fn effective(&self) -> Interval {
+        Interval {
+            from: self.from.map(Timestamp::from_micros),
+            until: self.until.map(Timestamp::from_micros),
+        }
+    }
+}
+
+/// Bounds of validity as SQL gives them, in microseconds.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Span {
+    f: Option<i64>,
+    u: Option<i64>,
+}
+
+impl Span {
+    pub fn interval(self) -> Interval {
+        Interval {
+            from: self.f.map(Timestamp::from_micros),
+            until: self.u.map(Timestamp::from_micros),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StatementView {
+    pub id: i64,
+    pub kind: i16,
+    pub action: String,
+    pub resource: String,
+    pub jurisdictions: Vec<String>,
+    #[serde(flatten)]
+    pub valid: Span,
+    pub accreditation_id: Option<Uuid>,
+    #[serde(default)]
+    pub statuses: Option<Vec<StatusView>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AccreditationView {
+    pub accreditation_id: Uuid,
+    pub entity_id: Uuid,
+    pub body: String,
+    pub legal_basis: String,
+    pub evidence_uri: String,
+    pub evidence_date: String,
+    pub evidence_sha256: String,
+    #[serde(flatten)]
+    pub valid: Span,
+    #[serde(default)]
+    pub statuses: Option<Vec<StatusView>>,
+}
+
+/// An entity with everything public about it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EntityView {
+    pub entity_id: Uuid,
+    pub names: LanguageMap,
+    pub country: String,
+    registered_at: i64,
+    /// The first is the canonical one.
+    pub identifiers: Vec<Identifier>,
+    #[serde(default)]
+    pub statuses: Option<Vec<StatusView>>,
+    #[serde(default)]
+    pub statements: Option<Vec<StatementView>>,
+    #[serde(default)]
+    pub accreditations: Option<Vec<AccreditationView>>,
+}
+
+impl EntityView {
+    pub fn registered_at(&self) -> Timestamp {
+        Timestamp::from_micros(self.registered_at)
+    }
+    pub fn canonical(&self) -> &str {
+        self.identifiers.first().map_or("", |i| i.value.as_str())
+    }
+}
+
+#[derive(QueryableByName)]
+pub(crate) struct Json {
+    #[diesel(sql_type = sql_types::Text)]
+    pub value: String,
+}
+
+pub(crate) fn from_json<T: for<'de> Deserialize<'de>>(row: &Json) -> Result<T, Error> {
+    serde_json::from_str(&row.value).map_err(|e| Error::Internal(format!("a row did not parse: {e}")))
+}
+
+const STATUSES: &str = "(select json_agg(json_build_object('s', state, 'f', micros(lower(effective)),
+    'u', micros(upper(effective)), 'r', reason) order by effective) from status_changes c
+    where c.registry_id = $1 and upper_inf(c.recorded) and";
+
+fn view_sql(condition: &str) -> String {
+    format!(
+        "select json_build_object(
+           'entity_id', e.entity_id, 'names', e.names, 'country', e.country, 'registered_at', micros(e.registered_at),
+           'identifiers', (select json_agg(json_build_object('type', i.type, 'value', i.value) order by i.position)
+              from entity_identifiers i
+             where i.registry_id = $1 and i.entity_id = e.entity_id and upper_inf(i.recorded)),
+           'statuses', {STATUSES} c.target_kind = 'entity' and c.target_id = e.entity_id::text),
+           'statements', (select json_agg(json_build_object('id', s.statement_id, 'kind', t.kind, 'action', t.action,
+                 'resource', t.resource, 'jurisdictions', s.jurisdictions, 'f', micros(lower(s.valid)),
+                 'u', micros(upper(s.valid)),
+                 'accreditation_id', (select a.accreditation_id from accreditations a
+                    where a.registry_id = $1 and a.accreditation = s.accreditation),
+                 'statuses', {STATUSES} c.target_kind = 'statement' and c.target_id = s.statement_id::text))
+                 order by s.statement_id)
+              from tuples t join statements s on s.registry_id = $1 and s.tuple_id = t.tuple_id
+               and upper_inf(s.recorded)
+             where t.registry_id = $1 and t.entity_id = e.entity_id),
+           'accreditations', (select json_agg({}) from accreditations a
+             where a.registry_id = $1 and a.entity_id = e.entity_id and upper_inf(a.recorded)))::text as value
+         from entities e where e.registry_id = $1 and upper_inf(e.recorded) and {condition}",
+        accreditation_json()
+    )
+}
+
+fn accreditation_json() -> String {
+    format!(
+        "json_build_object('accreditation_id', a.accreditation_id, 'entity_id', a.entity_id, 'body', a.body,
+           'legal_basis', a.legal_basis, 'evidence_uri', a.evidence_uri, 'evidence_date', a.evidence_date,
+           'evidence_sha256', a.evidence_sha256, 'f', micros(lower(a.valid)), 'u', micros(upper(a.valid)),
+           'statuses', {STATUSES} c.target_kind = 'accreditation' and c.target_id = a.accreditation_id::text))"
+    )
+}
+
+impl Store {
+    /// By any identifier.
+    pub async fn entity(&self, registry: RegistryId, identifier: &str) -> Result<Option<EntityView>, Error> {
+        let sql = view_sql(
+            "e.entity_id = (select entity_id from entity_identifiers
+                where registry_id = $1 and value = $2 and upper_inf(recorded))",
+        );
+        let identifier = identifier.to_owned();
+        self.read("entity.get", registry, move |conn| {
+            let rows: Vec<Json> = sql_query(&sql)
+                .bind::<sql_types::Integer, _>(registry.0)
+                .bind::<sql_types::Text, _>(&identifier)
+                .load(conn)?;
+            rows.first().map(from_json).transpose()
+        })
+        .await
+    }
+
+    /// A page in the order of internal ids (which is the order of registration), after a cursor.
+    pub async fn entities(
+        &self,
+        registry: RegistryId,
+        after: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<EntityView>, Error> {
+        let sql = view_sql("e.entity_id > $2 order by e.entity_id limit $3");
+        self.read("entity.list", registry, move |conn| {
+            let rows: Vec<Json> = sql_query(&sql)
+                .bind::<sql_types::Integer, _>(registry.0)
+                .bind::<sql_types::Uuid, _>(after.unwrap_or(Uuid::nil()))
+                .bind::<sql_types::BigInt, _>(limit)
+                .load(conn)?;
+            rows.iter().map(from_json).collect()
+        })
+        .await
+    }
+
+    /// Which of these identifiers are taken.
+    pub async fn taken(
+        &self,
+        registry: RegistryId,
+        identifiers: Vec<String>,
+    ) -> Result<BTreeSet<String>, Error> {
+        self.read("entity.taken", registry, move |conn| {
+            let rows: Vec<Value> = sql_query(
+                "select value from entity_identifiers
+                  where registry_id = $1 and value = any($2) and upper_inf(recorded)",
+            )
+            .bind::<sql_types::Integer, _>(registry.0)
+            .bind::<sql_types::Array<sql_types::Text>, _>(&identifiers)
+            .load(conn)?;
+            Ok(rows.into_iter().map(|r| r.value).collect())
+        })
+        .await
+    }
+
+    pub async fn accreditations(
+        &self,
+        registry: RegistryId,
+        after: Option<Uuid>,
+        only: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<AccreditationView>, Error> {
+        let sql = format!(
+            "select {}::text as value from accreditations a
+              where a.registry_id = $1 and upper_inf(a.recorded) and a.accreditation_id > $2
+                and ($3 is null or a.accreditation_id = $3)
+              order by a.accreditation_id limit $4",
+            accreditation_json()
+        );
+        self.read("accreditation.list", registry, move |conn| {
+            let rows: Vec<Json> = sql_query(&sql)
+                .bind::<sql_types::Integer, _>(registry.0)
+                .bind::<sql_types::Uuid, _>(after.unwrap_or(Uuid::nil()))
+                .bind::<sql_types::Nullable<sql_types::Uuid>, _>(only)
+                .bind::<sql_types::BigInt, _>(limit)
+                .load(conn)?;
+            rows.iter().map(from_json).collect()
+        })
+        .await
+    }
+}
+
+#[derive(QueryableByName)]
+struct Value {
+    #[diesel(sql_type = sql_types::Text)]
+    value: String,
+}
+
+impl Tx<'_> {
+    /// Internal id of an entity by any identifier.
+    pub fn entity_id(&mut self, identifier: &str) -> Result<Option<Uuid>, Error> {
+        let rows: Vec<Value> = sql_query(
+            "select entity_id::text as value from entity_identifiers
+              where registry_id = $1 and value = $2 and upper_inf(recorded)",
+        )
+        .bind::<sql_types::Integer, _>(self.registry.0)
+        .bind::<sql_types::Text, _>(identifier)
+        .load(self.conn)?;
+        Ok(rows.first().and_then(|r| Uuid::parse_str(&r.value).ok()))
+    }
+
+    /// Loads records; the seq of the first event is returned, so that the new statements can be signed.
+    pub fn load(&mut self, permit: &Permit<Load>, records: &[Record]) -> Result<i64, Error> {
+        let now = self.now;
+        let changes: Vec<Change> = records.iter().flat_map(|r| changes_of(r, now)).collect();
+        self.record(permit, &changes)
+    }
+}
+
+fn changes_of(record: &Record, now: Timestamp) -> Vec<Change> {
+    let entity_id = Uuid::now_v7();
+    let mut changes = vec![Change::EntityRegistered(EntityRegistered {
+        entity_id,
+        names: record.names.clone(),
+        country: record.country.clone(),
+        identifiers: record.identifiers.clone(),
+    })];
+    let accreditation_id = record.accreditation.as_ref().map(|_| Uuid::now_v7());
+    if let (Some(a), Some(accreditation_id)) = (&record.accreditation, accreditation_id) {
+        changes.push(Change::AccreditationGranted(AccreditationGranted {
+            accreditation_id,
+            entity_id,
+            body: a.body.clone(),
+            legal_basis: a.legal_basis.clone(),
+            evidence_uri: a.evidence_uri.clone(),
+            evidence_date: a.evidence_date.clone(),
+            evidence_sha256: a.evidence_sha256.clone(),
+            valid: a.valid,
+        }));
+    }
+    changes.extend(record.authorizations.iter().map(|a| {
+        Change::StatementMade(StatementMade {
+            statement: a.kind,
+            entity_id,
+            action: a.action.clone(),
+            resource: a.resource.clone(),
+            accreditation_id,
+            jurisdictions: a.jurisdictions.clone(),
+            conditions: a.conditions.clone(),
+            valid: a.valid,
+        })
+    }));
+    if let Some((state, from, reason)) = &record.status {
+        changes.push(Change::StatusChanged(StatusChanged {
+            target: TargetKind::Entity,
+            target_id: entity_id.to_string(),
+            state: *state,
+            effective_from: from.unwrap_or(now),
+            reason: reason.clone(),
+        }));
+    }
+    changes
+}

@@ -1,0 +1,101 @@
+//! The epoch poll: a connection of its own, so that a busy pool cannot make the lease expire.
+
+use charter_domain::RegistryId;
+use diesel::{prelude::*, sql_types};
+use tokio_postgres::Client;
+
+use crate::{Error, Store, hot, schema::registry_epochs};
+
+/// What moved in one registry: `identifiers` are those of the entity concerned, `None` is everything.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub seq: i64,
+    pub identifiers: Option<Vec<String>>,
+}
+
+/// Reads epochs, always from the primary.
+pub struct EpochReader {
+    client: Client,
+}
+
+impl Store {
+    pub async fn epoch_reader(&self) -> Result<EpochReader, Error> {
+        let url = crate::with_options(&self.settings.url, std::time::Duration::from_millis(800));
+        let mut config = hot::parse(&url)?;
+        config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
+        Ok(EpochReader {
+            client: hot::connect(&config).await?,
+        })
+    }
+}
+
+impl EpochReader {
+    pub async fn epochs(&self) -> Result<Vec<(RegistryId, i64)>, Error> {
+        let rows = self
+            .client
+            .query("select registry_id, epoch from registry_epochs", &[])
+            .await?;
+        rows.iter()
+            .map(|r| Ok((RegistryId(r.try_get(0)?), r.try_get(1)?)))
+            .collect()
+    }
+
+    /// Changes after an epoch, in order.
+    pub async fn changes_since(&self, registry: RegistryId, after: i64) -> Result<Vec<Change>, Error> {
+        let rows = self
+            .client
+            .query(
+                "select seq, identifiers from changes_since($1, $2)",
+                &[&registry.0, &after],
+            )
+            .await?;
+        rows.iter()
+            .map(|r| {
+                Ok(Change {
+                    seq: r.try_get(0)?,
+                    identifiers: r.try_get(1)?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Store {
+    /// The epoch from Postgres itself: for when the lease is lost, and for questions that demand one.
+    pub async fn epoch(&self, registry: RegistryId) -> Result<i64, Error> {
+        self.read_shared("epoch.get", move |conn| {
+            let found: Option<i64> = registry_epochs::table
+                .find(registry.0)
+                .select(registry_epochs::epoch)
+                .first(conn)
+                .optional()?;
+            found.ok_or_else(|| Error::NotFound(format!("registry {registry}")))
+        })
+        .await
+    }
+
+    /// Changes after an epoch, in order.
+    pub async fn changes_since(&self, registry: RegistryId, after: i64) -> Result<Vec<Change>, Error> {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = sql_types::BigInt)]
+            seq: i64,
+            #[diesel(sql_type = sql_types::Nullable<sql_types::Array<sql_types::Text>>)]
+            identifiers: Option<Vec<String>>,
+        }
+        self.read("epoch.changes", registry, move |conn| {
+            let rows: Vec<Row> = diesel::sql_query("select seq, identifiers from changes_since($1, $2)")
+                .bind::<sql_types::Integer, _>(registry.0)
+                .bind::<sql_types::BigInt, _>(after)
+                .load(conn)?;
+            Ok(rows
+                .into_iter()
+                .map(|r| Change {
+                    seq: r.seq,
+                    identifiers: r.identifiers,
+                })
+                .collect())
+        })
+        .await
+    }
+}

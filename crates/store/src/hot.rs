@@ -1,0 +1,120 @@
+//! The hot read: one SQL function, one round trip, pipelined over a few tokio-postgres connections.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use charter_domain::{Kind, RegistryId, fact::Facts};
+use tokio::sync::Mutex;
+use tokio_postgres::{Client, NoTls, Statement};
+
+use crate::{Error, Store};
+
+const FACTS: &str = "select facts($1, $2, $3, $4, $5, $6)";
+/// A question waits no longer than this for Postgres; the door's deadline is longer.
+const DEADLINE: Duration = Duration::from_millis(1_500);
+
+/// One question of one registry, past the door.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    pub registry: RegistryId,
+    pub kind: Kind,
+    pub entity: &'a str,
+    pub action: &'a str,
+    pub resource: &'a str,
+    /// Ask what was held at this epoch.
+    pub known_at: Option<i64>,
+}
+
+struct Conn {
+    client: Client,
+    facts: Statement,
+}
+
+/// Slots are opened when first used and reopened when found closed.
+pub(crate) struct Hot {
+    config: tokio_postgres::Config,
+    slots: Vec<Mutex<Option<Arc<Conn>>>>,
+    next: AtomicUsize,
+}
+
+impl Hot {
+    pub(crate) fn new(url: &str, connections: usize) -> Result<Self, Error> {
+        let config = parse(url)?;
+        let slots = (0..connections.max(1)).map(|_| Mutex::new(None)).collect();
+        Ok(Self {
+            config,
+            slots,
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    async fn connection(&self) -> Result<Arc<Conn>, Error> {
+        let index = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len();
+        let mut slot = self.slots[index].lock().await;
+        if let Some(conn) = slot.as_ref().filter(|c| !c.client.is_closed()) {
+            return Ok(Arc::clone(conn));
+        }
+        let client = connect(&self.config).await?;
+        let facts = client.prepare(FACTS).await?;
+        let conn = Arc::new(Conn { client, facts });
+        *slot = Some(Arc::clone(&conn));
+        Ok(conn)
+    }
+}
+
+pub(crate) fn parse(url: &str) -> Result<tokio_postgres::Config, Error> {
+    let mut config: tokio_postgres::Config = url
+        .parse()
+        .map_err(|e: tokio_postgres::Error| Error::Unavailable(e.to_string()))?;
+    config
+        .connect_timeout(Duration::from_secs(2))
+        .tcp_user_timeout(Duration::from_secs(3));
+    Ok(config)
+}
+
+pub(crate) async fn connect(config: &tokio_postgres::Config) -> Result<Client, Error> {
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::warn!(error = %error, "a database connection ended");
+        }
+    });
+    Ok(client)
+}
+
+impl Store {
+    /// Everything `decide` needs about one question, in one snapshot.
+    pub async fn facts(&self, q: Question<'_>) -> Result<Facts, Error> {
+        let kind: i16 = match q.kind {
+            Kind::Authorization => 0,
+            Kind::Recognition => 1,
+        };
+        let ask = async {
+            let conn = self.hot.connection().await?;
+            let row = conn
+                .client
+                .query_one(
+                    &conn.facts,
+                    &[
+                        &q.registry.0,
+                        &kind,
+                        &q.entity,
+                        &q.action,
+                        &q.resource,
+                        &q.known_at,
+                    ],
+                )
+                .await?;
+            Ok::<String, Error>(row.try_get(0)?)
+        };
+        let json = tokio::time::timeout(DEADLINE, ask)
+            .await
+            .map_err(|_| Error::Unavailable("the hot read timed out".to_owned()))??;
+        Facts::from_wire(&json).map_err(|e| Error::Internal(format!("facts: {e}")))
+    }
+}

@@ -1,0 +1,63 @@
+//! Keys of a registry: public in an event, private as ciphertext beside it.
+
+use charter_domain::{
+    RegistryId,
+    event::{Change, KeyAdded},
+    policy::{Open, Permit},
+};
+use diesel::prelude::*;
+
+use crate::{
+    Error, Store, Tx,
+    schema::{keys, sealed_keys},
+};
+
+impl Store {
+    /// Ciphertexts of the registry's private keys, newest first, by kid.
+    pub async fn sealed_keys(&self, registry: RegistryId) -> Result<Vec<(String, String)>, Error> {
+        self.read("key.sealed", registry, move |conn| {
+            Ok(sealed_keys::table
+                .select((sealed_keys::kid, sealed_keys::jwe))
+                .load(conn)?)
+        })
+        .await
+    }
+
+    pub async fn public_keys(&self, registry: RegistryId) -> Result<Vec<serde_json::Value>, Error> {
+        self.read("key.public", registry, move |conn| {
+            Ok(keys::table.order(keys::kid).select(keys::public_jwk).load(conn)?)
+        })
+        .await
+    }
+}
+
+impl Tx<'_> {
+    /// Keeps a new key unless the registry has one already (another server was first). True when it was kept.
+    pub fn add_first_key(
+        &mut self,
+        permit: &Permit<Open>,
+        kid: &str,
+        jwk: &serde_json::Value,
+        jwe: &str,
+    ) -> Result<bool, Error> {
+        let held: i64 = sealed_keys::table.count().get_result(self.conn)?;
+        if held > 0 {
+            return Ok(false);
+        }
+        self.record(
+            permit,
+            &[Change::KeyAdded(KeyAdded {
+                kid: kid.to_owned(),
+                jwk: jwk.clone(),
+            })],
+        )?;
+        diesel::insert_into(sealed_keys::table)
+            .values((
+                sealed_keys::registry_id.eq(self.registry.0),
+                sealed_keys::kid.eq(kid),
+                sealed_keys::jwe.eq(jwe),
+            ))
+            .execute(self.conn)?;
+        Ok(true)
+    }
+}

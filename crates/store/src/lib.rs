@@ -1,0 +1,159 @@
+//! What is kept, in Postgres: events and their projections, tenants apart by row-level security.
+//!
+//! The only crate that knows SQL. Writes and ordinary reads go through diesel on a pool of blocking connections;
+//! the hot read and the epoch poll go through pipelined tokio-postgres connections of their own.
+
+pub mod credential;
+pub mod delegation;
+pub mod document;
+pub mod entity;
+pub mod epoch;
+mod error;
+pub mod event;
+mod hot;
+pub mod key;
+pub mod migrate;
+pub mod rebuild;
+pub mod registry;
+mod schema;
+pub mod schemas;
+mod tx;
+
+use std::{sync::Arc, time::Duration};
+
+use charter_domain::{RegistryId, time::Clock};
+use deadpool_diesel::{
+    Runtime, Timeouts,
+    postgres::{Manager, Pool},
+};
+
+pub use crate::{
+    error::Error,
+    hot::Question,
+    tx::{Committed, Tx},
+};
+
+/// Where Postgres is, and how much of it to use.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// libpq keyword string or URL of the runtime role.
+    pub url: String,
+    /// Pooled blocking connections.
+    pub pool_size: usize,
+    /// Pipelined connections for the hot read.
+    pub hot_connections: usize,
+    pub statement_timeout: Duration,
+}
+
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    hot: Arc<hot::Hot>,
+    clock: Arc<dyn Clock>,
+    settings: Arc<Settings>,
+}
+
+impl Store {
+    /// Makes the pools; connections are opened when first used, so this does not fail when Postgres is away.
+    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let url = with_options(&settings.url, settings.statement_timeout);
+        let wait = Some(Duration::from_secs(2));
+        let pool = Pool::builder(Manager::new(url.clone(), Runtime::Tokio1))
+            .max_size(settings.pool_size)
+            .timeouts(Timeouts {
+                wait,
+                create: wait,
+                recycle: Some(Duration::from_secs(1)),
+            })
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|e| Error::Unavailable(e.to_string()))?;
+        let hot = Arc::new(hot::Hot::new(&url, settings.hot_connections)?);
+        Ok(Self {
+            pool,
+            hot,
+            clock,
+            settings: Arc::new(settings),
+        })
+    }
+
+    /// A change, in one named transaction: locks the registry's epoch, runs `change`, commits. Retried on
+    /// serialization failure and deadlock, so the closure touches nothing but the transaction and may run twice.
+    pub async fn write<T, F>(
+        &self,
+        name: &'static str,
+        registry: RegistryId,
+        change: F,
+    ) -> Result<Committed<T>, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, Error> + Send + Sync + 'static,
+    {
+        let clock = Arc::clone(&self.clock);
+        self.interact(name, move |conn| tx::write(conn, registry, clock.now(), &change))
+            .await
+    }
+
+    /// Reads of one registry, in one snapshot.
+    pub async fn read<T, F>(&self, name: &'static str, registry: RegistryId, read: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
+    {
+        self.interact(name, move |conn| tx::read(conn, Some(registry), &read))
+            .await
+    }
+
+    /// Reads of what is readable without a tenant.
+    pub(crate) async fn read_shared<T, F>(&self, name: &'static str, read: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
+    {
+        self.interact(name, move |conn| tx::read(conn, None, &read)).await
+    }
+
+    async fn interact<T, F>(&self, name: &'static str, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
+    {
+        let started = std::time::Instant::now();
+        let conn = self
+            .pool
+            .get()
+            .await
+            .map_err(|e| Error::Unavailable(e.to_string()))?;
+        let result = conn
+            .interact(move |conn| tx::retried(|| work(conn)))
+            .await
+            .map_err(|e| Error::Internal(format!("a database task failed: {e}")))?;
+        metrics::histogram!("db_client_operation_duration_seconds", "operation" => name)
+            .record(started.elapsed().as_secs_f64());
+        result
+    }
+
+    pub fn now(&self) -> charter_domain::Timestamp {
+        self.clock.now()
+    }
+}
+
+/// Server-side limits, on every connection: a statement, a lock wait and an idle transaction all end.
+fn with_options(url: &str, statement: Duration) -> String {
+    let options = format!(
+        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout=10000",
+        statement.as_millis(),
+        statement.as_millis()
+    );
+    if url.contains("options=") {
+        url.to_owned()
+    } else if url.contains("://") {
+        let joint = if url.contains('?') { '&' } else { '?' };
+        format!(
+            "{url}{joint}options={}",
+            options.replace(' ', "%20").replace('=', "%3D")
+        )
+    } else {
+        format!("{url} options='{options}'")
+    }
+}

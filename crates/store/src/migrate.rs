@@ -1,0 +1,43 @@
+//! Migrations, run by the owner under an advisory lock, and the roles they expect.
+
+use diesel::{Connection, PgConnection, RunQueryDsl, sql_query, sql_types};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::Error;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
+/// "charter" in ASCII, shortened: any constant that nobody else uses.
+const LOCK: i64 = 0x0063_6861_7274_6572;
+
+/// What a DBA runs once, as superuser, before the first migration.
+pub const ROLES: &str = "create role charter_owner login nosuperuser nobypassrls;
+create role charter_runtime login nosuperuser nobypassrls;
+-- then: create database charter owner charter_owner;
+";
+
+/// Brings the schema up to date; several servers may start at once, one migrates. Returns what was applied.
+pub fn run(owner_url: &str) -> Result<Vec<String>, Error> {
+    let mut conn = connect(owner_url)?;
+    lock(&mut conn, "select pg_advisory_lock($1)")?;
+    let applied = conn
+        .run_pending_migrations(MIGRATIONS)
+        .map(|versions| versions.iter().map(ToString::to_string).collect())
+        .map_err(|e| Error::Internal(e.to_string()));
+    lock(&mut conn, "select pg_advisory_unlock($1)")?;
+    applied
+}
+
+/// Whether the schema is the one this program was built for.
+pub fn is_current(owner_url: &str) -> Result<bool, Error> {
+    let pending = connect(owner_url)?.has_pending_migration(MIGRATIONS);
+    pending.map(|p| !p).map_err(|e| Error::Internal(e.to_string()))
+}
+
+pub(crate) fn connect(url: &str) -> Result<PgConnection, Error> {
+    PgConnection::establish(url).map_err(|e| Error::Unavailable(e.to_string()))
+}
+
+fn lock(conn: &mut PgConnection, sql: &str) -> Result<(), Error> {
+    sql_query(sql).bind::<sql_types::BigInt, _>(LOCK).execute(conn)?;
+    Ok(())
+}

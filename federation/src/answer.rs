@@ -1,0 +1,88 @@
+//! An answer: a decision plus what it rests on.
+
+use charter_domain::{AuthorityId, Outcome, Reason, Timestamp};
+
+/// Who stated it, seen from the asked registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    Direct,
+    Delegated,
+}
+
+impl Basis {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Direct => "DIRECT",
+            Self::Delegated => "DELEGATED",
+        }
+    }
+}
+
+/// A registry on the way. `via` leads to it from the asked one (empty: the asked one itself).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub authority: AuthorityId,
+    pub epoch: i64,
+    pub reason: Reason,
+    pub via: Vec<AuthorityId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub reason: Reason,
+    pub basis: Basis,
+    pub decided_by: AuthorityId,
+    /// Compact JWS, leaf first, up to the asked registry's own statement.
+    pub chain: Vec<String>,
+    /// Registries asked, the asked one first, then depth first.
+    pub path: Vec<Step>,
+    pub as_of: Timestamp,
+    pub next_change: Option<Timestamp>,
+    pub expires_at: Timestamp,
+    pub unstated: Vec<String>,
+    /// What a person should know about a negative or an indeterminate answer.
+    pub detail: String,
+    /// Whom to ask instead: subordinates that the superior may not answer for.
+    pub referrals: Vec<Referral>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referral {
+    pub authority: AuthorityId,
+    pub endpoint: String,
+    pub document: Option<String>,
+}
+
+impl Answer {
+    pub fn outcome(&self) -> Outcome {
+        self.reason.outcome()
+    }
+
+    /// An answer that rests on nothing but the registry `authority` at `epoch`.
+    pub fn of(authority: &AuthorityId, epoch: i64, reason: Reason, at: Timestamp, until: Timestamp) -> Self {
+        Self {
+            reason,
+            basis: Basis::Direct,
+            decided_by: authority.clone(),
+            chain: Vec::new(),
+            path: vec![Step {
+                authority: authority.clone(),
+                epoch,
+                reason,
+                via: Vec::new(),
+            }],
+            as_of: at,
+            next_change: None,
+            expires_at: until,
+            unstated: Vec::new(),
+            detail: String::new(),
+            referrals: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+}

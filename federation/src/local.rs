@@ -1,0 +1,33 @@
+//! What federation needs of the registries of this process; the server implements it over the store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use charter_domain::{AuthorityId, Decision, Delegation, Query, Registry, RegistryId, Timestamp};
+use charter_signing::JwkSet;
+
+use crate::Error;
+
+/// A registry as it stands: kept in memory, replaced when something registry-wide changes.
+#[derive(Debug)]
+pub struct RegistryView {
+    pub registry: Registry,
+    /// Nothing registry-wide has changed since this epoch.
+    pub epoch: i64,
+    pub delegations: Vec<Delegation>,
+    pub keys: JwkSet,
+    /// The signed entity configuration.
+    pub configuration: String,
+}
+
+#[async_trait]
+pub trait LocalAuthority: Send + Sync {
+    /// Decides from the registry's own records alone.
+    async fn decide(&self, registry: RegistryId, query: &Query, at: Timestamp) -> Result<Decision, Error>;
+    /// The registry's epoch, read before anything it vouches for.
+    async fn epoch(&self, registry: RegistryId) -> Result<i64, Error>;
+    async fn view(&self, registry: RegistryId) -> Result<Arc<RegistryView>, Error>;
+    /// The registry of an authority, when this process serves it.
+    fn hosted(&self, authority: &AuthorityId) -> Option<RegistryId>;
+    fn now(&self) -> Timestamp;
+}

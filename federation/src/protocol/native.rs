@@ -1,0 +1,282 @@
+//! Charter's own protocol: gRPC between registries.
+
+use std::{
+    net::IpAddr,
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use charter_domain::{AuthorityId, EvidenceLevel, Kind, Query, Reason, Timestamp};
+use charter_proto::charter::federation::v1::{
+    self as pb, QueryKind, ResolveMode, federation_service_client::FederationServiceClient,
+};
+use moka::sync::Cache;
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint, Uri},
+};
+
+use super::{Failure, Protocol};
+use crate::{
+    answer::{Answer, Basis, Referral, Step},
+    budget::Budget,
+    trace,
+};
+
+/// A chain of 8 links with evidence is under 32 KiB; a peer gets no more than this into memory.
+const MAX_MESSAGE: usize = 256 * 1024;
+/// Entries of a path that are kept: fan-out 8, a few levels.
+const MAX_PATH: usize = 64;
+
+/// Connections to peers, one per endpoint, opened when first used.
+pub struct Native {
+    channels: Cache<String, Channel>,
+}
+
+impl Default for Native {
+    fn default() -> Self {
+        Self {
+            channels: Cache::new(1_000),
+        }
+    }
+}
+
+impl Native {
+    fn client(&self, endpoint: &str) -> Result<FederationServiceClient<Channel>, Failure> {
+        let channel = self
+            .channels
+            .try_get_with(endpoint.to_owned(), || open(endpoint))
+            .map_err(|e| Failure::Plaintext(e.to_string()))?;
+        Ok(FederationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
+    }
+}
+
+fn open(endpoint: &str) -> Result<Channel, String> {
+    let uri: Uri = endpoint.parse().map_err(|_| endpoint.to_owned())?;
+    if !is_loopback(&uri) {
+        return Err(endpoint.to_owned());
+    }
+    Ok(Endpoint::from(uri)
+        .connect_timeout(Duration::from_secs(1))
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(5))
+        .connect_lazy())
+}
+
+/// Plaintext is for this machine only.
+fn is_loopback(uri: &Uri) -> bool {
+    let host = uri
+        .host()
+        .unwrap_or_default()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    uri.scheme_str() == Some("http")
+        && (host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
+}
+
+fn with_trace<T>(message: T, timeout: Duration) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.set_timeout(timeout);
+    if let Some(value) = trace::current().and_then(|t| t.parse().ok()) {
+        request.metadata_mut().insert("traceparent", value);
+    }
+    request
+}
+
+fn failure(status: &Status) -> Failure {
+    match status.code() {
+        Code::DeadlineExceeded | Code::Cancelled => Failure::Late,
+        Code::InvalidArgument | Code::NotFound | Code::Unimplemented | Code::PermissionDenied => {
+            Failure::Refused(status.message().to_owned())
+        }
+        code => Failure::Unreachable(format!("{code:?}")),
+    }
+}
+
+#[async_trait]
+impl Protocol for Native {
+    async fn resolve(
+        &self,
+        endpoint: &str,
+        authority: &AuthorityId,
+        query: &Query,
+        budget: &Budget,
+    ) -> Result<Answer, Failure> {
+        let left = budget.time_left();
+        let mut client = self.client(endpoint)?;
+        let request = with_trace(encode(authority, query, budget), left);
+        let reply = tokio::time::timeout(left, client.resolve(request))
+            .await
+            .map_err(|_| Failure::Late)?;
+        decode(reply.map_err(|s| failure(&s))?.into_inner()).map_err(Failure::Malformed)
+    }
+
+    async fn epochs(
+        &self,
+        endpoint: &str,
+        authority: &AuthorityId,
+        paths: &[Vec<AuthorityId>],
+    ) -> Result<Vec<i64>, Failure> {
+        let mut client = self.client(endpoint)?;
+        let path = |p: &Vec<AuthorityId>| pb::AuthorityPath {
+            via: p.iter().map(ToString::to_string).collect(),
+        };
+        let message = pb::GetEpochRequest {
+            authorities: paths.iter().map(path).collect(),
+        };
+        let left = Duration::from_millis(800);
+        let mut request = with_trace(message, left);
+        if let Ok(value) = authority.as_str().parse() {
+            request.metadata_mut().insert("charter-registry", value);
+        }
+        let reply = tokio::time::timeout(left, client.get_epoch(request))
+            .await
+            .map_err(|_| Failure::Late)?;
+        let epochs = reply.map_err(|s| failure(&s))?.into_inner().epochs;
+        if epochs.len() != paths.len() {
+            return Err(Failure::Malformed(
+                "another number of epochs than asked".to_owned(),
+            ));
+        }
+        Ok(epochs)
+    }
+}
+
+fn encode(authority: &AuthorityId, query: &Query, budget: &Budget) -> pb::ResolveRequest {
+    let kind = match query.kind {
+        Kind::Authorization => QueryKind::Authorization,
+        Kind::Recognition => QueryKind::Recognition,
+    };
+    let deadline = SystemTime::UNIX_EPOCH + unix_now() + budget.time_left();
+    pb::ResolveRequest {
+        registry_id: authority.to_string(),
+        kind: kind.into(),
+        // Asked of us as a whole: what is below us answers under its own name.
+        authority_id: query.authority.to_string(),
+        entity_id: query.entity.to_string(),
+        action: query.action.to_string(),
+        resource: query.resource.to_string(),
+        context: context(query),
+        mode: ResolveMode::Recurse.into(),
+        depth_left: Some(budget.depth_left.into()),
+        queries_left: Some(budget.queries_left),
+        deadline: Some(deadline.into()),
+        visited: budget.visited.iter().map(ToString::to_string).collect(),
+        max_staleness_secs: 0,
+        min_epoch: 0,
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a deadline on the wire is wall-clock time by nature"
+)]
+fn unix_now() -> Duration {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+fn context(query: &Query) -> std::collections::HashMap<String, String> {
+    let c = &query.context;
+    let mut members: std::collections::HashMap<String, String> =
+        c.conditions.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let own = [
+        ("time", c.time.map(|t| t.to_string())),
+        ("locator", c.locator.as_ref().map(ToString::to_string)),
+        (
+            "jurisdiction",
+            c.jurisdiction.as_ref().map(|j| j.as_str().to_owned()),
+        ),
+        // Epochs are numbers of one registry: `known_at` is not passed on.
+        (
+            "evidence",
+            (c.evidence != EvidenceLevel::None).then(|| "chain".to_owned()),
+        ),
+    ];
+    members.extend(own.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v?))));
+    members
+}
+
+fn time(t: Option<prost_types::Timestamp>) -> Option<Timestamp> {
+    t.map(|t| {
+        Timestamp::from_micros(
+            t.seconds
+                .saturating_mul(1_000_000)
+                .saturating_add(i64::from(t.nanos) / 1_000),
+        )
+    })
+}
+
+fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
+    let authority = |text: &str| AuthorityId::parse(text).map_err(|e| e.to_string());
+    let reason = |code: &str| Reason::parse(code).ok_or_else(|| format!("unknown reason `{code:.64}`"));
+    let outcome = reason(&reply.reason)?;
+    let step = |s: pb::ResolveStep| {
+        Ok(Step {
+            authority: authority(&s.authority_id)?,
+            epoch: s.epoch,
+            reason: reason(&s.reason)?,
+            via: s
+                .via
+                .iter()
+                .map(|v| authority(v))
+                .collect::<Result<_, String>>()?,
+        })
+    };
+    let referral = |r: pb::Referral| {
+        Ok::<_, String>(Referral {
+            authority: authority(&r.authority_id)?,
+            endpoint: r.endpoint,
+            document: Some(r.subordinate_statement).filter(|d| !d.is_empty()),
+        })
+    };
+    Ok(Answer {
+        reason: outcome,
+        basis: if reply.basis == Basis::Direct.code() {
+            Basis::Direct
+        } else {
+            Basis::Delegated
+        },
+        decided_by: authority(&reply.decided_by)?,
+        chain: reply.chain,
+        path: reply
+            .path
+            .into_iter()
+            .take(MAX_PATH)
+            .map(step)
+            .collect::<Result<_, String>>()?,
+        as_of: time(reply.as_of).ok_or("no time")?,
+        next_change: time(reply.next_change),
+        expires_at: time(reply.expires_at).ok_or("no expiry")?,
+        unstated: reply.unstated_conditions,
+        detail: reply.detail.chars().take(500).collect(),
+        referrals: reply
+            .referrals
+            .into_iter()
+            .take(8)
+            .map(referral)
+            .collect::<Result<_, String>>()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plaintext_is_for_loopback_only() {
+        for good in ["http://127.0.0.1:7210", "http://[::1]:7210", "http://localhost:1"] {
+            assert!(is_loopback(&good.parse().expect("a URI")), "{good}");
+        }
+        for bad in [
+            "http://10.0.0.1:7210",
+            "http://trust.fi.example",
+            "http://127.0.0.1.example",
+            "https://127.0.0.1",
+        ] {
+            assert!(!is_loopback(&bad.parse().expect("a URI")), "{bad}");
+        }
+    }
+}

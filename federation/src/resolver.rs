@@ -1,0 +1,302 @@
+//! The resolver: own records and subordinates, asked together, verified, composed.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use charter_domain::{
+    AuthorityId, Context, Delegation, EvidenceLevel, Outcome, Query, Reason, RegistryId, Timestamp,
+};
+use charter_proof::{Issuer, verify::verify_under};
+use charter_signing::JwkSet;
+use futures::future::join_all;
+
+use crate::{
+    Error,
+    answer::{Answer, Basis, Referral},
+    budget::Budget,
+    local::{LocalAuthority, RegistryView},
+    protocol::Protocol,
+    walk::{self, Next},
+};
+
+/// How long answers that rest on other registries are kept (without a feed).
+const POSITIVE_TTL: Duration = Duration::from_secs(30);
+const NEGATIVE_TTL: Duration = Duration::from_secs(10);
+/// How long one's own answers may be kept by others; inside, the epoch lease rules.
+const OWN_TTL: Duration = Duration::from_secs(60);
+
+/// A question to one registry of this process, with what is left of its budget.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub registry: RegistryId,
+    pub query: Query,
+    pub budget: Budget,
+    /// Answer from this registry's own records only (mode CACHED_ONLY).
+    pub local_only: bool,
+}
+
+/// One method; the server's cache has the same signature and stands in front.
+#[async_trait]
+pub trait Resolve: Send + Sync {
+    async fn resolve(&self, request: Request) -> Result<Answer, Error>;
+}
+
+pub struct Resolver<L> {
+    local: Arc<L>,
+    protocol: Arc<dyn Protocol>,
+}
+
+impl<L> Clone for Resolver<L> {
+    fn clone(&self) -> Self {
+        Self {
+            local: Arc::clone(&self.local),
+            protocol: Arc::clone(&self.protocol),
+        }
+    }
+}
+
+#[async_trait]
+impl<L: LocalAuthority> Resolve for Resolver<L> {
+    async fn resolve(&self, request: Request) -> Result<Answer, Error> {
+        // The epoch first: an answer may be newer than the epoch it names, never older.
+        let epoch = self.local.epoch(request.registry).await?;
+        let view = self.local.view(request.registry).await?;
+        let now = self.local.now();
+        let at = request.query.context.time.unwrap_or(now);
+        if at < view.registry.history_since {
+            return Err(Error::TimeOutOfRange(view.registry.history_since));
+        }
+        let here = &view.registry.authority;
+        let refused = |reason, detail: &str| {
+            Ok(Answer::of(here, epoch, reason, at, now.plus(NEGATIVE_TTL)).with_detail(detail))
+        };
+        if request.budget.visited.contains(here) {
+            return refused(Reason::Loop, "the question has been here before");
+        }
+        let mut answers = Vec::new();
+        if request.query.authority == *here {
+            answers.push(self.own(&view, &request, at, now).await?);
+        }
+        let covering = match walk::next(here, &request.query, at, &view.delegations) {
+            _ if request.local_only => Vec::new(),
+            Next::Nobody => Vec::new(),
+            Next::TooMany(n) => {
+                return refused(
+                    Reason::Unverifiable,
+                    &format!("locator needed: {n} authorities could know"),
+                );
+            }
+            Next::Ask(list) => list,
+        };
+        if !covering.is_empty() {
+            let Some(budget) = request.budget.split(here, covering.len()) else {
+                return refused(
+                    Reason::ChainTooLong,
+                    "the question's budget of depth or questions is used up",
+                );
+            };
+            let ask = covering
+                .iter()
+                .map(|d| self.below(&view, d, &request, &budget, at, now));
+            answers.extend(join_all(ask).await);
+        }
+        let mut composed = walk::compose(answers)
+            .unwrap_or_else(|| Answer::of(here, epoch, Reason::UnknownAuthority, at, now.plus(NEGATIVE_TTL)));
+        // The asked registry comes first in the path, once.
+        composed.path.retain(|s| s.authority != *here);
+        let step = crate::Step {
+            authority: here.clone(),
+            epoch,
+            reason: composed.reason,
+            via: vec![],
+        };
+        composed.path.insert(0, step);
+        Ok(composed)
+    }
+}
+
+impl<L: LocalAuthority> Resolver<L> {
+    pub fn new(local: Arc<L>, protocol: Arc<dyn Protocol>) -> Self {
+        Self { local, protocol }
+    }
+
+    /// The registry's own decision as an answer, with its signed statement.
+    async fn own(
+        &self,
+        view: &RegistryView,
+        request: &Request,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Answer, Error> {
+        let decision = self.local.decide(request.registry, &request.query, at).await?;
+        let here = &view.registry.authority;
+        let until = decision
+            .next_change
+            .map_or(now.plus(OWN_TTL), |n| n.max(now).min(now.plus(OWN_TTL)));
+        let mut answer = Answer::of(here, decision.epoch, decision.reason, at, until);
+        answer.next_change = decision.next_change;
+        answer.unstated = decision.unstated;
+        if decision.reason == Reason::Active {
+            match decision.statement.and_then(|s| s.document) {
+                Some(document) => {
+                    answer.expires_at = answer.expires_at.min(expiry(&document)?);
+                    answer.chain.push(document);
+                }
+                // A yes that cannot be proven is not given away as one.
+                None => {
+                    let gone = Answer::of(here, decision.epoch, Reason::Unverifiable, at, now);
+                    return Ok(gone.with_detail("the statement is not signed yet"));
+                }
+            }
+        }
+        Ok(answer)
+    }
+
+    /// What a subordinate says, believed only as far as its proof goes.
+    async fn below(
+        &self,
+        view: &RegistryView,
+        delegation: &Delegation,
+        request: &Request,
+        budget: &Budget,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Answer {
+        let here = &view.registry.authority;
+        let fail = |reason, detail: String| {
+            Answer::of(here, 0, reason, at, now.plus(NEGATIVE_TTL))
+                .with_detail(format!("{}: {detail}", delegation.subordinate))
+        };
+        if let Err(reason) = delegation.standing(at) {
+            let mut answer = fail(reason, reason.text().to_owned());
+            answer.next_change = delegation.next_change(at);
+            return answer;
+        }
+        if !delegation.answers_as_own {
+            let mut answer = fail(Reason::Unverifiable, "answers for itself; ask it".to_owned());
+            answer.referrals.push(Referral {
+                authority: delegation.subordinate.clone(),
+                endpoint: delegation.endpoint.clone(),
+                document: delegation.document.clone(),
+            });
+            return answer;
+        }
+        let query = downward(&request.query, here, &delegation.subordinate);
+        let asked = match self.local.hosted(&delegation.subordinate) {
+            Some(registry) => {
+                let request = Request {
+                    registry,
+                    query: query.clone(),
+                    budget: budget.clone(),
+                    local_only: false,
+                };
+                self.resolve(request).await.map_err(|e| e.to_string())
+            }
+            None => self
+                .protocol
+                .resolve(&delegation.endpoint, &delegation.subordinate, &query, budget)
+                .await
+                .map_err(|e| e.to_string()),
+        };
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(detail) => {
+                tracing::warn!(peer = %delegation.subordinate, %detail, "a subordinate could not be asked");
+                metrics::counter!("charter_peer_failures_total").increment(1);
+                return fail(Reason::Unverifiable, detail);
+            }
+        };
+        match believe(view, delegation, &query, answer, at, now) {
+            Ok(answer) => answer,
+            Err(detail) => {
+                tracing::error!(peer = %delegation.subordinate, %detail, "a subordinate's proof failed");
+                metrics::counter!("charter_peer_proof_failures_total").increment(1);
+                fail(Reason::Unverifiable, detail)
+            }
+        }
+    }
+}
+
+/// When a document of our own expires.
+fn expiry(document: &str) -> Result<Timestamp, Error> {
+    #[derive(serde::Deserialize)]
+    struct Exp {
+        exp: i64,
+    }
+    let payload = charter_signing::jws::peek(document).map_err(|e| Error::Internal(e.to_string()))?;
+    let exp: Exp = serde_json::from_slice(&payload).map_err(|e| Error::Internal(e.to_string()))?;
+    Ok(Timestamp::from_secs(exp.exp))
+}
+
+/// The question as the subordinate is asked: what was asked of us as a whole is asked of it as a whole.
+fn downward(query: &Query, here: &AuthorityId, subordinate: &AuthorityId) -> Query {
+    let authority = if query.authority == *here {
+        subordinate.clone()
+    } else {
+        query.authority.clone()
+    };
+    // Evidence is always asked for: a yes is verified before it is believed. Epochs are numbers of one registry.
+    let context = Context {
+        evidence: EvidenceLevel::Chain,
+        known_at: None,
+        ..query.context.clone()
+    };
+    Query {
+        authority,
+        context,
+        ..query.clone()
+    }
+}
+
+/// Verifies a subordinate's yes with the keys and the scope that we delegated, and adds our own link.
+fn believe(
+    view: &RegistryView,
+    delegation: &Delegation,
+    query: &Query,
+    mut answer: Answer,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<Answer, String> {
+    answer.basis = Basis::Delegated;
+    for step in &mut answer.path {
+        step.via.insert(0, delegation.subordinate.clone());
+    }
+    if answer.path.len() > 64 || answer.path.iter().any(|s| s.via.len() > 8) {
+        return Err("its path is longer than a walk can be".to_owned());
+    }
+    let ttl = if answer.outcome() == Outcome::Yes {
+        POSITIVE_TTL
+    } else {
+        NEGATIVE_TTL
+    };
+    answer.expires_at = answer.expires_at.min(now.plus(ttl));
+    let changes = [answer.next_change, delegation.next_change(at)];
+    answer.next_change = changes.into_iter().flatten().min();
+    if answer.outcome() != Outcome::Yes {
+        // Signed denials come with the feed; until then a no is believed on the connection, never cached long.
+        answer.chain.clear();
+        return Ok(answer);
+    }
+    let jwks = JwkSet::parse(delegation.jwks.as_bytes()).map_err(|e| e.to_string())?;
+    let issuer = Issuer {
+        scope: Some(delegation.scope.clone()),
+        max_path_length: delegation.max_path_length,
+        ..Issuer::new(
+            delegation.entity_identifier.clone(),
+            delegation.subordinate.clone(),
+            jwks,
+        )
+    };
+    let verified = verify_under(&answer.chain, &issuer, query, at, now).map_err(|e| e.to_string())?;
+    if verified.decided_by != answer.decided_by {
+        return Err("it names another authority than its proof".to_owned());
+    }
+    answer.expires_at = answer.expires_at.min(verified.good_until);
+    let own = delegation
+        .document
+        .clone()
+        .ok_or("our own statement about it is not signed yet")?;
+    answer.chain.push(own);
+    tracing::debug!(registry = %view.registry.authority, peer = %delegation.subordinate, "chain verified");
+    Ok(answer)
+}

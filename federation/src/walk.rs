@@ -1,0 +1,98 @@
+//! The walk, pure: whom to ask, and what many answers come to.
+//!
+//! In scope: choosing delegations, composing answers. Out of scope: asking, time, keys.
+
+use charter_domain::{AuthorityId, Delegation, Kind, Outcome, Query, Reason, Timestamp};
+
+use crate::answer::Answer;
+
+/// Most subordinates asked at once; more need a locator.
+pub const FAN_OUT: usize = 8;
+
+/// What a registry does with a question that its own records do not settle.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next<'a> {
+    /// Nobody below can know.
+    Nobody,
+    Ask(Vec<&'a Delegation>),
+    /// More than `FAN_OUT` could know, and the question does not say which.
+    TooMany(usize),
+}
+
+/// Delegations to ask about `query`, asked of the authority `here`.
+pub fn next<'a>(here: &AuthorityId, query: &Query, at: Timestamp, delegations: &'a [Delegation]) -> Next<'a> {
+    let asked_here = query.authority == *here;
+    if asked_here && query.kind == Kind::Recognition {
+        return Next::Nobody; // Recognition is never followed: a peer of a subordinate is not our peer.
+    }
+    let mut covering: Vec<&Delegation> = delegations.iter().filter(|d| d.covers(query, at)).collect();
+    let exact = |id: &AuthorityId| covering.iter().any(|d| d.subordinate == *id).then(|| id.clone());
+    let target = if asked_here {
+        query.context.locator.as_ref().and_then(exact)
+    } else {
+        exact(&query.authority)
+    };
+    if let Some(target) = target {
+        covering.retain(|d| d.subordinate == target);
+    }
+    prefer_standing(&mut covering, at);
+    match covering.len() {
+        0 => Next::Nobody,
+        n if n > FAN_OUT => Next::TooMany(n),
+        _ => Next::Ask(covering),
+    }
+}
+
+/// Of several delegations of one subordinate (renewed, narrowed) the one in force speaks.
+fn prefer_standing(covering: &mut Vec<&Delegation>, at: Timestamp) {
+    let standing: Vec<AuthorityId> = covering
+        .iter()
+        .filter(|d| d.standing(at).is_ok())
+        .map(|d| d.subordinate.clone())
+        .collect();
+    covering.retain(|d| d.standing(at).is_ok() || !standing.contains(&d.subordinate));
+    covering.dedup_by(|a, b| a.subordinate == b.subordinate);
+}
+
+/// Composes the answers of several candidates. Deny overrides: a revocation or suspension of exactly this entity and
+/// tuple beats a yes. Else any yes (shortest chain, then first by name). Else one that could not be asked. Else the
+/// negative that says most.
+pub fn compose(mut answers: Vec<Answer>) -> Option<Answer> {
+    answers
+        .sort_by(|a, b| (a.chain.len(), a.decided_by.as_str()).cmp(&(b.chain.len(), b.decided_by.as_str())));
+    let denied = |a: &Answer| matches!(a.reason, Reason::Revoked | Reason::Suspended);
+    let index = answers
+        .iter()
+        .position(|a| denied(a) && a.reason == Reason::Revoked)
+        .or_else(|| answers.iter().position(denied))
+        .or_else(|| answers.iter().position(|a| a.outcome() == Outcome::Yes))
+        .or_else(|| answers.iter().position(|a| a.outcome() == Outcome::Indeterminate))
+        .or_else(|| {
+            let most = answers.iter().map(|a| a.reason.specificity()).max()?;
+            answers.iter().position(|a| a.reason.specificity() == most)
+        })?;
+    let others: Vec<String> = answers
+        .iter()
+        .enumerate()
+        .filter(|(i, a)| *i != index && a.outcome() == Outcome::Yes)
+        .map(|(_, a)| a.decided_by.to_string())
+        .collect();
+    let mut chosen = answers.swap_remove(index);
+    if !others.is_empty() && chosen.outcome() == Outcome::No {
+        chosen.detail = format!("{} would say yes; a denial overrides", others.join(", "));
+    }
+    // Everything asked bears on the answer, so every path is kept: a change in any of them can change it.
+    for other in answers {
+        chosen.path.extend(other.path);
+        chosen.next_change = [chosen.next_change, other.next_change]
+            .into_iter()
+            .flatten()
+            .min();
+        chosen.expires_at = chosen.expires_at.min(other.expires_at);
+        chosen.referrals.extend(other.referrals);
+    }
+    Some(chosen)
+}
+
+#[cfg(test)]
+mod tests;

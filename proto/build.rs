@@ -1,0 +1,23 @@
+//! Compiles the protobuf files without a system protoc; the same descriptors feed reflection.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message;
+
+const FILES: [&str; 4] = [
+    "trqp/v2/trqp.proto",
+    "charter/registry/v1/registry.proto",
+    "charter/registry/v1/import.proto",
+    "charter/federation/v1/federation.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    for dir in ["trqp", "charter"] {
+        println!("cargo:rerun-if-changed={dir}");
+    }
+    let fds = protox::compile(FILES, ["."])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), fds.encode_to_vec())?;
+    tonic_prost_build::configure().compile_fds(fds)?;
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! Answers as they are kept, and as both doors render them.
+
+use std::sync::{Arc, OnceLock};
+
+use charter_cache::{BootInstant, Entry, Filled};
+use charter_domain::{AuthorityId, Outcome, Reason, Timestamp};
+use charter_federation::{Answer, Basis, answer::Referral};
+use serde::{Deserialize, Serialize};
+
+use crate::App;
+
+/// What a cache keeps of an answer: everything but the times.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Kept {
+    pub reason: Reason,
+    pub direct: bool,
+    pub decided_by: String,
+    pub chain: Vec<String>,
+    pub path: Vec<KeptStep>,
+    pub unstated: Vec<String>,
+    pub detail: String,
+    #[serde(skip)]
+    pub referrals: Vec<Referral>,
+    /// The REST body of this answer, cut where times go; made when first used.
+    #[serde(skip)]
+    pub prepared: OnceLock<crate::rest::trqp::Prepared>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeptStep {
+    pub authority: String,
+    pub epoch: i64,
+    pub reason: Reason,
+    pub via: Vec<String>,
+}
+
+/// An answer with the instants of this asking.
+#[derive(Clone)]
+pub struct Reply {
+    pub entry: Arc<Entry<Kept>>,
+    pub evaluated_at: Timestamp,
+    /// Until when it may be kept.
+    pub expires_at: Timestamp,
+}
+
+impl std::ops::Deref for Reply {
+    type Target = Kept;
+    fn deref(&self) -> &Kept {
+        &self.entry.value
+    }
+}
+
+impl Reply {
+    pub fn new(app: &App, entry: Arc<Entry<Kept>>, now: Timestamp) -> Self {
+        let evaluated_at = entry.time_at(now);
+        let longest = evaluated_at.plus(std::time::Duration::from_secs(app.config.answers.max_age_secs));
+        Self {
+            expires_at: entry.ends().min(longest),
+            evaluated_at,
+            entry,
+        }
+    }
+    pub fn basis(&self) -> &'static str {
+        if self.direct {
+            Basis::Direct.code()
+        } else {
+            Basis::Delegated.code()
+        }
+    }
+    pub fn is_yes(&self) -> bool {
+        self.reason.outcome() == Outcome::Yes
+    }
+    /// One sentence, with the detail where there is one.
+    pub fn message(&self) -> String {
+        if self.detail.is_empty() {
+            self.reason.text().to_owned()
+        } else {
+            format!("{} ({})", self.reason.text(), self.detail)
+        }
+    }
+}
+
+/// An answer as the cache takes it. `before` was read before anybody was asked: a subordinate's epoch in the answer
+/// counts as polled then.
+pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) -> Filled<Kept> {
+    let own = answer.path.first();
+    let epoch = own.map_or(0, |s| s.epoch);
+    let asked = own.map(|s| s.authority.clone());
+    let deps = answer
+        .path
+        .iter()
+        .filter(|s| !s.via.is_empty() && s.epoch > 0)
+        .map(|step| {
+            let path: Vec<String> = asked
+                .iter()
+                .chain(&step.via)
+                .map(AuthorityId::to_string)
+                .collect();
+            let dep = app.dependencies.get_or_track(&path, step.epoch);
+            dep.polled(step.epoch, before);
+            (dep, step.epoch)
+        })
+        .collect();
+    let step = |s: charter_federation::Step| KeptStep {
+        authority: s.authority.into(),
+        epoch: s.epoch,
+        reason: s.reason,
+        via: s.via.into_iter().map(Into::into).collect(),
+    };
+    // An answer for want of an answer is kept by nobody.
+    let expires_at = if answer.outcome() == Outcome::Indeterminate {
+        now
+    } else {
+        answer.expires_at
+    };
+    Filled {
+        epoch,
+        evaluated_at: now,
+        next_change: answer.next_change,
+        expires_at,
+        deps,
+        value: Kept {
+            reason: answer.reason,
+            direct: answer.basis == Basis::Direct,
+            decided_by: answer.decided_by.into(),
+            chain: answer.chain,
+            path: answer.path.into_iter().map(step).collect(),
+            unstated: answer.unstated,
+            detail: answer.detail,
+            referrals: answer.referrals,
+            prepared: OnceLock::new(),
+        },
+    }
+}

@@ -1,0 +1,114 @@
+//! Delegations: a subordinate may speak for a scope, never wider than what this registry may delegate.
+
+use charter_domain::{
+    AuthorityId, HttpsId, Interval, Invalid, RegistryId, Scope,
+    event::{Change, DelegationMade},
+    policy::Caller,
+};
+use charter_signing::JwkSet;
+
+use crate::{
+    App, Error,
+    app::{document::Issuing, import::permit_load},
+    error::Code,
+};
+
+#[derive(Debug, Clone)]
+pub struct NewDelegation {
+    pub subordinate: AuthorityId,
+    pub entity_identifier: HttpsId,
+    pub jwks: JwkSet,
+    pub endpoint: String,
+    pub scope: Scope,
+    pub max_path_length: Option<u8>,
+    pub answers_as_own: bool,
+    pub valid: Interval,
+}
+
+pub struct Delegated {
+    pub delegation_id: i64,
+    pub epoch: i64,
+    pub warnings: Vec<String>,
+}
+
+pub async fn put(
+    app: &App,
+    caller: &Caller,
+    registry: RegistryId,
+    new: NewDelegation,
+) -> Result<Delegated, Error> {
+    let permit = permit_load(app, caller, registry).await?;
+    let tenant = app
+        .hosted
+        .tenant(registry)
+        .ok_or_else(|| Error::not_found("registry", registry))?;
+    if new.subordinate == tenant.registry.authority {
+        return Err(Invalid::new("subordinate_id", "must be another authority").into());
+    }
+    within_own_scope(app, &tenant.registry.authority, &new.scope).await?;
+    let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
+    let warnings = overlaps(app, registry, &new).await?;
+    let written = app
+        .store
+        .write("delegation.put", registry, move |tx| {
+            let jwks =
+                serde_json::to_value(&new.jwks).map_err(|e| charter_store::Error::Internal(e.to_string()))?;
+            let made = DelegationMade {
+                subordinate: new.subordinate.clone(),
+                entity_identifier: new.entity_identifier.clone(),
+                jwks,
+                endpoint: new.endpoint.clone(),
+                scope: new.scope.clone(),
+                max_path_length: new.max_path_length,
+                answers_as_own: new.answers_as_own,
+                valid: new.valid,
+            };
+            let id = tx.record(&permit, &[Change::DelegationMade(made)])?;
+            issuing.sign_delegations(tx, &[id])?;
+            Ok(id)
+        })
+        .await?;
+    app.changed(registry, written.epoch).await?;
+    Ok(Delegated {
+        delegation_id: written.value,
+        epoch: written.epoch,
+        warnings,
+    })
+}
+
+/// Checked when written, and again by every verifier: a registry of this process that is itself delegated may
+/// pass on only what it was given. (A superior elsewhere checks when it reads.)
+async fn within_own_scope(app: &App, own: &AuthorityId, scope: &Scope) -> Result<(), Error> {
+    use charter_federation::LocalAuthority;
+    let now = app.clock.now();
+    for superior in app.hosted.tenants().filter(|t| t.registry.authority != *own) {
+        let view = app.hosted.view(superior.registry.id).await?;
+        let given = view
+            .delegations
+            .iter()
+            .filter(|d| d.subordinate == *own && d.standing(now).is_ok());
+        for delegation in given {
+            if !delegation.scope.may_delegate(scope) {
+                let by = &superior.registry.authority;
+                return Err(Error::new(
+                    Code::Denied,
+                    format!("wider than what `{by}` delegated to `{own}`"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Overlapping siblings are allowed, and said.
+async fn overlaps(app: &App, registry: RegistryId, new: &NewDelegation) -> Result<Vec<String>, Error> {
+    let siblings = app.store.delegations(registry).await?;
+    let overlapping = |d: &&charter_domain::Delegation| {
+        d.subordinate != new.subordinate && (d.scope.contains(&new.scope) || new.scope.contains(&d.scope))
+    };
+    Ok(siblings
+        .iter()
+        .filter(overlapping)
+        .map(|d| format!("the scope overlaps that of `{}`", d.subordinate))
+        .collect())
+}

@@ -1,0 +1,111 @@
+//! Reading entities, and the record that verifiers know (`GET /api/v1/issuers/{did}`).
+
+use charter_domain::{
+    RegistryId, Timestamp,
+    status::{State, Status, state_at},
+};
+use charter_store::entity::{EntityView, StatusView};
+use serde_json::{Value, json};
+
+use crate::{App, Error, error::Code};
+
+pub async fn get(app: &App, registry: RegistryId, identifier: &str) -> Result<EntityView, Error> {
+    let found = app.store.entity(registry, identifier).await?;
+    found.ok_or_else(|| Error {
+        code: Code::UnknownEntity,
+        detail: format!("entity `{identifier}` does not exist"),
+        field: Some("entity_id".to_owned()),
+    })
+}
+
+fn domain(list: Option<&Vec<StatusView>>) -> Vec<Status> {
+    list.into_iter()
+        .flatten()
+        .map(|s| Status {
+            state: s.state,
+            effective: s.effective(),
+        })
+        .collect()
+}
+
+/// The state in force at an instant, since when, and why.
+pub fn status_of(entity: &EntityView, at: Timestamp) -> (State, Option<Timestamp>, String) {
+    let state = state_at(&domain(entity.statuses.as_ref()), at);
+    let row = entity
+        .statuses
+        .iter()
+        .flatten()
+        .find(|s| s.state == state && s.effective().contains(at));
+    row.map_or((state, None, String::new()), |s| {
+        (state, s.effective().from, s.reason.clone())
+    })
+}
+
+/// The entry and the check in one object: `legalName` is the name in the registry's own language, else the first.
+pub fn issuer(entity: &EntityView, asked: &str, language: &str, at: Timestamp) -> Value {
+    let (state, _, _) = status_of(entity, at);
+    let accreditation = entity
+        .accreditations
+        .iter()
+        .flatten()
+        .find(|a| a.valid.interval().contains(at));
+    let latest = accreditation.or_else(|| entity.accreditations.iter().flatten().last());
+    let in_force = |s: &&charter_store::entity::StatementView| {
+        let ground = entity
+            .accreditations
+            .iter()
+            .flatten()
+            .find(|a| Some(a.accreditation_id) == s.accreditation_id);
+        let stands = |valid: charter_domain::Interval, statuses: &Option<Vec<StatusView>>| {
+            valid.contains(at) && state_at(&domain(statuses.as_ref()), at) == State::Active
+        };
+        s.kind == 0
+            && s.action == "issue"
+            && stands(s.valid.interval(), &s.statuses)
+            && ground.is_none_or(|a| stands(a.valid.interval(), &a.statuses))
+    };
+    let mut types: Vec<&str> = entity
+        .statements
+        .iter()
+        .flatten()
+        .filter(in_force)
+        .map(|s| s.resource.as_str())
+        .collect();
+    types.sort_unstable();
+    types.dedup();
+    let held: &[&str] = if state == State::Active { &types } else { &[] };
+    let status = match state {
+        State::Active if types.is_empty() => "expired".to_owned(),
+        state => state.code().to_ascii_lowercase(),
+    };
+    let name = entity
+        .names
+        .get(language)
+        .or_else(|| entity.names.values().next());
+    json!({
+        "issuerDID": asked,
+        "canonicalId": entity.canonical(),
+        "legalName": name,
+        "names": entity.names,
+        "country": entity.country,
+        "accreditation": latest.map(|a| json!({
+            "body": a.body, "legalBasis": a.legal_basis, "validUntil": a.valid.interval().until,
+        })),
+        "authorizedCredentials": held,
+        "credentialTypes": held,
+        "authorized": !held.is_empty(),
+        "accreditationValid": accreditation.is_some(),
+        "status": status,
+        "registeredAt": entity.registered_at(),
+    })
+}
+
+/// Entities, page by page; `after` is a cursor of an earlier page.
+pub async fn list(
+    app: &App,
+    registry: RegistryId,
+    after: Option<uuid::Uuid>,
+    limit: i64,
+) -> Result<Vec<EntityView>, Error> {
+    Ok(app.store.entities(registry, after, limit).await?)
+}

@@ -1,0 +1,79 @@
+//! Native resolution: a decision whatever the outcome, with its path and proof; and epochs for superiors.
+
+use charter_domain::{AuthorityId, RegistryId};
+use charter_federation::{LocalAuthority, Protocol};
+
+use crate::{App, Error, app::answer::Reply, app::query, error::Code};
+
+/// The chain with the asked registry's configuration last: what offline verification takes.
+pub async fn full_chain(app: &App, registry: RegistryId, reply: &Reply) -> Result<Vec<String>, Error> {
+    let mut chain = reply.chain.clone();
+    if !chain.is_empty() {
+        chain.push(app.hosted.view(registry).await?.configuration.clone());
+    }
+    Ok(chain)
+}
+
+/// Answers no older than an epoch of the registry that the caller has seen.
+pub async fn answer(app: &App, asked: query::Asked, min_epoch: i64) -> Result<Reply, Error> {
+    if min_epoch > app.register.watched(asked.registry).unwrap_or_default() {
+        let held = app.store.epoch(asked.registry).await?;
+        if held < min_epoch {
+            return Err(Error::new(
+                Code::Stale,
+                format!("the registry is at epoch {held}, before {min_epoch}"),
+            ));
+        }
+        app.changed(asked.registry, held).await?;
+    }
+    query::answer(app, asked).await
+}
+
+/// The epoch of an authority at or below a registry; -1 where it cannot be had.
+pub async fn epoch_of(app: &App, registry: RegistryId, via: &[AuthorityId]) -> i64 {
+    match locate(app, registry, via).await {
+        Some(Place::Here(id)) => app.hosted.epoch(id).await.unwrap_or(-1),
+        Some(Place::Peer {
+            endpoint,
+            authority,
+            rest,
+        }) => app
+            .protocol
+            .epochs(&endpoint, &authority, std::slice::from_ref(&rest))
+            .await
+            .ok()
+            .and_then(|e| e.first().copied())
+            .unwrap_or(-1),
+        None => -1,
+    }
+}
+
+/// Where a way down leads: as far as this process, or to a peer with the rest of the way.
+pub enum Place {
+    Here(RegistryId),
+    Peer {
+        endpoint: String,
+        authority: AuthorityId,
+        rest: Vec<AuthorityId>,
+    },
+}
+
+pub async fn locate(app: &App, registry: RegistryId, via: &[AuthorityId]) -> Option<Place> {
+    let mut here = registry;
+    for (i, next) in via.iter().enumerate() {
+        let view = app.hosted.view(here).await.ok()?;
+        let delegation = view.delegations.iter().find(|d| d.subordinate == *next)?;
+        match app.hosted.hosted(next) {
+            Some(id) => here = id,
+            None => {
+                let (endpoint, authority) = (delegation.endpoint.clone(), next.clone());
+                return Some(Place::Peer {
+                    endpoint,
+                    authority,
+                    rest: via[i + 1..].to_vec(),
+                });
+            }
+        }
+    }
+    Some(Place::Here(here))
+}

@@ -1,0 +1,84 @@
+//! Suspending, reinstating, revoking and ending entities and delegations.
+
+use charter_domain::{
+    AuthorityId, EntityId, RegistryId, Timestamp,
+    event::{Change, StatusChanged},
+    policy::Caller,
+    status::{State, TargetKind},
+};
+use charter_store::{Tx, document::Which};
+
+use crate::{
+    App, Error,
+    app::{document::Issuing, import::permit_load},
+};
+
+#[derive(Debug, Clone)]
+pub enum Target {
+    Entity(EntityId),
+    Delegation(AuthorityId),
+}
+
+#[derive(Debug, Clone)]
+pub struct NewStatus {
+    pub target: Target,
+    pub state: State,
+    pub reason: String,
+    pub effective_from: Option<Timestamp>,
+}
+
+/// Records the state and signs what it touches again. A revocation or suspension is acknowledged only when no
+/// register of any process can still accept an older answer: commit + 1.01 leases (foundation: cache and lease).
+pub async fn set(app: &App, caller: &Caller, registry: RegistryId, new: NewStatus) -> Result<i64, Error> {
+    let permit = permit_load(app, caller, registry).await?;
+    let tenant = app
+        .hosted
+        .tenant(registry)
+        .ok_or_else(|| Error::not_found("registry", registry))?;
+    let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
+    let negative = new.state != State::Active;
+    let written = app
+        .store
+        .write("status.set", registry, move |tx| {
+            let (target, target_id) = find(tx, &new.target)?;
+            let delegation = target_id.parse::<i64>().ok();
+            let changed = StatusChanged {
+                target,
+                target_id: target_id.clone(),
+                state: new.state,
+                effective_from: new.effective_from.unwrap_or(tx.now),
+                reason: new.reason.clone(),
+            };
+            tx.record(&permit, &[Change::StatusChanged(changed)])?;
+            match (target, delegation) {
+                (TargetKind::Delegation, Some(id)) => issuing.sign_delegations(tx, &[id]),
+                _ => issuing.sign(tx, &Which::Entity(target_id)),
+            }
+        })
+        .await?;
+    let committed = tokio::time::Instant::now();
+    app.changed(registry, written.epoch).await?;
+    if negative {
+        tokio::time::sleep_until(committed + app.register.hold()).await;
+    }
+    Ok(written.epoch)
+}
+
+fn find(tx: &mut Tx<'_>, target: &Target) -> Result<(TargetKind, String), charter_store::Error> {
+    match target {
+        Target::Entity(id) => {
+            let found = tx.entity_id(id.as_str())?;
+            let found = found.ok_or_else(|| charter_store::Error::NotFound(format!("entity `{id}`")))?;
+            Ok((TargetKind::Entity, found.to_string()))
+        }
+        Target::Delegation(id) => {
+            let now = tx.now;
+            let list = tx.delegations()?;
+            let of = || list.iter().filter(|d| d.subordinate == *id);
+            let found = of().find(|d| d.valid.contains(now)).or_else(|| of().next_back());
+            let found =
+                found.ok_or_else(|| charter_store::Error::NotFound(format!("delegation of `{id}`")))?;
+            Ok((TargetKind::Delegation, found.id.to_string()))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `[[registries]]`: what is served here, and under which names.
+
+use charter_domain::{AuthorityId, HttpsId, Timestamp};
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryConfig {
+    pub authority_id: AuthorityId,
+    /// Default: the https form of a `did:web`.
+    pub entity_identifier: Option<HttpsId>,
+    pub slug: String,
+    pub name: String,
+    pub jurisdiction: String,
+    /// Base URL of TRQP and gRPC, as others reach it; never derived from the id.
+    pub public_url: String,
+    /// OpenID Federation ids of the superiors; none: this is an anchor.
+    #[serde(default)]
+    pub superiors: Vec<HttpsId>,
+    #[serde(default)]
+    pub governance_framework: Option<String>,
+    /// Questions about earlier instants are refused.
+    #[serde(default = "epoch_of_history")]
+    pub history_since: Timestamp,
+}
+
+fn epoch_of_history() -> Timestamp {
+    Timestamp::from_secs(946_684_800) // 2000-01-01
+}
+
+impl RegistryConfig {
+    pub fn https_id(&self) -> Option<HttpsId> {
+        self.entity_identifier
+            .clone()
+            .or_else(|| self.authority_id.https())
+    }
+}
+
+pub(super) fn faults(list: &[RegistryConfig]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (i, r) in list.iter().enumerate() {
+        let name = &r.authority_id;
+        let slug = |s: &str| {
+            (1..=64).contains(&s.len())
+                && s.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        if !slug(&r.slug) {
+            faults.push(format!(
+                "registry `{name}`: slug `{}` must be lower-case letters, digits and `-`",
+                r.slug
+            ));
+        }
+        if r.https_id().is_none() {
+            faults.push(format!(
+                "registry `{name}`: entity_identifier is needed, since the id is no did:web"
+            ));
+        }
+        if !(r.public_url.starts_with("http://") || r.public_url.starts_with("https://")) {
+            faults.push(format!(
+                "registry `{name}`: public_url must begin with http:// or https://"
+            ));
+        }
+        if list[..i]
+            .iter()
+            .any(|o| o.authority_id == r.authority_id || o.slug == r.slug)
+        {
+            faults.push(format!("registry `{name}`: authority_id and slug must be unique"));
+        }
+    }
+    faults
+}

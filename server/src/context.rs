@@ -1,0 +1,165 @@
+//! `App`: store, caches, keys, registries, resolver. Built once, passed down.
+
+use std::{collections::HashSet, sync::Arc};
+
+use charter_cache::{Answers, Dependencies, RedisTier, Register};
+use charter_domain::{RegistryId, time::Clock};
+use charter_federation::{Native, Resolver};
+use charter_signing::Kek;
+use charter_store::Store;
+
+use crate::{Config, app::answer::Kept, caller, error::Error, hosted::Hosted, limit::Limiter};
+
+pub struct App {
+    pub config: Config,
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    pub register: Arc<Register>,
+    pub dependencies: Arc<Dependencies>,
+    pub answers: Answers<Kept>,
+    pub hosted: Arc<Hosted>,
+    pub resolver: Resolver<Hosted>,
+    pub protocol: Arc<Native>,
+    pub limiter: Limiter,
+    /// SHA-256 of the tokens that may load records.
+    pub bootstrap_tokens: HashSet<[u8; 32]>,
+    /// Seals page tokens; of this process only, so a token does not outlive it.
+    pub page_secret: [u8; 32],
+}
+
+/// Why a server cannot start; each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Startup {
+    #[error("the database cannot be used: {0}; is Postgres running, and is database.url right?")]
+    Database(String),
+    #[error("keys.kek_file: {0}")]
+    Kek(String),
+    #[error("redis: {0}")]
+    Redis(String),
+    #[error("bootstrap.token_file: {0}")]
+    Token(String),
+    #[error("registry `{0}`: {1}")]
+    Registry(String, String),
+    #[error("cannot listen on {0}: {1}")]
+    Listen(std::net::SocketAddr, std::io::Error),
+}
+
+impl From<charter_store::Error> for Startup {
+    fn from(e: charter_store::Error) -> Self {
+        let source = e.source_text().map(str::to_owned);
+        Self::Database(source.unwrap_or_else(|| e.to_string()))
+    }
+}
+
+impl App {
+    /// Connects, opens what the configuration names, loads keys. Nothing is served yet.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Startup> {
+        let settings = charter_store::Settings {
+            url: config.database.url.clone(),
+            pool_size: config.database.pool_size,
+            hot_connections: config.database.hot_connections,
+            statement_timeout: std::time::Duration::from_millis(config.database.statement_timeout_ms),
+        };
+        let store = Store::new(settings, Arc::clone(&clock))?;
+        let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
+        let register = Arc::new(Register::new(config.cache.lease()));
+        let hosted = Arc::new(
+            Hosted::open(
+                &config,
+                store.clone(),
+                &kek,
+                Arc::clone(&register),
+                Arc::clone(&clock),
+            )
+            .await?,
+        );
+        let protocol = Arc::new(Native::default());
+        let resolver = Resolver::new(Arc::clone(&hosted), protocol.clone());
+        let redis = redis(&config).await?;
+        let answers = Answers::new(Arc::clone(&register), config.cache.capacity, redis);
+        let bootstrap_tokens = tokens(&config, &store).await?;
+        Ok(Arc::new(Self {
+            limiter: Limiter::new(&config.limits),
+            store,
+            clock,
+            register,
+            dependencies: Arc::new(Dependencies::new()),
+            answers,
+            hosted,
+            resolver,
+            protocol,
+            bootstrap_tokens,
+            page_secret: rand::random(),
+            config,
+        }))
+    }
+
+    /// Tells this process' register of a change before the change is acknowledged.
+    pub async fn changed(&self, registry: RegistryId, epoch: i64) -> Result<(), Error> {
+        crate::tasks::epoch::catch_up(self, registry, epoch).await
+    }
+
+    pub fn caller(&self, headers: &http::HeaderMap) -> Result<charter_domain::policy::Caller, Error> {
+        caller::identify(self, headers)
+    }
+}
+
+async fn redis(config: &Config) -> Result<Option<RedisTier>, Startup> {
+    if config.redis.url.is_empty() {
+        return Ok(None);
+    }
+    let path = std::path::Path::new(&config.redis.secret_file);
+    let secret = read_secret(path).map_err(Startup::Redis)?;
+    RedisTier::connect(&config.redis.url, secret.as_bytes())
+        .map(Some)
+        .map_err(|e| Startup::Redis(e.to_string()))
+}
+
+/// A secret file must be readable by its owner alone.
+pub fn read_secret(path: &std::path::Path) -> Result<String, String> {
+    use std::os::unix::fs::PermissionsExt;
+    let describe = |e: std::io::Error| format!("`{}`: {e}", path.display());
+    let mode = std::fs::metadata(path).map_err(describe)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(format!("`{}` has mode {mode:o}; make it 600", path.display()));
+    }
+    let text = std::fs::read_to_string(path).map_err(describe)?.trim().to_owned();
+    if text.len() < 32 {
+        Err(format!("`{}` must hold at least 32 characters", path.display()))
+    } else {
+        Ok(text)
+    }
+}
+
+/// The hashes on record; with none, a token is made, its hash recorded and the file written.
+async fn tokens(config: &Config, store: &Store) -> Result<HashSet<[u8; 32]>, Startup> {
+    let path = std::path::Path::new(&config.bootstrap.token_file);
+    let token = if path.exists() {
+        Some(read_secret(path).map_err(Startup::Token)?)
+    } else if store.credentials("bootstrap").await?.is_empty() {
+        Some(create_token(path).map_err(|e| Startup::Token(format!("`{}`: {e}", path.display())))?)
+    } else {
+        None
+    };
+    if let Some(token) = token {
+        store.add_credential("bootstrap", &token).await?;
+    }
+    Ok(store.credentials("bootstrap").await?.into_iter().collect())
+}
+
+fn create_token(path: &std::path::Path) -> std::io::Result<String> {
+    use base64::Engine;
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    writeln!(file, "{token}")?;
+    file.sync_all()?;
+    Ok(token)
+}

@@ -1,0 +1,76 @@
+//! `charterd doctor`: what would keep this server from serving, checked one by one.
+
+use charter_signing::Kek;
+
+use crate::{Config, clock::WallClock, context::read_secret};
+
+/// One check and how it went.
+pub struct Finding {
+    pub check: &'static str,
+    pub fault: Option<String>,
+}
+
+pub async fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![Finding {
+        check: "configuration",
+        fault: None,
+    }];
+    let mut add = |check, result: Result<(), String>| {
+        findings.push(Finding {
+            check,
+            fault: result.err(),
+        })
+    };
+    add("database", database(config).await);
+    if !config.database.owner_url.is_empty() {
+        let url = config.database.owner_url.clone();
+        let current = tokio::task::spawn_blocking(move || charter_store::migrate::is_current(&url)).await;
+        add(
+            "migrations",
+            match current {
+                Ok(Ok(true)) => Ok(()),
+                Ok(Ok(false)) => Err("some are pending; run `charterd migrate`".to_owned()),
+                Ok(Err(e)) => Err(e.source_text().map_or_else(|| e.to_string(), str::to_owned)),
+                Err(e) => Err(e.to_string()),
+            },
+        );
+    }
+    let kek = std::path::Path::new(&config.keys.kek_file);
+    add(
+        "key-encryption key",
+        if kek.exists() {
+            Kek::load(kek).map(drop).map_err(|e| e.to_string())
+        } else {
+            Ok(())
+        },
+    );
+    let token = std::path::Path::new(&config.bootstrap.token_file);
+    add(
+        "bootstrap token",
+        if token.exists() {
+            read_secret(token).map(drop)
+        } else {
+            Ok(())
+        },
+    );
+    for listener in &config.listeners {
+        let bound = tokio::net::TcpListener::bind(listener.address).await;
+        add(
+            "listener",
+            bound.map(drop).map_err(|e| format!("{}: {e}", listener.address)),
+        );
+    }
+    findings
+}
+
+async fn database(config: &Config) -> Result<(), String> {
+    let settings = charter_store::Settings {
+        url: config.database.url.clone(),
+        pool_size: 1,
+        hot_connections: 1,
+        statement_timeout: std::time::Duration::from_millis(config.database.statement_timeout_ms),
+    };
+    let text = |e: charter_store::Error| e.source_text().map_or_else(|| e.to_string(), str::to_owned);
+    let store = charter_store::Store::new(settings, std::sync::Arc::new(WallClock)).map_err(text)?;
+    store.registries().await.map(drop).map_err(text)
+}

@@ -1,0 +1,275 @@
+//! The outermost layer of both doors, one and lean, in this order: rate limit, which registry is meant, deadline,
+//! trace context, the door itself, request id and CORS on the way out, metrics.
+
+use std::{
+    convert::Infallible, future::Future, net::IpAddr, pin::Pin, sync::Arc, task::Poll, time::Duration,
+};
+
+use axum::body::Body;
+use charter_domain::RegistryId;
+use charter_federation::{
+    budget::{DEFAULT_DEADLINE, MAX_DEADLINE},
+    trace,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+use crate::{App, Error, config::Listener, error::Code, grpc, rest};
+
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The registry a request is for, and until when it may be answered: put into its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Here {
+    pub registry: RegistryId,
+    pub deadline: Instant,
+}
+
+struct Inner {
+    app: Arc<App>,
+    registry: RegistryId,
+    rest: axum::Router,
+    grpc: axum::Router,
+    requests: [metrics::Histogram; 2],
+}
+
+#[derive(Clone)]
+pub struct Door {
+    inner: Arc<Inner>,
+    peer: IpAddr,
+}
+
+impl Door {
+    pub fn new(app: &Arc<App>, listener: &Listener, registry: RegistryId) -> Self {
+        let timed =
+            |door: &'static str| metrics::histogram!("http_server_request_duration_seconds", "door" => door);
+        Self {
+            inner: Arc::new(Inner {
+                registry,
+                rest: rest::router(app, listener),
+                grpc: grpc::router(app, listener),
+                requests: [timed("rest"), timed("grpc")],
+                app: Arc::clone(app),
+            }),
+            peer: IpAddr::from([127, 0, 0, 1]),
+        }
+    }
+
+    pub fn for_peer(mut self, peer: IpAddr) -> Self {
+        self.peer = peer;
+        self
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Door {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let (inner, peer) = (Arc::clone(&self.inner), self.peer);
+        Box::pin(async move { Ok(handle(&inner, peer, request.map(Body::new)).await) })
+    }
+}
+
+/// For tests and tools that call the door without a socket.
+impl tower::Service<Request<Body>> for Door {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let (inner, peer) = (Arc::clone(&self.inner), self.peer);
+        Box::pin(async move { Ok(handle(&inner, peer, request).await) })
+    }
+}
+
+async fn handle(inner: &Inner, peer: IpAddr, mut request: Request<Body>) -> Response<Body> {
+    let started = std::time::Instant::now();
+    let is_grpc = is_grpc(request.headers());
+    let request_id = request
+        .headers()
+        .get(&REQUEST_ID)
+        .filter(|v| v.len() <= 128)
+        .cloned();
+    let mut response = match prepare(inner, peer, &mut request) {
+        Err(error) => refuse(error, is_grpc),
+        Ok(here) => {
+            request.extensions_mut().insert(here);
+            let traceparent = request.headers().get("traceparent").and_then(|v| v.to_str().ok());
+            let traceparent = traceparent.filter(|t| trace::is_valid(t)).map(str::to_owned);
+            if traceparent.is_some() {
+                trace::scoped(traceparent, route(inner, request, is_grpc, here)).await
+            } else {
+                route(inner, request, is_grpc, here).await
+            }
+        }
+    };
+    let headers = response.headers_mut();
+    if !is_grpc {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    if let Some(id) = request_id {
+        headers.insert(REQUEST_ID, id);
+    }
+    inner.requests[usize::from(is_grpc)].record(started.elapsed().as_secs_f64());
+    response
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|v| v.as_bytes().starts_with(b"application/grpc"))
+}
+
+fn prepare(inner: &Inner, peer: IpAddr, request: &mut Request<Body>) -> Result<Here, Error> {
+    if !inner.app.limiter.admits(peer) {
+        return Err(Error::new(
+            Code::RateLimited,
+            "more requests than this address may send; slow down",
+        ));
+    }
+    let registry = meant(inner, request)?;
+    let wish = request
+        .headers()
+        .get("grpc-timeout")
+        .and_then(|v| grpc_timeout(v.as_bytes()));
+    let limit = wish.map_or(DEFAULT_DEADLINE, |w| w.min(MAX_DEADLINE));
+    if limit.is_zero() {
+        return Err(Error::new(
+            Code::DeadlineExceeded,
+            "the deadline had passed when the request came",
+        ));
+    }
+    Ok(Here {
+        registry,
+        deadline: Instant::now() + limit,
+    })
+}
+
+/// The listener's registry, unless the request says another of this process: by `/r/<slug>`, by metadata
+/// `charter-registry`, or by the host of its https identifier.
+fn meant(inner: &Inner, request: &mut Request<Body>) -> Result<RegistryId, Error> {
+    let hosted = &inner.app.hosted;
+    if let Some(rest) = request.uri().path().strip_prefix("/r/") {
+        let (slug, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let found = hosted
+            .by_slug(slug)
+            .ok_or_else(|| Error::not_found("registry", slug))?;
+        let path = match request.uri().query() {
+            Some(query) => format!("/{path}?{query}"),
+            None => format!("/{path}"),
+        };
+        *request.uri_mut() = path
+            .parse::<Uri>()
+            .map_err(|_| Error::new(Code::Invalid, "the path is not a URI"))?;
+        return Ok(found);
+    }
+    if let Some(named) = request.headers().get("charter-registry") {
+        let found = named.to_str().ok().and_then(|a| hosted.by_authority(a));
+        return found
+            .ok_or_else(|| Error::new(Code::NotFound, "`charter-registry` names no registry served here"));
+    }
+    let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok());
+    Ok(host.and_then(|h| hosted.by_host(h)).unwrap_or(inner.registry))
+}
+
+/// `grpc-timeout`: at most 8 digits and a unit (gRPC over HTTP/2, requests).
+fn grpc_timeout(value: &[u8]) -> Option<Duration> {
+    let (unit, digits) = value.split_last()?;
+    if digits.is_empty() || digits.len() > 8 {
+        return None;
+    }
+    let n: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(match unit {
+        b'H' => Duration::from_secs(n * 3_600),
+        b'M' => Duration::from_secs(n * 60),
+        b'S' => Duration::from_secs(n),
+        b'm' => Duration::from_millis(n),
+        b'u' => Duration::from_micros(n),
+        b'n' => Duration::from_nanos(n),
+        _ => return None,
+    })
+}
+
+async fn route(inner: &Inner, request: Request<Body>, is_grpc: bool, here: Here) -> Response<Body> {
+    if is_grpc {
+        // Importing streams for longer than a question may take; every other call has a deadline.
+        if request.uri().path().ends_with("/ImportRecords") {
+            return into(inner.grpc.clone().oneshot(request).await);
+        }
+        let answered = tokio::time::timeout_at(here.deadline, inner.grpc.clone().oneshot(request)).await;
+        return match answered {
+            Ok(response) => into(response),
+            Err(_) => refuse(
+                Error::new(Code::DeadlineExceeded, "the deadline has passed"),
+                true,
+            ),
+        };
+    }
+    if request.method() == Method::OPTIONS {
+        return preflight();
+    }
+    into(inner.rest.clone().oneshot(request).await)
+}
+
+fn into(result: Result<Response<Body>, Infallible>) -> Response<Body> {
+    match result {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+fn refuse(error: Error, is_grpc: bool) -> Response<Body> {
+    if is_grpc {
+        return tonic::Status::from(error).into_http();
+    }
+    let limited = error.code == Code::RateLimited;
+    let mut response = error.into_http();
+    if limited {
+        // IETF httpapi draft: none left, one second to wait.
+        response
+            .headers_mut()
+            .insert("ratelimit", HeaderValue::from_static("\"address\";r=0;t=1"));
+    }
+    response
+}
+
+fn preflight() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "authorization, content-type, if-none-match, traceparent, x-request-id",
+        ),
+        (
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            "ETag, Retry-After, RateLimit, X-Request-Id",
+        ),
+        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_timeouts_parse_as_the_spec_says() {
+        assert_eq!(grpc_timeout(b"0S"), Some(Duration::ZERO));
+        assert_eq!(grpc_timeout(b"250m"), Some(Duration::from_millis(250)));
+        assert_eq!(grpc_timeout(b"123456789m"), None);
+        assert_eq!(grpc_timeout(b"5x"), None);
+    }
+}

@@ -1,0 +1,263 @@
+//! Errors as callers see them: one table to gRPC, HTTP and problem type. Both doors render from the same row.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+};
+use charter_domain::{Invalid, Reason, policy::Refusal};
+use serde_json::json;
+use tonic_types::{ErrorDetails, StatusExt};
+
+pub const DOMAIN: &str = "charter";
+
+macro_rules! codes {
+    ($($name:ident $text:literal $grpc:ident $http:literal $title:literal;)*) => {
+        /// What went wrong, by what the caller can do about it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code { $($name,)* }
+
+        impl Code {
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+            /// `code` of a problem, and `ErrorInfo.reason`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+            pub const fn grpc(self) -> tonic::Code {
+                match self { $(Self::$name => tonic::Code::$grpc,)* }
+            }
+            pub const fn http(self) -> u16 {
+                match self { $(Self::$name => $http,)* }
+            }
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    Invalid "INVALID" InvalidArgument 400 "the request is not acceptable";
+    TimeOutOfRange "TIME_OUT_OF_RANGE" InvalidArgument 400 "the instant lies outside the kept history";
+    Unauthenticated "UNAUTHENTICATED" Unauthenticated 401 "a credential is needed";
+    Denied "DENIED" PermissionDenied 403 "the credential does not permit this";
+    NotFound "NOT_FOUND" NotFound 404 "there is no such thing";
+    UnknownAuthority "UNKNOWN_AUTHORITY" NotFound 404 "the authority is not known here";
+    UnknownEntity "UNKNOWN_ENTITY" NotFound 404 "the entity is not known here";
+    UnknownAction "UNKNOWN_ACTION" NotFound 404 "the action is not known here";
+    UnknownResource "UNKNOWN_RESOURCE" NotFound 404 "the resource is not known here";
+    MethodNotAllowed "METHOD_NOT_ALLOWED" Unimplemented 405 "the method is not allowed here";
+    Conflict "CONFLICT" Aborted 409 "the change conflicts with what is recorded";
+    DuplicateEntity "DUPLICATE_ENTITY" AlreadyExists 409 "the entity exists already";
+    RegistrySealed "REGISTRY_SEALED" FailedPrecondition 409 "the registry is sealed";
+    TooLarge "TOO_LARGE" ResourceExhausted 413 "the message is too large";
+    UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" InvalidArgument 415 "the media type is not supported";
+    RateLimited "RATE_LIMITED" ResourceExhausted 429 "too many requests";
+    Internal "INTERNAL" Internal 500 "an error of ours";
+    NotImplemented "NOT_IMPLEMENTED" Unimplemented 501 "not implemented";
+    ChainTooLong "CHAIN_TOO_LONG" Unavailable 502 "the chain of delegations is too long";
+    Loop "LOOP" Unavailable 502 "the chain of delegations is a loop";
+    NotPrimary "NOT_PRIMARY" Unavailable 503 "this site is not the primary";
+    Unavailable "UNAVAILABLE" Unavailable 503 "try again later";
+    Stale "STALE" Unavailable 503 "no answer is fresh enough";
+    Unverifiable "UNVERIFIABLE" Unavailable 503 "the answer cannot be verified";
+    DeadlineExceeded "DEADLINE_EXCEEDED" DeadlineExceeded 504 "the deadline has passed";
+}
+
+impl Code {
+    /// Passing conditions: the caller is told when to come back.
+    pub const fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited | Self::NotPrimary | Self::Unavailable | Self::Stale | Self::Unverifiable
+        )
+    }
+    pub fn problem_type(self) -> String {
+        format!(
+            "urn:charter:problem:{}",
+            self.as_str().to_ascii_lowercase().replace('_', "-")
+        )
+    }
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}: {detail}", code.as_str())]
+pub struct Error {
+    pub code: Code,
+    /// What to do about it; never a driver's text.
+    pub detail: String,
+    pub field: Option<String>,
+}
+
+impl Error {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            field: None,
+        }
+    }
+    pub fn not_found(noun: &str, id: impl std::fmt::Display) -> Self {
+        Self::new(Code::NotFound, format!("{noun} `{id}` does not exist"))
+    }
+    fn hidden(code: Code, detail: &str, source: &str) -> Self {
+        tracing::error!(error = %source, code = code.as_str(), "request failed");
+        Self::new(code, detail)
+    }
+
+    /// RFC 9457, with `code` and, for a field, `errors`.
+    pub fn problem(&self) -> serde_json::Value {
+        let mut body = json!({
+            "type": self.code.problem_type(),
+            "title": self.code.title(),
+            "status": self.code.http(),
+            "detail": self.detail,
+            "code": self.code.as_str(),
+            "retryable": self.code.is_retryable(),
+        });
+        if let Some(field) = &self.field {
+            let pointer = format!("/{}", field.replace('.', "/"));
+            body["errors"] =
+                json!([{ "pointer": pointer, "code": self.code.as_str(), "detail": self.detail }]);
+        }
+        body
+    }
+
+    pub fn into_http(self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.problem().to_string()));
+        *response.status_mut() =
+            StatusCode::from_u16(self.code.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if self.code.is_retryable() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.code == Code::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<Error> for tonic::Status {
+    fn from(e: Error) -> Self {
+        let mut details = ErrorDetails::with_error_info(e.code.as_str(), DOMAIN, []);
+        if let Some(field) = &e.field {
+            details.add_bad_request_violation(field, &e.detail);
+        }
+        if e.code.is_retryable() {
+            details.set_retry_info(Some(std::time::Duration::from_secs(1)));
+        }
+        Self::with_error_details(e.code.grpc(), e.detail, details)
+    }
+}
+
+impl axum::response::IntoResponse for Error {
+    fn into_response(self) -> Response<Body> {
+        self.into_http()
+    }
+}
+
+impl From<Invalid> for Error {
+    fn from(e: Invalid) -> Self {
+        Self {
+            code: Code::Invalid,
+            detail: e.to_string(),
+            field: Some(e.field),
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(e: Refusal) -> Self {
+        let code = match e {
+            Refusal::Unauthenticated => Code::Unauthenticated,
+            Refusal::Denied => Code::Denied,
+            Refusal::Sealed => Code::RegistrySealed,
+        };
+        Self::new(code, e.to_string())
+    }
+}
+
+impl From<charter_store::Error> for Error {
+    fn from(e: charter_store::Error) -> Self {
+        use charter_store::Error as S;
+        match e {
+            S::Unavailable(source) => Self::hidden(Code::Unavailable, "the database is unavailable", &source),
+            S::NotPrimary => Self::new(
+                Code::NotPrimary,
+                "this site is not the primary; write to the primary",
+            ),
+            S::Conflict(what) => Self::new(
+                Code::Conflict,
+                format!("conflicts with what is recorded ({what})"),
+            ),
+            S::DuplicateEntity => Self::new(
+                Code::DuplicateEntity,
+                "an entity with this identifier exists already",
+            ),
+            S::Refused(refusal) => refusal.into(),
+            S::Invalid(invalid) => invalid.into(),
+            S::NotFound(what) => Self::new(Code::NotFound, format!("{what} does not exist")),
+            S::Internal(source) => Self::hidden(Code::Internal, "an error of ours; it was logged", &source),
+        }
+    }
+}
+
+impl From<charter_federation::Error> for Error {
+    fn from(e: charter_federation::Error) -> Self {
+        use charter_federation::Error as F;
+        match e {
+            F::Invalid(invalid) => invalid.into(),
+            F::TimeOutOfRange(_) => Self {
+                code: Code::TimeOutOfRange,
+                detail: e.to_string(),
+                field: Some("context.time".to_owned()),
+            },
+            F::UnknownRegistry(id) => Self::not_found("registry", id),
+            F::Unavailable(detail) => Self::new(Code::Unavailable, detail),
+            F::Internal(source) => Self::hidden(Code::Internal, "an error of ours; it was logged", &source),
+        }
+    }
+}
+
+/// Reasons that are errors on the TRQP doors (not in native ones, where a decision is never an error).
+pub fn code_of(reason: Reason) -> Option<Code> {
+    match reason {
+        Reason::UnknownAuthority => Some(Code::UnknownAuthority),
+        Reason::UnknownEntity => Some(Code::UnknownEntity),
+        Reason::UnknownAction => Some(Code::UnknownAction),
+        Reason::UnknownResource => Some(Code::UnknownResource),
+        Reason::ChainTooLong => Some(Code::ChainTooLong),
+        Reason::Loop => Some(Code::Loop),
+        Reason::Unverifiable => Some(Code::Unverifiable),
+        Reason::Stale => Some(Code::Stale),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_renders_the_same_at_both_doors() {
+        for code in Code::ALL {
+            let error = Error {
+                field: Some("context.time".into()),
+                ..Error::new(*code, "why")
+            };
+            let problem = error.problem();
+            assert_eq!(problem["code"], code.as_str());
+            assert_eq!(problem["errors"][0]["pointer"], "/context/time");
+            let status = tonic::Status::from(error.clone());
+            assert_eq!(
+                status.get_details_error_info().expect("info").reason,
+                code.as_str()
+            );
+            assert_eq!(error.into_http().status().as_u16(), code.http());
+        }
+    }
+}

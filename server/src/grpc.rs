@@ -1,0 +1,154 @@
+//! gRPC: one file per proto service; decode, call the use-case, encode.
+
+pub mod convert;
+pub mod federation;
+pub mod import;
+pub mod registry;
+pub mod trqp;
+
+use std::sync::Arc;
+
+use charter_domain::{Registry, RegistryId, policy::Caller};
+use charter_proto::{
+    DESCRIPTORS,
+    charter::{
+        federation::v1::federation_service_server::FederationServiceServer,
+        registry::v1::{
+            import_service_server::ImportServiceServer, registry_service_server::RegistryServiceServer,
+        },
+    },
+    trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer,
+};
+use tonic::{Request, Status, service::Routes};
+use tonic_health::pb::health_server::HealthServer;
+
+use crate::{
+    App, Error,
+    config::{Listener, listener::Service},
+    door::Here,
+    error::Code,
+};
+
+/// Largest message of one question; batches and imports have their own.
+const SINGLE: usize = 64 * 1024;
+const BATCH: usize = 256 * 1024;
+const IMPORT: usize = 4 * 1024 * 1024;
+
+/// What every service has.
+#[derive(Clone)]
+pub struct Doorway {
+    pub app: Arc<App>,
+}
+
+impl Doorway {
+    pub fn here<T>(&self, request: &Request<T>) -> Result<Here, Error> {
+        let found = request.extensions().get::<Here>().copied();
+        found.ok_or_else(|| Error::new(Code::Internal, "an error of ours; it was logged"))
+    }
+
+    pub fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Error> {
+        self.app.caller(&request.metadata().clone().into_headers())
+    }
+
+    /// The registry that a body names (an authority of this process), else the one the request came to.
+    pub fn named(&self, here: &Here, registry_id: &str) -> Result<RegistryId, Error> {
+        if registry_id.is_empty() {
+            return Ok(here.registry);
+        }
+        let found = self.app.hosted.by_authority(registry_id);
+        found.ok_or_else(|| Error::not_found("registry", registry_id))
+    }
+
+    pub fn registry(&self, id: RegistryId) -> Result<&Registry, Error> {
+        let tenant = self
+            .app
+            .hosted
+            .tenant(id)
+            .ok_or_else(|| Error::not_found("registry", id))?;
+        Ok(&tenant.registry)
+    }
+}
+
+pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
+    let doorway = Doorway { app: Arc::clone(app) };
+    let mut routes = Routes::builder();
+    routes.add_service(HealthServer::new(health::Health(Arc::clone(app))));
+    reflection(&mut routes);
+    if listener.offers(Service::Public) {
+        routes
+            .add_service(
+                TrustRegistryQueryServiceServer::new(doorway.clone()).max_decoding_message_size(BATCH),
+            )
+            .add_service(RegistryServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+    }
+    if listener.offers(Service::Peer) {
+        routes.add_service(FederationServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+    }
+    if listener.offers(Service::Staff) {
+        routes.add_service(ImportServiceServer::new(doorway).max_decoding_message_size(IMPORT));
+    }
+    routes.routes().prepare().into_axum_router()
+}
+
+/// Both versions: older clients know v1alpha only.
+fn reflection(routes: &mut tonic::service::RoutesBuilder) {
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    match (builder().build_v1(), builder().build_v1alpha()) {
+        (Ok(v1), Ok(v1alpha)) => {
+            routes.add_service(v1).add_service(v1alpha);
+        }
+        (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "reflection is not served"),
+    }
+}
+
+mod health {
+    //! `grpc.health.v1`: the same reasons as `/readyz`, asked when asked.
+
+    use std::{pin::Pin, sync::Arc};
+
+    use futures::Stream;
+    use tonic::{Request, Response, Status};
+    use tonic_health::pb::{
+        HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus, health_server,
+    };
+
+    use crate::{App, rest::health::reasons};
+
+    pub struct Health(pub Arc<App>);
+
+    async fn check(app: &App) -> HealthCheckResponse {
+        let ready = reasons(app).await.is_empty();
+        let status = if ready {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        HealthCheckResponse {
+            status: status.into(),
+        }
+    }
+
+    #[tonic::async_trait]
+    impl health_server::Health for Health {
+        async fn check(
+            &self,
+            _: Request<HealthCheckRequest>,
+        ) -> Result<Response<HealthCheckResponse>, Status> {
+            Ok(Response::new(check(&self.0).await))
+        }
+
+        type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
+
+        async fn watch(&self, _: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+            let now = check(&self.0).await;
+            Ok(Response::new(Box::pin(futures::stream::iter([Ok(now)]))))
+        }
+    }
+}
+
+/// Answers of use-cases as gRPC replies.
+pub type Reply<T> = Result<tonic::Response<T>, Status>;

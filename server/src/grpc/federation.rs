@@ -1,0 +1,197 @@
+//! `charter.federation.v1.FederationService`.
+
+use charter_domain::{AuthorityId, Invalid, Kind, Outcome, delegation::MAX_DEPTH};
+use charter_federation::{
+    Budget, LocalAuthority,
+    budget::{MAX_DEADLINE, MAX_QUERIES},
+};
+use charter_proto::charter::federation::v1::{self as pb, federation_service_server::FederationService};
+use tokio::time::Instant;
+use tonic::{Request, Response};
+
+use super::{Doorway, Reply as GrpcReply, convert};
+use crate::{
+    App, Error,
+    app::{
+        answer::{KeptStep, Reply},
+        query::Asked,
+        resolve,
+    },
+    door::Here,
+};
+
+/// Most epochs in one call.
+const MAX_EPOCHS: usize = 64;
+
+fn authorities(field: &str, list: &[String], most: usize) -> Result<Vec<AuthorityId>, Invalid> {
+    if list.len() > most {
+        return Err(Invalid::new(field, format!("must have at most {most} members")));
+    }
+    list.iter()
+        .map(|a| AuthorityId::parse(a).map_err(|e| e.at(field)))
+        .collect()
+}
+
+fn budget(app: &App, here: &Here, r: &pb::ResolveRequest) -> Result<Budget, Error> {
+    let now = Instant::now();
+    let deadline = match convert::optional_time("deadline", r.deadline)? {
+        // Absolute, by the sender's clock: the call's own deadline bounds what skew could add.
+        Some(wish) => here
+            .deadline
+            .min(now + wish.since(app.clock.now()).min(MAX_DEADLINE)),
+        None => here.deadline,
+    };
+    let depth = r
+        .depth_left
+        .unwrap_or(u32::from(MAX_DEPTH))
+        .min(u32::from(MAX_DEPTH));
+    Ok(Budget {
+        depth_left: u8::try_from(depth).unwrap_or(MAX_DEPTH),
+        queries_left: r.queries_left.unwrap_or(MAX_QUERIES).min(MAX_QUERIES),
+        deadline,
+        visited: authorities("visited", &r.visited, usize::from(MAX_DEPTH) + 1)?,
+    })
+}
+
+fn asked(door: &Doorway, here: &Here, r: &pb::ResolveRequest) -> Result<Asked, Error> {
+    let registry = door.named(here, &r.registry_id)?;
+    let kind = match r.kind() {
+        pb::QueryKind::Recognition => Kind::Recognition,
+        pb::QueryKind::Authorization | pb::QueryKind::Unspecified => Kind::Authorization,
+    };
+    if r.mode() == pb::ResolveMode::Refer {
+        let text = "REFER is not served yet; ask with RECURSE or CACHED_ONLY";
+        return Err(Error::new(crate::error::Code::NotImplemented, text));
+    }
+    let own = door.registry(registry)?.authority.as_str();
+    let authority = if r.authority_id.is_empty() {
+        own
+    } else {
+        &r.authority_id
+    };
+    let terms = (
+        authority,
+        r.entity_id.as_str(),
+        r.action.as_str(),
+        r.resource.as_str(),
+    );
+    Ok(Asked {
+        registry,
+        query: convert::query(kind, terms, &r.context)?,
+        budget: budget(&door.app, here, r)?,
+        local_only: r.mode() == pb::ResolveMode::CachedOnly,
+    })
+}
+
+fn encode(reply: &Reply, as_of: charter_domain::Timestamp, chain: Vec<String>) -> pb::ResolveResponse {
+    let outcome = match reply.reason.outcome() {
+        Outcome::Yes => pb::Outcome::Yes,
+        Outcome::No => pb::Outcome::No,
+        Outcome::Indeterminate => pb::Outcome::Indeterminate,
+    };
+    let step = |s: &KeptStep| pb::ResolveStep {
+        authority_id: s.authority.clone(),
+        epoch: s.epoch,
+        reason: s.reason.code().to_owned(),
+        via: s.via.clone(),
+    };
+    let referral = |r: &charter_federation::answer::Referral| pb::Referral {
+        authority_id: r.authority.to_string(),
+        endpoint: r.endpoint.clone(),
+        subordinate_statement: r.document.clone().unwrap_or_default(),
+    };
+    pb::ResolveResponse {
+        outcome: outcome.into(),
+        reason: reply.reason.code().to_owned(),
+        basis: reply.basis().to_owned(),
+        decided_by: reply.decided_by.clone(),
+        chain,
+        path: reply.path.iter().map(step).collect(),
+        as_of: Some(convert::time(as_of)),
+        next_change: reply.entry.next_change.map(convert::time),
+        expires_at: Some(convert::time(reply.expires_at)),
+        stale: false,
+        unstated_conditions: reply.unstated.clone(),
+        detail: reply.detail.clone(),
+        referrals: reply.referrals.iter().map(referral).collect(),
+    }
+}
+
+#[tonic::async_trait]
+impl FederationService for Doorway {
+    async fn get_entity_configuration(
+        &self,
+        request: Request<pb::GetEntityConfigurationRequest>,
+    ) -> GrpcReply<pb::GetEntityConfigurationResponse> {
+        let here = self.here(&request)?;
+        let registry = self.named(&here, &request.into_inner().authority_id)?;
+        let view = self.app.hosted.view(registry).await.map_err(Error::from)?;
+        let entity_configuration = view.configuration.clone();
+        Ok(Response::new(pb::GetEntityConfigurationResponse {
+            entity_configuration,
+        }))
+    }
+
+    async fn get_subordinate_statement(
+        &self,
+        request: Request<pb::GetSubordinateStatementRequest>,
+    ) -> GrpcReply<pb::GetSubordinateStatementResponse> {
+        let here = self.here(&request)?;
+        let r = request.into_inner();
+        let registry = self.named(&here, &r.authority_id)?;
+        let subordinate =
+            AuthorityId::parse(&r.subordinate_id).map_err(|e| Error::from(e.at("subordinate_id")))?;
+        let view = self.app.hosted.view(registry).await.map_err(Error::from)?;
+        let now = self.app.clock.now();
+        let of = || view.delegations.iter().filter(|d| d.subordinate == subordinate);
+        let found = of()
+            .find(|d| d.standing(now).is_ok())
+            .or_else(|| of().next_back());
+        let subordinate_statement = found
+            .and_then(|d| d.document.clone())
+            .ok_or_else(|| Error::not_found("a statement about", &subordinate))?;
+        Ok(Response::new(pb::GetSubordinateStatementResponse {
+            subordinate_statement,
+        }))
+    }
+
+    async fn get_epoch(&self, request: Request<pb::GetEpochRequest>) -> GrpcReply<pb::GetEpochResponse> {
+        let here = self.here(&request)?;
+        let paths = request.into_inner().authorities;
+        if paths.is_empty() || paths.len() > MAX_EPOCHS {
+            let fault = Invalid::new("authorities", format!("must have 1 to {MAX_EPOCHS} members"));
+            return Err(Error::from(fault).into());
+        }
+        let parse = |p: &pb::AuthorityPath| authorities("authorities.via", &p.via, usize::from(MAX_DEPTH));
+        let vias = paths
+            .iter()
+            .map(parse)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(Error::from)?;
+        let asked = vias
+            .iter()
+            .map(|via| resolve::epoch_of(&self.app, here.registry, via));
+        let epochs = futures::future::join_all(asked).await;
+        Ok(Response::new(pb::GetEpochResponse { epochs }))
+    }
+
+    async fn resolve(&self, request: Request<pb::ResolveRequest>) -> GrpcReply<pb::ResolveResponse> {
+        let here = self.here(&request)?;
+        let r = request.into_inner();
+        let asked = asked(self, &here, &r)?;
+        let (registry, as_of) = (asked.registry, asked.query.context.time);
+        let whole = asked.budget.visited.is_empty();
+        let reply = resolve::answer(&self.app, asked, r.min_epoch).await?;
+        // A superior adds its own statement on top; a verifier gets the whole chain.
+        let chain = if whole {
+            resolve::full_chain(&self.app, registry, &reply).await?
+        } else {
+            reply.chain.clone()
+        };
+        Ok(Response::new(encode(
+            &reply,
+            as_of.unwrap_or(reply.evaluated_at),
+            chain,
+        )))
+    }
+}

@@ -1,0 +1,199 @@
+//! `charter.registry.v1.ImportService`: every call needs the bootstrap token.
+
+use std::{collections::BTreeSet, pin::Pin};
+
+use charter_domain::{
+    AuthorityId, EntityId, HttpsId, Interval, Invalid, Resource, Scope,
+    scope::{Grant, Jurisdiction, Pattern},
+    status::State,
+};
+use charter_proto::charter::registry::v1::{
+    self as pb, import_service_server::ImportService, set_status_request::Target as PbTarget,
+};
+use charter_signing::JwkSet;
+use futures::{Stream, StreamExt};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{Doorway, Reply, convert};
+use crate::{
+    Error,
+    app::{
+        delegation::{self, NewDelegation},
+        import::{self, Rejected},
+        schema,
+        status::{self, NewStatus, Target},
+    },
+    error::Code,
+};
+
+fn rejected(r: Rejected) -> pb::ImportError {
+    pb::ImportError {
+        line: r.line,
+        code: r.code.to_owned(),
+        field: r.field,
+        message: r.message,
+    }
+}
+
+fn patterns(field: &str, list: &[String]) -> Result<Vec<Pattern>, Invalid> {
+    list.iter()
+        .map(|p| Pattern::parse(p).map_err(|e| e.at(field)))
+        .collect()
+}
+
+fn grant(g: pb::Grant) -> Result<Grant, Invalid> {
+    Ok(Grant {
+        actions: patterns("scope.actions", &g.actions)?,
+        resources: patterns("scope.resources", &g.resources)?,
+        jurisdictions: g
+            .jurisdictions
+            .iter()
+            .map(|j| Jurisdiction::parse(j))
+            .collect::<Result<_, _>>()?,
+        conditions: convert::conditions(g.conditions),
+        may_delegate: g.may_delegate,
+        until: convert::optional_time("scope.until", g.until)?,
+    })
+}
+
+fn delegation(r: pb::PutDelegationRequest) -> Result<NewDelegation, Error> {
+    let max_path_length = r.max_path_length.map(u8::try_from).transpose();
+    let grants = r.scope.into_iter().map(grant).collect::<Result<_, _>>()?;
+    if !r.endpoint.starts_with("http://") && !r.endpoint.starts_with("https://") {
+        return Err(Invalid::new("endpoint", "must begin with http:// or https://").into());
+    }
+    Ok(NewDelegation {
+        subordinate: AuthorityId::parse(&r.subordinate_id).map_err(|e| e.at("subordinate_id"))?,
+        entity_identifier: HttpsId::parse(&r.entity_identifier)?,
+        jwks: JwkSet::parse(r.jwks_json.as_bytes()).map_err(|e| Invalid::new("jwks_json", e.to_string()))?,
+        endpoint: r.endpoint,
+        scope: Scope::parse(grants)?,
+        max_path_length: max_path_length
+            .map_err(|_| Invalid::new("max_path_length", "must be at most 255"))?,
+        answers_as_own: r.answers_as_own,
+        valid: Interval::new(
+            convert::optional_time("valid_from", r.valid_from)?,
+            convert::optional_time("valid_until", r.valid_until)?,
+        )?,
+    })
+}
+
+fn new_status(r: pb::SetStatusRequest) -> Result<NewStatus, Invalid> {
+    let target = match r.target {
+        Some(PbTarget::EntityId(id)) => Target::Entity(EntityId::parse(&id)?),
+        Some(PbTarget::SubordinateId(id)) => {
+            Target::Delegation(AuthorityId::parse(&id).map_err(|e| e.at("subordinate_id"))?)
+        }
+        None => return Err(Invalid::new("target", "must be an entity or a subordinate")),
+    };
+    let code = |s: &str| {
+        (1..=64).contains(&s.len())
+            && s.bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
+    if !code(&r.reason) {
+        return Err(Invalid::new("reason", "must be a code in UPPER_SNAKE"));
+    }
+    Ok(NewStatus {
+        target,
+        state: State::parse(&r.state).map_err(|e| e.at("state"))?,
+        reason: r.reason,
+        effective_from: convert::optional_time("effective_from", r.effective_from)?,
+    })
+}
+
+type Chunks = Pin<Box<dyn Stream<Item = Result<pb::ImportRecordsResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl ImportService for Doorway {
+    type ImportRecordsStream = Chunks;
+
+    async fn import_records(&self, request: Request<Streaming<pb::ImportRecordsRequest>>) -> Reply<Chunks> {
+        let here = self.here(&request)?;
+        let caller = self.caller(&request)?;
+        // Refused before a chunk is read.
+        import::permit_load(&self.app, &caller, here.registry).await?;
+        let mut incoming = request.into_inner();
+        // One chunk in flight: the stream's own flow control slows the sender down.
+        let (out, replies) = mpsc::channel(1);
+        let door = self.clone();
+        tokio::spawn(async move {
+            let (mut seen, mut dry_run) = (BTreeSet::new(), None);
+            while let Some(message) = incoming.next().await {
+                let chunk = async {
+                    let message = message?;
+                    let dry = *dry_run.get_or_insert(message.dry_run);
+                    let registry = door.named(&here, &message.registry_id)?;
+                    let permit = import::permit_load(&door.app, &caller, registry).await?;
+                    let records = message.records.into_iter().map(convert::record).collect();
+                    let done = import::load(&door.app, &permit, records, dry, &mut seen).await?;
+                    Ok::<_, Status>(pb::ImportRecordsResponse {
+                        accepted: done.accepted,
+                        errors: done.rejected.into_iter().map(rejected).collect(),
+                        epoch: done.epoch,
+                    })
+                };
+                let reply = chunk.await;
+                let failed = reply.is_err();
+                if out.send(reply).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(replies))))
+    }
+
+    async fn put_delegation(
+        &self,
+        request: Request<pb::PutDelegationRequest>,
+    ) -> Reply<pb::PutDelegationResponse> {
+        let (here, caller) = (self.here(&request)?, self.caller(&request)?);
+        let r = request.into_inner();
+        let registry = self.named(&here, &r.registry_id)?;
+        import::permit_load(&self.app, &caller, registry).await?;
+        let made = delegation::put(&self.app, &caller, registry, delegation(r)?).await?;
+        Ok(Response::new(pb::PutDelegationResponse {
+            delegation_id: made.delegation_id,
+            epoch: made.epoch,
+            warnings: made.warnings,
+        }))
+    }
+
+    async fn put_schema(&self, request: Request<pb::PutSchemaRequest>) -> Reply<pb::PutSchemaResponse> {
+        let (here, caller) = (self.here(&request)?, self.caller(&request)?);
+        let r = request.into_inner();
+        let registry = self.named(&here, &r.registry_id)?;
+        import::permit_load(&self.app, &caller, registry).await?;
+        let resource = Resource::parse(&r.resource).map_err(Error::from)?;
+        let (sha256, epoch) =
+            schema::put(&self.app, &caller, registry, (resource, r.uri, r.schema_json)).await?;
+        Ok(Response::new(pb::PutSchemaResponse { sha256, epoch }))
+    }
+
+    async fn set_status(&self, request: Request<pb::SetStatusRequest>) -> Reply<pb::SetStatusResponse> {
+        let (here, caller) = (self.here(&request)?, self.caller(&request)?);
+        let r = request.into_inner();
+        let registry = self.named(&here, &r.registry_id)?;
+        import::permit_load(&self.app, &caller, registry).await?;
+        let new = new_status(r).map_err(Error::from)?;
+        // Runs to its end even when the caller leaves: a change is acknowledged or unknown, never half told.
+        let app = self.app.clone();
+        let task = tokio::spawn(async move { status::set(&app, &caller, registry, new).await });
+        let epoch = task
+            .await
+            .map_err(|_| Error::new(Code::Internal, "an error of ours; it was logged"))??;
+        Ok(Response::new(pb::SetStatusResponse { epoch }))
+    }
+
+    async fn seal_registry(
+        &self,
+        request: Request<pb::SealRegistryRequest>,
+    ) -> Reply<pb::SealRegistryResponse> {
+        let (here, caller) = (self.here(&request)?, self.caller(&request)?);
+        let registry = self.named(&here, &request.into_inner().registry_id)?;
+        let epoch = import::seal(&self.app, &caller, registry).await?;
+        Ok(Response::new(pb::SealRegistryResponse { epoch }))
+    }
+}

@@ -1,0 +1,231 @@
+//! `trqp.v2.TrustRegistryQueryService`.
+
+use std::collections::HashMap;
+
+use charter_cache::Lookup;
+use charter_domain::{Context, EvidenceLevel, Kind, Query};
+use charter_federation::Budget;
+use charter_proto::trqp::v2::{self as pb, trust_registry_query_service_server::TrustRegistryQueryService};
+use tonic::{Request, Response};
+
+use super::{Doorway, Reply as GrpcReply, convert};
+use crate::{
+    Error,
+    app::{
+        answer::Reply,
+        query::{self, Asked},
+        resolve,
+    },
+    door::Here,
+    error::Code,
+    rest::trqp::understood,
+};
+
+/// Most questions in one batch, and how many of them run at once.
+const MAX_BATCH: usize = 100;
+const AT_ONCE: usize = 8;
+
+type Terms<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+impl Doorway {
+    /// The registry asked: an authority of this process by its name, else the one the request came to.
+    fn addressed(&self, here: &Here, authority: &str) -> Here {
+        Here {
+            registry: self.app.hosted.by_authority(authority).unwrap_or(here.registry),
+            ..*here
+        }
+    }
+
+    async fn ask(
+        &self,
+        here: &Here,
+        kind: Kind,
+        terms: Terms<'_>,
+        context: &HashMap<String, String>,
+    ) -> Result<(Option<Query>, Reply), Error> {
+        if context.is_empty()
+            && let Some(reply) = self.kept(here, kind, terms)
+        {
+            return Ok((None, reply));
+        }
+        let query = convert::query(kind, terms, context)?;
+        let budget = Budget {
+            deadline: here.deadline,
+            ..Budget::fresh(tokio::time::Instant::now())
+        };
+        let asked = Asked {
+            registry: here.registry,
+            query: query.clone(),
+            budget,
+            local_only: false,
+        };
+        let reply = query::answer(&self.app, asked).await?;
+        if let Some(error) = query::trqp_error(&self.app, &reply) {
+            return Err(error);
+        }
+        Ok((Some(query).filter(|q| q.context != Context::default()), reply))
+    }
+
+    fn kept(
+        &self,
+        here: &Here,
+        kind: Kind,
+        (authority, entity, action, resource): Terms<'_>,
+    ) -> Option<Reply> {
+        let lookup = Lookup {
+            registry: here.registry,
+            kind,
+            authority,
+            entity,
+            action,
+            resource,
+        };
+        let now = self.app.clock.now();
+        let entry = self.app.answers.get_local(&lookup, now)?;
+        let reply = Reply::new(&self.app, entry, now);
+        query::trqp_error(&self.app, &reply).is_none().then_some(reply)
+    }
+
+    async fn evidence(
+        &self,
+        here: &Here,
+        query: Option<&Query>,
+        reply: &Reply,
+    ) -> Result<Option<pb::Evidence>, Error> {
+        let level = query.map_or(EvidenceLevel::None, |q| q.context.evidence);
+        if level == EvidenceLevel::None {
+            return Ok(None);
+        }
+        let step = |s: &crate::app::answer::KeptStep| pb::PathStep {
+            authority_id: s.authority.clone(),
+            epoch: s.epoch,
+            reason: s.reason.code().to_owned(),
+        };
+        let full = level == EvidenceLevel::Full;
+        Ok(Some(pb::Evidence {
+            chain: resolve::full_chain(&self.app, here.registry, reply).await?,
+            path: if full {
+                reply.path.iter().map(step).collect()
+            } else {
+                Vec::new()
+            },
+        }))
+    }
+
+    async fn authorize(
+        &self,
+        here: &Here,
+        r: pb::AuthorizationRequest,
+    ) -> Result<pb::AuthorizationResponse, Error> {
+        let here = self.addressed(here, &r.authority_id);
+        let terms = (
+            r.authority_id.as_str(),
+            r.entity_id.as_str(),
+            r.action.as_str(),
+            r.resource.as_str(),
+        );
+        let (query, reply) = self.ask(&here, Kind::Authorization, terms, &r.context).await?;
+        Ok(pb::AuthorizationResponse {
+            authorized: reply.is_yes(),
+            time_evaluated: Some(convert::time(reply.evaluated_at)),
+            time_requested: query.as_ref().and_then(|q| q.context.time).map(convert::time),
+            message: reply.message(),
+            meta: Some(meta(&reply)),
+            evidence: self.evidence(&here, query.as_ref(), &reply).await?,
+            context: query
+                .map(|q| understood(&q).into_iter().collect())
+                .unwrap_or_default(),
+            entity_id: r.entity_id,
+            authority_id: r.authority_id,
+            action: r.action,
+            resource: r.resource,
+        })
+    }
+
+    async fn item(&self, here: &Here, request: pb::AuthorizationRequest) -> Result<pb::BatchItem, Error> {
+        use pb::batch_item::Result as Item;
+        let result = match self.authorize(here, request).await {
+            Ok(response) => Item::Response(response),
+            Err(e) if e.code == Code::Internal => return Err(e),
+            Err(e) => Item::Error(pb::BatchError {
+                code: e.code.as_str().to_owned(),
+                message: e.detail,
+                field: e.field.unwrap_or_default(),
+            }),
+        };
+        Ok(pb::BatchItem { result: Some(result) })
+    }
+}
+
+fn meta(reply: &Reply) -> pb::Meta {
+    pb::Meta {
+        reason: reply.reason.code().to_owned(),
+        basis: reply.basis().to_owned(),
+        decided_by: reply.decided_by.clone(),
+        epoch: reply.entry.epoch,
+        expires_at: Some(convert::time(reply.expires_at)),
+        unstated_conditions: reply.unstated.clone(),
+        stale: false,
+    }
+}
+
+#[tonic::async_trait]
+impl TrustRegistryQueryService for Doorway {
+    async fn authorization(
+        &self,
+        request: Request<pb::AuthorizationRequest>,
+    ) -> GrpcReply<pb::AuthorizationResponse> {
+        let here = self.here(&request)?;
+        Ok(Response::new(self.authorize(&here, request.into_inner()).await?))
+    }
+
+    async fn recognition(
+        &self,
+        request: Request<pb::RecognitionRequest>,
+    ) -> GrpcReply<pb::RecognitionResponse> {
+        let here = self.here(&request)?;
+        let r = request.into_inner();
+        let here = self.addressed(&here, &r.authority_id);
+        let terms = (
+            r.authority_id.as_str(),
+            r.entity_id.as_str(),
+            r.action.as_str(),
+            r.resource.as_str(),
+        );
+        let (query, reply) = self.ask(&here, Kind::Recognition, terms, &r.context).await?;
+        Ok(Response::new(pb::RecognitionResponse {
+            recognized: reply.is_yes(),
+            time_evaluated: Some(convert::time(reply.evaluated_at)),
+            time_requested: query.as_ref().and_then(|q| q.context.time).map(convert::time),
+            message: reply.message(),
+            meta: Some(meta(&reply)),
+            evidence: self.evidence(&here, query.as_ref(), &reply).await?,
+            context: query
+                .map(|q| understood(&q).into_iter().collect())
+                .unwrap_or_default(),
+            entity_id: r.entity_id,
+            authority_id: r.authority_id,
+            action: r.action,
+            resource: r.resource,
+        }))
+    }
+
+    async fn batch_authorization(
+        &self,
+        request: Request<pb::BatchAuthorizationRequest>,
+    ) -> GrpcReply<pb::BatchAuthorizationResponse> {
+        use futures::{StreamExt, TryStreamExt};
+        let here = self.here(&request)?;
+        let requests = request.into_inner().requests;
+        if requests.is_empty() || requests.len() > MAX_BATCH {
+            let fault =
+                charter_domain::Invalid::new("requests", format!("must have 1 to {MAX_BATCH} members"));
+            return Err(Error::from(fault).into());
+        }
+        let items = futures::stream::iter(requests.into_iter().map(|r| self.item(&here, r)))
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(Response::new(pb::BatchAuthorizationResponse { items }))
+    }
+}

@@ -1,0 +1,22 @@
+//! Charter's server: both doors, the use-cases behind them, the tasks that keep them true, and the demo.
+
+pub mod app;
+pub mod caller;
+pub mod clock;
+pub mod config;
+pub mod context;
+pub mod demo;
+pub mod doctor;
+pub mod door;
+pub mod error;
+pub mod grpc;
+pub mod hosted;
+pub mod limit;
+pub mod listener;
+pub mod page;
+pub mod rest;
+pub mod serve;
+pub mod tasks;
+pub mod telemetry;
+
+pub use crate::{config::Config, context::App, error::Error};

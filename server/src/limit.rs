@@ -1,0 +1,81 @@
+//! Rate limits, per address and over all. Per process: a site's limits are as many times that as it has processes.
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+};
+
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::config::Limits;
+
+pub struct Limiter {
+    global: DefaultDirectRateLimiter,
+    addresses: DefaultKeyedRateLimiter<IpAddr>,
+    pub policy: String,
+}
+
+fn at_least_one(n: u32) -> NonZeroU32 {
+    NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN)
+}
+
+impl Limiter {
+    pub fn new(limits: &Limits) -> Self {
+        let address = Quota::per_second(at_least_one(limits.per_address_rps))
+            .allow_burst(at_least_one(limits.per_address_burst));
+        Self {
+            global: RateLimiter::direct(Quota::per_second(at_least_one(limits.global_rps))),
+            addresses: RateLimiter::keyed(address),
+            policy: format!("\"address\";q={};w=1", limits.per_address_rps),
+        }
+    }
+
+    /// One more request from an address; an IPv6 client is its /48.
+    pub fn admits(&self, address: IpAddr) -> bool {
+        self.addresses.check_key(&network(address)).is_ok() && self.global.check().is_ok()
+    }
+
+    /// Forgets addresses that have their whole burst again.
+    pub fn tidy(&self) {
+        self.addresses.retain_recent();
+        self.addresses.shrink_to_fit();
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+        }
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_admitted_and_then_no_more_while_others_are() {
+        let limits = Limits {
+            per_address_rps: 1,
+            per_address_burst: 3,
+            global_rps: 100,
+            max_connections: 1,
+            first_bytes_ms: 1,
+            drain_secs: 1,
+        };
+        let limiter = Limiter::new(&limits);
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let admitted = (0..10).filter(|_| limiter.admits(address("10.0.0.1"))).count();
+        assert_eq!(admitted, 3);
+        assert!(limiter.admits(address("10.0.0.2")));
+        assert_eq!(
+            (0..10)
+                .filter(|n| limiter.admits(address(&format!("2001:db8:1:{n}::1"))))
+                .count(),
+            3
+        );
+    }
+}

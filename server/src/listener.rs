@@ -1,0 +1,143 @@
+//! Connections: accepted, bounded, given a door, and drained at the end.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+
+use crate::{config::Limits, door::Door};
+
+/// Streams of one HTTP/2 connection (tonic and hyper would allow any number).
+const STREAMS: u32 = 128;
+/// HTTP/2 header list, in bytes.
+const HEADERS: u32 = 16 * 1024;
+
+pub struct Listening {
+    pub address: SocketAddr,
+    socket: TcpListener,
+    door: Door,
+}
+
+impl Listening {
+    pub async fn bind(address: SocketAddr, door: Door) -> io::Result<Self> {
+        let socket = TcpListener::bind(address).await?;
+        Ok(Self {
+            address: socket.local_addr()?,
+            socket,
+            door,
+        })
+    }
+
+    /// Accepts until `stop` says so, then waits for requests in flight, at most `drain_secs`.
+    pub async fn run(self, limits: Limits, connections: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
+        let mut open = JoinSet::new();
+        let first_bytes = Duration::from_millis(limits.first_bytes_ms);
+        let builder = Arc::new(builder(first_bytes));
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.socket.accept() => accepted,
+                _ = stop.changed() => break,
+            };
+            while open.try_join_next().is_some() {}
+            let (stream, peer) = match accepted {
+                Ok(pair) => pair,
+                Err(error) => {
+                    // Out of descriptors, most likely: give others time to close.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    continue;
+                }
+            };
+            let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else {
+                metrics::counter!("charter_connections_refused_total").increment(1);
+                continue; // Dropping the stream closes it.
+            };
+            let (builder, door, stop) = (Arc::clone(&builder), self.door.clone(), stop.clone());
+            open.spawn(async move {
+                serve(&builder, stream, peer, door, first_bytes, stop).await;
+                drop(permit);
+            });
+        }
+        drop(self.socket);
+        let drained = async { while open.join_next().await.is_some() {} };
+        if tokio::time::timeout(Duration::from_secs(limits.drain_secs), drained)
+            .await
+            .is_err()
+        {
+            tracing::warn!(address = %self.address, "requests were still in flight at the end of the drain");
+        }
+    }
+}
+
+fn builder(first_bytes: Duration) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(first_bytes)
+        .max_headers(64)
+        .title_case_headers(true)
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEADERS)
+        .max_pending_accept_reset_streams(20)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(10));
+    builder
+}
+
+async fn serve(
+    builder: &Builder<TokioExecutor>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    door: Door,
+    first_bytes: Duration,
+    mut stop: watch::Receiver<bool>,
+) {
+    let _ = stream.set_nodelay(true);
+    if !speaks_in_time(&stream, first_bytes).await {
+        metrics::counter!("charter_connections_silent_total").increment(1);
+        return;
+    }
+    let connection = builder.serve_connection(TokioIo::new(stream), door.for_peer(peer.ip()));
+    tokio::pin!(connection);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a connection ended with an error");
+                }
+                return;
+            }
+            _ = stop.changed(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// hyper-util's protocol detection has no time limit: a socket that sends nothing, or less than the HTTP/2 preface
+/// could be told by, would stay open. Four bytes tell the protocols apart.
+async fn speaks_in_time(stream: &TcpStream, limit: Duration) -> bool {
+    let enough = async {
+        let mut start = [0u8; 4];
+        loop {
+            match stream.peek(&mut start).await {
+                Ok(0) | Err(_) => return false,
+                Ok(n) if n == start.len() => return true,
+                Ok(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    tokio::time::timeout(limit, enough).await.unwrap_or(false)
+}

@@ -1,0 +1,133 @@
+//! `charterd`: serve, migrate, rebuild, demo, doctor, config check.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use charter_server::{Config, clock::WallClock, config::Faults, doctor, serve, telemetry};
+use clap::{Parser, Subcommand};
+
+/// EX_CONFIG would be 78; 64 is what a bad configuration exits with everywhere in Charter.
+const BAD_CONFIGURATION: u8 = 64;
+
+#[derive(Parser)]
+#[command(
+    name = "charterd",
+    version,
+    about = "Charter's server: a trust registry that can prove its answers"
+)]
+struct Args {
+    /// Site file, laid over the defaults.
+    #[arg(long, global = true, env = "CHARTER_CONFIG_FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the configured registries.
+    Serve,
+    /// Bring the database schema up to date.
+    Migrate {
+        /// Print the SQL that makes the two roles, and do nothing.
+        #[arg(long)]
+        print_roles: bool,
+    },
+    /// Rebuild the tables from the events.
+    Rebuild {
+        /// Compare only; nothing is kept.
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Check what would keep the server from serving.
+    Doctor,
+    /// Work with the configuration.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Validate it whole; every fault is named, exit code 64.
+    Check,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("charterd: {error:#}");
+            if error.is::<Faults>() {
+                ExitCode::from(BAD_CONFIGURATION)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let load = || Config::load(args.config.as_deref());
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match &args.command {
+        Command::Serve => {
+            let config = load()?;
+            telemetry::init_logs(&config.log);
+            let serving = serve::run(config, Arc::new(WallClock), serve::asked_to_stop());
+            runtime()?.block_on(serving)?;
+        }
+        Command::Migrate { print_roles: true } => print!("{}", charter_store::migrate::ROLES),
+        Command::Migrate { print_roles: false } => {
+            let applied = charter_store::migrate::run(&load()?.database.owner_url).map_err(explain)?;
+            println!("{} migration(s) run", applied.len());
+        }
+        Command::Rebuild { verify } => return rebuild(&load()?, *verify),
+        Command::Doctor => {
+            let findings = runtime()?.block_on(doctor::examine(&load()?));
+            for finding in &findings {
+                println!(
+                    "{:20} {}",
+                    finding.check,
+                    finding.fault.as_deref().unwrap_or("ok")
+                );
+            }
+            return Ok(ExitCode::from(u8::from(
+                findings.iter().any(|f| f.fault.is_some()),
+            )));
+        }
+        Command::Config {
+            command: ConfigCommand::Check,
+        } => {
+            let config = load()?;
+            println!(
+                "ok: {} registries, {} listeners",
+                config.registries.len(),
+                config.listeners.len()
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain(error: charter_store::Error) -> anyhow::Error {
+    let source = error.source_text().map(str::to_owned);
+    source.map_or_else(|| error.into(), anyhow::Error::msg)
+}
+
+fn rebuild(config: &Config, verify: bool) -> anyhow::Result<ExitCode> {
+    let found = charter_store::rebuild::run(&config.database.owner_url, verify).map_err(explain)?;
+    let mut bad = 0;
+    for one in &found {
+        let word = if one.differing.is_empty() {
+            "same".to_owned()
+        } else {
+            one.differing.join(", ")
+        };
+        println!("{} {} events: {word}", one.authority, one.events);
+        bad += usize::from(!one.differing.is_empty());
+    }
+    println!("{} registries, {bad} differing", found.len());
+    Ok(ExitCode::from(u8::from(verify && bad > 0)))
+}

@@ -1,0 +1,71 @@
+//! Request bodies: JSON, bounded, parsed into types.
+
+use axum::{body::Body, http::Request};
+use bytes::Bytes;
+use http::{HeaderMap, Method, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::{Error, error::Code};
+
+/// Largest body of one question, and of a batch.
+pub const SINGLE: usize = 64 * 1024;
+pub const BATCH: usize = 256 * 1024;
+
+/// The bytes of a JSON POST: 405, 415 and 413 as problems.
+pub async fn json_bytes(request: Request<Body>, limit: usize) -> Result<Bytes, Error> {
+    if request.method() != Method::POST {
+        return Err(Error::new(Code::MethodNotAllowed, "this path takes POST"));
+    }
+    if !is_json(request.headers()) {
+        return Err(Error::new(
+            Code::UnsupportedMediaType,
+            "send `Content-Type: application/json`",
+        ));
+    }
+    if request.headers().contains_key(header::CONTENT_ENCODING) {
+        return Err(Error::new(
+            Code::UnsupportedMediaType,
+            "compressed bodies are not accepted",
+        ));
+    }
+    match Limited::new(request.into_body(), limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(e) if e.downcast_ref::<LengthLimitError>().is_some() => Err(Error::new(
+            Code::TooLarge,
+            format!("the body is larger than {limit} bytes"),
+        )),
+        Err(_) => Err(Error::new(Code::Invalid, "the body could not be read")),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()) else {
+        return false;
+    };
+    value
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .eq_ignore_ascii_case("application/json")
+}
+
+/// A JSON value of a type; the fault names line and column, never the type's name.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|e| invalid(&e))
+}
+
+pub fn invalid(e: &serde_json::Error) -> Error {
+    use serde_json::error::Category;
+    let place = format!("at line {} column {}", e.line(), e.column());
+    let detail = match e.classify() {
+        Category::Eof | Category::Syntax | Category::Io => format!("the body is not JSON {place}"),
+        Category::Data => {
+            let text = e.to_string();
+            let what = text.split(" at line ").next().unwrap_or_default();
+            format!("the body does not have the right members: {what}")
+        }
+    };
+    Error::new(Code::Invalid, detail)
+}

@@ -1,0 +1,281 @@
+//! TRQP v2, HTTPS binding: `POST /authorization`, `POST /recognition`.
+//!
+//! A plain question that is cached takes the short way: its body is sent as prepared, with the times put in.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    http::{HeaderValue, Request, Response, header},
+};
+use bytes::Bytes;
+use charter_cache::Lookup;
+use charter_domain::{Context, EvidenceLevel, Kind, Query, Timestamp};
+use charter_federation::Budget;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, Visitor},
+};
+use serde_json::{Value, json};
+
+use super::body;
+use crate::{
+    App, Error,
+    app::{
+        answer::Reply,
+        query::{self, Asked},
+        resolve,
+    },
+    door::Here,
+};
+
+/// TRQP v2 request. Unknown top-level members are ignored (TRQP v2, versioning); duplicates are refused.
+#[derive(Deserialize)]
+struct Question<'a> {
+    #[serde(borrow)]
+    entity_id: Cow<'a, str>,
+    #[serde(borrow)]
+    authority_id: Cow<'a, str>,
+    #[serde(borrow)]
+    action: Cow<'a, str>,
+    #[serde(borrow)]
+    resource: Cow<'a, str>,
+    #[serde(borrow, default)]
+    context: Members<'a>,
+}
+
+/// String members only, each once.
+#[derive(Default)]
+struct Members<'a>(BTreeMap<Cow<'a, str>, Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        struct Look<'a>(std::marker::PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Look<'a> {
+            type Value = Members<'a>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with string members")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<Cow<'a, str>, Cow<'a, str>>()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(de::Error::custom("duplicate member in context"));
+                    }
+                }
+                Ok(Members(members))
+            }
+        }
+        de.deserialize_map(Look(std::marker::PhantomData))
+    }
+}
+
+/// A response body cut where times go.
+#[derive(Debug)]
+pub struct Prepared([Bytes; 3]);
+
+impl Prepared {
+    fn fill(&self, evaluated: Timestamp, expires: Timestamp) -> Vec<u8> {
+        let [head, middle, tail] = &self.0;
+        let (evaluated, expires) = (evaluated.to_string(), expires.to_string());
+        let size = head.len() + middle.len() + tail.len() + 2 * evaluated.len() + expires.len();
+        let mut out = Vec::with_capacity(size);
+        for part in [
+            head.as_ref(),
+            evaluated.as_bytes(),
+            middle,
+            expires.as_bytes(),
+            tail,
+        ] {
+            out.extend_from_slice(part);
+        }
+        out
+    }
+}
+
+pub async fn authorization(
+    state: State<Arc<App>>,
+    here: Extension<Here>,
+    request: Request<Body>,
+) -> Response<Body> {
+    handle(Kind::Authorization, &state, &here, request)
+        .await
+        .unwrap_or_else(Error::into_http)
+}
+
+pub async fn recognition(
+    state: State<Arc<App>>,
+    here: Extension<Here>,
+    request: Request<Body>,
+) -> Response<Body> {
+    handle(Kind::Recognition, &state, &here, request)
+        .await
+        .unwrap_or_else(Error::into_http)
+}
+
+async fn handle(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> Result<Response<Body>, Error> {
+    let bytes = body::json_bytes(request, body::SINGLE).await?;
+    let question: Question<'_> = serde_json::from_slice(&bytes).map_err(|e| body::invalid(&e))?;
+    if question.context.0.is_empty()
+        && let Some(bytes) = kept(kind, app, here, &question)
+    {
+        return Ok(ok(bytes));
+    }
+    let members = question.context.0.iter().map(|(k, v)| (k.as_ref(), v.as_ref()));
+    let context = Context::parse(members)?;
+    let terms = (
+        question.authority_id.as_ref(),
+        question.entity_id.as_ref(),
+        question.action.as_ref(),
+        question.resource.as_ref(),
+    );
+    let query = Query::parse(kind, terms, context)?;
+    let plain = query.context == Context::default();
+    let budget = Budget {
+        deadline: here.deadline,
+        ..Budget::fresh(tokio::time::Instant::now())
+    };
+    let asked = Asked {
+        registry: here.registry,
+        query: query.clone(),
+        budget,
+        local_only: false,
+    };
+    let reply = query::answer(app, asked).await?;
+    if let Some(error) = query::trqp_error(app, &reply) {
+        return Err(error);
+    }
+    if plain {
+        return Ok(ok(splice(&query, &reply)));
+    }
+    let mut value = render(&query, &reply);
+    if query.context.evidence != EvidenceLevel::None {
+        value["evidence"] = evidence(app, here, &query, &reply).await?;
+    }
+    Ok(ok(value.to_string().into_bytes()))
+}
+
+/// The short way: one lookup by the request's own strings, one check, prepared bytes.
+fn kept(kind: Kind, app: &App, here: &Here, question: &Question<'_>) -> Option<Vec<u8>> {
+    let lookup = Lookup {
+        registry: here.registry,
+        kind,
+        authority: &question.authority_id,
+        entity: &question.entity_id,
+        action: &question.action,
+        resource: &question.resource,
+    };
+    let now = app.clock.now();
+    let entry = app.answers.get_local(&lookup, now)?;
+    let reply = Reply::new(app, entry, now);
+    let prepared = reply.prepared.get()?;
+    Some(prepared.fill(reply.evaluated_at, reply.expires_at))
+}
+
+fn ok(bytes: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Times that cannot occur otherwise: marks for cutting.
+const EVALUATED: &str = "\u{1}evaluated";
+const EXPIRES: &str = "\u{1}expires";
+
+fn splice(query: &Query, reply: &Reply) -> Vec<u8> {
+    let prepared = reply.prepared.get_or_init(|| {
+        let text = plain(query, reply, EVALUATED, EXPIRES).to_string();
+        let mark = |m: &str| {
+            serde_json::to_string(m)
+                .unwrap_or_default()
+                .trim_matches('"')
+                .to_owned()
+        };
+        let (head, rest) = text.split_once(&mark(EVALUATED)).unwrap_or((&text, ""));
+        let (middle, tail) = rest.split_once(&mark(EXPIRES)).unwrap_or((rest, ""));
+        Prepared([head, middle, tail].map(|s| Bytes::copy_from_slice(s.as_bytes())))
+    });
+    prepared.fill(reply.evaluated_at, reply.expires_at)
+}
+
+fn plain(query: &Query, reply: &Reply, evaluated: &str, expires: &str) -> Value {
+    let word = match query.kind {
+        Kind::Authorization => "authorized",
+        Kind::Recognition => "recognized",
+    };
+    let mut meta = json!({
+        "reason": reply.reason.code(),
+        "basis": reply.basis(),
+        "decided_by": reply.decided_by,
+        "epoch": reply.entry.epoch,
+        "expires_at": expires,
+    });
+    if !reply.unstated.is_empty() {
+        meta["unstated_conditions"] = json!(reply.unstated);
+    }
+    json!({
+        "entity_id": query.entity,
+        "authority_id": query.authority,
+        "action": query.action,
+        "resource": query.resource,
+        word: reply.is_yes(),
+        "time_evaluated": evaluated,
+        "message": reply.message(),
+        "meta": meta,
+    })
+}
+
+/// The whole response, for questions with a context. Only members that were understood are echoed.
+pub fn render(query: &Query, reply: &Reply) -> Value {
+    let evaluated = reply.evaluated_at.to_string();
+    let mut value = plain(query, reply, &evaluated, &reply.expires_at.to_string());
+    value["meta"]["time_evaluated"] = json!(evaluated);
+    if let Some(time) = query.context.time {
+        value["time_requested"] = json!(time);
+    }
+    let context = understood(query);
+    if !context.is_empty() {
+        value["context"] = json!(context);
+    }
+    value
+}
+
+pub fn understood(query: &Query) -> BTreeMap<String, String> {
+    let c = &query.context;
+    [
+        ("time", c.time.map(|t| t.to_string())),
+        ("known_at", c.known_at.map(|k| k.to_string())),
+        ("locator", c.locator.as_ref().map(ToString::to_string)),
+        (
+            "jurisdiction",
+            c.jurisdiction.as_ref().map(|j| j.as_str().to_owned()),
+        ),
+        (
+            "evidence",
+            (c.evidence != EvidenceLevel::None).then(|| level(c.evidence).to_owned()),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(k, v)| Some((k.to_owned(), v?)))
+    .collect()
+}
+
+fn level(level: EvidenceLevel) -> &'static str {
+    match level {
+        EvidenceLevel::None => "none",
+        EvidenceLevel::Chain => "chain",
+        EvidenceLevel::Full => "full",
+    }
+}
+
+async fn evidence(app: &App, here: &Here, query: &Query, reply: &Reply) -> Result<Value, Error> {
+    let mut value = json!({ "chain": resolve::full_chain(app, here.registry, reply).await? });
+    if query.context.evidence == EvidenceLevel::Full {
+        value["path"] = super::resolve::path(reply);
+    }
+    Ok(value)
+}

@@ -1,0 +1,28 @@
+//! Reconcilers: each compares what is with what should be, takes no arguments, may run twice.
+
+pub mod epoch;
+pub mod peer_epoch;
+pub mod renewal;
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use crate::App;
+
+/// Starts every task; dropping the set ends them.
+pub fn start(app: &Arc<App>) -> JoinSet<()> {
+    let mut set = JoinSet::new();
+    set.spawn(epoch::run(Arc::clone(app)));
+    set.spawn(peer_epoch::run(Arc::clone(app)));
+    set.spawn(renewal::run(Arc::clone(app)));
+    let limiter = Arc::clone(app);
+    set.spawn(async move {
+        let mut tick = tokio::time::interval(std::time::Duration::from_secs(30));
+        loop {
+            tick.tick().await;
+            limiter.limiter.tidy();
+        }
+    });
+    set
+}

@@ -1,0 +1,112 @@
+//! The epoch poll: keeps the lease, and drops what has changed before the register moves on.
+
+use std::{sync::Arc, time::Duration};
+
+use charter_cache::{BootInstant, Change};
+use charter_domain::RegistryId;
+use charter_store::epoch::EpochReader;
+use tokio::time::MissedTickBehavior;
+
+use crate::{App, Error};
+
+/// Longest run of events read at once; a registry further behind is emptied whole.
+const MANY: i64 = 20_000;
+
+pub async fn run(app: Arc<App>) {
+    let mut tick = tokio::time::interval(app.config.cache.poll());
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut reader = None;
+    loop {
+        tick.tick().await;
+        let limit = app.config.cache.lease();
+        match tokio::time::timeout(limit, poll(&app, &mut reader)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                reader = None;
+                tracing::warn!(
+                    error = error.source_text().unwrap_or("?"),
+                    "the epoch poll failed"
+                );
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(_) => {
+                reader = None;
+                tracing::warn!("the epoch poll took longer than a lease");
+            }
+        }
+    }
+}
+
+/// One poll of all registries. The lease counts from before the question was sent.
+pub async fn poll(app: &App, reader: &mut Option<EpochReader>) -> Result<(), charter_store::Error> {
+    if reader.is_none() {
+        *reader = Some(app.store.epoch_reader().await?);
+    }
+    let Some(reader) = reader.as_ref() else {
+        return Ok(());
+    };
+    let before = BootInstant::now();
+    for (registry, epoch) in reader.epochs().await? {
+        let Some(known) = app.register.watched(registry) else {
+            continue;
+        };
+        if epoch < known {
+            // Only a restored database counts backwards: nothing kept may be served again.
+            tracing::error!(
+                registry = registry.0,
+                epoch,
+                known,
+                "an epoch went back; stopping to serve from memory"
+            );
+            app.register.drop_lease();
+            return Err(charter_store::Error::Internal(
+                "an epoch went back; restart this process".to_owned(),
+            ));
+        }
+        if epoch > known {
+            let changes = if epoch - known > MANY {
+                vec![Change {
+                    seq: epoch,
+                    identifiers: None,
+                }]
+            } else {
+                convert(reader.changes_since(registry, known).await?)
+            };
+            // INVARIANT: entries go before the register moves, so nobody accepts what is about to be dropped.
+            app.register.note(registry, &changes);
+            app.register.advance(registry, epoch);
+        }
+    }
+    app.register.polled(before);
+    Ok(())
+}
+
+fn convert(list: Vec<charter_store::epoch::Change>) -> Vec<Change> {
+    list.into_iter()
+        .map(|c| Change {
+            seq: c.seq,
+            identifiers: c.identifiers,
+        })
+        .collect()
+}
+
+/// After a change of our own: what lies between the register and the new epoch is noted, others' changes too.
+pub async fn catch_up(app: &App, registry: RegistryId, epoch: i64) -> Result<(), Error> {
+    let Some(known) = app.register.watched(registry) else {
+        return Ok(());
+    };
+    if epoch <= known {
+        return Ok(());
+    }
+    let changes = if epoch - known > MANY {
+        vec![Change {
+            seq: epoch,
+            identifiers: None,
+        }]
+    } else {
+        convert(app.store.changes_since(registry, known).await?)
+    };
+    app.register.note(registry, &changes);
+    app.register.advance(registry, epoch);
+    Ok(())
+}

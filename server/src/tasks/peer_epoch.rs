@@ -1,0 +1,88 @@
+//! Epochs of the subordinates that kept answers rest on: asked once a second, so that a change there is seen here
+//! within two (without a feed).
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use charter_cache::{BootInstant, Dep};
+use charter_domain::AuthorityId;
+use charter_federation::{LocalAuthority, Protocol};
+use futures::future::join_all;
+
+use crate::{
+    App,
+    app::resolve::{Place, locate},
+};
+
+const EVERY: Duration = Duration::from_secs(1);
+/// Epochs asked in one call.
+const AT_ONCE: usize = 64;
+
+pub async fn run(app: Arc<App>) {
+    let mut tick = tokio::time::interval(EVERY);
+    loop {
+        tick.tick().await;
+        poll(&app).await;
+    }
+}
+
+/// Endpoint and authority.
+type Peer = (String, AuthorityId);
+/// What rests on it, with the rest of the way down.
+type Below = Vec<(Arc<Dep>, Vec<AuthorityId>)>;
+
+pub async fn poll(app: &App) {
+    let mut by_peer: HashMap<Peer, Below> = HashMap::new();
+    for dep in app.dependencies.in_use() {
+        let Some((registry, via)) = parse(app, dep.path()) else {
+            continue;
+        };
+        let before = BootInstant::now();
+        match locate(app, registry, &via).await {
+            Some(Place::Here(id)) => {
+                if let Ok(epoch) = app.hosted.epoch(id).await {
+                    dep.polled(epoch, before);
+                }
+            }
+            Some(Place::Peer {
+                endpoint,
+                authority,
+                rest,
+            }) => {
+                by_peer
+                    .entry((endpoint, authority))
+                    .or_default()
+                    .push((dep, rest));
+            }
+            None => {}
+        }
+    }
+    join_all(by_peer.iter().map(|(peer, list)| ask(app, peer, list))).await;
+}
+
+fn parse(app: &App, path: &[String]) -> Option<(charter_domain::RegistryId, Vec<AuthorityId>)> {
+    let (first, via) = path.split_first()?;
+    let via = via
+        .iter()
+        .map(|a| AuthorityId::parse(a))
+        .collect::<Result<_, _>>()
+        .ok()?;
+    Some((app.hosted.by_authority(first)?, via))
+}
+
+/// What cannot be had is left alone: the answers that rest on it stop being fresh by themselves.
+async fn ask(app: &App, (endpoint, authority): &Peer, list: &[(Arc<Dep>, Vec<AuthorityId>)]) {
+    for part in list.chunks(AT_ONCE) {
+        let before = BootInstant::now();
+        let paths: Vec<_> = part.iter().map(|(_, rest)| rest.clone()).collect();
+        match app.protocol.epochs(endpoint, authority, &paths).await {
+            Ok(epochs) => {
+                for ((dep, _), epoch) in part.iter().zip(epochs).filter(|(_, e)| *e >= 0) {
+                    dep.polled(epoch, before);
+                }
+            }
+            Err(error) => {
+                tracing::debug!(peer = %authority, %error, "epochs of a subordinate could not be had")
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Renewal: documents are signed again from half of their life on, oldest first, within a budget.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::MissedTickBehavior;
+
+use crate::{App, app::document};
+
+pub async fn run(app: Arc<App>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(app.config.documents.renew_every_secs));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        once(&app).await;
+    }
+}
+
+/// One round over every registry. Batches are repeated while they come back full, so a backlog is worked off;
+/// a registry that fails does not hold up the others.
+pub async fn once(app: &App) {
+    let documents = &app.config.documents;
+    let mut earliest = None;
+    for tenant in app.hosted.tenants() {
+        let id = &tenant.registry.authority;
+        loop {
+            match document::renew(&app.store, tenant, documents.lifetime_secs, documents.renew_batch).await {
+                Ok(n) if i64::try_from(n).is_ok_and(|n| n >= documents.renew_batch) => {
+                    tokio::task::yield_now().await
+                }
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::error!(registry = %id, error = error.source_text().unwrap_or("?"), "renewal failed");
+                    break;
+                }
+            }
+        }
+        if let Ok(Some(exp)) = app.store.earliest_expiry(tenant.registry.id).await {
+            earliest = Some(earliest.map_or(exp, |e: charter_domain::Timestamp| e.min(exp)));
+        }
+    }
+    if let Some(exp) = earliest {
+        alarm(app, exp);
+    }
+}
+
+/// Raised when something should have been renewed and was not: half a lifetime before anything expires.
+fn alarm(app: &App, earliest: charter_domain::Timestamp) {
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a float")]
+    metrics::gauge!("charter_documents_earliest_expiry_timestamp_seconds").set(earliest.secs() as f64);
+    let documents = &app.config.documents;
+    let half = Duration::from_secs(documents.lifetime_secs / 2);
+    let grace = Duration::from_secs(documents.renew_every_secs * 2);
+    let late = earliest.plus(grace) < app.clock.now().plus(half);
+    metrics::gauge!("charter_documents_renewal_late").set(if late { 1.0 } else { 0.0 });
+}
