@@ -1,8 +1,6 @@
 //! Generated protobuf types and service stubs. They stop at the edge: only doors, the federation protocol and the
 //! client see them.
 
-// Generated code is not held to this workspace's taste: this crate does not inherit its lints.
-
 pub mod trqp {
     pub mod v2 {
         tonic::include_proto!("trqp.v2");

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use charter_server::{Config, clock::WallClock, config::Faults, doctor, serve, telemetry};
+use charter_server::{Config, clock::WallClock, config::Faults, demo, doctor, serve, telemetry};
 use clap::{Parser, Subcommand};
 
 /// EX_CONFIG would be 78; 64 is what a bad configuration exits with everywhere in Charter.
@@ -25,7 +25,11 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the configured registries.
-    Serve,
+    Serve {
+        /// Stop when standard input closes: whoever started this has gone.
+        #[arg(long, hide = true)]
+        with_parent: bool,
+    },
     /// Bring the database schema up to date.
     Migrate {
         /// Print the SQL that makes the two roles, and do nothing.
@@ -37,6 +41,18 @@ enum Command {
         /// Compare only; nothing is kept.
         #[arg(long)]
         verify: bool,
+    },
+    /// Start a federation of real servers, ask it, show the proof; stays up until Ctrl-C.
+    Demo {
+        /// Walk through once, exit 0 only if every answer was right, clean up.
+        #[arg(long)]
+        check: bool,
+        /// Port of the EU root; the others follow.
+        #[arg(long, default_value_t = 7100)]
+        base_port: u16,
+        /// Where the private cluster, configurations and logs go.
+        #[arg(long, default_value = "./.run/demo")]
+        dir: PathBuf,
     },
     /// Check what would keep the server from serving.
     Doctor,
@@ -72,10 +88,29 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let load = || Config::load(args.config.as_deref());
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match &args.command {
-        Command::Serve => {
+        Command::Demo {
+            check,
+            base_port,
+            dir,
+        } => {
+            let options = demo::Options {
+                check: *check,
+                base_port: *base_port,
+                dir: dir.clone(),
+            };
+            let good = runtime()?.block_on(demo::run(&options))?;
+            return Ok(ExitCode::from(u8::from(!good)));
+        }
+        Command::Serve { with_parent } => {
             let config = load()?;
             telemetry::init_logs(&config.log);
-            let serving = serve::run(config, Arc::new(WallClock), serve::asked_to_stop());
+            let until = async {
+                tokio::select! {
+                    () = serve::asked_to_stop() => {}
+                    () = serve::parent_gone(), if *with_parent => {}
+                }
+            };
+            let serving = serve::run(config, Arc::new(WallClock), until);
             runtime()?.block_on(serving)?;
         }
         Command::Migrate { print_roles: true } => print!("{}", charter_store::migrate::ROLES),

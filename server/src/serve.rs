@@ -99,3 +99,10 @@ pub async fn asked_to_stop() {
         }
     }
 }
+
+/// Standard input has closed.
+pub async fn parent_gone() {
+    use tokio::io::AsyncReadExt;
+    let mut sink = [0u8; 64];
+    while tokio::io::stdin().read(&mut sink).await.is_ok_and(|n| n > 0) {}
+}

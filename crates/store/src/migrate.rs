@@ -41,3 +41,39 @@ fn lock(conn: &mut PgConnection, sql: &str) -> Result<(), Error> {
     sql_query(sql).bind::<sql_types::BigInt, _>(LOCK).execute(conn)?;
     Ok(())
 }
+
+/// Makes the two roles and an empty database that the owner owns: what a DBA does, for private clusters.
+pub fn provision(admin_url: &str, database: &str) -> Result<(), Error> {
+    let mut conn = connect(admin_url)?;
+    let roles = ROLES
+        .lines()
+        .filter(|l| l.starts_with("create role"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    diesel::connection::SimpleConnection::batch_execute(&mut conn, &roles)?;
+    let sql = format!("create database {} owner charter_owner", identifier(database)?);
+    sql_query(sql).execute(&mut conn)?;
+    Ok(())
+}
+
+/// A copy of a database, fast (`wal_log`: nothing is flushed for it).
+pub fn copy_database(admin_url: &str, template: &str, database: &str) -> Result<(), Error> {
+    let mut conn = connect(admin_url)?;
+    let (database, template) = (identifier(database)?, identifier(template)?);
+    let sql = format!("create database {database} template {template} strategy wal_log owner charter_owner");
+    sql_query(sql).execute(&mut conn)?;
+    Ok(())
+}
+
+/// Names of databases cannot be bound: only plain ones are taken.
+fn identifier(name: &str) -> Result<String, Error> {
+    let plain = !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if plain {
+        Ok(format!("\"{name}\""))
+    } else {
+        Err(Error::Internal(format!("`{name}` is no plain name")))
+    }
+}

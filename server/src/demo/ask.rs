@@ -1,0 +1,158 @@
+//! A small HTTP client and the gRPC clients of the demo: loopback only, plain, with deadlines.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use charter_domain::Reason;
+use charter_proto::{
+    charter::registry::v1::import_service_client::ImportServiceClient,
+    trqp::v2::{AuthorizationRequest, trust_registry_query_service_client::TrustRegistryQueryServiceClient},
+};
+use http::{Request, header};
+use http_body_util::BodyExt;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use serde_json::{Value, json};
+use tonic::{
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+use tonic_types::StatusExt;
+
+const WITHIN: Duration = Duration::from_secs(5);
+
+pub struct Http {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+impl Http {
+    pub fn json(&self) -> anyhow::Result<Value> {
+        Ok(serde_json::from_slice(&self.body)?)
+    }
+}
+
+pub async fn get(url: &str) -> anyhow::Result<Http> {
+    send(Request::get(url).body(Body::empty())?).await
+}
+
+pub async fn post(url: &str, body: &Value) -> anyhow::Result<Http> {
+    send(
+        Request::post(url)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_string()))?,
+    )
+    .await
+}
+
+async fn send(request: Request<Body>) -> anyhow::Result<Http> {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let answered = tokio::time::timeout(WITHIN, client.request(request)).await??;
+    let status = answered.status().as_u16();
+    Ok(Http {
+        status,
+        body: answered.into_body().collect().await?.to_bytes().to_vec(),
+    })
+}
+
+pub fn channel(url: &str) -> anyhow::Result<Channel> {
+    Ok(Endpoint::from_shared(url.to_owned())?
+        .connect_timeout(WITHIN)
+        .timeout(WITHIN)
+        .connect_lazy())
+}
+
+/// Adds the bearer token.
+#[derive(Clone)]
+pub struct Bearer(MetadataValue<Ascii>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+pub fn importer(
+    url: &str,
+    token: &str,
+) -> anyhow::Result<ImportServiceClient<InterceptedService<Channel, Bearer>>> {
+    let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse()?;
+    value.set_sensitive(true);
+    Ok(ImportServiceClient::with_interceptor(
+        channel(url)?,
+        Bearer(value),
+    ))
+}
+
+/// What a door said: yes or no with the reason, or the code of a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub authorized: Option<bool>,
+    pub code: String,
+    pub decided_by: String,
+}
+
+/// The four terms of TRQP v2.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    pub authority: &'a str,
+    pub entity: &'a str,
+    pub action: &'a str,
+    pub resource: &'a str,
+}
+
+pub async fn by_rest(url: &str, t: Terms<'_>) -> anyhow::Result<Said> {
+    let body = json!({
+        "authority_id": t.authority, "entity_id": t.entity, "action": t.action, "resource": t.resource,
+    });
+    let answer = post(&format!("{url}/authorization"), &body).await?;
+    let json = answer.json()?;
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    Ok(Said {
+        authorized: json["authorized"].as_bool(),
+        code: if answer.status == 200 {
+            text(&json["meta"]["reason"])
+        } else {
+            text(&json["code"])
+        },
+        decided_by: text(&json["meta"]["decided_by"]),
+    })
+}
+
+pub async fn by_grpc(url: &str, t: Terms<'_>) -> anyhow::Result<Said> {
+    let mut client = TrustRegistryQueryServiceClient::new(channel(url)?);
+    let request = AuthorizationRequest {
+        authority_id: t.authority.to_owned(),
+        entity_id: t.entity.to_owned(),
+        action: t.action.to_owned(),
+        resource: t.resource.to_owned(),
+        context: Default::default(),
+    };
+    match client.authorization(request).await {
+        Ok(reply) => {
+            let reply = reply.into_inner();
+            let meta = reply.meta.unwrap_or_default();
+            Ok(Said {
+                authorized: Some(reply.authorized),
+                code: meta.reason,
+                decided_by: meta.decided_by,
+            })
+        }
+        Err(status) => {
+            let code = status.get_details_error_info().map(|i| i.reason);
+            let code = code.ok_or_else(|| anyhow::anyhow!("{status}"))?;
+            Ok(Said {
+                authorized: None,
+                code,
+                decided_by: String::new(),
+            })
+        }
+    }
+}
+
+impl Said {
+    pub fn reason(&self) -> Option<Reason> {
+        Reason::parse(&self.code)
+    }
+}

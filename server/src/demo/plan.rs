@@ -1,0 +1,250 @@
+//! Who is in the demo: registries, the processes that serve them, what is delegated to whom.
+
+use std::fmt::Write;
+
+/// A registry of the demo.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub authority: &'static str,
+    pub slug: &'static str,
+    pub name: &'static str,
+    pub jurisdiction: &'static str,
+    /// Offset from the base port (7100).
+    offset: u16,
+    pub port: u16,
+    pub superior: Option<&'static str>,
+    /// Resources that the superior delegates; `*` at a national level.
+    pub resources: &'static [&'static str],
+    /// Records: a CSV file built into the program.
+    pub records: Option<&'static str>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Process {
+    pub name: &'static str,
+    pub members: Vec<Member>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub processes: Vec<Process>,
+}
+
+pub const ROOT: &str = "did:web:eu-trust.example";
+pub const FINLAND: &str = "did:web:trust.fi.example";
+pub const EDUCATION: &str = "did:web:education.trust.fi.example";
+
+const DEGREES: &[&str] = &["UniversityDegreeCredential"];
+const FINNISH_DEGREES: &[&str] = &["UniversityDegreeCredential", "DiplomaCredential"];
+const HEALTH: &[&str] = &["HealthProfessionalCredential", "PrescriptionCredential"];
+const BUSINESS: &[&str] = &["CompanyRegistrationCredential", "PowerOfRepresentationCredential"];
+const GOVERNMENT: &[&str] = &["PersonIdentificationCredential", "ResidencePermitCredential"];
+const ALL: &[&str] = &["*"];
+
+macro_rules! member {
+    ($authority:expr, $slug:literal, $name:literal, $place:literal, $offset:literal, $superior:expr, $resources:expr, $records:expr) => {
+        Member {
+            authority: $authority,
+            slug: $slug,
+            name: $name,
+            jurisdiction: $place,
+            offset: $offset,
+            port: 0,
+            superior: $superior,
+            resources: $resources,
+            records: $records,
+        }
+    };
+}
+
+fn processes() -> Vec<Process> {
+    let process = |name, members| Process { name, members };
+    let germany = Some("did:web:trust.de.example");
+    let estonia = Some("did:web:trust.ee.example");
+    let sweden = Some("did:web:trust.se.example");
+    let (root, finland) = (Some(ROOT), Some(FINLAND));
+    vec![
+        process(
+            "eu",
+            vec![member!(ROOT, "eu", "EU root", "EU", 0, None, ALL, None)],
+        ),
+        process(
+            "fi",
+            vec![member!(FINLAND, "fi", "Finland", "FI", 100, root, ALL, None)],
+        ),
+        process(
+            "fi-education",
+            vec![member!(
+                EDUCATION,
+                "fi-education",
+                "Finland, education",
+                "FI",
+                110,
+                finland,
+                FINNISH_DEGREES,
+                Some(include_str!("data/fi-education.csv"))
+            )],
+        ),
+        process(
+            "fi-sectors",
+            vec![
+                member!(
+                    "did:web:health.trust.fi.example",
+                    "fi-health",
+                    "Finland, health",
+                    "FI",
+                    120,
+                    finland,
+                    HEALTH,
+                    Some(include_str!("data/fi-health.csv"))
+                ),
+                member!(
+                    "did:web:business.trust.fi.example",
+                    "fi-business",
+                    "Finland, business",
+                    "FI",
+                    130,
+                    finland,
+                    BUSINESS,
+                    Some(include_str!("data/fi-business.csv"))
+                ),
+                member!(
+                    "did:web:government.trust.fi.example",
+                    "fi-government",
+                    "Finland, government",
+                    "FI",
+                    140,
+                    finland,
+                    GOVERNMENT,
+                    Some(include_str!("data/fi-government.csv"))
+                ),
+            ],
+        ),
+        process(
+            "neighbours",
+            vec![
+                member!(
+                    "did:web:trust.de.example",
+                    "de",
+                    "Germany",
+                    "DE",
+                    200,
+                    root,
+                    ALL,
+                    None
+                ),
+                member!(
+                    "did:web:education.trust.de.example",
+                    "de-education",
+                    "Germany, education",
+                    "DE",
+                    210,
+                    germany,
+                    DEGREES,
+                    Some(include_str!("data/de-education.csv"))
+                ),
+                member!(
+                    "did:web:trust.ee.example",
+                    "ee",
+                    "Estonia",
+                    "EE",
+                    300,
+                    root,
+                    ALL,
+                    None
+                ),
+                member!(
+                    "did:web:education.trust.ee.example",
+                    "ee-education",
+                    "Estonia, education",
+                    "EE",
+                    310,
+                    estonia,
+                    DEGREES,
+                    Some(include_str!("data/ee-education.csv"))
+                ),
+                member!(
+                    "did:web:trust.se.example",
+                    "se",
+                    "Sweden",
+                    "SE",
+                    400,
+                    root,
+                    ALL,
+                    None
+                ),
+                member!(
+                    "did:web:education.trust.se.example",
+                    "se-education",
+                    "Sweden, education",
+                    "SE",
+                    410,
+                    sweden,
+                    DEGREES,
+                    Some(include_str!("data/se-education.csv"))
+                ),
+            ],
+        ),
+    ]
+}
+
+impl Plan {
+    pub fn new(base_port: u16) -> anyhow::Result<Self> {
+        let mut processes = processes();
+        for member in processes.iter_mut().flat_map(|p| &mut p.members) {
+            member.port = base_port.checked_add(member.offset).ok_or_else(|| {
+                anyhow::anyhow!("--base-port {base_port} is too high: ports go up to base + 410")
+            })?;
+        }
+        Ok(Self { processes })
+    }
+
+    pub fn registries(&self) -> impl Iterator<Item = &Member> {
+        self.processes.iter().flat_map(|p| &p.members)
+    }
+
+    pub fn member(&self, authority: &str) -> Option<&Member> {
+        self.registries().find(|m| m.authority == authority)
+    }
+}
+
+impl Member {
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+    pub fn https(&self) -> String {
+        self.authority.replace("did:web:", "https://")
+    }
+}
+
+impl Process {
+    /// The configuration file of this process.
+    pub fn config(&self, database_url: &str, dir: &std::path::Path) -> String {
+        let dir = dir.display();
+        let mut text = format!(
+            "[database]\nurl = \"{database_url}\"\n\n[keys]\nkek_file = \"{dir}/kek\"\n\n[bootstrap]\n\
+             token_file = \"{dir}/bootstrap-token\"\n\n[log]\nfilter = \"warn\"\n"
+        );
+        for m in &self.members {
+            let superiors = m
+                .superior
+                .map(|s| format!("superiors = [\"{}\"]\n", s.replace("did:web:", "https://")));
+            let _ = write!(
+                text,
+                "\n[[registries]]\nauthority_id = \"{}\"\nslug = \"{}\"\nname = \"{}\"\njurisdiction = \"{}\"\n\
+                 public_url = \"{}\"\ngovernance_framework = \"{}/governance\"\n{}\n\
+                 [[listeners]]\naddress = \"127.0.0.1:{}\"\nregistry = \"{}\"\n",
+                m.authority,
+                m.slug,
+                m.name,
+                m.jurisdiction,
+                m.url(),
+                m.https(),
+                superiors.unwrap_or_default(),
+                m.port,
+                m.authority,
+            );
+        }
+        text
+    }
+}

@@ -1,0 +1,47 @@
+//! Commands to copy.
+
+use super::{
+    plan::{EDUCATION, Plan, ROOT},
+    process::Federation,
+};
+
+pub fn commands(plan: &Plan, federation: &Federation) {
+    let (Some(root), Some(education)) = (plan.member(ROOT), plan.member(EDUCATION)) else {
+        return;
+    };
+    let charter = std::env::current_exe()
+        .ok()
+        .and_then(|p| Some(p.parent()?.join("charter")))
+        .filter(|p| p.is_file())
+        .map(|p| relative(&p))
+        .unwrap_or_else(|| "charter".to_owned());
+    let anchor = relative(&federation.dir.join("trust-anchors.json"));
+    let chain = relative(&federation.dir.join("helsinki.chain.json"));
+    let token = relative(&federation.token_file(plan, EDUCATION));
+    let (url, port) = (root.url(), root.port);
+    let body = format!(
+        r#"{{"authority_id":"{ROOT}","entity_id":"did:web:helsinki.fi","action":"issue","resource":"UniversityDegreeCredential"}}"#
+    );
+    println!("\nTry it:");
+    println!(
+        "  {charter} check did:web:helsinki.fi issue UniversityDegreeCredential --server {url} --anchor {anchor}"
+    );
+    println!("  {charter} chain verify {chain} --anchor {anchor} --offline");
+    println!("  curl -s {url}/authorization -H 'Content-Type: application/json' -d '{body}'");
+    println!(
+        "  grpcurl -plaintext -d '{body}' 127.0.0.1:{port} trqp.v2.TrustRegistryQueryService/Authorization"
+    );
+    println!("  curl -s {}/api/v1/issuers/did:web:helsinki.fi", education.url());
+    println!("  {charter} entity list --server {}", education.url());
+    println!(
+        "  {charter} entity suspend did:web:aalto.fi --reason UNDER_REVIEW --yes --server {} --token-file {token}",
+        education.url()
+    );
+}
+
+/// As seen from here, where that is shorter.
+fn relative(path: &std::path::Path) -> String {
+    let here = std::env::current_dir().ok();
+    let short = here.and_then(|h| path.strip_prefix(h).ok().map(std::path::Path::to_path_buf));
+    short.unwrap_or_else(|| path.to_path_buf()).display().to_string()
+}
