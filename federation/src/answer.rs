@@ -65,12 +65,7 @@ impl Answer {
             basis: Basis::Direct,
             decided_by: authority.clone(),
             chain: Vec::new(),
-            path: vec![Step {
-                authority: authority.clone(),
-                epoch,
-                reason,
-                via: Vec::new(),
-            }],
+            path: vec![Step { authority: authority.clone(), epoch, reason, via: Vec::new() }],
             as_of: at,
             next_change: None,
             expires_at: until,

@@ -42,3 +42,10 @@ pub trait Protocol: Send + Sync {
         paths: &[Vec<AuthorityId>],
     ) -> Result<Vec<i64>, Failure>;
 }
+
+/// A way to ask the superior about oneself.
+#[async_trait]
+pub trait Superior: Send + Sync {
+    /// Its statement about `subordinate`, then its own way up to the anchor's configuration.
+    async fn way_up(&self, endpoint: &str, subordinate: &AuthorityId) -> Result<Vec<String>, Failure>;
+}

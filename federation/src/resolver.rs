@@ -48,10 +48,7 @@ pub struct Resolver<L> {
 
 impl<L> Clone for Resolver<L> {
     fn clone(&self) -> Self {
-        Self {
-            local: Arc::clone(&self.local),
-            protocol: Arc::clone(&self.protocol),
-        }
+        Self { local: Arc::clone(&self.local), protocol: Arc::clone(&self.protocol) }
     }
 }
 
@@ -73,21 +70,21 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         if request.budget.visited.contains(here) {
             return refused(Reason::Loop, "the question has been here before");
         }
-        let mut answers = Vec::new();
+        let mut own = None;
         if request.query.authority == *here {
-            answers.push(self.own(&view, &request, at, now).await?);
+            own = Some(self.own(&view, &request, at, now).await?);
         }
         let covering = match walk::next(here, &request.query, at, &view.delegations) {
             _ if request.local_only => Vec::new(),
             Next::Nobody => Vec::new(),
             Next::TooMany(n) => {
-                return refused(
-                    Reason::Unverifiable,
-                    &format!("locator needed: {n} authorities could know"),
-                );
+                return refused(Reason::Unverifiable, &format!("locator needed: {n} authorities could know"));
             }
             Next::Ask(list) => list,
         };
+        // What a superior itself has never heard of, its subordinates may know: then theirs is the word.
+        let mut answers: Vec<Answer> =
+            own.into_iter().filter(|a| covering.is_empty() || !a.reason.is_unknown()).collect();
         if !covering.is_empty() {
             let Some(budget) = request.budget.split(here, covering.len()) else {
                 return refused(
@@ -95,21 +92,20 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
                     "the question's budget of depth or questions is used up",
                 );
             };
-            let ask = covering
-                .iter()
-                .map(|d| self.below(&view, d, &request, &budget, at, now));
+            let ask = covering.iter().map(|d| self.below(&view, d, &request, &budget, at, now));
             answers.extend(join_all(ask).await);
         }
         let mut composed = walk::compose(answers)
             .unwrap_or_else(|| Answer::of(here, epoch, Reason::UnknownAuthority, at, now.plus(NEGATIVE_TTL)));
+        if composed.reason == Reason::UnknownAction && delegates_action(&view, &request.query) {
+            composed.reason = Reason::UnknownResource;
+        }
+        if composed.reason.is_unknown() {
+            composed.decided_by = here.clone(); // Nobody below knew; that is our answer, not one of theirs.
+        }
         // The asked registry comes first in the path, once.
         composed.path.retain(|s| s.authority != *here);
-        let step = crate::Step {
-            authority: here.clone(),
-            epoch,
-            reason: composed.reason,
-            via: vec![],
-        };
+        let step = crate::Step { authority: here.clone(), epoch, reason: composed.reason, via: vec![] };
         composed.path.insert(0, step);
         Ok(composed)
     }
@@ -130,9 +126,7 @@ impl<L: LocalAuthority> Resolver<L> {
     ) -> Result<Answer, Error> {
         let decision = self.local.decide(request.registry, &request.query, at).await?;
         let here = &view.registry.authority;
-        let until = decision
-            .next_change
-            .map_or(now.plus(OWN_TTL), |n| n.max(now).min(now.plus(OWN_TTL)));
+        let until = decision.next_change.map_or(now.plus(OWN_TTL), |n| n.max(now).min(now.plus(OWN_TTL)));
         let mut answer = Answer::of(here, decision.epoch, decision.reason, at, until);
         answer.next_change = decision.next_change;
         answer.unstated = decision.unstated;
@@ -184,12 +178,8 @@ impl<L: LocalAuthority> Resolver<L> {
         let query = downward(&request.query, here, &delegation.subordinate);
         let asked = match self.local.hosted(&delegation.subordinate) {
             Some(registry) => {
-                let request = Request {
-                    registry,
-                    query: query.clone(),
-                    budget: budget.clone(),
-                    local_only: false,
-                };
+                let request =
+                    Request { registry, query: query.clone(), budget: budget.clone(), local_only: false };
                 self.resolve(request).await.map_err(|e| e.to_string())
             }
             None => self
@@ -217,6 +207,12 @@ impl<L: LocalAuthority> Resolver<L> {
     }
 }
 
+/// An action that is delegated is known, whatever resource it is asked for.
+fn delegates_action(view: &RegistryView, query: &Query) -> bool {
+    let grants = view.delegations.iter().flat_map(|d| &d.scope.0);
+    grants.flat_map(|g| &g.actions).any(|p| p.matches(query.action.as_str()))
+}
+
 /// When a document of our own expires.
 fn expiry(document: &str) -> Result<Timestamp, Error> {
     #[derive(serde::Deserialize)]
@@ -230,22 +226,10 @@ fn expiry(document: &str) -> Result<Timestamp, Error> {
 
 /// The question as the subordinate is asked: what was asked of us as a whole is asked of it as a whole.
 fn downward(query: &Query, here: &AuthorityId, subordinate: &AuthorityId) -> Query {
-    let authority = if query.authority == *here {
-        subordinate.clone()
-    } else {
-        query.authority.clone()
-    };
+    let authority = if query.authority == *here { subordinate.clone() } else { query.authority.clone() };
     // Evidence is always asked for: a yes is verified before it is believed. Epochs are numbers of one registry.
-    let context = Context {
-        evidence: EvidenceLevel::Chain,
-        known_at: None,
-        ..query.context.clone()
-    };
-    Query {
-        authority,
-        context,
-        ..query.clone()
-    }
+    let context = Context { evidence: EvidenceLevel::Chain, known_at: None, ..query.context.clone() };
+    Query { authority, context, ..query.clone() }
 }
 
 /// Verifies a subordinate's yes with the keys and the scope that we delegated, and adds our own link.
@@ -264,11 +248,7 @@ fn believe(
     if answer.path.len() > 64 || answer.path.iter().any(|s| s.via.len() > 8) {
         return Err("its path is longer than a walk can be".to_owned());
     }
-    let ttl = if answer.outcome() == Outcome::Yes {
-        POSITIVE_TTL
-    } else {
-        NEGATIVE_TTL
-    };
+    let ttl = if answer.outcome() == Outcome::Yes { POSITIVE_TTL } else { NEGATIVE_TTL };
     answer.expires_at = answer.expires_at.min(now.plus(ttl));
     let changes = [answer.next_change, delegation.next_change(at)];
     answer.next_change = changes.into_iter().flatten().min();
@@ -281,21 +261,14 @@ fn believe(
     let issuer = Issuer {
         scope: Some(delegation.scope.clone()),
         max_path_length: delegation.max_path_length,
-        ..Issuer::new(
-            delegation.entity_identifier.clone(),
-            delegation.subordinate.clone(),
-            jwks,
-        )
+        ..Issuer::new(delegation.entity_identifier.clone(), delegation.subordinate.clone(), jwks)
     };
     let verified = verify_under(&answer.chain, &issuer, query, at, now).map_err(|e| e.to_string())?;
     if verified.decided_by != answer.decided_by {
         return Err("it names another authority than its proof".to_owned());
     }
     answer.expires_at = answer.expires_at.min(verified.good_until);
-    let own = delegation
-        .document
-        .clone()
-        .ok_or("our own statement about it is not signed yet")?;
+    let own = delegation.document.clone().ok_or("our own statement about it is not signed yet")?;
     answer.chain.push(own);
     tracing::debug!(registry = %view.registry.authority, peer = %delegation.subordinate, "chain verified");
     Ok(answer)

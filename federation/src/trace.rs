@@ -17,10 +17,7 @@ pub fn current() -> Option<String> {
 /// `00-<32 hex>-<16 hex>-<2 hex>` (Trace Context, section 3.2).
 pub fn is_valid(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
-    let hex = |s: &str, n| {
-        s.len() == n
-            && s.bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
+    let hex =
+        |s: &str, n| s.len() == n && s.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     matches!(parts[..], [v, t, p, f] if hex(v, 2) && hex(t, 32) && hex(p, 16) && hex(f, 2))
 }

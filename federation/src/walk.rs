@@ -27,11 +27,8 @@ pub fn next<'a>(here: &AuthorityId, query: &Query, at: Timestamp, delegations: &
     }
     let mut covering: Vec<&Delegation> = delegations.iter().filter(|d| d.covers(query, at)).collect();
     let exact = |id: &AuthorityId| covering.iter().any(|d| d.subordinate == *id).then(|| id.clone());
-    let target = if asked_here {
-        query.context.locator.as_ref().and_then(exact)
-    } else {
-        exact(&query.authority)
-    };
+    let target =
+        if asked_here { query.context.locator.as_ref().and_then(exact) } else { exact(&query.authority) };
     if let Some(target) = target {
         covering.retain(|d| d.subordinate == target);
     }
@@ -45,11 +42,8 @@ pub fn next<'a>(here: &AuthorityId, query: &Query, at: Timestamp, delegations: &
 
 /// Of several delegations of one subordinate (renewed, narrowed) the one in force speaks.
 fn prefer_standing(covering: &mut Vec<&Delegation>, at: Timestamp) {
-    let standing: Vec<AuthorityId> = covering
-        .iter()
-        .filter(|d| d.standing(at).is_ok())
-        .map(|d| d.subordinate.clone())
-        .collect();
+    let standing: Vec<AuthorityId> =
+        covering.iter().filter(|d| d.standing(at).is_ok()).map(|d| d.subordinate.clone()).collect();
     covering.retain(|d| d.standing(at).is_ok() || !standing.contains(&d.subordinate));
     covering.dedup_by(|a, b| a.subordinate == b.subordinate);
 }
@@ -84,11 +78,10 @@ pub fn compose(mut answers: Vec<Answer>) -> Option<Answer> {
     // Everything asked bears on the answer, so every path is kept: a change in any of them can change it.
     for other in answers {
         chosen.path.extend(other.path);
-        chosen.next_change = [chosen.next_change, other.next_change]
-            .into_iter()
-            .flatten()
-            .min();
-        chosen.expires_at = chosen.expires_at.min(other.expires_at);
+        chosen.next_change = [chosen.next_change, other.next_change].into_iter().flatten().min();
+        if chosen.outcome() != Outcome::Yes {
+            chosen.expires_at = chosen.expires_at.min(other.expires_at);
+        }
         chosen.referrals.extend(other.referrals);
     }
     Some(chosen)

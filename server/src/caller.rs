@@ -14,19 +14,11 @@ pub fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, Error> {
         return Ok(Caller::Anonymous);
     };
     let bad = || Error::new(Code::Unauthenticated, "the credential is not known here");
-    let token = value
-        .to_str()
-        .ok()
-        .and_then(|v| v.strip_prefix("Bearer "))
-        .ok_or_else(bad)?;
+    let token = value.to_str().ok().and_then(|v| v.strip_prefix("Bearer ")).ok_or_else(bad)?;
     if token.is_empty() || token.len() > MAX_TOKEN {
         return Err(bad());
     }
     // Hashes are compared, so how long a comparison takes tells nothing about a token.
     let hash = charter_store::credential::hash(token);
-    if app.bootstrap_tokens.contains(&hash) {
-        Ok(Caller::Bootstrap)
-    } else {
-        Err(bad())
-    }
+    if app.bootstrap_tokens.contains(&hash) { Ok(Caller::Bootstrap) } else { Err(bad()) }
 }

@@ -48,10 +48,7 @@ pub struct Database {
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Database")
-            .field("url", &"[redacted]")
-            .field("pool_size", &self.pool_size)
-            .finish()
+        f.debug_struct("Database").field("url", &"[redacted]").field("pool_size", &self.pool_size).finish()
     }
 }
 
@@ -64,11 +61,7 @@ pub struct Redis {
 
 impl std::fmt::Debug for Redis {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.url.is_empty() {
-            "Redis(none)"
-        } else {
-            "Redis([redacted])"
-        })
+        f.write_str(if self.url.is_empty() { "Redis(none)" } else { "Redis([redacted])" })
     }
 }
 
@@ -157,9 +150,7 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        let env = Env::prefixed("CHARTER_")
-            .split("__")
-            .ignore(&["shared", "server", "token_file"]);
+        let env = Env::prefixed("CHARTER_").split("__").ignore(&["shared", "server", "token_file"]);
         Self::check(&figment.merge(env))
     }
 
@@ -169,15 +160,10 @@ impl Config {
     }
 
     fn check(figment: &Figment) -> Result<Self, Faults> {
-        let config: Self = figment
-            .extract()
-            .map_err(|e| Faults(e.into_iter().map(|e| e.to_string()).collect()))?;
+        let config: Self =
+            figment.extract().map_err(|e| Faults(e.into_iter().map(|e| e.to_string()).collect()))?;
         let faults = config.faults();
-        if faults.is_empty() {
-            Ok(config)
-        } else {
-            Err(Faults(faults))
-        }
+        if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
     }
 
     fn faults(&self) -> Vec<String> {
@@ -195,10 +181,7 @@ impl Config {
             !self.database.migrate_at_start || !self.database.owner_url.is_empty(),
             "database.migrate_at_start needs database.owner_url".into(),
         );
-        demand(
-            (1..=64).contains(&self.database.pool_size),
-            "database.pool_size must be 1 to 64".into(),
-        );
+        demand((1..=64).contains(&self.database.pool_size), "database.pool_size must be 1 to 64".into());
         demand(
             (1..=64).contains(&self.database.hot_connections),
             "database.hot_connections must be 1 to 64".into(),
@@ -223,32 +206,20 @@ impl Config {
             (1..=5_000).contains(&self.documents.renew_batch),
             "documents.renew_batch must be 1 to 5000".into(),
         );
-        demand(
-            self.documents.renew_every_secs > 0,
-            "documents.renew_every_secs must be at least 1".into(),
-        );
+        demand(self.documents.renew_every_secs > 0, "documents.renew_every_secs must be at least 1".into());
         demand(
             self.limits.per_address_rps > 0
                 && self.limits.per_address_burst > 0
                 && self.limits.global_rps > 0,
             "limits must be at least 1 request a second".into(),
         );
-        demand(
-            self.limits.max_connections > 0,
-            "limits.max_connections must be at least 1".into(),
-        );
+        demand(self.limits.max_connections > 0, "limits.max_connections must be at least 1".into());
         demand(
             matches!(self.log.format.as_str(), "json" | "text"),
             format!("log.format `{}` must be json or text", self.log.format),
         );
-        demand(
-            !self.registries.is_empty(),
-            "no [[registries]]: name at least one".into(),
-        );
-        demand(
-            !self.listeners.is_empty(),
-            "no [[listeners]]: name at least one".into(),
-        );
+        demand(!self.registries.is_empty(), "no [[registries]]: name at least one".into());
+        demand(!self.listeners.is_empty(), "no [[listeners]]: name at least one".into());
         faults.extend(registry::faults(&self.registries));
         faults.extend(listener::faults(&self.listeners, &self.registries));
         faults
@@ -278,15 +249,9 @@ mod tests {
         Config::from_toml(GOOD).expect("valid");
         let bad = GOOD
             .replace("url = \"host=/tmp dbname=x\"", "url = \"\"\npool_size = 0")
-            .replace(
-                "registry = \"did:web:a.example\"",
-                "registry = \"did:web:b.example\"",
-            );
+            .replace("registry = \"did:web:a.example\"", "registry = \"did:web:b.example\"");
         let faults = Config::from_toml(&bad).expect_err("faulty").0;
         assert_eq!(faults.len(), 3, "{faults:?}");
-        assert!(
-            Config::from_toml(&format!("{GOOD}\nsurprise = 1")).is_err(),
-            "unknown settings are faults"
-        );
+        assert!(Config::from_toml(&format!("{GOOD}\nsurprise = 1")).is_err(), "unknown settings are faults");
     }
 }

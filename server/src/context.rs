@@ -64,14 +64,7 @@ impl App {
         let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
         let register = Arc::new(Register::new(config.cache.lease()));
         let hosted = Arc::new(
-            Hosted::open(
-                &config,
-                store.clone(),
-                &kek,
-                Arc::clone(&register),
-                Arc::clone(&clock),
-            )
-            .await?,
+            Hosted::open(&config, store.clone(), &kek, Arc::clone(&register), Arc::clone(&clock)).await?,
         );
         let protocol = Arc::new(Native::default());
         let resolver = Resolver::new(Arc::clone(&hosted), protocol.clone());
@@ -154,11 +147,7 @@ fn create_token(path: &std::path::Path) -> std::io::Result<String> {
         std::fs::create_dir_all(parent)?;
     }
     let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     writeln!(file, "{token}")?;
     file.sync_all()?;
     Ok(token)

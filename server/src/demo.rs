@@ -53,16 +53,10 @@ async fn start_and_walk(options: &Options) -> anyhow::Result<(Federation, bool)>
         plan.registries().count(),
         plan.processes.len()
     );
-    let federation = Federation::start(&plan, &options.dir)
-        .await
-        .context("the federation could not be started")?;
-    let loaded = facts::load(&plan, &federation)
-        .await
-        .context("the records could not be loaded")?;
-    println!(
-        "ready in {:.1} s: {loaded} institutions loaded\n",
-        started.elapsed().as_secs_f64()
-    );
+    let federation =
+        Federation::start(&plan, &options.dir).await.context("the federation could not be started")?;
+    let loaded = facts::load(&plan, &federation).await.context("the records could not be loaded")?;
+    println!("ready in {:.1} s: {loaded} institutions loaded\n", started.elapsed().as_secs_f64());
     let good = walk::walk(&plan, &federation).await?;
     show::commands(&plan, &federation);
     Ok((federation, good))

@@ -11,15 +11,9 @@ pub struct Finding {
 }
 
 pub async fn examine(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![Finding {
-        check: "configuration",
-        fault: None,
-    }];
+    let mut findings = vec![Finding { check: "configuration", fault: None }];
     let mut add = |check, result: Result<(), String>| {
-        findings.push(Finding {
-            check,
-            fault: result.err(),
-        })
+        findings.push(Finding { check, fault: result.err() });
     };
     add("database", database(config).await);
     if !config.database.owner_url.is_empty() {
@@ -38,27 +32,13 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let kek = std::path::Path::new(&config.keys.kek_file);
     add(
         "key-encryption key",
-        if kek.exists() {
-            Kek::load(kek).map(drop).map_err(|e| e.to_string())
-        } else {
-            Ok(())
-        },
+        if kek.exists() { Kek::load(kek).map(drop).map_err(|e| e.to_string()) } else { Ok(()) },
     );
     let token = std::path::Path::new(&config.bootstrap.token_file);
-    add(
-        "bootstrap token",
-        if token.exists() {
-            read_secret(token).map(drop)
-        } else {
-            Ok(())
-        },
-    );
+    add("bootstrap token", if token.exists() { read_secret(token).map(drop) } else { Ok(()) });
     for listener in &config.listeners {
         let bound = tokio::net::TcpListener::bind(listener.address).await;
-        add(
-            "listener",
-            bound.map(drop).map_err(|e| format!("{}: {e}", listener.address)),
-        );
+        add("listener", bound.map(drop).map_err(|e| format!("{}: {e}", listener.address)));
     }
     findings
 }

@@ -92,11 +92,9 @@ impl tower::Service<Request<Body>> for Door {
 async fn handle(inner: &Inner, peer: IpAddr, mut request: Request<Body>) -> Response<Body> {
     let started = std::time::Instant::now();
     let is_grpc = is_grpc(request.headers());
-    let request_id = request
-        .headers()
-        .get(&REQUEST_ID)
-        .filter(|v| v.len() <= 128)
-        .cloned();
+    let path =
+        tracing::enabled!(target: "charter::access", tracing::Level::DEBUG).then(|| logged_path(&request));
+    let request_id = request.headers().get(&REQUEST_ID).filter(|v| v.len() <= 128).cloned();
     let mut response = match prepare(inner, peer, &mut request) {
         Err(error) => refuse(error, is_grpc),
         Ok(here) => {
@@ -114,42 +112,44 @@ async fn handle(inner: &Inner, peer: IpAddr, mut request: Request<Body>) -> Resp
     if !is_grpc {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
-    if let Some(id) = request_id {
-        headers.insert(REQUEST_ID, id);
+    if let Some(id) = &request_id {
+        headers.insert(REQUEST_ID, id.clone());
+    }
+    if let Some(path) = path {
+        tracing::debug!(
+            target: "charter::access",
+            grpc = is_grpc,
+            http.path = %path,
+            http.status = response.status().as_u16(),
+            duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            request.id = request_id.as_ref().and_then(|i| i.to_str().ok()),
+            "answered"
+        );
     }
     inner.requests[usize::from(is_grpc)].record(started.elapsed().as_secs_f64());
     response
 }
 
+/// The first three segments: what lies behind them may be an identifier that somebody asked about.
+fn logged_path(request: &Request<Body>) -> String {
+    request.uri().path().split('/').take(4).collect::<Vec<_>>().join("/")
+}
+
 fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|v| v.as_bytes().starts_with(b"application/grpc"))
+    headers.get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"application/grpc"))
 }
 
 fn prepare(inner: &Inner, peer: IpAddr, request: &mut Request<Body>) -> Result<Here, Error> {
     if !inner.app.limiter.admits(peer) {
-        return Err(Error::new(
-            Code::RateLimited,
-            "more requests than this address may send; slow down",
-        ));
+        return Err(Error::new(Code::RateLimited, "more requests than this address may send; slow down"));
     }
     let registry = meant(inner, request)?;
-    let wish = request
-        .headers()
-        .get("grpc-timeout")
-        .and_then(|v| grpc_timeout(v.as_bytes()));
+    let wish = request.headers().get("grpc-timeout").and_then(|v| grpc_timeout(v.as_bytes()));
     let limit = wish.map_or(DEFAULT_DEADLINE, |w| w.min(MAX_DEADLINE));
     if limit.is_zero() {
-        return Err(Error::new(
-            Code::DeadlineExceeded,
-            "the deadline had passed when the request came",
-        ));
+        return Err(Error::new(Code::DeadlineExceeded, "the deadline had passed when the request came"));
     }
-    Ok(Here {
-        registry,
-        deadline: Instant::now() + limit,
-    })
+    Ok(Here { registry, deadline: Instant::now() + limit })
 }
 
 /// The listener's registry, unless the request says another of this process: by `/r/<slug>`, by metadata
@@ -158,16 +158,13 @@ fn meant(inner: &Inner, request: &mut Request<Body>) -> Result<RegistryId, Error
     let hosted = &inner.app.hosted;
     if let Some(rest) = request.uri().path().strip_prefix("/r/") {
         let (slug, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let found = hosted
-            .by_slug(slug)
-            .ok_or_else(|| Error::not_found("registry", slug))?;
+        let found = hosted.by_slug(slug).ok_or_else(|| Error::not_found("registry", slug))?;
         let path = match request.uri().query() {
             Some(query) => format!("/{path}?{query}"),
             None => format!("/{path}"),
         };
-        *request.uri_mut() = path
-            .parse::<Uri>()
-            .map_err(|_| Error::new(Code::Invalid, "the path is not a URI"))?;
+        *request.uri_mut() =
+            path.parse::<Uri>().map_err(|_| Error::new(Code::Invalid, "the path is not a URI"))?;
         return Ok(found);
     }
     if let Some(named) = request.headers().get("charter-registry") {
@@ -206,10 +203,7 @@ async fn route(inner: &Inner, request: Request<Body>, is_grpc: bool, here: Here)
         let answered = tokio::time::timeout_at(here.deadline, inner.grpc.clone().oneshot(request)).await;
         return match answered {
             Ok(response) => into(response),
-            Err(_) => refuse(
-                Error::new(Code::DeadlineExceeded, "the deadline has passed"),
-                true,
-            ),
+            Err(_) => refuse(Error::new(Code::DeadlineExceeded, "the deadline has passed"), true),
         };
     }
     if request.method() == Method::OPTIONS {
@@ -233,9 +227,7 @@ fn refuse(error: Error, is_grpc: bool) -> Response<Body> {
     let mut response = error.into_http();
     if limited {
         // IETF httpapi draft: none left, one second to wait.
-        response
-            .headers_mut()
-            .insert("ratelimit", HeaderValue::from_static("\"address\";r=0;t=1"));
+        response.headers_mut().insert("ratelimit", HeaderValue::from_static("\"address\";r=0;t=1"));
     }
     response
 }
@@ -250,10 +242,7 @@ fn preflight() -> Response<Body> {
             header::ACCESS_CONTROL_ALLOW_HEADERS,
             "authorization, content-type, if-none-match, traceparent, x-request-id",
         ),
-        (
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            "ETag, Retry-After, RateLimit, X-Request-Id",
-        ),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "ETag, Retry-After, RateLimit, X-Request-Id"),
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));

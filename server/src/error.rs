@@ -72,10 +72,7 @@ impl Code {
         )
     }
     pub fn problem_type(self) -> String {
-        format!(
-            "urn:charter:problem:{}",
-            self.as_str().to_ascii_lowercase().replace('_', "-")
-        )
+        format!("urn:charter:problem:{}", self.as_str().to_ascii_lowercase().replace('_', "-"))
     }
 }
 
@@ -90,11 +87,7 @@ pub struct Error {
 
 impl Error {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            field: None,
-        }
+        Self { code, detail: detail.into(), field: None }
     }
     pub fn not_found(noun: &str, id: impl std::fmt::Display) -> Self {
         Self::new(Code::NotFound, format!("{noun} `{id}` does not exist"))
@@ -127,10 +120,7 @@ impl Error {
         *response.status_mut() =
             StatusCode::from_u16(self.code.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.code.is_retryable() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -162,11 +152,7 @@ impl axum::response::IntoResponse for Error {
 
 impl From<Invalid> for Error {
     fn from(e: Invalid) -> Self {
-        Self {
-            code: Code::Invalid,
-            detail: e.to_string(),
-            field: Some(e.field),
-        }
+        Self { code: Code::Invalid, detail: e.to_string(), field: Some(e.field) }
     }
 }
 
@@ -186,18 +172,15 @@ impl From<charter_store::Error> for Error {
         use charter_store::Error as S;
         match e {
             S::Unavailable(source) => Self::hidden(Code::Unavailable, "the database is unavailable", &source),
-            S::NotPrimary => Self::new(
-                Code::NotPrimary,
-                "this site is not the primary; write to the primary",
-            ),
-            S::Conflict(what) => Self::new(
-                Code::Conflict,
-                format!("conflicts with what is recorded ({what})"),
-            ),
-            S::DuplicateEntity => Self::new(
-                Code::DuplicateEntity,
-                "an entity with this identifier exists already",
-            ),
+            S::NotPrimary => {
+                Self::new(Code::NotPrimary, "this site is not the primary; write to the primary")
+            }
+            S::Conflict(what) => {
+                Self::new(Code::Conflict, format!("conflicts with what is recorded ({what})"))
+            }
+            S::DuplicateEntity => {
+                Self::new(Code::DuplicateEntity, "an entity with this identifier exists already")
+            }
             S::Refused(refusal) => refusal.into(),
             S::Invalid(invalid) => invalid.into(),
             S::NotFound(what) => Self::new(Code::NotFound, format!("{what} does not exist")),
@@ -217,7 +200,8 @@ impl From<charter_federation::Error> for Error {
                 field: Some("context.time".to_owned()),
             },
             F::UnknownRegistry(id) => Self::not_found("registry", id),
-            F::Unavailable(detail) => Self::new(Code::Unavailable, detail),
+            // No lease and no Postgres: whatever is kept could be outdated.
+            F::Unavailable(detail) => Self::new(Code::Stale, detail),
             F::Internal(source) => Self::hidden(Code::Internal, "an error of ours; it was logged", &source),
         }
     }
@@ -245,18 +229,12 @@ mod tests {
     #[test]
     fn each_code_renders_the_same_at_both_doors() {
         for code in Code::ALL {
-            let error = Error {
-                field: Some("context.time".into()),
-                ..Error::new(*code, "why")
-            };
+            let error = Error { field: Some("context.time".into()), ..Error::new(*code, "why") };
             let problem = error.problem();
             assert_eq!(problem["code"], code.as_str());
             assert_eq!(problem["errors"][0]["pointer"], "/context/time");
             let status = tonic::Status::from(error.clone());
-            assert_eq!(
-                status.get_details_error_info().expect("info").reason,
-                code.as_str()
-            );
+            assert_eq!(status.get_details_error_info().expect("info").reason, code.as_str());
             assert_eq!(error.into_http().status().as_u16(), code.http());
         }
     }

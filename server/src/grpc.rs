@@ -60,11 +60,7 @@ impl Doorway {
     }
 
     pub fn registry(&self, id: RegistryId) -> Result<&Registry, Error> {
-        let tenant = self
-            .app
-            .hosted
-            .tenant(id)
-            .ok_or_else(|| Error::not_found("registry", id))?;
+        let tenant = self.app.hosted.tenant(id).ok_or_else(|| Error::not_found("registry", id))?;
         Ok(&tenant.registry)
     }
 }
@@ -122,14 +118,8 @@ mod health {
 
     async fn check(app: &App) -> HealthCheckResponse {
         let ready = reasons(app).await.is_empty();
-        let status = if ready {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        };
-        HealthCheckResponse {
-            status: status.into(),
-        }
+        let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+        HealthCheckResponse { status: status.into() }
     }
 
     #[tonic::async_trait]

@@ -12,6 +12,7 @@ use charter_domain::{
 use charter_federation::{Error, LocalAuthority, RegistryView};
 use charter_signing::{Algorithm, JwkSet, Kek, PublicKey, Signer, SoftwareSigner};
 use charter_store::{Question, Store, registry::NewRegistry};
+use futures::{StreamExt, TryStreamExt};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -26,8 +27,16 @@ pub struct Tenant {
     pub config: RegistryConfig,
     pub signer: Arc<dyn Signer>,
     pub keys: JwkSet,
+    /// From the superior's statement about this registry up to the anchor's configuration; empty until fetched.
+    pub upward: std::sync::RwLock<Arc<Vec<String>>>,
     /// Replaced when something registry-wide changes; the lock makes one reader load it for all.
     view: Mutex<Option<(Arc<RegistryView>, Timestamp)>>,
+}
+
+impl Tenant {
+    pub fn upward(&self) -> Arc<Vec<String>> {
+        Arc::clone(&self.upward.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
 }
 
 pub struct Hosted {
@@ -51,21 +60,27 @@ impl Hosted {
         register: Arc<Register>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Startup> {
+        let known = store.registries().await?;
+        let now = clock.now();
+        let opening = config.registries.iter().map(|own| {
+            let found = known.iter().find(|r| r.authority == own.authority_id).cloned();
+            let (store, authority) = (&store, own.authority_id.to_string());
+            async move {
+                let opened = open_one(config, own, found, store, kek, now).await;
+                opened.map_err(|e| Startup::Registry(authority, e))
+            }
+        });
         let mut tenants = HashMap::new();
-        for registry in &config.registries {
-            let failed = |e: String| Startup::Registry(registry.authority_id.to_string(), e);
-            let (tenant, epoch) = open_one(config, registry, &store, kek, clock.now())
-                .await
-                .map_err(failed)?;
+        // As many at once as there are connections: hundreds of registries start within a second.
+        let mut opened = futures::stream::iter(opening).buffer_unordered(config.database.pool_size);
+        while let Some((tenant, epoch)) = opened.try_next().await? {
             register.start(tenant.registry.id, epoch);
             tenants.insert(tenant.registry.id, tenant);
         }
+        drop(opened);
         let index = |f: fn(&Tenant) -> String| tenants.iter().map(|(id, t)| (f(t), *id)).collect();
         Ok(Self {
-            by_authority: tenants
-                .iter()
-                .map(|(id, t)| (t.registry.authority.clone(), *id))
-                .collect(),
+            by_authority: tenants.iter().map(|(id, t)| (t.registry.authority.clone(), *id)).collect(),
             by_slug: index(|t| t.registry.slug.clone()),
             by_host: index(|t| host_of(t.registry.entity_identifier.as_str())),
             view_age: Duration::from_secs(config.documents.lifetime_secs / 10),
@@ -98,73 +113,75 @@ fn host_of(https: &str) -> String {
     https.strip_prefix("https://").unwrap_or(https).to_owned()
 }
 
+fn text(e: &charter_store::Error) -> String {
+    e.source_text().map_or_else(|| e.to_string(), str::to_owned)
+}
+
 async fn open_one(
     config: &Config,
     own: &RegistryConfig,
+    found: Option<Registry>,
     store: &Store,
     kek: &Kek,
     now: Timestamp,
 ) -> Result<(Tenant, i64), String> {
-    let new = NewRegistry {
+    let registry = match found {
+        Some(registry) => registry,
+        None => store.ensure_registry(new_registry(own)?).await.map_err(|e| text(&e))?,
+    };
+    let mut opening = store.opening(registry.id).await.map_err(|e| text(&e))?;
+    if opening.jwe.is_none() {
+        make_key(config, &registry, store, kek).await?;
+        opening = store.opening(registry.id).await.map_err(|e| text(&e))?;
+    }
+    let jwe = opening.jwe.ok_or("its key was not found after it was made")?;
+    let signer = SoftwareSigner::unseal(&jwe, kek).map_err(|e| {
+        format!("its key cannot be unsealed: {e}; is keys.kek_file the one it was sealed with?")
+    })?;
+    let keys = JwkSet::new(vec![signer.key().clone()]).map_err(|e| e.to_string())?;
+    let tenant = Tenant {
+        registry,
+        config: own.clone(),
+        signer: Arc::new(signer),
+        keys,
+        upward: std::sync::RwLock::default(),
+        view: Mutex::new(None),
+    };
+    let lifetime = config.documents.lifetime_secs;
+    if !document::configuration_holds(opening.configuration.as_deref(), &tenant, lifetime, now) {
+        document::sign_configuration(store, &tenant, lifetime, now).await.map_err(|e| text(&e))?;
+    }
+    Ok((tenant, opening.epoch))
+}
+
+fn new_registry(own: &RegistryConfig) -> Result<NewRegistry, String> {
+    Ok(NewRegistry {
         authority: own.authority_id.clone(),
         entity_identifier: own.https_id().ok_or("needs an entity_identifier")?,
         slug: own.slug.clone(),
         name: own.name.clone(),
         jurisdiction: own.jurisdiction.clone(),
         history_since: own.history_since,
-    };
-    let text = |e: charter_store::Error| e.source_text().map_or_else(|| e.to_string(), str::to_owned);
-    let registry = store.ensure_registry(new).await.map_err(text)?;
-    let algorithm: Algorithm = config
-        .keys
-        .algorithm
-        .parse()
-        .map_err(|_| "keys.algorithm is not supported")?;
-    let signer = key(store, &registry, kek, algorithm).await?;
-    let keys = JwkSet::new(vec![signer.key().clone()]).map_err(|e| e.to_string())?;
-    let tenant = Tenant {
-        registry,
-        config: own.clone(),
-        signer,
-        keys,
-        view: Mutex::new(None),
-    };
-    let epoch = document::sign_configuration(store, &tenant, config.documents.lifetime_secs, now)
-        .await
-        .map_err(text)?;
-    Ok((tenant, epoch))
+    })
 }
 
-/// The registry's key: unsealed from the store, or made now. Another server that was first wins.
-async fn key(
-    store: &Store,
-    registry: &Registry,
-    kek: &Kek,
-    algorithm: Algorithm,
-) -> Result<Arc<dyn Signer>, String> {
-    let text = |e: charter_store::Error| e.source_text().map_or_else(|| e.to_string(), str::to_owned);
-    for _ in 0..2 {
-        if let Some((_, jwe)) = store.sealed_keys(registry.id).await.map_err(text)?.first() {
-            let signer = SoftwareSigner::unseal(jwe, kek).map_err(|e| {
-                format!("its key cannot be unsealed: {e}; is keys.kek_file the one it was sealed with?")
-            })?;
-            return Ok(Arc::new(signer));
-        }
-        let made = SoftwareSigner::generate(algorithm).map_err(|e| e.to_string())?;
-        let sealed = made.seal(kek).map_err(|e| e.to_string())?;
-        let public: PublicKey = made.key().clone();
-        let permit =
-            permit::<Open>(&Caller::System, registry.id, registry.phase).map_err(|e| e.to_string())?;
-        let opened = registry.clone();
-        store
-            .write("registry.open", registry.id, move |tx| {
-                tx.open(&permit, &opened)?;
-                tx.add_first_key(&permit, public.kid(), &public.to_jwk(), &sealed)
-            })
-            .await
-            .map_err(text)?;
-    }
-    Err("its key was not found after it was made".to_owned())
+/// Makes the registry's key; where another server was first, its key is kept.
+async fn make_key(config: &Config, registry: &Registry, store: &Store, kek: &Kek) -> Result<(), String> {
+    let algorithm: Algorithm =
+        config.keys.algorithm.parse().map_err(|_| "keys.algorithm is not supported")?;
+    let made = SoftwareSigner::generate(algorithm).map_err(|e| e.to_string())?;
+    let sealed = made.seal(kek).map_err(|e| e.to_string())?;
+    let public: PublicKey = made.key().clone();
+    let permit = permit::<Open>(&Caller::System, registry.id, registry.phase).map_err(|e| e.to_string())?;
+    let opened = registry.clone();
+    store
+        .write("registry.open", registry.id, move |tx| {
+            tx.open(&permit, &opened)?;
+            tx.add_first_key(&permit, public.kid(), &public.to_jwk(), &sealed)
+        })
+        .await
+        .map(drop)
+        .map_err(|e| text(&e))
 }
 
 fn federation_error(e: charter_store::Error) -> Error {
@@ -173,11 +190,7 @@ fn federation_error(e: charter_store::Error) -> Error {
             tracing::warn!(error = %source, "own records cannot be read");
             Error::Unavailable("the database is unavailable".to_owned())
         }
-        other => Error::Internal(
-            other
-                .source_text()
-                .map_or_else(|| other.to_string(), str::to_owned),
-        ),
+        other => Error::Internal(other.source_text().map_or_else(|| other.to_string(), str::to_owned)),
     }
 }
 
@@ -205,15 +218,12 @@ impl LocalAuthority for Hosted {
     }
 
     async fn view(&self, registry: RegistryId) -> Result<Arc<RegistryView>, Error> {
-        let tenant = self
-            .tenants
-            .get(&registry)
-            .ok_or_else(|| Error::UnknownRegistry(registry.to_string()))?;
+        let tenant =
+            self.tenants.get(&registry).ok_or_else(|| Error::UnknownRegistry(registry.to_string()))?;
         let mut slot = tenant.view.lock().await;
         let now = self.clock.now();
-        if let Some((view, loaded)) = slot
-            .as_ref()
-            .filter(|(v, _)| self.register.accepts(registry, "", v.epoch))
+        if let Some((view, loaded)) =
+            slot.as_ref().filter(|(v, _)| self.register.accepts(registry, "", v.epoch))
             && self.register.usable()
             && now.since(*loaded) < self.view_age
         {
@@ -221,11 +231,7 @@ impl LocalAuthority for Hosted {
         }
         let epoch = self.epoch(registry).await?;
         let delegations = self.store.delegations(registry).await.map_err(federation_error)?;
-        let configuration = self
-            .store
-            .document(registry, "configuration")
-            .await
-            .map_err(federation_error)?;
+        let configuration = self.store.document(registry, "configuration").await.map_err(federation_error)?;
         let view = Arc::new(RegistryView {
             registry: tenant.registry.clone(),
             epoch,

@@ -71,11 +71,6 @@ mod tests {
         let admitted = (0..10).filter(|_| limiter.admits(address("10.0.0.1"))).count();
         assert_eq!(admitted, 3);
         assert!(limiter.admits(address("10.0.0.2")));
-        assert_eq!(
-            (0..10)
-                .filter(|n| limiter.admits(address(&format!("2001:db8:1:{n}::1"))))
-                .count(),
-            3
-        );
+        assert_eq!((0..10).filter(|n| limiter.admits(address(&format!("2001:db8:1:{n}::1")))).count(), 3);
     }
 }

@@ -28,11 +28,7 @@ pub struct Listening {
 impl Listening {
     pub async fn bind(address: SocketAddr, door: Door) -> io::Result<Self> {
         let socket = TcpListener::bind(address).await?;
-        Ok(Self {
-            address: socket.local_addr()?,
-            socket,
-            door,
-        })
+        Ok(Self { address: socket.local_addr()?, socket, door })
     }
 
     /// Accepts until `stop` says so, then waits for requests in flight, at most `drain_secs`.
@@ -67,10 +63,7 @@ impl Listening {
         }
         drop(self.socket);
         let drained = async { while open.join_next().await.is_some() {} };
-        if tokio::time::timeout(Duration::from_secs(limits.drain_secs), drained)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(Duration::from_secs(limits.drain_secs), drained).await.is_err() {
             tracing::warn!(address = %self.address, "requests were still in flight at the end of the drain");
         }
     }

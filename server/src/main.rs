@@ -75,11 +75,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("charterd: {error:#}");
-            if error.is::<Faults>() {
-                ExitCode::from(BAD_CONFIGURATION)
-            } else {
-                ExitCode::FAILURE
-            }
+            if error.is::<Faults>() { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -88,16 +84,8 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let load = || Config::load(args.config.as_deref());
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match &args.command {
-        Command::Demo {
-            check,
-            base_port,
-            dir,
-        } => {
-            let options = demo::Options {
-                check: *check,
-                base_port: *base_port,
-                dir: dir.clone(),
-            };
+        Command::Demo { check, base_port, dir } => {
+            let options = demo::Options { check: *check, base_port: *base_port, dir: dir.clone() };
             let good = runtime()?.block_on(demo::run(&options))?;
             return Ok(ExitCode::from(u8::from(!good)));
         }
@@ -122,25 +110,13 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Doctor => {
             let findings = runtime()?.block_on(doctor::examine(&load()?));
             for finding in &findings {
-                println!(
-                    "{:20} {}",
-                    finding.check,
-                    finding.fault.as_deref().unwrap_or("ok")
-                );
+                println!("{:20} {}", finding.check, finding.fault.as_deref().unwrap_or("ok"));
             }
-            return Ok(ExitCode::from(u8::from(
-                findings.iter().any(|f| f.fault.is_some()),
-            )));
+            return Ok(ExitCode::from(u8::from(findings.iter().any(|f| f.fault.is_some()))));
         }
-        Command::Config {
-            command: ConfigCommand::Check,
-        } => {
+        Command::Config { command: ConfigCommand::Check } => {
             let config = load()?;
-            println!(
-                "ok: {} registries, {} listeners",
-                config.registries.len(),
-                config.listeners.len()
-            );
+            println!("ok: {} registries, {} listeners", config.registries.len(), config.listeners.len());
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -155,11 +131,7 @@ fn rebuild(config: &Config, verify: bool) -> anyhow::Result<ExitCode> {
     let found = charter_store::rebuild::run(&config.database.owner_url, verify).map_err(explain)?;
     let mut bad = 0;
     for one in &found {
-        let word = if one.differing.is_empty() {
-            "same".to_owned()
-        } else {
-            one.differing.join(", ")
-        };
+        let word = if one.differing.is_empty() { "same".to_owned() } else { one.differing.join(", ") };
         println!("{} {} events: {word}", one.authority, one.events);
         bad += usize::from(!one.differing.is_empty());
     }

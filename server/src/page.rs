@@ -25,11 +25,7 @@ fn seal(secret: &[u8; 32], list: &str, cursor: &str) -> [u8; 32] {
         .chain_update(list)
         .chain_update(cursor)
         .finalize();
-    Sha256::new()
-        .chain_update(secret)
-        .chain_update(inner)
-        .finalize()
-        .into()
+    Sha256::new().chain_update(secret).chain_update(inner).finalize().into()
 }
 
 pub fn token(secret: &[u8; 32], list: &str, cursor: &str) -> String {
@@ -44,23 +40,11 @@ pub fn cursor(secret: &[u8; 32], list: &str, token: &str) -> Result<Option<Strin
         return Ok(None);
     }
     let bad = || Invalid::new("page_token", "is not one that this list gave");
-    let bytes = BASE64
-        .decode(token)
-        .ok()
-        .filter(|b| b.len() > SEAL && b.len() < 512)
-        .ok_or_else(bad)?;
+    let bytes = BASE64.decode(token).ok().filter(|b| b.len() > SEAL && b.len() < 512).ok_or_else(bad)?;
     let (mac, cursor) = bytes.split_at(SEAL);
     let cursor = std::str::from_utf8(cursor).map_err(|_| bad())?;
-    let good = seal(secret, list, cursor)[..SEAL]
-        .iter()
-        .zip(mac)
-        .fold(0u8, |d, (a, b)| d | (a ^ b))
-        == 0;
-    if good {
-        Ok(Some(cursor.to_owned()))
-    } else {
-        Err(bad())
-    }
+    let good = seal(secret, list, cursor)[..SEAL].iter().zip(mac).fold(0u8, |d, (a, b)| d | (a ^ b)) == 0;
+    if good { Ok(Some(cursor.to_owned())) } else { Err(bad()) }
 }
 
 #[cfg(test)]
@@ -71,10 +55,7 @@ mod tests {
     fn a_token_serves_the_list_it_came_from_and_no_other() {
         let secret = [7u8; 32];
         let made = token(&secret, "entities|1", "42");
-        assert_eq!(
-            cursor(&secret, "entities|1", &made).expect("good").as_deref(),
-            Some("42")
-        );
+        assert_eq!(cursor(&secret, "entities|1", &made).expect("good").as_deref(), Some("42"));
         assert!(cursor(&secret, "entities|2", &made).is_err());
         assert!(cursor(&[8; 32], "entities|1", &made).is_err());
         assert!(cursor(&secret, "entities|1", "AAAA").is_err());

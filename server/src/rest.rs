@@ -56,26 +56,17 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> Router {
     if listener.offers(Service::Staff) {
         router = router.route("/metrics", get(health::metrics));
     }
-    router
-        .fallback(unknown)
-        .method_not_allowed_fallback(not_allowed)
-        .with_state(Arc::clone(app))
+    router.fallback(unknown).method_not_allowed_fallback(not_allowed).with_state(Arc::clone(app))
 }
 
 async fn later() -> Error {
-    Error::new(
-        Code::NotImplemented,
-        "this optional route of the Ayra profile is not served yet",
-    )
+    Error::new(Code::NotImplemented, "this optional route of the Ayra profile is not served yet")
 }
 
 async fn unknown(uri: http::Uri) -> Error {
     Error::new(
         Code::NotFound,
-        format!(
-            "there is nothing at `{}`",
-            uri.path().chars().take(200).collect::<String>()
-        ),
+        format!("there is nothing at `{}`", uri.path().chars().take(200).collect::<String>()),
     )
 }
 

@@ -46,19 +46,9 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Sta
     let mut serving = tokio::task::JoinSet::new();
     for one in listening {
         tracing::info!(address = %one.address, "listening");
-        serving.spawn(one.run(
-            app.config.limits.clone(),
-            Arc::clone(&connections),
-            stopped.clone(),
-        ));
+        serving.spawn(one.run(app.config.limits.clone(), Arc::clone(&connections), stopped.clone()));
     }
-    Ok(Running {
-        tasks: tasks::start(&app),
-        addresses,
-        app,
-        stop,
-        serving,
-    })
+    Ok(Running { tasks: tasks::start(&app), addresses, app, stop, serving })
 }
 
 impl Running {

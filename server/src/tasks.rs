@@ -3,6 +3,7 @@
 pub mod epoch;
 pub mod peer_epoch;
 pub mod renewal;
+pub mod superior;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     set.spawn(epoch::run(Arc::clone(app)));
     set.spawn(peer_epoch::run(Arc::clone(app)));
     set.spawn(renewal::run(Arc::clone(app)));
+    set.spawn(superior::run(Arc::clone(app)));
     let limiter = Arc::clone(app);
     set.spawn(async move {
         let mut tick = tokio::time::interval(std::time::Duration::from_secs(30));

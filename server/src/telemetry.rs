@@ -10,27 +10,17 @@ use crate::config::Log;
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Semantic-convention buckets, in seconds, and finer ones below: a cached answer takes microseconds.
-const BUCKETS: [f64; 15] = [
-    0.000_1, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
-];
+const BUCKETS: [f64; 15] =
+    [0.000_1, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 /// Installs the subscriber; a second call in one process (tests) changes nothing.
 pub fn init_logs(log: &Log) {
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
     let _ = if log.format == "json" {
-        registry
-            .with(
-                fmt::layer()
-                    .json()
-                    .flatten_event(true)
-                    .with_writer(std::io::stderr),
-            )
-            .try_init()
+        registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
     } else {
-        registry
-            .with(fmt::layer().with_writer(std::io::stderr))
-            .try_init()
+        registry.with(fmt::layer().with_writer(std::io::stderr)).try_init()
     };
 }
 
@@ -52,10 +42,7 @@ pub fn metrics() -> Option<&'static PrometheusHandle> {
 }
 
 fn describe() {
-    metrics::describe_histogram!(
-        "http_server_request_duration_seconds",
-        "Time to answer a request, by door"
-    );
+    metrics::describe_histogram!("http_server_request_duration_seconds", "Time to answer a request, by door");
     metrics::describe_counter!("charter_decisions_total", "Decisions given, by outcome");
     metrics::describe_gauge!(
         "charter_documents_earliest_expiry_timestamp_seconds",
@@ -65,10 +52,7 @@ fn describe() {
         "charter_documents_renewal_late",
         "1 when documents were not renewed at half-life"
     );
-    metrics::describe_counter!(
-        "charter_peer_failures_total",
-        "Subordinates that could not be asked"
-    );
+    metrics::describe_counter!("charter_peer_failures_total", "Subordinates that could not be asked");
     metrics::describe_counter!("charter_peer_proof_failures_total", "Answers whose proof failed");
     metrics::gauge!("charter_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }

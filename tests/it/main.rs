@@ -1,1 +1,14 @@
-//! One binary.
+//! One binary for all tests through the doors; modules by noun.
+
+mod architecture;
+mod bad_input;
+mod batch;
+mod evidence;
+mod federation;
+mod import;
+mod issuer;
+mod national;
+mod outage;
+mod registry;
+mod running;
+mod trqp;

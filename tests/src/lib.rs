@@ -1,1 +1,15 @@
-//! placeholder
+//! What the tests through the doors stand on: real servers in this process, each on a database of its own, a clock
+//! that is set by hand, and actors that do and ask what people and programs do.
+
+pub mod actor;
+pub mod app;
+pub mod ask;
+pub mod clock;
+pub mod database;
+pub mod question;
+pub mod rest;
+
+pub use crate::{actor::Registry, app::TestApp, ask::Said, clock::TestClock, question::Asking, rest::Rest};
+
+/// The registry of a test that needs only one.
+pub const AUTHORITY: &str = "did:web:registry.example";

@@ -37,11 +37,7 @@ pub struct Entry<V> {
 
 impl<V> Entry<V> {
     pub(crate) fn new(lookup: &Lookup<'_>, register: &Register, filled: Filled<V>) -> Self {
-        Self {
-            key: Key::new(lookup),
-            slot: register.slot(lookup.registry, lookup.entity),
-            filled,
-        }
+        Self { key: Key::new(lookup), slot: register.slot(lookup.registry, lookup.entity), filled }
     }
     pub(crate) fn is(&self, lookup: &Lookup<'_>) -> bool {
         self.key.is(lookup)
@@ -76,8 +72,7 @@ impl<V> Entry<V> {
     /// Until when the facts used hold, if nothing is written meanwhile.
     pub fn ends(&self) -> Timestamp {
         let it = &self.filled;
-        it.next_change
-            .map_or(it.expires_at, |change| change.min(it.expires_at))
+        it.next_change.map_or(it.expires_at, |change| change.min(it.expires_at))
     }
 }
 

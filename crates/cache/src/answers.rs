@@ -63,9 +63,7 @@ where
         Self {
             register,
             hasher: RandomState::default(),
-            local: Cache::builder()
-                .max_capacity(capacity)
-                .build_with_hasher(BuildHasherDefault::default()),
+            local: Cache::builder().max_capacity(capacity).build_with_hasher(BuildHasherDefault::default()),
             redis,
             flights: Flights::new(),
             counted: counters::Local::new(),
@@ -106,8 +104,7 @@ where
             return None;
         };
         redis.counters().hit.increment(1);
-        self.local
-            .insert(lookup.hash_with(&self.hasher), Arc::clone(&entry));
+        self.local.insert(lookup.hash_with(&self.hasher), Arc::clone(&entry));
         Some(entry)
     }
 
@@ -115,8 +112,7 @@ where
     /// judges it. Redis is written in the background, and only what other processes could use.
     pub fn put(&self, lookup: &Lookup<'_>, filled: Filled<V>) -> Arc<Entry<V>> {
         let entry = Arc::new(Entry::new(lookup, &self.register, filled));
-        self.local
-            .insert(lookup.hash_with(&self.hasher), Arc::clone(&entry));
+        self.local.insert(lookup.hash_with(&self.hasher), Arc::clone(&entry));
         if let Some(redis) = &self.redis
             && entry.accepted(&self.register)
             && let Some(body) = wire::write(&entry)
@@ -178,10 +174,7 @@ where
             return self.overloaded();
         };
         self.filled.led.increment(1);
-        fill()
-            .await
-            .map(|filled| self.put(lookup, filled))
-            .map_err(|error| Error::Fill(Arc::new(error)))
+        fill().await.map(|filled| self.put(lookup, filled)).map_err(|error| Error::Fill(Arc::new(error)))
     }
 
     async fn lead<E, F, Fut>(

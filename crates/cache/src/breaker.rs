@@ -47,8 +47,7 @@ impl Breaker {
         }
         // Kept at the threshold, so that one failed trial opens it again and the count cannot wrap.
         self.failures.store(FAILURES, Ordering::Release);
-        self.open_until
-            .fetch_max(now.plus(OPEN).nanos(), Ordering::AcqRel);
+        self.open_until.fetch_max(now.plus(OPEN).nanos(), Ordering::AcqRel);
         let renewed = self.renewed.load(Ordering::Acquire);
         (renewed == 0 || now.since(BootInstant::from_nanos(renewed)) >= OPEN)
             && self

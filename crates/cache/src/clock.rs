@@ -30,10 +30,7 @@ impl BootInstant {
     }
     #[must_use]
     pub fn plus(self, d: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)))
     }
     /// How long after `earlier` this is; zero when it is not.
     pub const fn since(self, earlier: Self) -> Duration {

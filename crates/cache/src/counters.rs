@@ -18,11 +18,7 @@ pub(crate) struct Local {
 impl Local {
     pub(crate) fn new() -> Self {
         let of = |result| requests("local", result);
-        Self {
-            hit: of("hit"),
-            miss: of("miss"),
-            refused: of("refused"),
-        }
+        Self { hit: of("hit"), miss: of("miss"), refused: of("refused") }
     }
 }
 
@@ -62,10 +58,6 @@ pub(crate) struct Fill {
 impl Fill {
     pub(crate) fn new() -> Self {
         let of = |result| requests("fill", result);
-        Self {
-            led: of("led"),
-            followed: of("followed"),
-            overloaded: of("overloaded"),
-        }
+        Self { led: of("led"), followed: of("followed"), overloaded: of("overloaded") }
     }
 }

@@ -88,20 +88,12 @@ impl Dependencies {
         Self::default()
     }
     pub fn with_ticks(ticks: Ticks) -> Self {
-        Self {
-            ticks,
-            tracked: RwLock::default(),
-        }
+        Self { ticks, tracked: RwLock::default() }
     }
 
     /// The registry behind `path`, known to be at `epoch` or later. Not fresh before its first `polled`.
     pub fn get_or_track(&self, path: &[String], epoch: i64) -> Arc<Dep> {
-        if let Some(dep) = self
-            .tracked
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(path)
-        {
+        if let Some(dep) = self.tracked.read().unwrap_or_else(PoisonError::into_inner).get(path) {
             return used(dep, epoch);
         }
         let mut tracked = self.tracked.write().unwrap_or_else(PoisonError::into_inner);
@@ -126,8 +118,7 @@ impl Dependencies {
 
 fn used(dep: &Arc<Dep>, epoch: i64) -> Arc<Dep> {
     dep.epoch.fetch_max(epoch, Ordering::AcqRel);
-    dep.last_used
-        .fetch_max(dep.ticks.now().nanos(), Ordering::Relaxed);
+    dep.last_used.fetch_max(dep.ticks.now().nanos(), Ordering::Relaxed);
     Arc::clone(dep)
 }
 

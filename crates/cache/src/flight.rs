@@ -48,11 +48,7 @@ impl<V> Flight<V> {
     /// None when the leader was cancelled: its sender is gone.
     pub(crate) async fn outcome(&self) -> Option<Outcome<V>> {
         let mut outcome = self.outcome.clone();
-        outcome
-            .wait_for(Option::is_some)
-            .await
-            .ok()
-            .and_then(|o| o.clone())
+        outcome.wait_for(Option::is_some).await.ok().and_then(|o| o.clone())
     }
     /// The facts were looked up after the question that arrived as `arrival`.
     pub(crate) fn after(&self, arrival: u64) -> bool {
@@ -77,11 +73,7 @@ pub(crate) struct Flights<V> {
 impl<V> Flights<V> {
     pub(crate) fn new() -> Self {
         let (open, counter) = (Mutex::default(), AtomicU64::new(0));
-        Self {
-            open,
-            counter,
-            fillers: Semaphore::new(MAX_FILLERS),
-        }
+        Self { open, counter, fillers: Semaphore::new(MAX_FILLERS) }
     }
     pub(crate) fn arrive(&self) -> u64 {
         self.counter.fetch_add(1, Ordering::AcqRel)
@@ -94,28 +86,15 @@ impl<V> Flights<V> {
     pub(crate) fn join(&self, hash: u64, lookup: &Lookup<'_>) -> Role<'_, V> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = open.get(&hash) {
-            return if flight.key.is(lookup) {
-                Role::Follow(Arc::clone(flight))
-            } else {
-                Role::Alone
-            };
+            return if flight.key.is(lookup) { Role::Follow(Arc::clone(flight)) } else { Role::Alone };
         }
         let Some(permit) = self.permit() else {
             return Role::Overloaded;
         };
         let (sender, outcome) = watch::channel(None);
-        let flight = Arc::new(Flight {
-            key: Key::new(lookup),
-            number: self.arrive(),
-            outcome,
-        });
+        let flight = Arc::new(Flight { key: Key::new(lookup), number: self.arrive(), outcome });
         open.insert(hash, flight);
-        Role::Lead(Lead {
-            flights: self,
-            hash,
-            sender,
-            _permit: permit,
-        })
+        Role::Lead(Lead { flights: self, hash, sender, _permit: permit })
     }
 }
 
@@ -137,10 +116,6 @@ impl<V> Drop for Lead<'_, V> {
     fn drop(&mut self) {
         // Runs before `sender` is dropped: followers who then try again don't meet this flight again. Only
         // a leader inserts and only when the place is free, so what stands there is ours.
-        self.flights
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.hash);
+        self.flights.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.hash);
     }
 }

@@ -55,12 +55,7 @@ impl Key {
     pub(crate) fn new(lookup: &Lookup<'_>) -> Self {
         let [a, e, c, _] = lookup.terms().map(str::len);
         let text = lookup.terms().concat().into_boxed_str();
-        Self {
-            registry: lookup.registry,
-            kind: lookup.kind,
-            ends: [a, a + e, a + e + c],
-            text,
-        }
+        Self { registry: lookup.registry, kind: lookup.kind, ends: [a, a + e, a + e + c], text }
     }
     pub(crate) fn registry(&self) -> RegistryId {
         self.registry
@@ -93,20 +88,10 @@ mod tests {
         assert_ne!(one.redis_key(), other.redis_key());
         let hasher = foldhash::quality::RandomState::default();
         assert_ne!(one.hash_with(&hasher), other.hash_with(&hasher));
-        let recognition = Lookup {
-            kind: Kind::Recognition,
-            ..one
-        };
+        let recognition = Lookup { kind: Kind::Recognition, ..one };
         assert!(!Key::new(&one).is(&recognition));
         assert_ne!(one.redis_key(), recognition.redis_key());
-        assert_ne!(
-            one.redis_key(),
-            Lookup {
-                registry: RegistryId(2),
-                ..one
-            }
-            .redis_key()
-        );
+        assert_ne!(one.redis_key(), Lookup { registry: RegistryId(2), ..one }.redis_key());
         assert_eq!(one.redis_key().len(), other.redis_key().len());
     }
 }

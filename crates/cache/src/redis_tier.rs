@@ -67,15 +67,7 @@ impl RedisTier {
         let connection = RwLock::new(connect(&client, &runtime).ok_or(Unusable::Url)?);
         let (breaker, writes) = (Breaker::default(), Semaphore::new(MAX_WRITES));
         let counters = counters::Redis::new();
-        Ok(Self(Arc::new(Inner {
-            client,
-            seal,
-            connection,
-            breaker,
-            writes,
-            runtime,
-            counters,
-        })))
+        Ok(Self(Arc::new(Inner { client, seal, connection, breaker, writes, runtime, counters })))
     }
 
     pub(crate) fn counters(&self) -> &counters::Redis {
@@ -111,11 +103,7 @@ impl RedisTier {
                 return;
             };
             let mut command = redis::cmd("SET");
-            command
-                .arg(&key)
-                .arg(tier.0.seal.close(&key, &body))
-                .arg("PX")
-                .arg(millis);
+            command.arg(&key).arg(tier.0.seal.close(&key, &body)).arg("PX").arg(millis);
             tier.call::<()>(&command).await;
         });
     }
@@ -126,11 +114,7 @@ impl RedisTier {
             it.counters.skipped.increment(1);
             return None;
         }
-        let mut connection = it
-            .connection
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let mut connection = it.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
         match timeout(DEADLINE, command.query_async(&mut connection)).await {
             Ok(Ok(value)) => {
                 it.breaker.succeeded();
@@ -160,9 +144,7 @@ impl RedisTier {
 fn connect(client: &Client, runtime: &Handle) -> Option<ConnectionManager> {
     let _guard = runtime.enter();
     // The breaker paces the attempts; the manager's own pauses would only delay them.
-    let config = ConnectionManagerConfig::new()
-        .set_number_of_retries(0)
-        .set_pipeline_buffer_size(1_024);
+    let config = ConnectionManagerConfig::new().set_number_of_retries(0).set_pipeline_buffer_size(1_024);
     let manager = ConnectionManager::new_lazy_with_config(client.clone(), config).ok()?;
     let mut first = manager.clone();
     // Nobody else would drive the connection: callers give up on it after `DEADLINE`.

@@ -76,13 +76,7 @@ impl Register {
     }
     pub fn with_ticks(lease: Duration, ticks: Ticks) -> Self {
         let segments = (0..SEGMENT).map(|_| OnceLock::new()).collect();
-        Self {
-            lease,
-            ticks,
-            hasher: RandomState::default(),
-            polled_before: AtomicU64::new(0),
-            segments,
-        }
+        Self { lease, ticks, hasher: RandomState::default(), polled_before: AtomicU64::new(0), segments }
     }
 
     /// The lease holds: what is accepted now is not older than any change acknowledged `hold` after commit.
@@ -101,18 +95,11 @@ impl Register {
     /// read what it missed) everything older than `epoch` stops counting.
     pub fn start(&self, registry: RegistryId, epoch: i64) {
         let Some(it) = self.made(registry) else {
-            tracing::warn!(
-                registry.id = registry.0,
-                "registry id out of range: its answers are not cached"
-            );
+            tracing::warn!(registry.id = registry.0, "registry id out of range: its answers are not cached");
             return;
         };
         it.epoch.fetch_max(epoch, Ordering::AcqRel);
-        if it
-            .since
-            .compare_exchange(UNWATCHED, epoch, Ordering::AcqRel, Ordering::Acquire)
-            .is_err()
-        {
+        if it.since.compare_exchange(UNWATCHED, epoch, Ordering::AcqRel, Ordering::Acquire).is_err() {
             it.since.fetch_max(epoch, Ordering::AcqRel);
         }
     }
@@ -128,8 +115,7 @@ impl Register {
                     it.wide.fetch_max(change.seq, Ordering::AcqRel);
                 }
                 Some(entities) => {
-                    it.stamps
-                        .note(entities.iter().map(|e| self.slot(registry, e).0), change.seq);
+                    it.stamps.note(entities.iter().map(|e| self.slot(registry, e).0), change.seq);
                 }
             }
         }
@@ -179,9 +165,7 @@ impl Register {
     }
 
     fn place(registry: RegistryId) -> Option<(usize, usize)> {
-        let id = usize::try_from(registry.0)
-            .ok()
-            .filter(|id| *id < SEGMENT * SEGMENT)?;
+        let id = usize::try_from(registry.0).ok().filter(|id| *id < SEGMENT * SEGMENT)?;
         Some((id / SEGMENT, id % SEGMENT))
     }
     fn registration(&self, registry: RegistryId) -> Option<&Registration> {

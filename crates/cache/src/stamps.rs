@@ -40,9 +40,7 @@ impl Stamps {
     pub(crate) fn last(&self, hash: u32) -> i64 {
         self.tables[self.current.load(Ordering::Acquire)]
             .get()
-            .map_or(NEVER, |table| {
-                table[index(hash, table.len())].load(Ordering::Acquire)
-            })
+            .map_or(NEVER, |table| table[index(hash, table.len())].load(Ordering::Acquire))
     }
 
     pub(crate) fn note(&self, hashes: impl Iterator<Item = u32>, seq: i64) {

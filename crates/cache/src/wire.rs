@@ -31,11 +31,7 @@ pub(crate) fn write<V: Serialize>(filled: &Filled<V>) -> Option<Vec<u8>> {
         expires: filled.expires_at.micros(),
         value: &filled.value,
     };
-    filled
-        .deps
-        .is_empty()
-        .then(|| serde_json::to_vec(&body).ok())
-        .flatten()
+    filled.deps.is_empty().then(|| serde_json::to_vec(&body).ok()).flatten()
 }
 
 pub(crate) fn read<V: DeserializeOwned>(body: &[u8]) -> Option<Filled<V>> {

@@ -33,6 +33,9 @@ pub struct Step {
     pub authority_id: String,
     pub epoch: i64,
     pub reason: String,
+    /// The way down to it from the asked registry.
+    #[serde(skip)]
+    via: Vec<String>,
 }
 
 impl Answer {
@@ -48,6 +51,7 @@ impl Answer {
             authority_id: s.authority_id,
             epoch: s.epoch,
             reason: s.reason,
+            via: s.via,
         };
         let given = |text: String| (!text.is_empty()).then_some(text);
         let mut answer = Self {
@@ -68,10 +72,8 @@ impl Answer {
         if answer.stale && outcome != Outcome::Indeterminate {
             answer.doubt(Reason::Stale, "the server could not get a fresh answer");
         } else if answer.exit == Exit::CannotVerify && outcome != Outcome::Indeterminate {
-            let said = format!(
-                "the server's answer contradicts itself: {outcome:?} because of `{}`",
-                answer.reason
-            );
+            let said =
+                format!("the server's answer contradicts itself: {outcome:?} because of `{}`", answer.reason);
             answer.doubt(Reason::Unverifiable, &said);
         }
         answer
@@ -83,6 +85,16 @@ impl Answer {
         self.reason = reason.code().to_owned();
         self.message = message(Some(reason), detail);
         self.exit = Exit::CannotVerify;
+    }
+
+    /// The registries from the asked one to the one that decided; of others that were asked only how many.
+    fn way(&self) -> String {
+        let decider = self.path.iter().find(|s| Some(&s.authority_id) == self.decided_by.as_ref());
+        let end = decider.map_or(&[][..], |s| &s.via);
+        let (on, off): (Vec<_>, Vec<_>) = self.path.iter().partition(|s| end.starts_with(&s.via));
+        let way: Vec<_> = on.iter().map(|s| format!("{} (epoch {})", s.authority_id, s.epoch)).collect();
+        let others = if off.is_empty() { String::new() } else { format!("; {} more asked", off.len()) };
+        format!("{}{others}", way.join(" -> "))
     }
 
     /// Why the answer is not a yes.
@@ -99,27 +111,14 @@ impl Answer {
             (Outcome::No, Kind::Recognition) => "NOT RECOGNIZED",
             (Outcome::Indeterminate, _) => "CANNOT TELL",
         };
-        let path: Vec<_> = self
-            .path
-            .iter()
-            .map(|s| format!("{} (epoch {})", s.authority_id, s.epoch))
-            .collect();
         let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
-        let basis = self
-            .basis
-            .as_ref()
-            .map_or_else(String::new, |basis| format!(" ({basis})"));
+        let basis = self.basis.as_ref().map_or_else(String::new, |basis| format!(" ({basis})"));
         let rows = [
             ("reason", format!("{}: {}", self.reason, self.message)),
-            (
-                "decided by",
-                self.decided_by
-                    .as_ref()
-                    .map_or_else(String::new, |by| format!("{by}{basis}")),
-            ),
+            ("decided by", self.decided_by.as_ref().map_or_else(String::new, |by| format!("{by}{basis}"))),
             ("as of", or_empty(&self.as_of)),
             ("good until", or_empty(&self.expires_at)),
-            ("path", path.join(" -> ")),
+            ("path", self.way()),
             ("limited by", self.unstated_conditions.join(", ")),
         ];
         format!("{decision}\n{}", output::fields(rows))
@@ -128,11 +127,7 @@ impl Answer {
 
 fn message(reason: Option<Reason>, detail: &str) -> String {
     let text = reason.map_or("this program does not know that reason", Reason::text);
-    if detail.is_empty() {
-        text.to_owned()
-    } else {
-        format!("{text} ({detail})")
-    }
+    if detail.is_empty() { text.to_owned() } else { format!("{text} ({detail})") }
 }
 
 #[cfg(test)]
@@ -184,30 +179,15 @@ mod tests {
             let table = Answer::read(response(outcome, reason)).table(kind);
             table.lines().next().map(str::to_owned).unwrap_or_default()
         };
-        assert_eq!(
-            first(pb::Outcome::Yes, "ACTIVE", Kind::Authorization),
-            "AUTHORIZED"
-        );
-        assert_eq!(
-            first(pb::Outcome::No, "REVOKED", Kind::Authorization),
-            "NOT AUTHORIZED"
-        );
-        assert_eq!(
-            first(pb::Outcome::No, "NOT_LISTED", Kind::Recognition),
-            "NOT RECOGNIZED"
-        );
-        assert_eq!(
-            first(pb::Outcome::Indeterminate, "UNVERIFIABLE", Kind::Authorization),
-            "CANNOT TELL"
-        );
+        assert_eq!(first(pb::Outcome::Yes, "ACTIVE", Kind::Authorization), "AUTHORIZED");
+        assert_eq!(first(pb::Outcome::No, "REVOKED", Kind::Authorization), "NOT AUTHORIZED");
+        assert_eq!(first(pb::Outcome::No, "NOT_LISTED", Kind::Recognition), "NOT RECOGNIZED");
+        assert_eq!(first(pb::Outcome::Indeterminate, "UNVERIFIABLE", Kind::Authorization), "CANNOT TELL");
     }
 
     #[test]
     fn a_stale_or_contradictory_yes_is_no_yes() {
-        let stale = Answer::read(pb::ResolveResponse {
-            stale: true,
-            ..response(pb::Outcome::Yes, "ACTIVE")
-        });
+        let stale = Answer::read(pb::ResolveResponse { stale: true, ..response(pb::Outcome::Yes, "ACTIVE") });
         assert_eq!(
             (stale.outcome, stale.reason.as_str(), stale.exit),
             (Outcome::Indeterminate, "STALE", Exit::CannotVerify)
@@ -222,9 +202,6 @@ mod tests {
         }
         let unknown = Answer::read(response(pb::Outcome::No, "UNKNOWN_ENTITY"));
         assert_eq!((unknown.outcome, unknown.exit), (Outcome::No, Exit::Unknown));
-        assert_eq!(
-            Answer::read(response(pb::Outcome::Unspecified, "ACTIVE")).exit,
-            Exit::CannotVerify
-        );
+        assert_eq!(Answer::read(response(pb::Outcome::Unspecified, "ACTIVE")).exit, Exit::CannotVerify);
     }
 }

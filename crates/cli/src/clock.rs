@@ -5,14 +5,9 @@ use charter_domain::{Timestamp, time::Clock};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the clock that the rest takes as an argument"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that the rest takes as an argument")]
     fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_secs(0).plus(since)
     }
 }

@@ -33,21 +33,11 @@ pub struct Server {
 impl Server {
     pub async fn connect(to: &Connection) -> Result<Self, Failure> {
         let endpoint = endpoint(&to.server)?;
-        let channel = endpoint
-            .connect_timeout(CONNECT_TIMEOUT)
-            .connect()
-            .await
-            .map_err(|error| {
-                Failure::new(
-                    Exit::CannotVerify,
-                    format!("cannot reach `{}`: {}", to.server, root(&error)),
-                )
+        let channel = endpoint.connect_timeout(CONNECT_TIMEOUT).connect().await.map_err(|error| {
+            Failure::new(Exit::CannotVerify, format!("cannot reach `{}`: {}", to.server, root(&error)))
                 .hint("is the server running there? --server or CHARTER_SERVER names another")
-            })?;
-        Ok(Self {
-            channel,
-            timeout: to.timeout.into(),
-        })
+        })?;
+        Ok(Self { channel, timeout: to.timeout.into() })
     }
 
     pub fn federation(&self) -> FederationServiceClient<Channel> {
@@ -80,9 +70,7 @@ fn endpoint(address: &str) -> Result<Endpoint, Failure> {
             Exit::CannotVerify,
             format!("cannot reach `{address}`: this build has no TLS, so `https` addresses cannot be used"),
         )),
-        _ => Err(Failure::usage(format!(
-            "`{address}` is not an address like `http://host:port`"
-        ))),
+        _ => Err(Failure::usage(format!("`{address}` is not an address like `http://host:port`"))),
     }
 }
 
@@ -143,10 +131,7 @@ mod tests {
         std::fs::write(&path, "s3cret\n").expect("written");
         let token = Token::read(Some(&path)).expect("a token");
         let request = token.attach(Request::new(()));
-        let header = request
-            .metadata()
-            .get("authorization")
-            .and_then(|v| v.to_str().ok());
+        let header = request.metadata().get("authorization").and_then(|v| v.to_str().ok());
         assert_eq!(header, Some("Bearer s3cret"));
         assert!(!format!("{request:?}").contains("s3cret"));
         std::fs::write(&path, "two words").expect("written");

@@ -39,19 +39,12 @@ pub async fn read_chain(path: &Path) -> Result<Chain, Failure> {
     Chain::parse(&file).map_err(|e| {
         let failure = Failure::new(Exit::CannotVerify, e.to_string());
         let newline = file.last().is_some_and(u8::is_ascii_whitespace);
-        if newline {
-            failure.hint("a chain file does not end with a new line")
-        } else {
-            failure
-        }
+        if newline { failure.hint("a chain file does not end with a new line") } else { failure }
     })
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(
-        Exit::CannotVerify,
-        format!("cannot read `{}`: {error}", path.display()),
-    )
+    Failure::new(Exit::CannotVerify, format!("cannot read `{}`: {error}", path.display()))
 }
 
 /// The chain of an answer.
@@ -73,20 +66,13 @@ pub fn verify_answer(answer: &Answer, question: &Question, anchors: &AnchorSet) 
     if verified.decided_by == decided_by {
         Ok(verified)
     } else {
-        Err(refused(format!(
-            "the answer names `{decided_by}`, the chain is of `{}`",
-            verified.decided_by
-        )))
+        Err(refused(format!("the answer names `{decided_by}`, the chain is of `{}`", verified.decided_by)))
     }
 }
 
 /// A chain that is whole but not in force at the instant asked about is a no; all else proves nothing.
 pub fn failure(fault: &Fault) -> Failure {
-    let exit = if fault.code == FaultCode::NotInForce {
-        Exit::Negative
-    } else {
-        Exit::CannotVerify
-    };
+    let exit = if fault.code == FaultCode::NotInForce { Exit::Negative } else { Exit::CannotVerify };
     Failure::new(exit, fault.to_string())
 }
 
@@ -108,10 +94,7 @@ pub fn open(chain: &Chain) -> Result<Vec<Opened>, Failure> {
         });
         match (parts.next().flatten(), parts.next().flatten()) {
             (Some(header), Some(payload)) => Ok(Opened { header, payload }),
-            _ => Err(Failure::new(
-                Exit::CannotVerify,
-                format!("link {n} is not a signed JSON document"),
-            )),
+            _ => Err(Failure::new(Exit::CannotVerify, format!("link {n} is not a signed JSON document"))),
         }
     };
     chain.links().iter().enumerate().map(link).collect()
@@ -129,31 +112,17 @@ pub struct Claimed {
 
 impl Claimed {
     pub fn read(chain: &Chain) -> Result<Self, Failure> {
-        let malformed = || {
-            Failure::new(
-                Exit::CannotVerify,
-                "MALFORMED at link 0: it is not an authority statement",
-            )
-        };
+        let malformed =
+            || Failure::new(Exit::CannotVerify, "MALFORMED at link 0: it is not an authority statement");
         let token = chain.links().first().ok_or_else(malformed)?;
-        let payload = token
-            .split('.')
-            .nth(1)
-            .and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
+        let payload = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
         serde_json::from_slice(&payload.ok_or_else(malformed)?).map_err(|_| malformed())
     }
 
     pub fn query(&self, at: Option<Timestamp>) -> Result<Query, Failure> {
-        let terms = (
-            self.authority_id.as_str(),
-            self.sub.as_str(),
-            self.action.as_str(),
-            self.resource.as_str(),
-        );
-        let context = charter_domain::Context {
-            time: at,
-            ..Default::default()
-        };
+        let terms =
+            (self.authority_id.as_str(), self.sub.as_str(), self.action.as_str(), self.resource.as_str());
+        let context = charter_domain::Context { time: at, ..Default::default() };
         Query::parse(self.kind, terms, context)
             .map_err(|e| Failure::new(Exit::CannotVerify, format!("MALFORMED at link 0: {e}")))
     }

@@ -75,11 +75,7 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self {
-            exit,
-            message: message.into(),
-            hint: None,
-        }
+        Self { exit, message: message.into(), hint: None }
     }
 
     pub fn usage(message: impl Into<String>) -> Self {
@@ -107,10 +103,8 @@ impl From<Status> for Failure {
             return Status::deadline_exceeded("no answer in time").into();
         }
         let broken = std::error::Error::source(&status).is_some();
-        let info = status
-            .get_details_error_info()
-            .map(|info| info.reason)
-            .filter(|reason| !reason.is_empty());
+        let info =
+            status.get_details_error_info().map(|info| info.reason).filter(|reason| !reason.is_empty());
         let code = info.unwrap_or_else(|| grpc_name(status.code()).to_owned());
         let failure = Self::new(Exit::of_status(&status), format!("{code}: {}", status.message()));
         match (code.as_str(), status.code()) {

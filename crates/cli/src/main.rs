@@ -5,11 +5,8 @@ use std::process::ExitCode;
 use charter_cli::Exit;
 
 fn main() -> ExitCode {
-    let exit = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_or_else(
+    let exit =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_or_else(
             |error| {
                 eprintln!("charter: cannot start: {error}");
                 Exit::Unexpected

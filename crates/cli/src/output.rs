@@ -94,9 +94,7 @@ fn fill(mut table: Table, rows: impl IntoIterator<Item = Vec<String>>) -> String
 pub fn time(at: Option<prost_types::Timestamp>) -> Option<String> {
     at.map(|t| {
         let at = Timestamp::from_micros(
-            t.seconds
-                .saturating_mul(1_000_000)
-                .saturating_add(i64::from(t.nanos) / 1_000),
+            t.seconds.saturating_mul(1_000_000).saturating_add(i64::from(t.nanos) / 1_000),
         );
         at.to_string()
     })
@@ -104,10 +102,7 @@ pub fn time(at: Option<prost_types::Timestamp>) -> Option<String> {
 
 pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     let nanos = i32::try_from(at.micros().rem_euclid(1_000_000) * 1_000).unwrap_or(0);
-    prost_types::Timestamp {
-        seconds: at.secs(),
-        nanos,
-    }
+    prost_types::Timestamp { seconds: at.secs(), nanos }
 }
 
 #[cfg(test)]

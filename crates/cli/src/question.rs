@@ -25,25 +25,15 @@ impl Question {
         if let Some(at) = args.at
             && members.insert("time".to_owned(), at.to_string()).is_some()
         {
-            return Err(Failure::usage(
-                "--at and --context time=.. say the same; give one",
-            ));
+            return Err(Failure::usage("--at and --context time=.. say the same; give one"));
         }
         Ok(Self {
-            kind: if args.recognition {
-                Kind::Recognition
-            } else {
-                Kind::Authorization
-            },
+            kind: if args.recognition { Kind::Recognition } else { Kind::Authorization },
             authority: args.authority.as_deref().map(AuthorityId::parse).transpose()?,
             entity: EntityId::parse(&args.entity)?,
             action: Action::parse(&args.action)?,
             resource: Resource::parse(&args.resource)?,
-            context: Context::parse(
-                members
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), value.as_str())),
-            )?,
+            context: Context::parse(members.iter().map(|(name, value)| (name.as_str(), value.as_str())))?,
             members,
         })
     }
@@ -82,10 +72,7 @@ impl Question {
         };
         pb::ResolveRequest {
             kind: kind.into(),
-            authority_id: self
-                .authority
-                .as_ref()
-                .map_or_else(String::new, ToString::to_string),
+            authority_id: self.authority.as_ref().map_or_else(String::new, ToString::to_string),
             entity_id: self.entity.to_string(),
             action: self.action.to_string(),
             resource: self.resource.to_string(),
@@ -117,47 +104,21 @@ mod tests {
     #[test]
     fn a_question_asks_for_the_chain_and_carries_its_time() {
         let at = Timestamp::parse("2026-01-01T00:00:00Z").expect("valid");
-        let question = Question::parse(args::Question {
-            at: Some(at),
-            ..args()
-        })
-        .expect("a question");
+        let question = Question::parse(args::Question { at: Some(at), ..args() }).expect("a question");
         let message = question.message(at);
         assert_eq!(message.context["evidence"], "chain");
         assert_eq!(message.context["time"], "2026-01-01T00:00:00Z");
-        assert_eq!(
-            (message.registry_id.as_str(), message.authority_id.as_str()),
-            ("", "")
-        );
+        assert_eq!((message.registry_id.as_str(), message.authority_id.as_str()), ("", ""));
         assert_eq!(question.at(), at);
     }
 
     #[test]
     fn a_faulty_question_is_a_fault_of_usage() {
         let exit = |args| Question::parse(args).err().map(|f| f.exit);
-        assert_eq!(
-            exit(args::Question {
-                entity: "a b".to_owned(),
-                ..args()
-            }),
-            Some(Exit::Usage)
-        );
-        assert_eq!(
-            exit(args::Question {
-                authority: Some("x".to_owned()),
-                ..args()
-            }),
-            Some(Exit::Usage)
-        );
+        assert_eq!(exit(args::Question { entity: "a b".to_owned(), ..args() }), Some(Exit::Usage));
+        assert_eq!(exit(args::Question { authority: Some("x".to_owned()), ..args() }), Some(Exit::Usage));
         let twice = vec![("time".to_owned(), "2026-01-01T00:00:00Z".to_owned())];
         let at = Some(Timestamp::from_secs(0));
-        assert_eq!(
-            exit(args::Question {
-                context: twice,
-                at,
-                ..args()
-            }),
-            Some(Exit::Usage)
-        );
+        assert_eq!(exit(args::Question { context: twice, at, ..args() }), Some(Exit::Usage));
     }
 }

@@ -40,11 +40,7 @@ pub struct Fault {
 
 impl From<Invalid> for Fault {
     fn from(invalid: Invalid) -> Self {
-        Self {
-            code: "INVALID".to_owned(),
-            field: invalid.field,
-            message: invalid.reason,
-        }
+        Self { code: "INVALID".to_owned(), field: invalid.field, message: invalid.reason }
     }
 }
 
@@ -71,10 +67,7 @@ pub struct Sheet {
 
 #[derive(Debug, Clone)]
 enum Layout {
-    Csv {
-        delimiter: u8,
-        header: ::csv::ByteRecord,
-    },
+    Csv { delimiter: u8, header: ::csv::ByteRecord },
     Json,
 }
 
@@ -99,11 +92,7 @@ impl Sheet {
     /// Reads a file by its name: `.csv`, else JSON.
     pub fn read(name: &std::path::Path, bytes: &[u8]) -> Result<Self, Unreadable> {
         let is_csv = name.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
-        if is_csv {
-            csv::read(bytes)
-        } else {
-            json::read(bytes)
-        }
+        if is_csv { csv::read(bytes) } else { json::read(bytes) }
     }
 
     /// Judges every row as the server would: its values, and whether its identifiers came before in the file.
@@ -111,9 +100,8 @@ impl Sheet {
         let mut seen = duplicates::Seen::default();
         for row in &mut self.rows {
             let Ok(raw) = &row.record else { continue };
-            let judged = Record::parse(raw.clone())
-                .map_err(Fault::from)
-                .and_then(|r| seen.admit(&r, row.line));
+            let judged =
+                Record::parse(raw.clone()).map_err(Fault::from).and_then(|r| seen.admit(&r, row.line));
             if let Err(fault) = judged {
                 row.record = Err(fault);
             }

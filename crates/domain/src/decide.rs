@@ -11,9 +11,7 @@ use crate::{
 /// statements; else any statement in force is a yes; else the most specific negative is the reason.
 pub fn decide(query: &Query, facts: &Facts, at: Timestamp) -> Decision {
     let verdicts: Vec<Verdict<'_>> = facts.statements.iter().map(|s| judge(query, s, at)).collect();
-    let best = verdicts
-        .iter()
-        .max_by_key(|v| (v.reason.specificity_for_choice(), v.statement.id));
+    let best = verdicts.iter().max_by_key(|v| (v.reason.specificity_for_choice(), v.statement.id));
     let reason = unknown(facts)
         .or_else(|| best.is_none().then_some(Reason::NotListed))
         .or_else(|| entity_reason(facts, at))
@@ -58,31 +56,18 @@ struct Verdict<'a> {
 impl Reason {
     /// Among statements of one authority one in force wins; then the most specific negative.
     fn specificity_for_choice(self) -> u8 {
-        if self == Reason::Active {
-            u8::MAX
-        } else {
-            self.specificity()
-        }
+        if self == Reason::Active { u8::MAX } else { self.specificity() }
     }
 }
 
 fn judge<'a>(query: &Query, statement: &'a StatementFact, at: Timestamp) -> Verdict<'a> {
     let mut unstated = Vec::new();
     let reason = standing(statement, at)
-        .or_else(|| {
-            statement
-                .accreditation
-                .as_ref()
-                .and_then(|a| accreditation(a, at))
-        })
+        .or_else(|| statement.accreditation.as_ref().and_then(|a| accreditation(a, at)))
         .or_else(|| jurisdiction(query, statement))
         .or_else(|| conditions(query, statement, &mut unstated))
         .unwrap_or(Reason::Active);
-    Verdict {
-        statement,
-        reason,
-        unstated,
-    }
+    Verdict { statement, reason, unstated }
 }
 
 fn standing(statement: &StatementFact, at: Timestamp) -> Option<Reason> {
@@ -146,10 +131,7 @@ fn next_change(facts: &Facts, at: Timestamp) -> Option<Timestamp> {
         .min()
     };
     let statements = facts.statements.iter().filter_map(of_statement).min();
-    [status::next_change(&facts.entity, at), statements]
-        .into_iter()
-        .flatten()
-        .min()
+    [status::next_change(&facts.entity, at), statements].into_iter().flatten().min()
 }
 
 #[cfg(test)]

@@ -47,13 +47,9 @@ impl Delegation {
     }
 
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
-        [
-            self.valid.next_change(at),
-            status::next_change(&self.statuses, at),
-            self.scope.next_change(at),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        [self.valid.next_change(at), status::next_change(&self.statuses, at), self.scope.next_change(at)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

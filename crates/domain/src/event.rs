@@ -201,11 +201,7 @@ pub fn body(header: &Header<'_>, change: &Change) -> Result<Vec<u8>, Invalid> {
 
 /// RFC 6962 leaf hash: SHA-256 over 0x00 and the bytes. Leaf index = seq - 1.
 pub fn leaf_hash(body: &[u8]) -> [u8; 32] {
-    Sha256::new()
-        .chain_update([0u8])
-        .chain_update(body)
-        .finalize()
-        .into()
+    Sha256::new().chain_update([0u8]).chain_update(body).finalize().into()
 }
 
 #[cfg(test)]
@@ -233,10 +229,7 @@ mod tests {
         };
         let bytes = body(&header, &change).expect("canonical");
         let text = String::from_utf8(bytes.clone()).expect("UTF-8");
-        assert!(
-            text.starts_with(r#"{"actor":"1","approvals":[],"data":{"effective_from":"1970-"#),
-            "{text}"
-        );
+        assert!(text.starts_with(r#"{"actor":"1","approvals":[],"data":{"effective_from":"1970-"#), "{text}");
         assert_ne!(
             leaf_hash(&bytes),
             leaf_hash(&body(&Header { seq: 3, ..header }, &change).expect("canonical"))

@@ -76,17 +76,11 @@ struct WireAccreditation {
 }
 
 fn interval(from: Option<i64>, until: Option<i64>) -> Interval {
-    Interval {
-        from: from.map(Timestamp::from_micros),
-        until: until.map(Timestamp::from_micros),
-    }
+    Interval { from: from.map(Timestamp::from_micros), until: until.map(Timestamp::from_micros) }
 }
 
 fn statuses(wire: Option<Vec<WireStatus>>) -> Vec<Status> {
-    let status = |w: WireStatus| Status {
-        state: w.s,
-        effective: interval(w.f, w.u),
-    };
+    let status = |w: WireStatus| Status { state: w.s, effective: interval(w.f, w.u) };
     wire.unwrap_or_default().into_iter().map(status).collect()
 }
 

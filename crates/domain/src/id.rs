@@ -15,10 +15,7 @@ fn check(field: &str, text: &str) -> Result<(), Invalid> {
         return Err(Invalid::new(field, "must not be empty"));
     }
     if text.len() > MAX_BYTES {
-        return Err(Invalid::new(
-            field,
-            format!("must not be longer than {MAX_BYTES} bytes"),
-        ));
+        return Err(Invalid::new(field, format!("must not be longer than {MAX_BYTES} bytes")));
     }
     fluent_uri::UriRef::parse(text)
         .map(|_| ())
@@ -33,20 +30,14 @@ fn check_did(field: &str, text: &str) -> Result<(), Invalid> {
     if scheme == Some("did") && method.is_some_and(plain) && id.is_some_and(|i| !i.is_empty()) {
         return Ok(());
     }
-    Err(Invalid::new(
-        field,
-        "must be a DID such as `did:web:trust.example`",
-    ))
+    Err(Invalid::new(field, "must be a DID such as `did:web:trust.example`"))
 }
 
 fn check_https(field: &str, text: &str) -> Result<(), Invalid> {
     check(field, text)?;
     match text.strip_prefix("https://") {
         Some(rest) if !rest.is_empty() && !text.contains(['?', '#']) => Ok(()),
-        _ => Err(Invalid::new(
-            field,
-            "must be an https URL without query or fragment",
-        )),
+        _ => Err(Invalid::new(field, "must be an https URL without query or fragment")),
     }
 }
 
@@ -130,12 +121,8 @@ mod tests {
 
     #[test]
     fn identifiers_follow_rfc_3986() {
-        for good in [
-            "did:web:helsinki.fi",
-            "user-1234",
-            "country:state:driverlicense",
-            "https://a.example/b",
-        ] {
+        for good in ["did:web:helsinki.fi", "user-1234", "country:state:driverlicense", "https://a.example/b"]
+        {
             assert!(EntityId::parse(good).is_ok(), "{good}");
         }
         for bad in ["", "a b", "a\u{e4}", "%zz", "<x>", &"a".repeat(MAX_BYTES + 1)] {
@@ -148,9 +135,6 @@ mod tests {
         assert!(AuthorityId::parse("https://a.example").is_err());
         assert!(AuthorityId::parse("did:web:").is_err());
         let id = AuthorityId::parse("did:web:localhost%3A7100:edu").expect("a DID");
-        assert_eq!(
-            id.https().expect("did:web").as_str(),
-            "https://localhost:7100/edu"
-        );
+        assert_eq!(id.https().expect("did:web").as_str(), "https://localhost:7100/edu");
     }
 }

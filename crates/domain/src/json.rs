@@ -70,10 +70,7 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Value::Null)
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let deeper = self
-            .0
-            .checked_sub(1)
-            .ok_or_else(|| de::Error::custom("nested too deeply"))?;
+        let deeper = self.0.checked_sub(1).ok_or_else(|| de::Error::custom("nested too deeply"))?;
         let mut items = Vec::new();
         while let Some(item) = seq.next_element_seed(Strict(deeper))? {
             items.push(item);
@@ -81,10 +78,7 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Value::Array(items))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let deeper = self
-            .0
-            .checked_sub(1)
-            .ok_or_else(|| de::Error::custom("nested too deeply"))?;
+        let deeper = self.0.checked_sub(1).ok_or_else(|| de::Error::custom("nested too deeply"))?;
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
             let value = map.next_value_seed(Strict(deeper))?;
@@ -121,9 +115,6 @@ mod tests {
     #[test]
     fn canonical_bytes_sort_members() {
         let value = parse_strict(r#"{"b":1,"a":"\u00e4"}"#).expect("valid");
-        assert_eq!(
-            canonical(&value).expect("canonical"),
-            "{\"a\":\"ä\",\"b\":1}".as_bytes()
-        );
+        assert_eq!(canonical(&value).expect("canonical"), "{\"a\":\"ä\",\"b\":1}".as_bytes());
     }
 }

@@ -17,6 +17,8 @@ pub mod reason;
 #[cfg(feature = "records")]
 pub mod record;
 pub mod registry;
+#[cfg(feature = "records")]
+pub mod replay;
 pub mod scope;
 pub mod status;
 pub mod time;
@@ -43,10 +45,7 @@ pub struct Invalid {
 
 impl Invalid {
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            reason: reason.into(),
-        }
+        Self { field: field.into(), reason: reason.into() }
     }
 
     /// The same fault, reported under another field name (the door's own name for the value).

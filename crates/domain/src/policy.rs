@@ -66,11 +66,7 @@ pub struct Permit<V> {
 
 impl<V> Clone for Permit<V> {
     fn clone(&self) -> Self {
-        Self {
-            registry: self.registry,
-            origin: self.origin,
-            verb: PhantomData,
-        }
+        Self { registry: self.registry, origin: self.origin, verb: PhantomData }
     }
 }
 
@@ -96,11 +92,7 @@ pub enum Refusal {
 
 pub fn permit<V: Verb>(caller: &Caller, registry: RegistryId, phase: Phase) -> Result<Permit<V>, Refusal> {
     if !V::allows(caller) {
-        return Err(if *caller == Caller::Anonymous {
-            Refusal::Unauthenticated
-        } else {
-            Refusal::Denied
-        });
+        return Err(if *caller == Caller::Anonymous { Refusal::Unauthenticated } else { Refusal::Denied });
     }
     if V::BOOTSTRAP_ONLY && phase != Phase::Bootstrap {
         return Err(Refusal::Sealed);
@@ -110,11 +102,7 @@ pub fn permit<V: Verb>(caller: &Caller, registry: RegistryId, phase: Phase) -> R
         Caller::Bootstrap => "bootstrap",
         Caller::System => "system",
     };
-    Ok(Permit {
-        registry,
-        origin,
-        verb: PhantomData,
-    })
+    Ok(Permit { registry, origin, verb: PhantomData })
 }
 
 #[cfg(test)]

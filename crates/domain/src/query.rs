@@ -101,10 +101,7 @@ impl Context {
 fn parse_epoch(value: &str) -> Result<i64, Invalid> {
     match value.parse::<i64>() {
         Ok(epoch) if epoch >= 0 => Ok(epoch),
-        _ => Err(Invalid::new(
-            "context.known_at",
-            "must be an epoch: a whole number, 0 or more",
-        )),
+        _ => Err(Invalid::new("context.known_at", "must be an epoch: a whole number, 0 or more")),
     }
 }
 
@@ -113,10 +110,7 @@ fn parse_evidence(value: &str) -> Result<EvidenceLevel, Invalid> {
         "none" => Ok(EvidenceLevel::None),
         "chain" => Ok(EvidenceLevel::Chain),
         "full" => Ok(EvidenceLevel::Full),
-        _ => Err(Invalid::new(
-            "context.evidence",
-            "must be `none`, `chain` or `full`",
-        )),
+        _ => Err(Invalid::new("context.evidence", "must be `none`, `chain` or `full`")),
     }
 }
 

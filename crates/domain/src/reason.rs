@@ -99,10 +99,7 @@ impl Reason {
 
     /// The asked registry has never heard of one of the four terms: 404 on the TRQP doors.
     pub const fn is_unknown(self) -> bool {
-        matches!(
-            self,
-            R::UnknownAuthority | R::UnknownEntity | R::UnknownAction | R::UnknownResource
-        )
+        matches!(self, R::UnknownAuthority | R::UnknownEntity | R::UnknownAction | R::UnknownResource)
     }
 
     /// One sentence for people.
@@ -171,10 +168,7 @@ mod tests {
     fn codes_are_distinct_and_parse_back() {
         for r in Reason::ALL {
             assert_eq!(Reason::parse(r.code()), Some(r));
-            assert_eq!(
-                serde_json::to_string(&r).expect("serialises"),
-                format!("\"{}\"", r.code())
-            );
+            assert_eq!(serde_json::to_string(&r).expect("serialises"), format!("\"{}\"", r.code()));
         }
     }
 }

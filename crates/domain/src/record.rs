@@ -102,10 +102,8 @@ pub struct Authorization {
 impl Record {
     pub fn parse(raw: RawRecord) -> Result<Self, Invalid> {
         let canonical = EntityId::parse(&raw.identifier).map_err(|e| e.at("identifier"))?;
-        let mut identifiers = vec![Identifier {
-            r#type: identifier_type(canonical.as_str()),
-            value: canonical.into(),
-        }];
+        let mut identifiers =
+            vec![Identifier { r#type: identifier_type(canonical.as_str()), value: canonical.into() }];
         for other in raw.identifiers {
             EntityId::parse(&other.value).map_err(|e| e.at("identifiers"))?;
             bounded("identifiers.type", &other.r#type, 32)?;
@@ -117,10 +115,7 @@ impl Record {
         }
         let accreditation = raw.accreditation.map(accreditation).transpose()?;
         if raw.authorizations.len() > MAX_AUTHORIZATIONS {
-            return Err(Invalid::new(
-                "authorizations",
-                format!("must be at most {MAX_AUTHORIZATIONS}"),
-            ));
+            return Err(Invalid::new("authorizations", format!("must be at most {MAX_AUTHORIZATIONS}")));
         }
         let authorizations: Result<Vec<_>, _> = raw.authorizations.into_iter().map(authorization).collect();
         Ok(Self {
@@ -151,10 +146,7 @@ fn identifier_type(value: &str) -> String {
 
 fn bounded(field: &str, text: &str, max: usize) -> Result<(), Invalid> {
     if text.len() > max {
-        return Err(Invalid::new(
-            field,
-            format!("must not be longer than {max} bytes"),
-        ));
+        return Err(Invalid::new(field, format!("must not be longer than {max} bytes")));
     }
     if text.chars().any(char::is_control) {
         return Err(Invalid::new(field, "must not contain control characters"));
@@ -171,10 +163,7 @@ fn names(names: LanguageMap) -> Result<LanguageMap, Invalid> {
         let subtag = |s: &str| (1..=8).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric());
         let primary = tag.split('-').next().unwrap_or_default();
         if !tag.split('-').all(subtag) || primary.len() < 2 || tag.len() > 35 {
-            return Err(Invalid::new(
-                "names",
-                format!("has `{tag}`, which is not a BCP 47 language tag"),
-            ));
+            return Err(Invalid::new("names", format!("has `{tag}`, which is not a BCP 47 language tag")));
         }
         if name.trim().is_empty() {
             return Err(Invalid::new("names", format!("must not be empty for `{tag}`")));
@@ -188,10 +177,7 @@ fn country(country: String) -> Result<String, Invalid> {
     if country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase()) {
         return Ok(country);
     }
-    Err(Invalid::new(
-        "country",
-        "must be an ISO 3166-1 alpha-2 code such as `FI`",
-    ))
+    Err(Invalid::new("country", "must be an ISO 3166-1 alpha-2 code such as `FI`"))
 }
 
 fn optional_time(field: &str, text: &str) -> Result<Option<Timestamp>, Invalid> {
@@ -202,10 +188,7 @@ fn optional_time(field: &str, text: &str) -> Result<Option<Timestamp>, Invalid> 
 }
 
 fn validity(from: &str, until: &str) -> Result<Interval, Invalid> {
-    Interval::new(
-        optional_time("valid_from", from)?,
-        optional_time("valid_until", until)?,
-    )
+    Interval::new(optional_time("valid_from", from)?, optional_time("valid_until", until)?)
 }
 
 fn accreditation(raw: RawAccreditation) -> Result<Accreditation, Invalid> {
@@ -222,44 +205,20 @@ fn accreditation(raw: RawAccreditation) -> Result<Accreditation, Invalid> {
     }
     let hex = raw.evidence_sha256.bytes().all(|b| b.is_ascii_hexdigit());
     if !raw.evidence_sha256.is_empty() && (raw.evidence_sha256.len() != 64 || !hex) {
-        return Err(Invalid::new(
-            "accreditation.evidence_sha256",
-            "must be 64 hexadecimal digits",
-        ));
+        return Err(Invalid::new("accreditation.evidence_sha256", "must be 64 hexadecimal digits"));
     }
     let valid = validity(&raw.valid_from, &raw.valid_until)?;
-    let RawAccreditation {
-        body,
-        legal_basis,
-        evidence_uri,
-        evidence_date,
-        evidence_sha256,
-        ..
-    } = raw;
-    Ok(Accreditation {
-        body,
-        legal_basis,
-        evidence_uri,
-        evidence_date,
-        evidence_sha256,
-        valid,
-    })
+    let RawAccreditation { body, legal_basis, evidence_uri, evidence_date, evidence_sha256, .. } = raw;
+    Ok(Accreditation { body, legal_basis, evidence_uri, evidence_date, evidence_sha256, valid })
 }
 
 fn authorization(raw: RawAuthorization) -> Result<Authorization, Invalid> {
-    let kind = if raw.kind.is_empty() {
-        Kind::Authorization
-    } else {
-        Kind::parse(&raw.kind)?
-    };
+    let kind = if raw.kind.is_empty() { Kind::Authorization } else { Kind::parse(&raw.kind)? };
     let jurisdictions: Result<Vec<_>, _> = raw.jurisdictions.iter().map(|j| Jurisdiction::parse(j)).collect();
     for (dimension, values) in &raw.conditions {
         bounded("conditions", dimension, 64)?;
         if values.is_empty() || values.iter().any(|v| v.len() > 256) {
-            return Err(Invalid::new(
-                "conditions",
-                "must have short values in every dimension",
-            ));
+            return Err(Invalid::new("conditions", "must have short values in every dimension"));
         }
     }
     Ok(Authorization {
@@ -280,31 +239,21 @@ fn no_overlap(list: Vec<Authorization>) -> Result<Vec<Authorization>, Invalid> {
                 && a.valid.intersect(&b.valid).is_some()
         });
         if clash {
-            return Err(Invalid::new(
-                "authorizations",
-                format!("overlap in time for `{}`", a.resource),
-            ));
+            return Err(Invalid::new("authorizations", format!("overlap in time for `{}`", a.resource)));
         }
     }
     Ok(list)
 }
 
 fn status(raw: RawStatus) -> Result<Option<(State, Option<Timestamp>, String)>, Invalid> {
-    let state = if raw.state.is_empty() {
-        State::Active
-    } else {
-        State::parse(&raw.state)?
-    };
+    let state = if raw.state.is_empty() { State::Active } else { State::parse(&raw.state)? };
     let from = optional_time("status.from", &raw.from)?;
     bounded("status.reason", &raw.reason, 128)?;
     if state == State::Active {
         return Ok(None);
     }
     if raw.reason.is_empty() {
-        return Err(Invalid::new(
-            "status.reason",
-            "must not be empty for a state other than ACTIVE",
-        ));
+        return Err(Invalid::new("status.reason", "must not be empty for a state other than ACTIVE"));
     }
     Ok(Some((state, from, raw.reason)))
 }
@@ -339,19 +288,10 @@ mod tests {
         assert_eq!(fault(|r| r.country = "fi".into()), "country");
         assert_eq!(fault(|r| r.names.clear()), "names");
         assert_eq!(fault(|r| r.authorizations[0].action.clear()), "action");
+        assert_eq!(fault(|r| r.authorizations[0].valid_until = "soon".into()), "valid_until");
+        assert_eq!(fault(|r| r.authorizations.push(r.authorizations[0].clone())), "authorizations");
         assert_eq!(
-            fault(|r| r.authorizations[0].valid_until = "soon".into()),
-            "valid_until"
-        );
-        assert_eq!(
-            fault(|r| r.authorizations.push(r.authorizations[0].clone())),
-            "authorizations"
-        );
-        assert_eq!(
-            fault(|r| r.status = Some(RawStatus {
-                state: "REVOKED".into(),
-                ..Default::default()
-            })),
+            fault(|r| r.status = Some(RawStatus { state: "REVOKED".into(), ..Default::default() })),
             "status.reason"
         );
     }

@@ -22,10 +22,7 @@ impl Pattern {
         let body = text.strip_suffix('*').unwrap_or(text);
         let wild = text.ends_with('*');
         if wild && !(body.is_empty() || body.ends_with([':', '/', '#'])) {
-            return Err(Invalid::new(
-                "pattern",
-                "may have a `*` only at its end, after `:`, `/` or `#`",
-            ));
+            return Err(Invalid::new("pattern", "may have a `*` only at its end, after `:`, `/` or `#`"));
         }
         if body.contains('*') {
             return Err(Invalid::new("pattern", "may have a `*` only at its end"));
@@ -83,20 +80,13 @@ impl Jurisdiction {
         if country.len() == 2 && upper(country) && good_part {
             return Ok(Self(text.to_owned()));
         }
-        Err(Invalid::new(
-            "jurisdiction",
-            "must be an ISO 3166 code such as `FI` or `FI-01`",
-        ))
+        Err(Invalid::new("jurisdiction", "must be an ISO 3166 code such as `FI` or `FI-01`"))
     }
     pub fn as_str(&self) -> &str {
         &self.0
     }
     pub fn contains(&self, other: &Self) -> bool {
-        self == other
-            || other
-                .0
-                .strip_prefix(&self.0)
-                .is_some_and(|rest| rest.starts_with('-'))
+        self == other || other.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('-'))
     }
 }
 impl TryFrom<String> for Jurisdiction {
@@ -140,9 +130,7 @@ fn jurisdictions_inside(outer: &[Jurisdiction], inner: &[Jurisdiction]) -> bool 
 
 /// Every dimension that `outer` restricts, `inner` restricts at least as much.
 fn conditions_inside(outer: &Conditions, inner: &Conditions) -> bool {
-    outer
-        .iter()
-        .all(|(dim, allowed)| inner.get(dim).is_some_and(|values| values.is_subset(allowed)))
+    outer.iter().all(|(dim, allowed)| inner.get(dim).is_some_and(|values| values.is_subset(allowed)))
 }
 
 impl Grant {
@@ -182,17 +170,11 @@ pub struct Scope(pub Vec<Grant>);
 impl Scope {
     pub fn parse(grants: Vec<Grant>) -> Result<Self, Invalid> {
         if grants.is_empty() || grants.len() > MAX_GRANTS {
-            return Err(Invalid::new(
-                "scope",
-                format!("must have 1 to {MAX_GRANTS} grants"),
-            ));
+            return Err(Invalid::new("scope", format!("must have 1 to {MAX_GRANTS} grants")));
         }
         for grant in &grants {
             if grant.actions.is_empty() || grant.resources.is_empty() {
-                return Err(Invalid::new(
-                    "scope",
-                    "must name actions and resources in every grant",
-                ));
+                return Err(Invalid::new("scope", "must name actions and resources in every grant"));
             }
         }
         Ok(Self(grants))
@@ -200,26 +182,17 @@ impl Scope {
 
     /// Each grant of `other` lies inside one grant of this scope.
     pub fn contains(&self, other: &Self) -> bool {
-        other
-            .0
-            .iter()
-            .all(|theirs| self.0.iter().any(|mine| mine.contains(theirs)))
+        other.0.iter().all(|theirs| self.0.iter().any(|mine| mine.contains(theirs)))
     }
 
     /// As `contains`, and this scope may be passed on at all.
     pub fn may_delegate(&self, other: &Self) -> bool {
-        other.0.iter().all(|theirs| {
-            self.0
-                .iter()
-                .any(|mine| mine.may_delegate && mine.contains(theirs))
-        })
+        other.0.iter().all(|theirs| self.0.iter().any(|mine| mine.may_delegate && mine.contains(theirs)))
     }
 
     /// Whether a question about this action and resource can be answered under the scope at `at`.
     pub fn covers(&self, action: &Action, resource: &Resource, at: Timestamp) -> bool {
-        self.0
-            .iter()
-            .any(|g| g.names(action, resource) && g.until.is_none_or(|u| at < u))
+        self.0.iter().any(|g| g.names(action, resource) && g.until.is_none_or(|u| at < u))
     }
 
     /// Whether a statement lies inside the scope at `at`; else the reason to give.
@@ -236,11 +209,7 @@ impl Scope {
                 return Ok(());
             }
         }
-        Err(if named {
-            Reason::OutOfJurisdiction
-        } else {
-            Reason::OutOfScope
-        })
+        Err(if named { Reason::OutOfJurisdiction } else { Reason::OutOfScope })
     }
 
     /// Ends of grants after `at`: instants at which cover can change.

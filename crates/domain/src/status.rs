@@ -78,19 +78,14 @@ pub struct Status {
 
 /// The gravest state in force at `at`.
 pub fn state_at(statuses: &[Status], at: Timestamp) -> State {
-    statuses
-        .iter()
-        .filter(|s| s.effective.contains(at))
-        .map(|s| s.state)
-        .max()
-        .unwrap_or(State::Active)
+    statuses.iter().filter(|s| s.effective.contains(at)).map(|s| s.state).max().unwrap_or(State::Active)
 }
 
 /// `valid` with every interval of another state cut out: the instants at which a document may say yes.
 pub fn in_force(valid: Interval, statuses: &[Status]) -> Vec<Interval> {
-    statuses.iter().fold(vec![valid], |left, status| {
-        left.iter().flat_map(|i| i.without(&status.effective)).collect()
-    })
+    statuses
+        .iter()
+        .fold(vec![valid], |left, status| left.iter().flat_map(|i| i.without(&status.effective)).collect())
 }
 
 pub fn next_change(statuses: &[Status], at: Timestamp) -> Option<Timestamp> {
@@ -104,19 +99,10 @@ mod tests {
     #[test]
     fn the_gravest_state_wins_and_is_cut_out() {
         let t = Timestamp::from_secs;
-        let span = |f, u: Option<i64>| Interval {
-            from: Some(t(f)),
-            until: u.map(t),
-        };
+        let span = |f, u: Option<i64>| Interval { from: Some(t(f)), until: u.map(t) };
         let all = [
-            Status {
-                state: State::Suspended,
-                effective: span(10, Some(20)),
-            },
-            Status {
-                state: State::Revoked,
-                effective: span(15, None),
-            },
+            Status { state: State::Suspended, effective: span(10, Some(20)) },
+            Status { state: State::Revoked, effective: span(15, None) },
         ];
         assert_eq!(state_at(&all, t(9)), State::Active);
         assert_eq!(state_at(&all, t(12)), State::Suspended);

@@ -40,17 +40,11 @@ impl Timestamp {
     }
     #[must_use]
     pub fn plus(self, d: Duration) -> Self {
-        Self::from_micros(
-            self.0
-                .saturating_add(i64::try_from(d.as_micros()).unwrap_or(i64::MAX)),
-        )
+        Self::from_micros(self.0.saturating_add(i64::try_from(d.as_micros()).unwrap_or(i64::MAX)))
     }
     #[must_use]
     pub fn minus(self, d: Duration) -> Self {
-        Self::from_micros(
-            self.0
-                .saturating_sub(i64::try_from(d.as_micros()).unwrap_or(i64::MAX)),
-        )
+        Self::from_micros(self.0.saturating_sub(i64::try_from(d.as_micros()).unwrap_or(i64::MAX)))
     }
     /// How long after `earlier` this is; zero when it is not.
     pub fn since(self, earlier: Self) -> Duration {
@@ -59,22 +53,13 @@ impl Timestamp {
 
     /// Parses RFC 3339; any offset is accepted and converted (TRQP v2, `context.time`).
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let invalid = || {
-            Invalid::new(
-                "time",
-                "must be an RFC 3339 date-time such as `2026-11-20T12:00:00Z`",
-            )
-        };
+        let invalid = || Invalid::new("time", "must be an RFC 3339 date-time such as `2026-11-20T12:00:00Z`");
         if text.len() > 40 {
             return Err(invalid());
         }
         let t = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| invalid())?;
         let micros = i64::try_from(t.unix_timestamp_nanos() / 1_000).map_err(|_| invalid())?;
-        if RANGE.contains(&micros) {
-            Ok(Self(micros))
-        } else {
-            Err(invalid())
-        }
+        if RANGE.contains(&micros) { Ok(Self(micros)) } else { Err(invalid()) }
     }
 }
 
@@ -111,10 +96,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    pub const ALWAYS: Self = Self {
-        from: None,
-        until: None,
-    };
+    pub const ALWAYS: Self = Self { from: None, until: None };
 
     /// Refuses an interval that ends before it begins or holds nothing.
     pub fn new(from: Option<Timestamp>, until: Option<Timestamp>) -> Result<Self, Invalid> {
@@ -138,22 +120,12 @@ impl Interval {
     }
     /// The next boundary strictly after `at`, if there is one.
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
-        [self.from, self.until]
-            .into_iter()
-            .flatten()
-            .filter(|t| *t > at)
-            .min()
+        [self.from, self.until].into_iter().flatten().filter(|t| *t > at).min()
     }
     /// What is left of this interval without `cut`: none, one or two intervals.
     pub fn without(&self, cut: &Self) -> Vec<Self> {
-        let before = Self {
-            from: self.from,
-            until: min_until(self.until, cut.from),
-        };
-        let after = Self {
-            from: max_from(self.from, cut.until),
-            until: self.until,
-        };
+        let before = Self { from: self.from, until: min_until(self.until, cut.from) };
+        let after = Self { from: max_from(self.from, cut.until), until: self.until };
         let mut left = Vec::new();
         if cut.from.is_some() && !before.is_empty() {
             left.push(before);
@@ -165,10 +137,7 @@ impl Interval {
     }
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Option<Self> {
-        let both = Self {
-            from: max_from(self.from, other.from),
-            until: min_until(self.until, other.until),
-        };
+        let both = Self { from: max_from(self.from, other.from), until: min_until(self.until, other.until) };
         (!both.is_empty()).then_some(both)
     }
     fn is_empty(&self) -> bool {
@@ -200,13 +169,7 @@ mod tests {
     fn rfc_3339_round_trips_and_offsets_convert() {
         let t = Timestamp::parse("2026-11-20T14:00:00+02:00").expect("valid");
         assert_eq!(t.to_string(), "2026-11-20T12:00:00Z");
-        for bad in [
-            "",
-            "2026-13-01T00:00:00Z",
-            "2026-11-20",
-            "yesterday",
-            "2026-11-20T12:00:00",
-        ] {
+        for bad in ["", "2026-13-01T00:00:00Z", "2026-11-20", "yesterday", "2026-11-20T12:00:00"] {
             assert!(Timestamp::parse(bad).is_err(), "{bad}");
         }
     }

@@ -34,13 +34,7 @@ pub struct Anchor {
 
 impl AnchorSet {
     pub fn new(anchors: Vec<Anchor>, expires: Option<Timestamp>) -> Result<Self, Error> {
-        Self {
-            version: VERSION,
-            threshold: 1,
-            expires,
-            anchors,
-        }
-        .checked()
+        Self { version: VERSION, threshold: 1, expires, anchors }.checked()
     }
 
     /// Strict JSON: unknown, doubled and missing members are refused.
@@ -94,13 +88,7 @@ mod tests {
     #[test]
     fn the_file_round_trips_and_is_strict() {
         let json = set().to_json().expect("JSON");
-        assert_eq!(
-            AnchorSet::parse(json.as_bytes())
-                .expect("its own JSON")
-                .to_json()
-                .expect("JSON"),
-            json
-        );
+        assert_eq!(AnchorSet::parse(json.as_bytes()).expect("its own JSON").to_json().expect("JSON"), json);
         for (from, to) in [
             ("\"version\": 1", "\"version\": 2"),
             ("\"version\": 1", "\"version\": 1.0"),
@@ -112,10 +100,7 @@ mod tests {
             ("\"2030-01-01T00:00:00Z\"", "1893456000"),
         ] {
             assert!(json.contains(from), "{from}");
-            assert!(
-                AnchorSet::parse(json.replacen(from, to, 1).as_bytes()).is_err(),
-                "{from} -> {to}"
-            );
+            assert!(AnchorSet::parse(json.replacen(from, to, 1).as_bytes()).is_err(), "{from} -> {to}");
         }
     }
 

@@ -19,10 +19,7 @@ impl Chain {
     pub fn new(links: Vec<String>) -> Result<Self, Error> {
         let refused = |why: String| Err(Error::Chain(why));
         if !(MIN_LINKS..=MAX_LINKS).contains(&links.len()) {
-            return refused(format!(
-                "it must have {MIN_LINKS} to {MAX_LINKS} links, not {}",
-                links.len()
-            ));
+            return refused(format!("it must have {MIN_LINKS} to {MAX_LINKS} links, not {}", links.len()));
         }
         // The alphabet of compact JWS has nothing that JSON would escape, so every link has one spelling.
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
@@ -45,9 +42,7 @@ impl Chain {
             .map_err(|_| Error::Chain("it must be a JSON array of compact JWS".to_owned()))?;
         let chain = Self::new(links)?;
         if chain.to_bytes() != file {
-            return Err(Error::Chain(
-                "it must have no white space and no escapes".to_owned(),
-            ));
+            return Err(Error::Chain("it must have no white space and no escapes".to_owned()));
         }
         Ok(chain)
     }

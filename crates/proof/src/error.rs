@@ -19,8 +19,5 @@ pub enum Error {
 pub(crate) fn shown(text: &str) -> String {
     let turns =
         |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars()
-        .take(200)
-        .map(|c| if c.is_control() || turns(c) { '?' } else { c })
-        .collect()
+    text.chars().take(200).map(|c| if c.is_control() || turns(c) { '?' } else { c }).collect()
 }

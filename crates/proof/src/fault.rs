@@ -91,11 +91,7 @@ impl fmt::Display for FaultCode {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { link, code, detail } = self;
-        write!(
-            f,
-            "{code} at link {link} (0 is the statement): {detail}; {}",
-            code.advice()
-        )
+        write!(f, "{code} at link {link} (0 is the statement): {detail}; {}", code.advice())
     }
 }
 
@@ -103,11 +99,7 @@ impl std::error::Error for Fault {}
 
 impl Fault {
     pub(crate) fn new(link: usize, code: FaultCode, detail: impl Into<String>) -> Self {
-        Self {
-            link,
-            code,
-            detail: detail.into(),
-        }
+        Self { link, code, detail: detail.into() }
     }
 
     pub(crate) fn of(link: usize, error: &Error) -> Self {

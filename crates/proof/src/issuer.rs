@@ -61,35 +61,22 @@ impl Issuer {
         // OpenID Federation 1.0, 6.2: constraints hold for the subject and for everybody below it.
         naming.extend(statement.constraints.naming_constraints.clone());
         if naming.iter().any(|n| !n.permits(&statement.sub)) {
-            let detail = format!(
-                "`{}` is a name that the authorities above do not permit",
-                statement.sub
-            );
+            let detail = format!("`{}` is a name that the authorities above do not permit", statement.sub);
             return Err((FaultCode::Naming, detail));
         }
-        if self
-            .scope
-            .as_ref()
-            .is_some_and(|s| !s.may_delegate(&delegated.scope))
-        {
+        if self.scope.as_ref().is_some_and(|s| !s.may_delegate(&delegated.scope)) {
             let detail = format!("`{}` delegates more than it may pass on", self.authority_id);
             return Err((FaultCode::OutOfScope, detail));
         }
         let left = self.max_path_length.map(|n| n.saturating_sub(1));
         let mut above = self.above.clone();
-        above.push(Ancestor {
-            entity_id: self.entity_id.clone(),
-            authority_id: self.authority_id.clone(),
-        });
+        above.push(Ancestor { entity_id: self.entity_id.clone(), authority_id: self.authority_id.clone() });
         Ok(Self {
             entity_id: statement.sub.clone(),
             authority_id: delegated.authority_id.clone(),
             jwks: statement.jwks.clone(),
             scope: Some(delegated.scope.clone()),
-            max_path_length: [left, statement.constraints.max_path_length]
-                .into_iter()
-                .flatten()
-                .min(),
+            max_path_length: [left, statement.constraints.max_path_length].into_iter().flatten().min(),
             naming,
             above,
         })
@@ -97,17 +84,11 @@ impl Issuer {
 
     fn check_path(&self, statement: &SubordinateStatement) -> Result<(), (FaultCode, String)> {
         if self.max_path_length == Some(0) {
-            let detail = format!(
-                "`{}` may not delegate further (max_path_length)",
-                self.authority_id
-            );
+            let detail = format!("`{}` may not delegate further (max_path_length)", self.authority_id);
             return Err((FaultCode::PathTooLong, detail));
         }
         if self.path_used() >= usize::from(MAX_DEPTH) {
-            return Err((
-                FaultCode::PathTooLong,
-                format!("more than {MAX_DEPTH} delegations"),
-            ));
+            return Err((FaultCode::PathTooLong, format!("more than {MAX_DEPTH} delegations")));
         }
         let authority = &statement.metadata.trust_registry.authority_id;
         let passed = self.entity_id == statement.sub
@@ -122,10 +103,6 @@ impl Issuer {
 
 impl From<&Anchor> for Issuer {
     fn from(anchor: &Anchor) -> Self {
-        Self::new(
-            anchor.entity_id.clone(),
-            anchor.authority_id.clone(),
-            anchor.jwks.clone(),
-        )
+        Self::new(anchor.entity_id.clone(), anchor.authority_id.clone(), anchor.jwks.clone())
     }
 }

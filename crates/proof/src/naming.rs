@@ -45,15 +45,9 @@ fn covers(entry: &str, id: &str, host: &str) -> bool {
     if entry.starts_with("https://") {
         let entry = entry.strip_suffix('/').unwrap_or(entry);
         // A prefix of text is not a prefix of names: `https://edu.example` is not `https://edu.example.evil`.
-        return id
-            .strip_prefix(entry)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        return id.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     }
-    if entry.starts_with('.') {
-        host.ends_with(entry) && host.len() > entry.len()
-    } else {
-        host == entry
-    }
+    if entry.starts_with('.') { host.ends_with(entry) && host.len() > entry.len() } else { host == entry }
 }
 
 #[cfg(test)]
@@ -62,10 +56,7 @@ mod tests {
 
     fn permits(permitted: &[&str], excluded: &[&str], id: &str) -> bool {
         let list = |entries: &[&str]| entries.iter().map(|e| (*e).to_owned()).collect();
-        let naming = NamingConstraints {
-            permitted: list(permitted),
-            excluded: list(excluded),
-        };
+        let naming = NamingConstraints { permitted: list(permitted), excluded: list(excluded) };
         naming.permits(&HttpsId::parse(id).expect("an https id"))
     }
 
@@ -94,11 +85,7 @@ mod tests {
         assert!(!permits(&[".edu.example"], &[], "https://edu.example"));
         assert!(permits(&["edu.example"], &[], "https://edu.example/a"));
         assert!(!permits(&["edu.example"], &[], "https://uni.edu.example"));
-        assert!(!permits(
-            &[".edu.example"],
-            &["bad.edu.example"],
-            "https://BAD.edu.example:1"
-        ));
+        assert!(!permits(&[".edu.example"], &["bad.edu.example"], "https://BAD.edu.example:1"));
         assert!(permits(&[], &["bad.example"], "https://good.example"));
         assert!(!permits(&[], &["bad.example"], "https://x@bad.example"));
     }

@@ -15,11 +15,7 @@ pub fn text(verified: &Verified) -> String {
     }
     if !verified.unstated.is_empty() {
         let names: Vec<String> = verified.unstated.iter().map(|n| crate::error::shown(n)).collect();
-        let _ = writeln!(
-            out,
-            "limited by {}, which the question does not mention",
-            names.join(", ")
-        );
+        let _ = writeln!(out, "limited by {}, which the question does not mention", names.join(", "));
     }
     let (as_of, good_until) = (verified.as_of, verified.good_until);
     let _ = writeln!(

@@ -117,10 +117,7 @@ impl Party {
 
 pub fn years(from: i32, until: Option<i32>) -> Interval {
     let start = |y: i32| Timestamp::parse(&format!("{y}-01-01T00:00:00Z")).expect("a time");
-    Interval {
-        from: Some(start(from)),
-        until: until.map(start),
-    }
+    Interval { from: Some(start(from)), until: until.map(start) }
 }
 
 pub fn jurisdiction(code: &str) -> Jurisdiction {

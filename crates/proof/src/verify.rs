@@ -36,15 +36,9 @@ pub fn verify(
 ) -> Result<Verified, Fault> {
     let last = chain.links().len().saturating_sub(1);
     let (links, top) = chain.links().split_at(last);
-    let token = top
-        .first()
-        .ok_or_else(|| Fault::new(0, FaultCode::Malformed, "the chain is empty"))?;
+    let token = top.first().ok_or_else(|| Fault::new(0, FaultCode::Malformed, "the chain is empty"))?;
     if anchors.is_expired(now) {
-        return Err(Fault::new(
-            last,
-            FaultCode::AnchorExpired,
-            "the anchor set has expired",
-        ));
+        return Err(Fault::new(last, FaultCode::AnchorExpired, "the anchor set has expired"));
     }
     let anchor = find_anchor(token, anchors).map_err(|(code, detail)| Fault::new(last, code, detail))?;
     let configuration: EntityConfiguration = link::open(last, token, &anchor.jwks, &anchor.entity_id, now)?;
@@ -53,10 +47,7 @@ pub fn verify(
         return Err(Fault::new(last, FaultCode::Mismatch, detail));
     }
     // The pinned keys vouch for the configuration, the configuration for the keys in use: that is rotation.
-    let issuer = Issuer {
-        jwks: configuration.jwks.clone(),
-        ..Issuer::from(anchor)
-    };
+    let issuer = Issuer { jwks: configuration.jwks.clone(), ..Issuer::from(anchor) };
     let mut verified = verify_under(links, &issuer, query, at, now)?;
     verified.good_until = verified.good_until.min(instant(configuration.exp));
     if let Some(expires) = anchors.expires {
@@ -89,9 +80,7 @@ pub fn verify_under(
     for (n, token) in links.iter().enumerate().skip(1).rev() {
         let delegation: SubordinateStatement = link::open(n, token, &issuer.jwks, &issuer.entity_id, now)?;
         let until = link::in_force(n, &delegation.metadata.trust_registry.valid, at)?;
-        issuer = issuer
-            .descend(&delegation)
-            .map_err(|(code, detail)| Fault::new(n, code, detail))?;
+        issuer = issuer.descend(&delegation).map_err(|(code, detail)| Fault::new(n, code, detail))?;
         walk.pass(&delegation, until);
     }
     let leaf: AuthorityStatement = link::open(0, statement, &issuer.jwks, &issuer.entity_id, now)?;
@@ -103,18 +92,11 @@ pub fn verify_under(
 /// The pinned anchor that the last link claims to come from. The claim is unverified here; it only chooses
 /// which pinned keys the link is then verified with.
 fn find_anchor<'a>(token: &str, anchors: &'a AnchorSet) -> Result<&'a Anchor, (FaultCode, String)> {
-    let issuer = claimed_issuer(token).ok_or_else(|| {
-        (
-            FaultCode::Malformed,
-            "the last link is no configuration of an anchor".to_owned(),
-        )
-    })?;
-    anchors.find(&issuer).ok_or_else(|| {
-        (
-            FaultCode::UnknownAnchor,
-            format!("`{issuer}` is not in your anchor set"),
-        )
-    })
+    let issuer = claimed_issuer(token)
+        .ok_or_else(|| (FaultCode::Malformed, "the last link is no configuration of an anchor".to_owned()))?;
+    anchors
+        .find(&issuer)
+        .ok_or_else(|| (FaultCode::UnknownAnchor, format!("`{issuer}` is not in your anchor set")))
 }
 
 #[derive(Deserialize)]
@@ -124,9 +106,7 @@ struct Claimed {
 
 /// Who a link says it is from, unverified.
 fn claimed_issuer(token: &str) -> Option<HttpsId> {
-    serde_json::from_slice::<Claimed>(&jws::peek(token).ok()?)
-        .ok()
-        .map(|c| c.iss)
+    serde_json::from_slice::<Claimed>(&jws::peek(token).ok()?).ok().map(|c| c.iss)
 }
 
 /// The question names an authority that answers here: the speaker, or one that it stands under.
@@ -134,11 +114,7 @@ fn answers_for(issuer: &Issuer, authority: &AuthorityId) -> Result<(), Fault> {
     if issuer.stands_under(authority) {
         return Ok(());
     }
-    Err(Fault::new(
-        0,
-        FaultCode::Mismatch,
-        format!("`{authority}` is not an authority of this chain"),
-    ))
+    Err(Fault::new(0, FaultCode::Mismatch, format!("`{authority}` is not an authority of this chain")))
 }
 
 #[cfg(test)]

@@ -50,10 +50,7 @@ impl FromStr for Algorithm {
         match text {
             "ES256" => Ok(Self::Es256),
             "EdDSA" => Ok(Self::EdDsa),
-            _ => Err(Error::Key(format!(
-                "algorithm `{}` is not ES256 or EdDSA",
-                crate::error::shown(text)
-            ))),
+            _ => Err(Error::Key(format!("algorithm `{}` is not ES256 or EdDSA", crate::error::shown(text)))),
         }
     }
 }

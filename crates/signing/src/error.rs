@@ -35,17 +35,11 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn io(path: &Path, reason: &dyn std::fmt::Display) -> Self {
-        Self::Io {
-            path: path.display().to_string(),
-            reason: reason.to_string(),
-        }
+        Self::Io { path: path.display().to_string(), reason: reason.to_string() }
     }
 }
 
 /// Foreign text for a message: printable ASCII and short, so a token cannot write into a log or a terminal.
 pub(crate) fn shown(text: &str) -> String {
-    text.chars()
-        .take(64)
-        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
-        .collect()
+    text.chars().take(64).map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }

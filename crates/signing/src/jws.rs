@@ -43,12 +43,7 @@ fn split(token: &str) -> Result<Parts<'_>, Error> {
         return Err(malformed("it must have exactly three parts"));
     };
     let signed = token.get(..header.len() + 1 + payload.len()).unwrap_or_default();
-    Ok(Parts {
-        signed,
-        header,
-        payload,
-        signature,
-    })
+    Ok(Parts { signed, header, payload, signature })
 }
 
 fn bytes(part: &str, name: &str) -> Result<Vec<u8>, Error> {
@@ -59,11 +54,7 @@ fn bytes(part: &str, name: &str) -> Result<Vec<u8>, Error> {
 fn header(part: &str) -> Result<Header, Error> {
     serde_json::from_slice(&bytes(part, "header")?).map_err(|e| {
         let text = shown(&e.to_string());
-        if e.is_data() {
-            Error::UnsupportedHeader(text)
-        } else {
-            Error::Malformed(text)
-        }
+        if e.is_data() { Error::UnsupportedHeader(text) } else { Error::Malformed(text) }
     })
 }
 
@@ -76,28 +67,16 @@ pub fn verify(token: &str, typ: &str, keys: &JwkSet) -> Result<Vec<u8>, Error> {
     let header = header(parts.header)?;
     // RFC 8725, 3.11: a token made for another purpose is refused before its signature is looked at.
     if header.typ != typ {
-        return Err(Error::WrongType {
-            expected: typ.to_owned(),
-            found: shown(&header.typ),
-        });
+        return Err(Error::WrongType { expected: typ.to_owned(), found: shown(&header.typ) });
     }
-    let key = keys
-        .find(&header.kid)
-        .ok_or_else(|| Error::UnknownKey(shown(&header.kid)))?;
+    let key = keys.find(&header.kid).ok_or_else(|| Error::UnknownKey(shown(&header.kid)))?;
     let expected = key.algorithm().as_str();
     if header.alg != expected {
-        return Err(Error::WrongAlgorithm {
-            expected,
-            found: shown(&header.alg),
-        });
+        return Err(Error::WrongAlgorithm { expected, found: shown(&header.alg) });
     }
     let payload = bytes(parts.payload, "payload")?;
     let signature = bytes(parts.signature, "signature")?;
-    if key.verifies(parts.signed.as_bytes(), &signature) {
-        Ok(payload)
-    } else {
-        Err(Error::BadSignature)
-    }
+    if key.verifies(parts.signed.as_bytes(), &signature) { Ok(payload) } else { Err(Error::BadSignature) }
 }
 
 /// The payload, **unverified**: to name things in errors, or to choose which pinned keys to verify with.
@@ -112,12 +91,7 @@ pub(crate) fn assemble(
     sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, Error>,
 ) -> Result<String, Error> {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let header = format!(
-        "{{\"alg\":{},\"kid\":{},\"typ\":{}}}",
-        quoted(alg),
-        quoted(kid),
-        quoted(typ)
-    );
+    let header = format!("{{\"alg\":{},\"kid\":{},\"typ\":{}}}", quoted(alg), quoted(kid), quoted(typ));
     let signed = format!("{}.{}", encode(header), encode(payload));
     let signature = sign(signed.as_bytes())?;
     Ok(format!("{signed}.{}", encode(signature)))

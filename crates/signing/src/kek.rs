@@ -44,15 +44,10 @@ impl Kek {
             return Err(Error::io(path, &reason));
         }
         let mut text = String::new();
-        file.take(128)
-            .read_to_string(&mut text)
-            .map_err(|e| Error::io(path, &e))?;
+        file.take(128).read_to_string(&mut text).map_err(|e| Error::io(path, &e))?;
         let text = text.strip_suffix('\n').unwrap_or(&text);
         decode_exact(text).map(Self).ok_or_else(|| {
-            Error::io(
-                path,
-                &"must hold one secret of 32 bytes in base64url without padding (43 characters)",
-            )
+            Error::io(path, &"must hold one secret of 32 bytes in base64url without padding (43 characters)")
         })
     }
 
@@ -75,31 +70,20 @@ impl Kek {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}", encode(josekit::util::random_bytes(9))));
         let temporary = path.with_file_name(name);
-        let written = self
-            .write(&temporary)
-            .and_then(|()| match fs::hard_link(&temporary, path) {
-                Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
-                _ => Ok(()),
-            });
+        let written = self.write(&temporary).and_then(|()| match fs::hard_link(&temporary, path) {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
+            _ => Ok(()),
+        });
         let removed = fs::remove_file(&temporary);
         written.map_err(|e| Error::io(path, &e))?;
         removed.map_err(|e| Error::io(&temporary, &e))?;
         // The name must survive a power cut too: keys sealed under a lost one are lost.
-        let parent = path
-            .parent()
-            .filter(|p| !p.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        File::open(parent)
-            .and_then(|d| d.sync_all())
-            .map_err(|e| Error::io(parent, &e))
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent).and_then(|d| d.sync_all()).map_err(|e| Error::io(parent, &e))
     }
 
     fn write(&self, path: &Path) -> std::io::Result<()> {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(OWNER_ONLY)
-            .open(path)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path)?;
         file.write_all(format!("{}\n", encode(self.0)).as_bytes())?;
         file.sync_all()
     }

@@ -51,9 +51,7 @@ struct Members {
 
 impl PublicKey {
     pub fn from_jwk(jwk: &Value) -> Result<Self, Error> {
-        Members::deserialize(jwk)
-            .map_err(|e| Error::Key(shown(&e.to_string())))?
-            .try_into()
+        Members::deserialize(jwk).map_err(|e| Error::Key(shown(&e.to_string())))?.try_into()
     }
 
     /// Public members, `kid`, `alg` and `use`; never a private one.
@@ -107,8 +105,7 @@ fn verifier(algorithm: Algorithm, x: &str, y: Option<&str>) -> Result<Box<dyn Jw
     let mut jwk = Jwk::new(kty);
     let members = [("crv", Some(crv)), ("x", Some(x)), ("y", y)];
     for (name, value) in members.into_iter().filter_map(|(n, v)| v.map(|v| (n, v))) {
-        jwk.set_parameter(name, Some(Value::from(value)))
-            .map_err(refused)?;
+        jwk.set_parameter(name, Some(Value::from(value))).map_err(refused)?;
     }
     Ok(match algorithm {
         Algorithm::Es256 => Box::new(ES256.verifier_from_jwk(&jwk).map_err(refused)?),
@@ -124,20 +121,12 @@ impl TryFrom<Members> for PublicKey {
             ("EC", "P-256", Some(_)) => Algorithm::Es256,
             ("OKP", "Ed25519", None) => Algorithm::EdDsa,
             _ => {
-                return Err(Error::Key(
-                    "it must be EC P-256 (x, y) or OKP Ed25519 (x)".to_owned(),
-                ));
+                return Err(Error::Key("it must be EC P-256 (x, y) or OKP Ed25519 (x)".to_owned()));
             }
         };
         let coordinates = [Some(&m.x), m.y.as_ref()];
-        if coordinates
-            .into_iter()
-            .flatten()
-            .any(|c| decode_exact::<32>(c).is_none())
-        {
-            return Err(Error::Key(
-                "a coordinate must be 32 bytes in base64url without padding".to_owned(),
-            ));
+        if coordinates.into_iter().flatten().any(|c| decode_exact::<32>(c).is_none()) {
+            return Err(Error::Key("a coordinate must be 32 bytes in base64url without padding".to_owned()));
         }
         if m.alg.is_some_and(|a| a != algorithm) {
             return Err(Error::Key(format!("its alg must be `{algorithm}`")));
@@ -148,18 +137,10 @@ impl TryFrom<Members> for PublicKey {
         let kid = thumbprint(algorithm, &m.x, m.y.as_deref());
         if let Some(given) = m.kid.filter(|k| *k != kid) {
             let given = shown(&given);
-            return Err(Error::Key(format!(
-                "its kid is `{given}`, but its thumbprint is `{kid}`"
-            )));
+            return Err(Error::Key(format!("its kid is `{given}`, but its thumbprint is `{kid}`")));
         }
         let verifier = verifier(algorithm, &m.x, m.y.as_deref())?;
-        Ok(Self(Arc::new(Inner {
-            algorithm,
-            kid,
-            x: m.x,
-            y: m.y,
-            verifier,
-        })))
+        Ok(Self(Arc::new(Inner { algorithm, kid, x: m.x, y: m.y, verifier })))
     }
 }
 

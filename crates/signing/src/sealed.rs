@@ -38,9 +38,7 @@ pub(crate) fn open(token: &str, kek: &Kek) -> Result<Vec<u8>, Error> {
     check_form(token)?;
     let wrong_key = |_| refused("this key-encryption key does not open it, or it was changed");
     let decrypter = A256KW.decrypter_from_bytes(kek.bytes()).map_err(wrong_key)?;
-    jwe::deserialize_compact(token, &decrypter)
-        .map(|(secret, _)| secret)
-        .map_err(wrong_key)
+    jwe::deserialize_compact(token, &decrypter).map(|(secret, _)| secret).map_err(wrong_key)
 }
 
 fn check_form(token: &str) -> Result<(), Error> {
@@ -54,9 +52,7 @@ fn check_form(token: &str) -> Result<(), Error> {
     match serde_json::from_slice::<Header>(header) {
         Ok(h) if h.alg == "A256KW" && h.enc == "A256GCM" => {}
         _ => {
-            return Err(refused(
-                "its header must be exactly alg `A256KW` and enc `A256GCM`",
-            ));
+            return Err(refused("its header must be exactly alg `A256KW` and enc `A256GCM`"));
         }
     }
     if (wrapped.len(), nonce.len(), tag.len()) != (WRAPPED, NONCE, TAG) {
@@ -78,10 +74,7 @@ mod tests {
         for i in 0..token.len() {
             let mut bytes = token.clone().into_bytes();
             bytes[i] = if bytes[i] == b'A' { b'B' } else { b'A' };
-            assert!(
-                open(&String::from_utf8(bytes).expect("ASCII"), &kek).is_err(),
-                "byte {i}"
-            );
+            assert!(open(&String::from_utf8(bytes).expect("ASCII"), &kek).is_err(), "byte {i}");
             assert!(open(&token[..i], &kek).is_err(), "cut at {i}");
         }
     }
@@ -97,10 +90,7 @@ mod tests {
             r#"{"alg":"A256KW","enc":"A256GCM","zip":"DEF"}"#,
             r#"{"alg":"A256KW"}"#,
         ] {
-            assert!(
-                open(&format!("{}.{rest}", encode(header)), &kek).is_err(),
-                "{header}"
-            );
+            assert!(open(&format!("{}.{rest}", encode(header)), &kek).is_err(), "{header}");
         }
         let head = encode(r#"{"alg":"A256KW","enc":"A256GCM"}"#);
         assert!(open(&format!("{head}.AAAA.AAAA.AAAA.AAAA"), &kek).is_err());

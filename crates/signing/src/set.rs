@@ -67,22 +67,14 @@ mod tests {
     use crate::{Algorithm, Signer as _, SoftwareSigner};
 
     fn keys(count: usize) -> Vec<PublicKey> {
-        let key = |_| {
-            SoftwareSigner::generate(Algorithm::EdDsa)
-                .expect("a key")
-                .key()
-                .clone()
-        };
+        let key = |_| SoftwareSigner::generate(Algorithm::EdDsa).expect("a key").key().clone();
         (0..count).map(key).collect()
     }
 
     #[test]
     fn a_set_round_trips_and_is_strict() {
         let set = JwkSet::new(keys(2)).expect("two keys");
-        assert_eq!(
-            JwkSet::parse(set.to_json().as_bytes()).expect("its own JSON"),
-            set
-        );
+        assert_eq!(JwkSet::parse(set.to_json().as_bytes()).expect("its own JSON"), set);
         assert_eq!(serde_json::to_string(&set).expect("serialises"), set.to_json());
         let more = set.to_json().replace("{\"keys\"", "{\"extra\":1,\"keys\"");
         assert!(JwkSet::parse(more.as_bytes()).is_err());

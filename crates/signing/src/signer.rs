@@ -34,12 +34,8 @@ impl SoftwareSigner {
     pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
         let failed = |_| Error::Key("a new key could not be made".to_owned());
         let jwk = match algorithm {
-            Algorithm::Es256 => EcKeyPair::generate(EcCurve::P256)
-                .map_err(failed)?
-                .to_jwk_key_pair(),
-            Algorithm::EdDsa => EdKeyPair::generate(EdCurve::Ed25519)
-                .map_err(failed)?
-                .to_jwk_key_pair(),
+            Algorithm::Es256 => EcKeyPair::generate(EcCurve::P256).map_err(failed)?.to_jwk_key_pair(),
+            Algorithm::EdDsa => EdKeyPair::generate(EdCurve::Ed25519).map_err(failed)?.to_jwk_key_pair(),
         };
         let members: Map<String, Value> = jwk.into();
         Self::from_members(members)
@@ -65,14 +61,8 @@ impl SoftwareSigner {
 
     fn from_members(mut members: Map<String, Value>) -> Result<Self, Error> {
         let refused = || Error::Key("its private part is not usable".to_owned());
-        let d = members
-            .remove("d")
-            .ok_or_else(|| Error::Key("it has no private part `d`".to_owned()))?;
-        let d = d
-            .as_str()
-            .filter(|d| decode_exact::<32>(d).is_some())
-            .ok_or_else(refused)?
-            .to_owned();
+        let d = members.remove("d").ok_or_else(|| Error::Key("it has no private part `d`".to_owned()))?;
+        let d = d.as_str().filter(|d| decode_exact::<32>(d).is_some()).ok_or_else(refused)?.to_owned();
         let key = PublicKey::from_jwk(&Value::Object(members))?;
         let Value::Object(mut members) = key.to_jwk() else {
             return Err(refused());
@@ -88,17 +78,13 @@ impl SoftwareSigner {
         // The library takes both halves as given; halves that do not belong together would sign in vain.
         let probe = b"charter key check";
         if !made.key.verifies(probe, &made.raw(probe)?) {
-            return Err(Error::Key(
-                "its public and private parts do not belong together".to_owned(),
-            ));
+            return Err(Error::Key("its public and private parts do not belong together".to_owned()));
         }
         Ok(made)
     }
 
     pub(crate) fn raw(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        self.signer
-            .sign(message)
-            .map_err(|_| Error::Key("signing failed".to_owned()))
+        self.signer.sign(message).map_err(|_| Error::Key("signing failed".to_owned()))
     }
 }
 
@@ -115,10 +101,7 @@ impl Signer for SoftwareSigner {
 
 impl fmt::Debug for SoftwareSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SoftwareSigner")
-            .field("key", &self.key)
-            .field("private", &"[redacted]")
-            .finish()
+        f.debug_struct("SoftwareSigner").field("key", &self.key).field("private", &"[redacted]").finish()
     }
 }
 
@@ -162,11 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_no_private_key_is_refused() {
-        let public = SoftwareSigner::generate(Algorithm::EdDsa)
-            .expect("a key")
-            .key()
-            .to_jwk()
-            .to_string();
+        let public = SoftwareSigner::generate(Algorithm::EdDsa).expect("a key").key().to_jwk().to_string();
         for bad in ["", "{}", "[]", r#"{"kty":"oct","k":"AAAA"}"#, &public] {
             assert!(SoftwareSigner::from_private_jwk(bad.as_bytes()).is_err(), "{bad}");
         }

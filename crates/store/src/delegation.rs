@@ -35,18 +35,12 @@ struct RowStatus {
 }
 
 fn interval(from: Option<i64>, until: Option<i64>) -> Interval {
-    Interval {
-        from: from.map(Timestamp::from_micros),
-        until: until.map(Timestamp::from_micros),
-    }
+    Interval { from: from.map(Timestamp::from_micros), until: until.map(Timestamp::from_micros) }
 }
 
 impl From<Row> for Delegation {
     fn from(row: Row) -> Self {
-        let status = |s: RowStatus| Status {
-            state: s.s,
-            effective: interval(s.f, s.u),
-        };
+        let status = |s: RowStatus| Status { state: s.s, effective: interval(s.f, s.u) };
         Self {
             id: row.id,
             subordinate: row.subordinate,
@@ -73,16 +67,13 @@ const SQL: &str = "select json_build_object('id', d.delegation_id, 'subordinate'
   from delegations d where d.registry_id = $1 and upper_inf(d.recorded) order by d.subordinate, d.delegation_id";
 
 fn load(conn: &mut PgConnection, registry: RegistryId) -> Result<Vec<Delegation>, Error> {
-    let rows: Vec<Json> = sql_query(SQL)
-        .bind::<sql_types::Integer, _>(registry.0)
-        .load(conn)?;
+    let rows: Vec<Json> = sql_query(SQL).bind::<sql_types::Integer, _>(registry.0).load(conn)?;
     rows.iter().map(|r| from_json::<Row>(r).map(Into::into)).collect()
 }
 
 impl Store {
     pub async fn delegations(&self, registry: RegistryId) -> Result<Vec<Delegation>, Error> {
-        self.read("delegation.list", registry, move |conn| load(conn, registry))
-            .await
+        self.read("delegation.list", registry, move |conn| load(conn, registry)).await
     }
 }
 

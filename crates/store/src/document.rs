@@ -49,10 +49,7 @@ struct SnapshotStatus {
 }
 
 fn interval(from: Option<i64>, until: Option<i64>) -> Interval {
-    Interval {
-        from: from.map(Timestamp::from_micros),
-        until: until.map(Timestamp::from_micros),
-    }
+    Interval { from: from.map(Timestamp::from_micros), until: until.map(Timestamp::from_micros) }
 }
 
 impl AccreditationSnapshot {
@@ -69,10 +66,7 @@ impl StatementSnapshot {
         interval(self.f, self.u)
     }
     pub fn statuses(&self) -> Vec<Status> {
-        let status = |s: &SnapshotStatus| Status {
-            state: s.s,
-            effective: interval(s.f, s.u),
-        };
+        let status = |s: &SnapshotStatus| Status { state: s.s, effective: interval(s.f, s.u) };
         self.statuses.iter().flatten().map(status).collect()
     }
 }
@@ -133,9 +127,7 @@ impl Tx<'_> {
         let rows: Vec<Json> = match which {
             Which::Since(seq) => query.bind::<sql_types::BigInt, _>(seq).load(self.conn)?,
             Which::Entity(id) => query.bind::<sql_types::Text, _>(id).load(self.conn)?,
-            Which::These(ids) => query
-                .bind::<sql_types::Array<sql_types::BigInt>, _>(ids)
-                .load(self.conn)?,
+            Which::These(ids) => query.bind::<sql_types::Array<sql_types::BigInt>, _>(ids).load(self.conn)?,
         };
         rows.iter().map(from_json).collect()
     }
@@ -183,28 +175,20 @@ impl Tx<'_> {
 }
 
 fn find(conn: &mut PgConnection, registry: RegistryId, target: &str) -> Result<Option<String>, Error> {
-    Ok(documents::table
-        .find((registry.0, target))
-        .select(documents::jws)
-        .first(conn)
-        .optional()?)
+    Ok(documents::table.find((registry.0, target)).select(documents::jws).first(conn).optional()?)
 }
 
 impl Store {
     pub async fn document(&self, registry: RegistryId, target: &str) -> Result<Option<String>, Error> {
         let target = target.to_owned();
-        self.read("document.get", registry, move |conn| {
-            find(conn, registry, &target)
-        })
-        .await
+        self.read("document.get", registry, move |conn| find(conn, registry, &target)).await
     }
 
     /// The earliest expiry on file: what the alarm looks at.
     pub async fn earliest_expiry(&self, registry: RegistryId) -> Result<Option<Timestamp>, Error> {
         self.read("document.earliest", registry, move |conn| {
-            let exp: Option<OffsetDateTime> = documents::table
-                .select(diesel::dsl::min(documents::exp))
-                .first(conn)?;
+            let exp: Option<OffsetDateTime> =
+                documents::table.select(diesel::dsl::min(documents::exp)).first(conn)?;
             Ok(exp.map(crate::tx::stamp))
         })
         .await

@@ -48,10 +48,7 @@ pub struct Span {
 
 impl Span {
     pub fn interval(self) -> Interval {
-        Interval {
-            from: self.f.map(Timestamp::from_micros),
-            until: self.u.map(Timestamp::from_micros),
-        }
+        Interval { from: self.f.map(Timestamp::from_micros), until: self.u.map(Timestamp::from_micros) }
     }
 }
 

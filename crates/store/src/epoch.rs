@@ -23,40 +23,23 @@ impl Store {
         let url = crate::with_options(&self.settings.url, std::time::Duration::from_millis(800));
         let mut config = hot::parse(&url)?;
         config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-        Ok(EpochReader {
-            client: hot::connect(&config).await?,
-        })
+        Ok(EpochReader { client: hot::connect(&config).await? })
     }
 }
 
 impl EpochReader {
     pub async fn epochs(&self) -> Result<Vec<(RegistryId, i64)>, Error> {
-        let rows = self
-            .client
-            .query("select registry_id, epoch from registry_epochs", &[])
-            .await?;
-        rows.iter()
-            .map(|r| Ok((RegistryId(r.try_get(0)?), r.try_get(1)?)))
-            .collect()
+        let rows = self.client.query("select registry_id, epoch from registry_epochs", &[]).await?;
+        rows.iter().map(|r| Ok((RegistryId(r.try_get(0)?), r.try_get(1)?))).collect()
     }
 
     /// Changes after an epoch, in order.
     pub async fn changes_since(&self, registry: RegistryId, after: i64) -> Result<Vec<Change>, Error> {
         let rows = self
             .client
-            .query(
-                "select seq, identifiers from changes_since($1, $2)",
-                &[&registry.0, &after],
-            )
+            .query("select seq, identifiers from changes_since($1, $2)", &[&registry.0, &after])
             .await?;
-        rows.iter()
-            .map(|r| {
-                Ok(Change {
-                    seq: r.try_get(0)?,
-                    identifiers: r.try_get(1)?,
-                })
-            })
-            .collect()
+        rows.iter().map(|r| Ok(Change { seq: r.try_get(0)?, identifiers: r.try_get(1)? })).collect()
     }
 }
 
@@ -88,13 +71,7 @@ impl Store {
                 .bind::<sql_types::Integer, _>(registry.0)
                 .bind::<sql_types::BigInt, _>(after)
                 .load(conn)?;
-            Ok(rows
-                .into_iter()
-                .map(|r| Change {
-                    seq: r.seq,
-                    identifiers: r.identifiers,
-                })
-                .collect())
+            Ok(rows.into_iter().map(|r| Change { seq: r.seq, identifiers: r.identifiers }).collect())
         })
         .await
     }

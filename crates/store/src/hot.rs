@@ -46,11 +46,7 @@ impl Hot {
     pub(crate) fn new(url: &str, connections: usize) -> Result<Self, Error> {
         let config = parse(url)?;
         let slots = (0..connections.max(1)).map(|_| Mutex::new(None)).collect();
-        Ok(Self {
-            config,
-            slots,
-            next: AtomicUsize::new(0),
-        })
+        Ok(Self { config, slots, next: AtomicUsize::new(0) })
     }
 
     async fn connection(&self) -> Result<Arc<Conn>, Error> {
@@ -68,12 +64,9 @@ impl Hot {
 }
 
 pub(crate) fn parse(url: &str) -> Result<tokio_postgres::Config, Error> {
-    let mut config: tokio_postgres::Config = url
-        .parse()
-        .map_err(|e: tokio_postgres::Error| Error::Unavailable(e.to_string()))?;
-    config
-        .connect_timeout(Duration::from_secs(2))
-        .tcp_user_timeout(Duration::from_secs(3));
+    let mut config: tokio_postgres::Config =
+        url.parse().map_err(|e: tokio_postgres::Error| Error::Unavailable(e.to_string()))?;
+    config.connect_timeout(Duration::from_secs(2)).tcp_user_timeout(Duration::from_secs(3));
     Ok(config)
 }
 
@@ -100,14 +93,7 @@ impl Store {
                 .client
                 .query_one(
                     &conn.facts,
-                    &[
-                        &q.registry.0,
-                        &kind,
-                        &q.entity,
-                        &q.action,
-                        &q.resource,
-                        &q.known_at,
-                    ],
+                    &[&q.registry.0, &kind, &q.entity, &q.action, &q.resource, &q.known_at],
                 )
                 .await?;
             Ok::<String, Error>(row.try_get(0)?)

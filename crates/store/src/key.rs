@@ -9,16 +9,30 @@ use diesel::prelude::*;
 
 use crate::{
     Error, Store, Tx,
-    schema::{keys, sealed_keys},
+    schema::{documents, keys, registry_epochs, sealed_keys},
 };
 
+/// What a registry is started with, read at once.
+#[derive(Debug)]
+pub struct Opening {
+    /// Ciphertext of the private key, if there is one yet.
+    pub jwe: Option<String>,
+    pub configuration: Option<String>,
+    pub epoch: i64,
+}
+
 impl Store {
-    /// Ciphertexts of the registry's private keys, newest first, by kid.
-    pub async fn sealed_keys(&self, registry: RegistryId) -> Result<Vec<(String, String)>, Error> {
-        self.read("key.sealed", registry, move |conn| {
-            Ok(sealed_keys::table
-                .select((sealed_keys::kid, sealed_keys::jwe))
-                .load(conn)?)
+    pub async fn opening(&self, registry: RegistryId) -> Result<Opening, Error> {
+        self.read("registry.opening", registry, move |conn| {
+            Ok(Opening {
+                jwe: sealed_keys::table.select(sealed_keys::jwe).first(conn).optional()?,
+                configuration: documents::table
+                    .find((registry.0, "configuration"))
+                    .select(documents::jws)
+                    .first(conn)
+                    .optional()?,
+                epoch: registry_epochs::table.find(registry.0).select(registry_epochs::epoch).first(conn)?,
+            })
         })
         .await
     }
@@ -44,13 +58,7 @@ impl Tx<'_> {
         if held > 0 {
             return Ok(false);
         }
-        self.record(
-            permit,
-            &[Change::KeyAdded(KeyAdded {
-                kid: kid.to_owned(),
-                jwk: jwk.clone(),
-            })],
-        )?;
+        self.record(permit, &[Change::KeyAdded(KeyAdded { kid: kid.to_owned(), jwk: jwk.clone() })])?;
         diesel::insert_into(sealed_keys::table)
             .values((
                 sealed_keys::registry_id.eq(self.registry.0),

@@ -60,21 +60,12 @@ impl Store {
         let wait = Some(Duration::from_secs(2));
         let pool = Pool::builder(Manager::new(url.clone(), Runtime::Tokio1))
             .max_size(settings.pool_size)
-            .timeouts(Timeouts {
-                wait,
-                create: wait,
-                recycle: Some(Duration::from_secs(1)),
-            })
+            .timeouts(Timeouts { wait, create: wait, recycle: Some(Duration::from_secs(1)) })
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|e| Error::Unavailable(e.to_string()))?;
         let hot = Arc::new(hot::Hot::new(&url, settings.hot_connections)?);
-        Ok(Self {
-            pool,
-            hot,
-            clock,
-            settings: Arc::new(settings),
-        })
+        Ok(Self { pool, hot, clock, settings: Arc::new(settings) })
     }
 
     /// A change, in one named transaction: locks the registry's epoch, runs `change`, commits. Retried on
@@ -90,8 +81,7 @@ impl Store {
         F: Fn(&mut Tx<'_>) -> Result<T, Error> + Send + Sync + 'static,
     {
         let clock = Arc::clone(&self.clock);
-        self.interact(name, move |conn| tx::write(conn, registry, clock.now(), &change))
-            .await
+        self.interact(name, move |conn| tx::write(conn, registry, clock.now(), &change)).await
     }
 
     /// Reads of one registry, in one snapshot.
@@ -100,8 +90,7 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
     {
-        self.interact(name, move |conn| tx::read(conn, Some(registry), &read))
-            .await
+        self.interact(name, move |conn| tx::read(conn, Some(registry), &read)).await
     }
 
     /// Reads of what is readable without a tenant.
@@ -119,11 +108,7 @@ impl Store {
         F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
     {
         let started = std::time::Instant::now();
-        let conn = self
-            .pool
-            .get()
-            .await
-            .map_err(|e| Error::Unavailable(e.to_string()))?;
+        let conn = self.pool.get().await.map_err(|e| Error::Unavailable(e.to_string()))?;
         let result = conn
             .interact(move |conn| tx::retried(|| work(conn)))
             .await
@@ -149,10 +134,7 @@ fn with_options(url: &str, statement: Duration) -> String {
         url.to_owned()
     } else if url.contains("://") {
         let joint = if url.contains('?') { '&' } else { '?' };
-        format!(
-            "{url}{joint}options={}",
-            options.replace(' ', "%20").replace('=', "%3D")
-        )
+        format!("{url}{joint}options={}", options.replace(' ', "%20").replace('=', "%3D"))
     } else {
         format!("{url} options='{options}'")
     }

@@ -45,11 +45,7 @@ fn lock(conn: &mut PgConnection, sql: &str) -> Result<(), Error> {
 /// Makes the two roles and an empty database that the owner owns: what a DBA does, for private clusters.
 pub fn provision(admin_url: &str, database: &str) -> Result<(), Error> {
     let mut conn = connect(admin_url)?;
-    let roles = ROLES
-        .lines()
-        .filter(|l| l.starts_with("create role"))
-        .collect::<Vec<_>>()
-        .join("\n");
+    let roles = ROLES.lines().filter(|l| l.starts_with("create role")).collect::<Vec<_>>().join("\n");
     diesel::connection::SimpleConnection::batch_execute(&mut conn, &roles)?;
     let sql = format!("create database {} owner charter_owner", identifier(database)?);
     sql_query(sql).execute(&mut conn)?;
@@ -67,13 +63,7 @@ pub fn copy_database(admin_url: &str, template: &str, database: &str) -> Result<
 
 /// Names of databases cannot be bound: only plain ones are taken.
 fn identifier(name: &str) -> Result<String, Error> {
-    let plain = !name.is_empty()
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if plain {
-        Ok(format!("\"{name}\""))
-    } else {
-        Err(Error::Internal(format!("`{name}` is no plain name")))
-    }
+    let plain =
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if plain { Ok(format!("\"{name}\"")) } else { Err(Error::Internal(format!("`{name}` is no plain name"))) }
 }

@@ -29,10 +29,7 @@ struct Number {
 pub fn run(owner_url: &str, verify: bool) -> Result<Vec<Rebuilt>, Error> {
     let mut conn = migrate::connect(owner_url)?;
     let registries = registry::all(&mut conn)?;
-    registries
-        .iter()
-        .map(|r| one(&mut conn, r.id.0, r.authority.as_str(), verify))
-        .collect()
+    registries.iter().map(|r| one(&mut conn, r.id.0, r.authority.as_str(), verify)).collect()
 }
 
 fn one(conn: &mut PgConnection, id: i32, authority: &str, verify: bool) -> Result<Rebuilt, Error> {
@@ -45,9 +42,7 @@ fn one(conn: &mut PgConnection, id: i32, authority: &str, verify: bool) -> Resul
             .bind::<sql_types::Integer, _>(id)
             .execute(conn)?;
         let before = fingerprint(conn, id)?;
-        sql_query("call rebuild($1)")
-            .bind::<sql_types::Integer, _>(id)
-            .execute(conn)?;
+        sql_query("call rebuild($1)").bind::<sql_types::Integer, _>(id).execute(conn)?;
         let after = fingerprint(conn, id)?;
         let events = sql_query("select count(*) as value from events where registry_id = $1")
             .bind::<sql_types::Integer, _>(id)
@@ -59,16 +54,8 @@ fn one(conn: &mut PgConnection, id: i32, authority: &str, verify: bool) -> Resul
             .filter(|(b, a)| b != a)
             .filter_map(|(b, _)| b.split('=').next().map(str::to_owned))
             .collect();
-        found = Some(Rebuilt {
-            authority: authority.to_owned(),
-            events,
-            differing,
-        });
-        if verify {
-            Err(diesel::result::Error::RollbackTransaction.into())
-        } else {
-            Ok(())
-        }
+        found = Some(Rebuilt { authority: authority.to_owned(), events, differing });
+        if verify { Err(diesel::result::Error::RollbackTransaction.into()) } else { Ok(()) }
     });
     match (found, outcome) {
         (Some(rebuilt), _) if verify => Ok(rebuilt),

@@ -15,16 +15,7 @@ use crate::{
     tx::{offset, stamp},
 };
 
-type Row = (
-    i32,
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    OffsetDateTime,
-);
+type Row = (i32, String, String, String, String, String, String, OffsetDateTime);
 
 fn registry(row: Row) -> Result<Registry, Error> {
     let (id, authority, entity_identifier, slug, name, jurisdiction, phase, since) = row;

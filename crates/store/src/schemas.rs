@@ -40,13 +40,7 @@ impl Store {
                 query = query.filter(schemas::resource.eq(resource.clone()));
             }
             let rows: Vec<(i64, String, String, String, serde_json::Value)> = query.load(conn)?;
-            let view = |(id, resource, uri, sha256, schema)| SchemaView {
-                id,
-                resource,
-                uri,
-                sha256,
-                schema,
-            };
+            let view = |(id, resource, uri, sha256, schema)| SchemaView { id, resource, uri, sha256, schema };
             Ok(rows.into_iter().map(view).collect())
         })
         .await

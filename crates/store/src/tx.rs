@@ -51,9 +51,7 @@ pub(crate) fn stamp(t: OffsetDateTime) -> Timestamp {
 }
 
 fn enter(conn: &mut PgConnection, registry: RegistryId) -> Result<(), Diesel> {
-    diesel::select(set_config("app.registry", registry.0.to_string(), true))
-        .execute(conn)
-        .map(drop)
+    diesel::select(set_config("app.registry", registry.0.to_string(), true)).execute(conn).map(drop)
 }
 
 pub(crate) fn read<T>(
@@ -61,15 +59,12 @@ pub(crate) fn read<T>(
     registry: Option<RegistryId>,
     read: &impl Fn(&mut PgConnection) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    conn.build_transaction()
-        .read_only()
-        .repeatable_read()
-        .run(|conn| {
-            if let Some(registry) = registry {
-                enter(conn, registry)?;
-            }
-            read(conn)
-        })
+    conn.build_transaction().read_only().repeatable_read().run(|conn| {
+        if let Some(registry) = registry {
+            enter(conn, registry)?;
+        }
+        read(conn)
+    })
 }
 
 pub(crate) fn write<T>(
@@ -109,11 +104,7 @@ pub(crate) fn write<T>(
             head: head.map(|h| hex(&h)),
         };
         let value = change(&mut tx)?;
-        Ok(Committed {
-            value,
-            registry,
-            epoch: tx.epoch,
-        })
+        Ok(Committed { value, registry, epoch: tx.epoch })
     })
 }
 
@@ -128,13 +119,8 @@ impl Tx<'_> {
             return Ok(first);
         }
         for run in changes.chunks(EVENTS_PER_INSERT) {
-            let rows = run
-                .iter()
-                .map(|c| self.row(permit.origin(), c))
-                .collect::<Result<Vec<_>, _>>()?;
-            diesel::insert_into(events::table)
-                .values(&rows)
-                .execute(self.conn)?;
+            let rows = run.iter().map(|c| self.row(permit.origin(), c)).collect::<Result<Vec<_>, _>>()?;
+            diesel::insert_into(events::table).values(&rows).execute(self.conn)?;
         }
         diesel::sql_query("call project($1, $2, $3)")
             .bind::<sql_types::Integer, _>(self.registry.0)
@@ -196,19 +182,14 @@ struct EventRow {
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, b| {
-            let _ = write!(text, "{b:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, b| {
+        let _ = write!(text, "{b:02x}");
+        text
+    })
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len())
-        .step_by(2)
-        .filter_map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok())
-        .collect()
+    (0..text.len()).step_by(2).filter_map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect()
 }
 
 /// Runs again what lost to another writer; jittered, since the other may be doing the same.

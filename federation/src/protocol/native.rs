@@ -16,7 +16,7 @@ use tonic::{
     transport::{Channel, Endpoint, Uri},
 };
 
-use super::{Failure, Protocol};
+use super::{Failure, Protocol, Superior};
 use crate::{
     answer::{Answer, Basis, Referral, Step},
     budget::Budget,
@@ -35,9 +35,7 @@ pub struct Native {
 
 impl Default for Native {
     fn default() -> Self {
-        Self {
-            channels: Cache::new(1_000),
-        }
+        Self { channels: Cache::new(1_000) }
     }
 }
 
@@ -66,11 +64,7 @@ fn open(endpoint: &str) -> Result<Channel, String> {
 
 /// Plaintext is for this machine only.
 fn is_loopback(uri: &Uri) -> bool {
-    let host = uri
-        .host()
-        .unwrap_or_default()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     uri.scheme_str() == Some("http")
         && (host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
 }
@@ -106,9 +100,7 @@ impl Protocol for Native {
         let left = budget.time_left();
         let mut client = self.client(endpoint)?;
         let request = with_trace(encode(authority, query, budget), left);
-        let reply = tokio::time::timeout(left, client.resolve(request))
-            .await
-            .map_err(|_| Failure::Late)?;
+        let reply = tokio::time::timeout(left, client.resolve(request)).await.map_err(|_| Failure::Late)?;
         decode(reply.map_err(|s| failure(&s))?.into_inner()).map_err(Failure::Malformed)
     }
 
@@ -119,27 +111,44 @@ impl Protocol for Native {
         paths: &[Vec<AuthorityId>],
     ) -> Result<Vec<i64>, Failure> {
         let mut client = self.client(endpoint)?;
-        let path = |p: &Vec<AuthorityId>| pb::AuthorityPath {
-            via: p.iter().map(ToString::to_string).collect(),
-        };
-        let message = pb::GetEpochRequest {
-            authorities: paths.iter().map(path).collect(),
-        };
+        let path =
+            |p: &Vec<AuthorityId>| pb::AuthorityPath { via: p.iter().map(ToString::to_string).collect() };
+        let message = pb::GetEpochRequest { authorities: paths.iter().map(path).collect() };
         let left = Duration::from_millis(800);
         let mut request = with_trace(message, left);
         if let Ok(value) = authority.as_str().parse() {
             request.metadata_mut().insert("charter-registry", value);
         }
-        let reply = tokio::time::timeout(left, client.get_epoch(request))
-            .await
-            .map_err(|_| Failure::Late)?;
+        let reply = tokio::time::timeout(left, client.get_epoch(request)).await.map_err(|_| Failure::Late)?;
         let epochs = reply.map_err(|s| failure(&s))?.into_inner().epochs;
         if epochs.len() != paths.len() {
-            return Err(Failure::Malformed(
-                "another number of epochs than asked".to_owned(),
-            ));
+            return Err(Failure::Malformed("another number of epochs than asked".to_owned()));
         }
         Ok(epochs)
+    }
+}
+
+/// Statements from one registry up to an anchor: as many as a chain may have.
+const MAX_UP: usize = 10;
+
+#[async_trait]
+impl Superior for Native {
+    async fn way_up(&self, endpoint: &str, subordinate: &AuthorityId) -> Result<Vec<String>, Failure> {
+        let left = Duration::from_secs(2);
+        let message = pb::GetSubordinateStatementRequest {
+            authority_id: String::new(),
+            subordinate_id: subordinate.to_string(),
+        };
+        let mut client = self.client(endpoint)?;
+        let asked = client.get_subordinate_statement(with_trace(message, left));
+        let reply = tokio::time::timeout(left, asked).await.map_err(|_| Failure::Late)?;
+        let reply = reply.map_err(|s| failure(&s))?.into_inner();
+        let mut chain = vec![reply.subordinate_statement];
+        chain.extend(reply.superior_chain);
+        if chain.len() > MAX_UP {
+            return Err(Failure::Malformed("its way up is longer than a chain may be".to_owned()));
+        }
+        Ok(chain)
     }
 }
 
@@ -168,14 +177,9 @@ fn encode(authority: &AuthorityId, query: &Query, budget: &Budget) -> pb::Resolv
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a deadline on the wire is wall-clock time by nature"
-)]
+#[expect(clippy::disallowed_methods, reason = "a deadline on the wire is wall-clock time by nature")]
 fn unix_now() -> Duration {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 fn context(query: &Query) -> std::collections::HashMap<String, String> {
@@ -185,15 +189,9 @@ fn context(query: &Query) -> std::collections::HashMap<String, String> {
     let own = [
         ("time", c.time.map(|t| t.to_string())),
         ("locator", c.locator.as_ref().map(ToString::to_string)),
-        (
-            "jurisdiction",
-            c.jurisdiction.as_ref().map(|j| j.as_str().to_owned()),
-        ),
+        ("jurisdiction", c.jurisdiction.as_ref().map(|j| j.as_str().to_owned())),
         // Epochs are numbers of one registry: `known_at` is not passed on.
-        (
-            "evidence",
-            (c.evidence != EvidenceLevel::None).then(|| "chain".to_owned()),
-        ),
+        ("evidence", (c.evidence != EvidenceLevel::None).then(|| "chain".to_owned())),
     ];
     members.extend(own.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v?))));
     members
@@ -201,11 +199,7 @@ fn context(query: &Query) -> std::collections::HashMap<String, String> {
 
 fn time(t: Option<prost_types::Timestamp>) -> Option<Timestamp> {
     t.map(|t| {
-        Timestamp::from_micros(
-            t.seconds
-                .saturating_mul(1_000_000)
-                .saturating_add(i64::from(t.nanos) / 1_000),
-        )
+        Timestamp::from_micros(t.seconds.saturating_mul(1_000_000).saturating_add(i64::from(t.nanos) / 1_000))
     })
 }
 
@@ -218,11 +212,7 @@ fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
             authority: authority(&s.authority_id)?,
             epoch: s.epoch,
             reason: reason(&s.reason)?,
-            via: s
-                .via
-                .iter()
-                .map(|v| authority(v))
-                .collect::<Result<_, String>>()?,
+            via: s.via.iter().map(|v| authority(v)).collect::<Result<_, String>>()?,
         })
     };
     let referral = |r: pb::Referral| {
@@ -234,30 +224,16 @@ fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
     };
     Ok(Answer {
         reason: outcome,
-        basis: if reply.basis == Basis::Direct.code() {
-            Basis::Direct
-        } else {
-            Basis::Delegated
-        },
+        basis: if reply.basis == Basis::Direct.code() { Basis::Direct } else { Basis::Delegated },
         decided_by: authority(&reply.decided_by)?,
         chain: reply.chain,
-        path: reply
-            .path
-            .into_iter()
-            .take(MAX_PATH)
-            .map(step)
-            .collect::<Result<_, String>>()?,
+        path: reply.path.into_iter().take(MAX_PATH).map(step).collect::<Result<_, String>>()?,
         as_of: time(reply.as_of).ok_or("no time")?,
         next_change: time(reply.next_change),
         expires_at: time(reply.expires_at).ok_or("no expiry")?,
         unstated: reply.unstated_conditions,
         detail: reply.detail.chars().take(500).collect(),
-        referrals: reply
-            .referrals
-            .into_iter()
-            .take(8)
-            .map(referral)
-            .collect::<Result<_, String>>()?,
+        referrals: reply.referrals.into_iter().take(8).map(referral).collect::<Result<_, String>>()?,
     })
 }
 

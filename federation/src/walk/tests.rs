@@ -30,19 +30,14 @@ fn delegation(name: &str, resource: &str) -> Delegation {
 }
 fn answer(by: &str, reason: Reason, links: usize) -> Answer {
     let t = Timestamp::from_secs(1);
-    Answer {
-        chain: vec![String::new(); links],
-        ..Answer::of(&id(by), 1, reason, t, t)
-    }
+    Answer { chain: vec![String::new(); links], ..Answer::of(&id(by), 1, reason, t, t) }
 }
 const NOW: Timestamp = Timestamp::from_secs(100);
 
 #[test]
 fn only_delegations_whose_scope_covers_the_question_are_asked() {
     let list = [delegation("edu", "Degree"), delegation("health", "Prescription")];
-    let Next::Ask(asked) = next(&id("fi"), &query("fi"), NOW, &list) else {
-        unreachable!("one covers")
-    };
+    let Next::Ask(asked) = next(&id("fi"), &query("fi"), NOW, &list) else { unreachable!("one covers") };
     assert_eq!(asked.len(), 1);
     assert_eq!(next(&id("fi"), &query("fi"), NOW, &list[1..]), Next::Nobody);
 }
@@ -53,9 +48,7 @@ fn a_locator_narrows_and_too_many_need_one() {
     assert_eq!(next(&id("eu"), &query("eu"), NOW, &list), Next::TooMany(9));
     let mut located = query("eu");
     located.context.locator = Some(id("c3"));
-    let Next::Ask(asked) = next(&id("eu"), &located, NOW, &list) else {
-        unreachable!("located")
-    };
+    let Next::Ask(asked) = next(&id("eu"), &located, NOW, &list) else { unreachable!("located") };
     assert_eq!(asked[0].subordinate, id("c3"));
 }
 
@@ -74,45 +67,20 @@ fn composition_follows_the_order_of_the_design() {
     use Reason as R;
     let outcome = |list: &[(&str, R, usize)]| {
         let composed = compose(list.iter().map(|(by, r, n)| answer(by, *r, *n)).collect()).expect("answers");
-        (
-            composed.reason,
-            composed.decided_by.to_string(),
-            composed.path.len(),
-        )
+        (composed.reason, composed.decided_by.to_string(), composed.path.len())
     };
     let yes = |n| ("b", R::Active, n);
-    assert_eq!(
-        outcome(&[yes(1), ("a", R::Revoked, 0)]).0,
-        R::Revoked,
-        "deny overrides"
-    );
+    assert_eq!(outcome(&[yes(1), ("a", R::Revoked, 0)]).0, R::Revoked, "deny overrides");
     assert_eq!(outcome(&[yes(1), ("a", R::Suspended, 0)]).0, R::Suspended);
-    assert_eq!(
-        outcome(&[yes(1), ("a", R::Expired, 0)]).0,
-        R::Active,
-        "an expired one denies nothing"
-    );
+    assert_eq!(outcome(&[yes(1), ("a", R::Expired, 0)]).0, R::Active, "an expired one denies nothing");
     assert_eq!(outcome(&[yes(1), ("a", R::Unverifiable, 0)]).0, R::Active);
-    assert_eq!(
-        outcome(&[("a", R::NotListed, 0), ("b", R::Unverifiable, 0)]).0,
-        R::Unverifiable
-    );
-    assert_eq!(
-        outcome(&[("a", R::UnknownEntity, 0), ("b", R::NotListed, 0)]).0,
-        R::NotListed
-    );
-    assert_eq!(
-        outcome(&[("a", R::UnknownResource, 0), ("b", R::UnknownEntity, 0)]).0,
-        R::UnknownEntity
-    );
+    assert_eq!(outcome(&[("a", R::NotListed, 0), ("b", R::Unverifiable, 0)]).0, R::Unverifiable);
+    assert_eq!(outcome(&[("a", R::UnknownEntity, 0), ("b", R::NotListed, 0)]).0, R::NotListed);
+    assert_eq!(outcome(&[("a", R::UnknownResource, 0), ("b", R::UnknownEntity, 0)]).0, R::UnknownEntity);
     assert_eq!(
         outcome(&[("c", R::Active, 2), ("b", R::Active, 1), ("a", R::Active, 1)]).1,
         "did:web:a.example"
     );
-    assert_eq!(
-        outcome(&[yes(1), ("a", R::UnknownEntity, 0)]).2,
-        2,
-        "every registry asked is on the path"
-    );
+    assert_eq!(outcome(&[yes(1), ("a", R::UnknownEntity, 0)]).2, 2, "every registry asked is on the path");
     assert!(compose(vec![]).is_none());
 }

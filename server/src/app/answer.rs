@@ -54,18 +54,10 @@ impl Reply {
     pub fn new(app: &App, entry: Arc<Entry<Kept>>, now: Timestamp) -> Self {
         let evaluated_at = entry.time_at(now);
         let longest = evaluated_at.plus(std::time::Duration::from_secs(app.config.answers.max_age_secs));
-        Self {
-            expires_at: entry.ends().min(longest),
-            evaluated_at,
-            entry,
-        }
+        Self { expires_at: entry.ends().min(longest), evaluated_at, entry }
     }
     pub fn basis(&self) -> &'static str {
-        if self.direct {
-            Basis::Direct.code()
-        } else {
-            Basis::Delegated.code()
-        }
+        if self.direct { Basis::Direct.code() } else { Basis::Delegated.code() }
     }
     pub fn is_yes(&self) -> bool {
         self.reason.outcome() == Outcome::Yes
@@ -91,11 +83,7 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
         .iter()
         .filter(|s| !s.via.is_empty() && s.epoch > 0)
         .map(|step| {
-            let path: Vec<String> = asked
-                .iter()
-                .chain(&step.via)
-                .map(AuthorityId::to_string)
-                .collect();
+            let path: Vec<String> = asked.iter().chain(&step.via).map(AuthorityId::to_string).collect();
             let dep = app.dependencies.get_or_track(&path, step.epoch);
             dep.polled(step.epoch, before);
             (dep, step.epoch)
@@ -108,11 +96,7 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
         via: s.via.into_iter().map(Into::into).collect(),
     };
     // An answer for want of an answer is kept by nobody.
-    let expires_at = if answer.outcome() == Outcome::Indeterminate {
-        now
-    } else {
-        answer.expires_at
-    };
+    let expires_at = if answer.outcome() == Outcome::Indeterminate { now } else { answer.expires_at };
     Filled {
         epoch,
         evaluated_at: now,

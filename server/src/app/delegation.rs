@@ -38,10 +38,7 @@ pub async fn put(
     new: NewDelegation,
 ) -> Result<Delegated, Error> {
     let permit = permit_load(app, caller, registry).await?;
-    let tenant = app
-        .hosted
-        .tenant(registry)
-        .ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
     if new.subordinate == tenant.registry.authority {
         return Err(Invalid::new("subordinate_id", "must be another authority").into());
     }
@@ -69,11 +66,7 @@ pub async fn put(
         })
         .await?;
     app.changed(registry, written.epoch).await?;
-    Ok(Delegated {
-        delegation_id: written.value,
-        epoch: written.epoch,
-        warnings,
-    })
+    Ok(Delegated { delegation_id: written.value, epoch: written.epoch, warnings })
 }
 
 /// Checked when written, and again by every verifier: a registry of this process that is itself delegated may
@@ -83,17 +76,11 @@ async fn within_own_scope(app: &App, own: &AuthorityId, scope: &Scope) -> Result
     let now = app.clock.now();
     for superior in app.hosted.tenants().filter(|t| t.registry.authority != *own) {
         let view = app.hosted.view(superior.registry.id).await?;
-        let given = view
-            .delegations
-            .iter()
-            .filter(|d| d.subordinate == *own && d.standing(now).is_ok());
+        let given = view.delegations.iter().filter(|d| d.subordinate == *own && d.standing(now).is_ok());
         for delegation in given {
             if !delegation.scope.may_delegate(scope) {
                 let by = &superior.registry.authority;
-                return Err(Error::new(
-                    Code::Denied,
-                    format!("wider than what `{by}` delegated to `{own}`"),
-                ));
+                return Err(Error::new(Code::Denied, format!("wider than what `{by}` delegated to `{own}`")));
             }
         }
     }

@@ -53,17 +53,10 @@ impl Issuing {
 
     fn statement(&self, s: StatementSnapshot, now: Timestamp) -> Result<Document, Error> {
         let (iat, exp) = self.times(now);
-        let ground = s
-            .accreditation
-            .as_ref()
-            .map(charter_store::document::AccreditationSnapshot::valid);
+        let ground = s.accreditation.as_ref().map(charter_store::document::AccreditationSnapshot::valid);
         let base = ground.map_or(Some(s.valid()), |g| s.valid().intersect(&g));
         let valid = base.map(|b| in_force(b, &s.statuses())).unwrap_or_default();
-        let kind = if s.is_recognition() {
-            Kind::Recognition
-        } else {
-            Kind::Authorization
-        };
+        let kind = if s.is_recognition() { Kind::Recognition } else { Kind::Authorization };
         let statement = AuthorityStatement {
             iss: self.https.clone(),
             authority_id: self.authority.clone(),
@@ -84,12 +77,7 @@ impl Issuing {
             seq: s.id,
         };
         let jws = statement.sign(self.signer.as_ref()).map_err(internal)?;
-        Ok(Document {
-            target: format!("statement:{}", s.id),
-            jws,
-            iat,
-            exp,
-        })
+        Ok(Document { target: format!("statement:{}", s.id), jws, iat, exp })
     }
 
     fn delegation(&self, d: &Delegation, now: Timestamp) -> Result<Document, Error> {
@@ -104,10 +92,7 @@ impl Issuing {
             iat: iat.secs(),
             exp: exp.secs(),
             jwks: JwkSet::parse(d.jwks.as_bytes()).map_err(internal)?,
-            constraints: Constraints {
-                max_path_length: d.max_path_length,
-                naming_constraints: None,
-            },
+            constraints: Constraints { max_path_length: d.max_path_length, naming_constraints: None },
             metadata: DelegatedMetadata {
                 trust_registry: Delegated {
                     authority_id: d.subordinate.clone(),
@@ -118,22 +103,14 @@ impl Issuing {
             },
         };
         let jws = statement.sign(self.signer.as_ref()).map_err(internal)?;
-        Ok(Document {
-            target: format!("delegation:{}", d.id),
-            jws,
-            iat,
-            exp,
-        })
+        Ok(Document { target: format!("delegation:{}", d.id), jws, iat, exp })
     }
 
     /// Signs these statements and puts them on file, in the transaction that changed them.
     pub fn sign(&self, tx: &mut Tx<'_>, which: &Which) -> Result<usize, Error> {
         let now = tx.now;
         let snapshots = tx.statements(which)?;
-        let signed = snapshots
-            .into_iter()
-            .map(|s| self.statement(s, now))
-            .collect::<Result<Vec<_>, _>>()?;
+        let signed = snapshots.into_iter().map(|s| self.statement(s, now)).collect::<Result<Vec<_>, _>>()?;
         tx.put_documents(&signed)?;
         Ok(signed.len())
     }
@@ -143,38 +120,47 @@ impl Issuing {
         let now = tx.now;
         let list = tx.delegations()?;
         let chosen = list.iter().filter(|d| only.is_empty() || only.contains(&d.id));
-        let signed = chosen
-            .map(|d| self.delegation(d, now))
-            .collect::<Result<Vec<_>, _>>()?;
+        let signed = chosen.map(|d| self.delegation(d, now)).collect::<Result<Vec<_>, _>>()?;
         tx.put_documents(&signed)?;
         Ok(signed.len())
     }
 }
 
-/// The registry's statement about itself. Returns the registry's epoch.
+/// The registry's statement about itself.
 pub async fn sign_configuration(
     store: &Store,
     tenant: &Tenant,
     lifetime_secs: u64,
     now: Timestamp,
-) -> Result<i64, Error> {
+) -> Result<(), Error> {
     let document = configuration(tenant, Duration::from_secs(lifetime_secs), now)?;
-    let written = store
-        .write("document.configuration", tenant.registry.id, move |tx| {
-            tx.put_documents(std::slice::from_ref(&document))
-        })
-        .await?;
-    Ok(written.epoch)
+    let put = move |tx: &mut Tx<'_>| tx.put_documents(std::slice::from_ref(&document));
+    store.write("document.configuration", tenant.registry.id, put).await.map(drop)
+}
+
+/// The statement on file says what would be signed now, and has more than half of its life left.
+pub fn configuration_holds(filed: Option<&str>, tenant: &Tenant, lifetime_secs: u64, now: Timestamp) -> bool {
+    let parsed = filed.and_then(|jws| EntityConfiguration::parse_verified(jws, &tenant.keys).ok());
+    let half = i64::try_from(lifetime_secs / 2).unwrap_or(i64::MAX);
+    parsed.is_some_and(|filed| {
+        let wanted = EntityConfiguration { iat: filed.iat, exp: filed.exp, ..claims(tenant, now, now) };
+        filed.exp - now.secs() > half && filed == wanted
+    })
 }
 
 fn configuration(tenant: &Tenant, lifetime: Duration, now: Timestamp) -> Result<Document, Error> {
+    let exp = now.plus(lifetime);
+    let jws = claims(tenant, now, exp).sign(tenant.signer.as_ref()).map_err(internal)?;
+    Ok(Document { target: "configuration".to_owned(), jws, iat: now, exp })
+}
+
+fn claims(tenant: &Tenant, iat: Timestamp, exp: Timestamp) -> EntityConfiguration {
     let https = tenant.registry.entity_identifier.clone();
     let config = &tenant.config;
-    let exp = now.plus(lifetime);
-    let statement = EntityConfiguration {
+    EntityConfiguration {
         iss: https.clone(),
         sub: https,
-        iat: now.secs(),
+        iat: iat.secs(),
         exp: exp.secs(),
         jwks: tenant.keys.clone(),
         authority_hints: Some(config.superiors.clone()).filter(|s| !s.is_empty()),
@@ -190,14 +176,7 @@ fn configuration(tenant: &Tenant, lifetime: Duration, now: Timestamp) -> Result<
                 governance_framework: config.governance_framework.clone(),
             },
         },
-    };
-    let jws = statement.sign(tenant.signer.as_ref()).map_err(internal)?;
-    Ok(Document {
-        target: "configuration".to_owned(),
-        jws,
-        iat: now,
-        exp,
-    })
+    }
 }
 
 /// Renews what expires before half of its life is left, oldest first, at most `batch` at once. Only the times
@@ -210,9 +189,7 @@ pub async fn renew(store: &Store, tenant: &Tenant, lifetime_secs: u64, batch: i6
         .write("document.renew", tenant.registry.id, move |tx| {
             let due = tx.due(now.plus(issuing.lifetime() / 2), batch)?;
             let ids = |prefix: &str| -> Vec<i64> {
-                due.iter()
-                    .filter_map(|t| t.strip_prefix(prefix)?.parse().ok())
-                    .collect()
+                due.iter().filter_map(|t| t.strip_prefix(prefix)?.parse().ok()).collect()
             };
             let (statements, delegations) = (ids("statement:"), ids("delegation:"));
             if !statements.is_empty() {

@@ -19,43 +19,24 @@ pub async fn get(app: &App, registry: RegistryId, identifier: &str) -> Result<En
 }
 
 fn domain(list: Option<&Vec<StatusView>>) -> Vec<Status> {
-    list.into_iter()
-        .flatten()
-        .map(|s| Status {
-            state: s.state,
-            effective: s.effective(),
-        })
-        .collect()
+    list.into_iter().flatten().map(|s| Status { state: s.state, effective: s.effective() }).collect()
 }
 
 /// The state in force at an instant, since when, and why.
 pub fn status_of(entity: &EntityView, at: Timestamp) -> (State, Option<Timestamp>, String) {
     let state = state_at(&domain(entity.statuses.as_ref()), at);
-    let row = entity
-        .statuses
-        .iter()
-        .flatten()
-        .find(|s| s.state == state && s.effective().contains(at));
-    row.map_or((state, None, String::new()), |s| {
-        (state, s.effective().from, s.reason.clone())
-    })
+    let row = entity.statuses.iter().flatten().find(|s| s.state == state && s.effective().contains(at));
+    row.map_or((state, None, String::new()), |s| (state, s.effective().from, s.reason.clone()))
 }
 
 /// The entry and the check in one object: `legalName` is the name in the registry's own language, else the first.
 pub fn issuer(entity: &EntityView, asked: &str, language: &str, at: Timestamp) -> Value {
     let (state, _, _) = status_of(entity, at);
-    let accreditation = entity
-        .accreditations
-        .iter()
-        .flatten()
-        .find(|a| a.valid.interval().contains(at));
+    let accreditation = entity.accreditations.iter().flatten().find(|a| a.valid.interval().contains(at));
     let latest = accreditation.or_else(|| entity.accreditations.iter().flatten().last());
     let in_force = |s: &&charter_store::entity::StatementView| {
-        let ground = entity
-            .accreditations
-            .iter()
-            .flatten()
-            .find(|a| Some(a.accreditation_id) == s.accreditation_id);
+        let ground =
+            entity.accreditations.iter().flatten().find(|a| Some(a.accreditation_id) == s.accreditation_id);
         let stands = |valid: charter_domain::Interval, statuses: &Option<Vec<StatusView>>| {
             valid.contains(at) && state_at(&domain(statuses.as_ref()), at) == State::Active
         };
@@ -64,13 +45,8 @@ pub fn issuer(entity: &EntityView, asked: &str, language: &str, at: Timestamp) -
             && stands(s.valid.interval(), &s.statuses)
             && ground.is_none_or(|a| stands(a.valid.interval(), &a.statuses))
     };
-    let mut types: Vec<&str> = entity
-        .statements
-        .iter()
-        .flatten()
-        .filter(in_force)
-        .map(|s| s.resource.as_str())
-        .collect();
+    let mut types: Vec<&str> =
+        entity.statements.iter().flatten().filter(in_force).map(|s| s.resource.as_str()).collect();
     types.sort_unstable();
     types.dedup();
     let held: &[&str] = if state == State::Active { &types } else { &[] };
@@ -78,10 +54,7 @@ pub fn issuer(entity: &EntityView, asked: &str, language: &str, at: Timestamp) -
         State::Active if types.is_empty() => "expired".to_owned(),
         state => state.code().to_ascii_lowercase(),
     };
-    let name = entity
-        .names
-        .get(language)
-        .or_else(|| entity.names.values().next());
+    let name = entity.names.get(language).or_else(|| entity.names.values().next());
     json!({
         "issuerDID": asked,
         "canonicalId": entity.canonical(),

@@ -33,13 +33,7 @@ pub struct Outcome {
 
 /// The permission to load into a registry, as it is now.
 pub async fn permit_load(app: &App, caller: &Caller, registry: RegistryId) -> Result<Permit<Load>, Error> {
-    let phase = app
-        .store
-        .registries()
-        .await?
-        .into_iter()
-        .find(|r| r.id == registry)
-        .map(|r| r.phase);
+    let phase = app.store.registries().await?.into_iter().find(|r| r.id == registry).map(|r| r.phase);
     let phase = phase.ok_or_else(|| Error::not_found("registry", registry))?;
     Ok(permit::<Load>(caller, registry, phase)?)
 }
@@ -54,10 +48,7 @@ pub async fn load(
     seen: &mut BTreeSet<String>,
 ) -> Result<Outcome, Error> {
     if records.len() > MAX_CHUNK {
-        return Err(Error::new(
-            Code::TooLarge,
-            format!("a chunk holds at most {MAX_CHUNK} records"),
-        ));
+        return Err(Error::new(Code::TooLarge, format!("a chunk holds at most {MAX_CHUNK} records")));
     }
     let mut outcome = Outcome::default();
     let mut good = Vec::with_capacity(records.len());
@@ -86,27 +77,18 @@ async fn without_taken(
     records: Vec<(u32, Record)>,
     outcome: &mut Outcome,
 ) -> Result<Vec<(u32, Record)>, Error> {
-    let all: Vec<String> = records
-        .iter()
-        .flat_map(|(_, r)| &r.identifiers)
-        .map(|i| i.value.clone())
-        .collect();
+    let all: Vec<String> =
+        records.iter().flat_map(|(_, r)| &r.identifiers).map(|i| i.value.clone()).collect();
     let taken = app.store.taken(registry, all).await?;
-    let (bad, good): (Vec<_>, Vec<_>) = records
-        .into_iter()
-        .partition(|(_, r)| r.identifiers.iter().any(|i| taken.contains(&i.value)));
-    outcome
-        .rejected
-        .extend(bad.iter().map(|(line, r)| duplicate(*line, r)));
+    let (bad, good): (Vec<_>, Vec<_>) =
+        records.into_iter().partition(|(_, r)| r.identifiers.iter().any(|i| taken.contains(&i.value)));
+    outcome.rejected.extend(bad.iter().map(|(line, r)| duplicate(*line, r)));
     Ok(good)
 }
 
 async fn write(app: &App, permit: Permit<Load>, records: Vec<(u32, Record)>) -> Result<i64, Error> {
     let registry = permit.registry();
-    let tenant = app
-        .hosted
-        .tenant(registry)
-        .ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
     let records: Vec<Record> = records.into_iter().map(|(_, r)| r).collect();
     let written = app
@@ -121,12 +103,7 @@ async fn write(app: &App, permit: Permit<Load>, records: Vec<(u32, Record)>) -> 
 }
 
 fn invalid(line: u32, e: Invalid) -> Rejected {
-    Rejected {
-        line,
-        code: Code::Invalid.as_str(),
-        message: e.to_string(),
-        field: e.field,
-    }
+    Rejected { line, code: Code::Invalid.as_str(), message: e.to_string(), field: e.field }
 }
 
 fn duplicate(line: u32, record: &Record) -> Rejected {
@@ -141,10 +118,7 @@ fn duplicate(line: u32, record: &Record) -> Rejected {
 /// Ends BOOTSTRAP; final.
 pub async fn seal(app: &App, caller: &Caller, registry: RegistryId) -> Result<i64, Error> {
     let permit = permit_load(app, caller, registry).await?;
-    let written = app
-        .store
-        .write("registry.seal", registry, move |tx| tx.seal(&permit))
-        .await?;
+    let written = app.store.write("registry.seal", registry, move |tx| tx.seal(&permit)).await?;
     app.changed(registry, written.epoch).await?;
     Ok(written.epoch)
 }

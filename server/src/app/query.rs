@@ -33,45 +33,25 @@ pub fn lookup<'a>(registry: RegistryId, query: &'a Query) -> Lookup<'a> {
 /// Answers, with a decision whatever it is; errors are for questions that could not be processed.
 pub async fn answer(app: &App, asked: Asked) -> Result<Reply, Error> {
     let deadline = asked.budget.deadline;
-    let late = |_| {
-        Error::new(
-            Code::DeadlineExceeded,
-            "the deadline passed before an answer was found",
-        )
-    };
-    tokio::time::timeout_at(deadline, answer_within(app, asked))
-        .await
-        .map_err(late)?
+    let late = |_| Error::new(Code::DeadlineExceeded, "the deadline passed before an answer was found");
+    tokio::time::timeout_at(deadline, answer_within(app, asked)).await.map_err(late)?
 }
 
 async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
     let now = app.clock.now();
     let plain = asked.query.context.is_plain() && asked.budget.visited.is_empty() && !asked.local_only;
-    let Asked {
-        registry,
-        mut query,
-        budget,
-        local_only,
-    } = asked;
+    let Asked { registry, mut query, budget, local_only } = asked;
     query.context.evidence = EvidenceLevel::Full;
     let key = query.clone();
     let fill = async || -> Result<_, Error> {
         let before = BootInstant::now();
-        let request = Request {
-            registry,
-            query,
-            budget,
-            local_only,
-        };
+        let request = Request { registry, query, budget, local_only };
         let answer = app.resolver.resolve(request).await?;
         Ok(filled(app, answer, before, app.clock.now()))
     };
     let lookup = lookup(registry, &key);
     let entry = if plain {
-        app.answers
-            .get_or_fill(&lookup, now, fill)
-            .await
-            .map_err(cache_error)?
+        app.answers.get_or_fill(&lookup, now, fill).await.map_err(cache_error)?
     } else {
         // With a time, an epoch or conditions the answer is of this question alone.
         app.answers.entry(&lookup, fill().await?)
@@ -98,9 +78,5 @@ pub fn trqp_error(app: &App, reply: &Reply) -> Option<Error> {
         Reason::UnknownResource => Some("resource"),
         _ => None,
     };
-    Some(Error {
-        code,
-        detail: reply.message(),
-        field: field.map(str::to_owned),
-    })
+    Some(Error { code, detail: reply.message(), field: field.map(str::to_owned) })
 }

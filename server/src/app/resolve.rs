@@ -5,13 +5,23 @@ use charter_federation::{LocalAuthority, Protocol};
 
 use crate::{App, Error, app::answer::Reply, app::query, error::Code};
 
-/// The chain with the asked registry's configuration last: what offline verification takes.
+/// The whole chain, up to the anchor's configuration: what offline verification takes.
 pub async fn full_chain(app: &App, registry: RegistryId, reply: &Reply) -> Result<Vec<String>, Error> {
     let mut chain = reply.chain.clone();
     if !chain.is_empty() {
-        chain.push(app.hosted.view(registry).await?.configuration.clone());
+        chain.extend(way_up(app, registry).await?);
     }
     Ok(chain)
+}
+
+/// From a registry up to the anchor's configuration; where the superior has not been heard, the registry's own.
+pub async fn way_up(app: &App, registry: RegistryId) -> Result<Vec<String>, Error> {
+    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let upward = tenant.upward();
+    if upward.is_empty() {
+        return Ok(vec![app.hosted.view(registry).await?.configuration.clone()]);
+    }
+    Ok(upward.to_vec())
 }
 
 /// Answers no older than an epoch of the registry that the caller has seen.
@@ -33,11 +43,7 @@ pub async fn answer(app: &App, asked: query::Asked, min_epoch: i64) -> Result<Re
 pub async fn epoch_of(app: &App, registry: RegistryId, via: &[AuthorityId]) -> i64 {
     match locate(app, registry, via).await {
         Some(Place::Here(id)) => app.hosted.epoch(id).await.unwrap_or(-1),
-        Some(Place::Peer {
-            endpoint,
-            authority,
-            rest,
-        }) => app
+        Some(Place::Peer { endpoint, authority, rest }) => app
             .protocol
             .epochs(&endpoint, &authority, std::slice::from_ref(&rest))
             .await
@@ -51,11 +57,7 @@ pub async fn epoch_of(app: &App, registry: RegistryId, via: &[AuthorityId]) -> i
 /// Where a way down leads: as far as this process, or to a peer with the rest of the way.
 pub enum Place {
     Here(RegistryId),
-    Peer {
-        endpoint: String,
-        authority: AuthorityId,
-        rest: Vec<AuthorityId>,
-    },
+    Peer { endpoint: String, authority: AuthorityId, rest: Vec<AuthorityId> },
 }
 
 pub async fn locate(app: &App, registry: RegistryId, via: &[AuthorityId]) -> Option<Place> {
@@ -67,11 +69,7 @@ pub async fn locate(app: &App, registry: RegistryId, via: &[AuthorityId]) -> Opt
             Some(id) => here = id,
             None => {
                 let (endpoint, authority) = (delegation.endpoint.clone(), next.clone());
-                return Some(Place::Peer {
-                    endpoint,
-                    authority,
-                    rest: via[i + 1..].to_vec(),
-                });
+                return Some(Place::Peer { endpoint, authority, rest: via[i + 1..].to_vec() });
             }
         }
     }

@@ -23,17 +23,11 @@ pub async fn put(
         return Err(Invalid::new("schema_json", "must be a JSON object").into());
     }
     let sha256 = format!("{:x}", Sha256::digest(json::canonical(&schema)?));
-    let published = SchemaPublished {
-        resource,
-        uri,
-        sha256: sha256.clone(),
-        schema,
-    };
+    let published = SchemaPublished { resource, uri, sha256: sha256.clone(), schema };
     let written = app
         .store
         .write("schema.put", registry, move |tx| {
-            tx.record(&permit, &[Change::SchemaPublished(published.clone())])
-                .map(drop)
+            tx.record(&permit, &[Change::SchemaPublished(published.clone())]).map(drop)
         })
         .await?;
     app.changed(registry, written.epoch).await?;

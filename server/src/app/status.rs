@@ -31,10 +31,7 @@ pub struct NewStatus {
 /// register of any process can still accept an older answer: commit + 1.01 leases (foundation: cache and lease).
 pub async fn set(app: &App, caller: &Caller, registry: RegistryId, new: NewStatus) -> Result<i64, Error> {
     let permit = permit_load(app, caller, registry).await?;
-    let tenant = app
-        .hosted
-        .tenant(registry)
-        .ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
     let negative = new.state != State::Active;
     let written = app

@@ -43,10 +43,7 @@ pub(super) fn faults(list: &[Listener], registries: &[RegistryConfig]) -> Vec<St
     let mut faults = Vec::new();
     for (i, l) in list.iter().enumerate() {
         if !registries.iter().any(|r| r.authority_id == l.registry) {
-            faults.push(format!(
-                "listener {}: registry `{}` is not served here",
-                l.address, l.registry
-            ));
+            faults.push(format!("listener {}: registry `{}` is not served here", l.address, l.registry));
         }
         if l.address.port() != 0 && list[..i].iter().any(|o| o.address == l.address) {
             faults.push(format!("listener {}: the address is used twice", l.address));

@@ -14,6 +14,9 @@ pub struct RegistryConfig {
     pub jurisdiction: String,
     /// Base URL of TRQP and gRPC, as others reach it; never derived from the id.
     pub public_url: String,
+    /// Where the superior answers gRPC: its statement about this registry completes chains up to the anchor.
+    #[serde(default)]
+    pub superior_endpoint: Option<String>,
     /// OpenID Federation ids of the superiors; none: this is an anchor.
     #[serde(default)]
     pub superiors: Vec<HttpsId>,
@@ -30,9 +33,7 @@ fn epoch_of_history() -> Timestamp {
 
 impl RegistryConfig {
     pub fn https_id(&self) -> Option<HttpsId> {
-        self.entity_identifier
-            .clone()
-            .or_else(|| self.authority_id.https())
+        self.entity_identifier.clone().or_else(|| self.authority_id.https())
     }
 }
 
@@ -42,8 +43,7 @@ pub(super) fn faults(list: &[RegistryConfig]) -> Vec<String> {
         let name = &r.authority_id;
         let slug = |s: &str| {
             (1..=64).contains(&s.len())
-                && s.bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         };
         if !slug(&r.slug) {
             faults.push(format!(
@@ -52,19 +52,13 @@ pub(super) fn faults(list: &[RegistryConfig]) -> Vec<String> {
             ));
         }
         if r.https_id().is_none() {
-            faults.push(format!(
-                "registry `{name}`: entity_identifier is needed, since the id is no did:web"
-            ));
+            faults
+                .push(format!("registry `{name}`: entity_identifier is needed, since the id is no did:web"));
         }
         if !(r.public_url.starts_with("http://") || r.public_url.starts_with("https://")) {
-            faults.push(format!(
-                "registry `{name}`: public_url must begin with http:// or https://"
-            ));
+            faults.push(format!("registry `{name}`: public_url must begin with http:// or https://"));
         }
-        if list[..i]
-            .iter()
-            .any(|o| o.authority_id == r.authority_id || o.slug == r.slug)
-        {
+        if list[..i].iter().any(|o| o.authority_id == r.authority_id || o.slug == r.slug) {
             faults.push(format!("registry `{name}`: authority_id and slug must be unique"));
         }
     }

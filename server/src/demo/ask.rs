@@ -49,17 +49,11 @@ async fn send(request: Request<Body>) -> anyhow::Result<Http> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let answered = tokio::time::timeout(WITHIN, client.request(request)).await??;
     let status = answered.status().as_u16();
-    Ok(Http {
-        status,
-        body: answered.into_body().collect().await?.to_bytes().to_vec(),
-    })
+    Ok(Http { status, body: answered.into_body().collect().await?.to_bytes().to_vec() })
 }
 
 pub fn channel(url: &str) -> anyhow::Result<Channel> {
-    Ok(Endpoint::from_shared(url.to_owned())?
-        .connect_timeout(WITHIN)
-        .timeout(WITHIN)
-        .connect_lazy())
+    Ok(Endpoint::from_shared(url.to_owned())?.connect_timeout(WITHIN).timeout(WITHIN).connect_lazy())
 }
 
 /// Adds the bearer token.
@@ -79,10 +73,7 @@ pub fn importer(
 ) -> anyhow::Result<ImportServiceClient<InterceptedService<Channel, Bearer>>> {
     let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse()?;
     value.set_sensitive(true);
-    Ok(ImportServiceClient::with_interceptor(
-        channel(url)?,
-        Bearer(value),
-    ))
+    Ok(ImportServiceClient::with_interceptor(channel(url)?, Bearer(value)))
 }
 
 /// What a door said: yes or no with the reason, or the code of a problem.
@@ -111,11 +102,7 @@ pub async fn by_rest(url: &str, t: Terms<'_>) -> anyhow::Result<Said> {
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     Ok(Said {
         authorized: json["authorized"].as_bool(),
-        code: if answer.status == 200 {
-            text(&json["meta"]["reason"])
-        } else {
-            text(&json["code"])
-        },
+        code: if answer.status == 200 { text(&json["meta"]["reason"]) } else { text(&json["code"]) },
         decided_by: text(&json["meta"]["decided_by"]),
     })
 }
@@ -133,20 +120,12 @@ pub async fn by_grpc(url: &str, t: Terms<'_>) -> anyhow::Result<Said> {
         Ok(reply) => {
             let reply = reply.into_inner();
             let meta = reply.meta.unwrap_or_default();
-            Ok(Said {
-                authorized: Some(reply.authorized),
-                code: meta.reason,
-                decided_by: meta.decided_by,
-            })
+            Ok(Said { authorized: Some(reply.authorized), code: meta.reason, decided_by: meta.decided_by })
         }
         Err(status) => {
             let code = status.get_details_error_info().map(|i| i.reason);
             let code = code.ok_or_else(|| anyhow::anyhow!("{status}"))?;
-            Ok(Said {
-                authorized: None,
-                code,
-                decided_by: String::new(),
-            })
+            Ok(Said { authorized: None, code, decided_by: String::new() })
         }
     }
 }

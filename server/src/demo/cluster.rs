@@ -67,10 +67,7 @@ impl Cluster {
 
     /// libpq keywords for a database and role of this cluster.
     pub fn url(&self, database: &str, role: &str) -> String {
-        format!(
-            "host={} port={PORT} dbname={database} user={role}",
-            self.dir.display()
-        )
+        format!("host={} port={PORT} dbname={database} user={role}", self.dir.display())
     }
 
     pub fn admin_url(&self, database: &str) -> String {
@@ -96,19 +93,9 @@ impl Cluster {
             return Ok(());
         }
         let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-        let tail: String = log
-            .lines()
-            .rev()
-            .take(5)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .rev()
-            .collect::<Vec<_>>()
-            .join("\n");
-        Err(Error::Failed(
-            what,
-            format!("{}{tail}", String::from_utf8_lossy(&output.stderr)),
-        ))
+        let tail: String =
+            log.lines().rev().take(5).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+        Err(Error::Failed(what, format!("{}{tail}", String::from_utf8_lossy(&output.stderr))))
     }
 
     /// Ends and removes what an earlier run left behind (it may have been killed).
@@ -116,36 +103,20 @@ impl Cluster {
         if self.data().join("postmaster.pid").exists() {
             let _ = self.run(
                 "pg_ctl",
-                self.command("pg_ctl")
-                    .args(["-m", "immediate", "-w", "stop", "-D"])
-                    .arg(self.data()),
+                self.command("pg_ctl").args(["-m", "immediate", "-w", "stop", "-D"]).arg(self.data()),
             );
         }
         let _ = fs::remove_dir_all(self.data());
     }
 
     fn create(&self) -> Result<(), Error> {
-        let args = [
-            "-U",
-            "charter_admin",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale",
-            "C",
-            "--no-sync",
-            "-D",
-        ];
+        let args = ["-U", "charter_admin", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync", "-D"];
         self.run("initdb", self.command("initdb").args(args).arg(self.data()))
     }
 
     fn launch(&self, durable: bool) -> Result<(), Error> {
-        let fsync = if durable {
-            ""
-        } else {
-            "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-        };
+        let fsync =
+            if durable { "" } else { "-c fsync=off -c synchronous_commit=off -c full_page_writes=off" };
         let options = format!(
             "-p {PORT} -k {} -c listen_addresses='' -c max_connections=300 -c shared_buffers=128MB \
              -c unix_socket_permissions=0700 -c lc_messages=C {fsync}",
@@ -153,25 +124,15 @@ impl Cluster {
         );
         let log = self.dir.join("log");
         let mut command = self.command("pg_ctl");
-        command
-            .args(["-w", "-t", "30", "start", "-o", &options, "-l"])
-            .arg(log)
-            .arg("-D")
-            .arg(self.data());
+        command.args(["-w", "-t", "30", "start", "-o", &options, "-l"]).arg(log).arg("-D").arg(self.data());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let status = command.status().map_err(|e| Error::Io("pg_ctl".to_owned(), e))?;
-        if status.success() {
-            Ok(())
-        } else {
-            self.run("pg_ctl start", &mut self.command("false"))
-        }
+        if status.success() { Ok(()) } else { self.run("pg_ctl start", &mut self.command("false")) }
     }
 
     pub fn stop(&self) {
         let mut command = self.command("pg_ctl");
-        command
-            .args(["-m", "immediate", "-w", "stop", "-D"])
-            .arg(self.data());
+        command.args(["-m", "immediate", "-w", "stop", "-D"]).arg(self.data());
         let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
 }
@@ -189,16 +150,9 @@ impl Drop for Cluster {
 fn binaries() -> Result<PathBuf, Error> {
     let has = |dir: &Path| dir.join("initdb").is_file() && dir.join("postgres").is_file();
     if let Some(dir) = std::env::var_os("PG_BINDIR").map(PathBuf::from) {
-        return if has(&dir) {
-            Ok(dir)
-        } else {
-            Err(Error::NoBinaries)
-        };
+        return if has(&dir) { Ok(dir) } else { Err(Error::NoBinaries) };
     }
-    let versions = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<(u32, PathBuf)> = versions
         .filter_map(|e| Some((e.file_name().to_str()?.parse().ok()?, e.path().join("bin"))))
         .filter(|(_, dir)| has(dir))
@@ -213,26 +167,15 @@ fn binaries() -> Result<PathBuf, Error> {
 }
 
 fn user() -> Result<User, Error> {
-    let (uid, gid) = (
-        rustix::process::geteuid().as_raw(),
-        rustix::process::getegid().as_raw(),
-    );
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     if uid != 0 {
-        return Ok(User {
-            uid,
-            gid,
-            dropped: false,
-        });
+        return Ok(User { uid, gid, dropped: false });
     }
     let passwd = fs::read_to_string("/etc/passwd").map_err(|e| Error::Io("/etc/passwd".to_owned(), e))?;
     let find = |name: &str| {
         let line = passwd.lines().find(|l| l.split(':').next() == Some(name))?;
         let mut fields = line.split(':').skip(2);
-        Some(User {
-            uid: fields.next()?.parse().ok()?,
-            gid: fields.next()?.parse().ok()?,
-            dropped: true,
-        })
+        Some(User { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()?, dropped: true })
     };
     find("postgres").or_else(|| find("nobody")).ok_or(Error::NoUser)
 }
@@ -251,11 +194,7 @@ fn place(wish: &Path, user: User) -> Result<PathBuf, Error> {
         let name = format!("charter-{}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         fs::create_dir_all(&dir).map_err(io(&dir))?;
-        eprintln!(
-            "Postgres cannot use {}; its cluster is in {}",
-            wish.display(),
-            dir.display()
-        );
+        eprintln!("Postgres cannot use {}; its cluster is in {}", wish.display(), dir.display());
         dir
     };
     if user.dropped {

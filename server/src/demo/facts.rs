@@ -31,25 +31,13 @@ async fn load_records(member: &Member, federation: &Federation) -> anyhow::Resul
         records.push(charter_cli::records::to_wire(line, raw));
     }
     let count = records.len();
-    let request = pb::ImportRecordsRequest {
-        registry_id: member.authority.to_owned(),
-        dry_run: false,
-        records,
-    };
+    let request =
+        pb::ImportRecordsRequest { registry_id: member.authority.to_owned(), dry_run: false, records };
     let mut client = ask::importer(&member.url(), federation.token(member.authority))?;
-    let mut replies = client
-        .import_records(futures::stream::iter([request]))
-        .await?
-        .into_inner();
+    let mut replies = client.import_records(futures::stream::iter([request])).await?.into_inner();
     let reply = replies.message().await?.context("no answer to an import")?;
     if let Some(error) = reply.errors.first() {
-        bail!(
-            "{}: line {}: {} {}",
-            member.slug,
-            error.line,
-            error.code,
-            error.message
-        );
+        bail!("{}: line {}: {} {}", member.slug, error.line, error.code, error.message);
     }
     Ok(count)
 }
@@ -57,12 +45,8 @@ async fn load_records(member: &Member, federation: &Federation) -> anyhow::Resul
 /// The subordinate's keys are taken from its own DID document: here over loopback from a process that we started;
 /// in earnest they arrive with a key proof and four eyes.
 async fn delegate(superior: &Member, member: &Member, federation: &Federation) -> anyhow::Result<()> {
-    let document = ask::get(&format!("{}/.well-known/did.json", member.url()))
-        .await?
-        .json()?;
-    let methods = document["verificationMethod"]
-        .as_array()
-        .context("a DID document without keys")?;
+    let document = ask::get(&format!("{}/.well-known/did.json", member.url())).await?.json()?;
+    let methods = document["verificationMethod"].as_array().context("a DID document without keys")?;
     let keys: Vec<_> = methods.iter().map(|m| m["publicKeyJwk"].clone()).collect();
     let national = superior.superior.is_none();
     let strings = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
@@ -82,16 +66,10 @@ async fn delegate(superior: &Member, member: &Member, federation: &Federation) -
         scope: vec![grant],
         max_path_length: Some(u32::from(national)),
         answers_as_own: true,
-        valid_from: Some(prost_types::Timestamp {
-            seconds: 946_684_800,
-            nanos: 0,
-        }),
+        valid_from: Some(prost_types::Timestamp { seconds: 946_684_800, nanos: 0 }),
         valid_until: None,
     };
     let mut client = ask::importer(&superior.url(), federation.token(superior.authority))?;
-    client
-        .put_delegation(request)
-        .await
-        .with_context(|| format!("{} -> {}", superior.slug, member.slug))?;
+    client.put_delegation(request).await.with_context(|| format!("{} -> {}", superior.slug, member.slug))?;
     Ok(())
 }

@@ -64,14 +64,8 @@ fn processes() -> Vec<Process> {
     let sweden = Some("did:web:trust.se.example");
     let (root, finland) = (Some(ROOT), Some(FINLAND));
     vec![
-        process(
-            "eu",
-            vec![member!(ROOT, "eu", "EU root", "EU", 0, None, ALL, None)],
-        ),
-        process(
-            "fi",
-            vec![member!(FINLAND, "fi", "Finland", "FI", 100, root, ALL, None)],
-        ),
+        process("eu", vec![member!(ROOT, "eu", "EU root", "EU", 0, None, ALL, None)]),
+        process("fi", vec![member!(FINLAND, "fi", "Finland", "FI", 100, root, ALL, None)]),
         process(
             "fi-education",
             vec![member!(
@@ -123,16 +117,7 @@ fn processes() -> Vec<Process> {
         process(
             "neighbours",
             vec![
-                member!(
-                    "did:web:trust.de.example",
-                    "de",
-                    "Germany",
-                    "DE",
-                    200,
-                    root,
-                    ALL,
-                    None
-                ),
+                member!("did:web:trust.de.example", "de", "Germany", "DE", 200, root, ALL, None),
                 member!(
                     "did:web:education.trust.de.example",
                     "de-education",
@@ -143,16 +128,7 @@ fn processes() -> Vec<Process> {
                     DEGREES,
                     Some(include_str!("data/de-education.csv"))
                 ),
-                member!(
-                    "did:web:trust.ee.example",
-                    "ee",
-                    "Estonia",
-                    "EE",
-                    300,
-                    root,
-                    ALL,
-                    None
-                ),
+                member!("did:web:trust.ee.example", "ee", "Estonia", "EE", 300, root, ALL, None),
                 member!(
                     "did:web:education.trust.ee.example",
                     "ee-education",
@@ -163,16 +139,7 @@ fn processes() -> Vec<Process> {
                     DEGREES,
                     Some(include_str!("data/ee-education.csv"))
                 ),
-                member!(
-                    "did:web:trust.se.example",
-                    "se",
-                    "Sweden",
-                    "SE",
-                    400,
-                    root,
-                    ALL,
-                    None
-                ),
+                member!("did:web:trust.se.example", "se", "Sweden", "SE", 400, root, ALL, None),
                 member!(
                     "did:web:education.trust.se.example",
                     "se-education",
@@ -219,16 +186,27 @@ impl Member {
 
 impl Process {
     /// The configuration file of this process.
-    pub fn config(&self, database_url: &str, dir: &std::path::Path) -> String {
+    pub fn config(
+        &self,
+        database_url: &str,
+        dir: &std::path::Path,
+        superior_url: impl Fn(&str) -> Option<String>,
+    ) -> String {
         let dir = dir.display();
         let mut text = format!(
             "[database]\nurl = \"{database_url}\"\n\n[keys]\nkek_file = \"{dir}/kek\"\n\n[bootstrap]\n\
              token_file = \"{dir}/bootstrap-token\"\n\n[log]\nfilter = \"warn\"\n"
         );
         for m in &self.members {
-            let superiors = m
-                .superior
-                .map(|s| format!("superiors = [\"{}\"]\n", s.replace("did:web:", "https://")));
+            let superiors = m.superior.map(|s| {
+                let endpoint = superior_url(s).unwrap_or_default();
+                let id = s.replace("did:web:", "https://");
+                format!(
+                    "superiors = [\"{id}\"]
+superior_endpoint = \"{endpoint}\"
+"
+                )
+            });
             let _ = write!(
                 text,
                 "\n[[registries]]\nauthority_id = \"{}\"\nslug = \"{}\"\nname = \"{}\"\njurisdiction = \"{}\"\n\

@@ -33,37 +33,27 @@ impl Federation {
         ports_free(plan).await?;
         let (wish, names) = (dir.join("postgres"), names(plan));
         let cluster = tokio::task::spawn_blocking(move || prepare(&wish, &names)).await??;
-        let mut federation = Self {
-            dir,
-            cluster,
-            children: Vec::new(),
-            tokens: HashMap::new(),
-        };
+        let mut federation = Self { dir, cluster, children: Vec::new(), tokens: HashMap::new() };
         for process in &plan.processes {
-            federation.spawn(process)?;
+            federation.spawn(plan, process)?;
         }
         for process in &plan.processes {
             for member in &process.members {
                 federation.wait_ready(process.name, member.port).await?;
             }
             let token = fs::read_to_string(federation.dir.join(process.name).join("bootstrap-token"))?;
-            federation.tokens.extend(
-                process
-                    .members
-                    .iter()
-                    .map(|m| (m.authority, token.trim().to_owned())),
-            );
+            federation.tokens.extend(process.members.iter().map(|m| (m.authority, token.trim().to_owned())));
         }
         Ok(federation)
     }
 
-    fn spawn(&mut self, process: &super::plan::Process) -> anyhow::Result<()> {
+    fn spawn(&mut self, plan: &Plan, process: &super::plan::Process) -> anyhow::Result<()> {
         let dir = self.dir.join(process.name);
         let _ = fs::remove_dir_all(&dir); // Keys and tokens belong to the database, which is new.
         fs::create_dir_all(&dir)?;
         let url = self.cluster.url(&database(process.name), "charter_runtime");
         let config = dir.join("charterd.toml");
-        fs::write(&config, process.config(&url, &dir))?;
+        fs::write(&config, process.config(&url, &dir, |s| Some(plan.member(s)?.url())))?;
         let log = fs::File::create(dir.join("log.json"))?;
         let child = Command::new(std::env::current_exe()?)
             .args(["serve", "--with-parent", "--config"])
@@ -83,10 +73,7 @@ impl Federation {
     async fn wait_ready(&mut self, name: &str, port: u16) -> anyhow::Result<()> {
         let deadline = Instant::now() + READY_WITHIN;
         loop {
-            if ask::get(&format!("http://127.0.0.1:{port}/readyz"))
-                .await
-                .is_ok_and(|r| r.status == 200)
-            {
+            if ask::get(&format!("http://127.0.0.1:{port}/readyz")).await.is_ok_and(|r| r.status == 200) {
                 return Ok(());
             }
             let child = self.children.iter_mut().find(|(n, _)| *n == name);
@@ -117,10 +104,7 @@ impl Federation {
             drop(child.stdin.take());
         }
         for (name, child) in &mut self.children {
-            if tokio::time::timeout(Duration::from_secs(5), child.wait())
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout(Duration::from_secs(5), child.wait()).await.is_err() {
                 eprintln!("process `{name}` did not stop by itself and is ended");
                 let _ = child.kill().await;
             }
@@ -159,10 +143,7 @@ async fn ports_free(plan: &Plan) -> anyhow::Result<()> {
     for member in plan.registries() {
         while let Err(error) = std::net::TcpListener::bind(("127.0.0.1", member.port)) {
             if Instant::now() > deadline {
-                bail!(
-                    "port {} is taken ({error}): is a demo running? `--base-port` moves all",
-                    member.port
-                );
+                bail!("port {} is taken ({error}): is a demo running? `--base-port` moves all", member.port);
             }
             sleep(Duration::from_millis(100)).await;
         }

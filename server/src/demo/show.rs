@@ -13,8 +13,7 @@ pub fn commands(plan: &Plan, federation: &Federation) {
         .ok()
         .and_then(|p| Some(p.parent()?.join("charter")))
         .filter(|p| p.is_file())
-        .map(|p| relative(&p))
-        .unwrap_or_else(|| "charter".to_owned());
+        .map_or_else(|| "charter".to_owned(), |p| relative(&p));
     let anchor = relative(&federation.dir.join("trust-anchors.json"));
     let chain = relative(&federation.dir.join("helsinki.chain.json"));
     let token = relative(&federation.token_file(plan, EDUCATION));

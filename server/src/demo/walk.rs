@@ -23,48 +23,12 @@ const SEEN_WITHIN: Duration = Duration::from_secs(3);
 
 /// Entity, resource, what both doors must say, and what it shows.
 const NEGATIVES: [(&str, &str, Option<bool>, &str, &str); 6] = [
-    (
-        "did:web:no-such-university.example",
-        DEGREE,
-        None,
-        "UNKNOWN_ENTITY",
-        "an unknown university",
-    ),
-    (
-        "did:web:suspended-university.example",
-        DEGREE,
-        Some(false),
-        "SUSPENDED",
-        "a suspended one",
-    ),
-    (
-        "did:web:revoked-university.example",
-        DEGREE,
-        Some(false),
-        "REVOKED",
-        "a revoked one",
-    ),
-    (
-        "did:web:expired-university.example",
-        DEGREE,
-        Some(false),
-        "EXPIRED",
-        "an expired one",
-    ),
-    (
-        "did:web:future-university.example",
-        DEGREE,
-        Some(false),
-        "NOT_YET_VALID",
-        "one not yet valid",
-    ),
-    (
-        HELSINKI,
-        "DiplomaCredential",
-        Some(false),
-        "NOT_LISTED",
-        "a known type, but not for it",
-    ),
+    ("did:web:no-such-university.example", DEGREE, None, "UNKNOWN_ENTITY", "an unknown university"),
+    ("did:web:suspended-university.example", DEGREE, Some(false), "SUSPENDED", "a suspended one"),
+    ("did:web:revoked-university.example", DEGREE, Some(false), "REVOKED", "a revoked one"),
+    ("did:web:expired-university.example", DEGREE, Some(false), "EXPIRED", "an expired one"),
+    ("did:web:future-university.example", DEGREE, Some(false), "NOT_YET_VALID", "one not yet valid"),
+    (HELSINKI, "DiplomaCredential", Some(false), "NOT_LISTED", "a known type, but not for it"),
 ];
 
 /// Answers as they come, and whether all were right.
@@ -84,16 +48,7 @@ pub async fn walk(plan: &Plan, federation: &Federation) -> anyhow::Result<bool> 
     let root = plan.member(ROOT).context("no root")?.url();
     println!("A verifier in Germany gets a Finnish degree and asks the EU root:");
     println!("  may {HELSINKI} issue {DEGREE}?\n");
-    both(
-        &mut score,
-        &root,
-        HELSINKI,
-        DEGREE,
-        Some(true),
-        "ACTIVE",
-        "the University of Helsinki",
-    )
-    .await?;
+    both(&mut score, &root, HELSINKI, DEGREE, Some(true), "ACTIVE", "the University of Helsinki").await?;
     println!();
     prove(&mut score, &root, federation).await?;
     println!("\nWhat must be refused, with its reason:");
@@ -107,12 +62,7 @@ pub async fn walk(plan: &Plan, federation: &Federation) -> anyhow::Result<bool> 
 }
 
 fn terms<'a>(entity: &'a str, resource: &'a str) -> Terms<'a> {
-    Terms {
-        authority: ROOT,
-        entity,
-        action: "issue",
-        resource,
-    }
+    Terms { authority: ROOT, entity, action: "issue", resource }
 }
 
 fn describe(said: &Said) -> String {
@@ -121,11 +71,8 @@ fn describe(said: &Said) -> String {
         Some(false) => "no",
         None => "refused",
     };
-    let by = if said.decided_by.is_empty() {
-        String::new()
-    } else {
-        format!(", decided by {}", said.decided_by)
-    };
+    let by =
+        if said.decided_by.is_empty() { String::new() } else { format!(", decided by {}", said.decided_by) };
     format!("{word}, {}{by}", said.code)
 }
 
@@ -158,40 +105,25 @@ async fn both(
 async fn prove(score: &mut Score, root: &str, federation: &Federation) -> anyhow::Result<()> {
     let anchors = ask::get(&format!("{root}/.well-known/trust-anchors")).await?.body;
     let question = json!({ "entity_id": HELSINKI, "action": "issue", "resource": DEGREE });
-    let answer = ask::post(&format!("{root}/api/v1/resolve"), &question)
-        .await?
-        .json()?;
+    let answer = ask::post(&format!("{root}/api/v1/resolve"), &question).await?.json()?;
     let links = answer["chain"].as_array().context("an answer without a chain")?;
-    let links = links
-        .iter()
-        .filter_map(|l| l.as_str().map(str::to_owned))
-        .collect();
+    let links = links.iter().filter_map(|l| l.as_str().map(str::to_owned)).collect();
     let chain = Chain::new(links)?;
-    let (chain_file, anchor_file) = (
-        federation.dir.join("helsinki.chain.json"),
-        federation.dir.join("trust-anchors.json"),
-    );
+    let (chain_file, anchor_file) =
+        (federation.dir.join("helsinki.chain.json"), federation.dir.join("trust-anchors.json"));
     std::fs::write(&chain_file, chain.to_bytes())?;
     std::fs::write(&anchor_file, &anchors)?;
-    let context = charter_domain::Context {
-        evidence: EvidenceLevel::Chain,
-        ..Default::default()
-    };
+    let context = charter_domain::Context { evidence: EvidenceLevel::Chain, ..Default::default() };
     let query = Query::parse(Kind::Authorization, (ROOT, HELSINKI, "issue", DEGREE), context)?;
     let now = WallClock.now();
     // From the files, as somebody would who has only them.
-    let (chain, anchors) = (
-        Chain::parse(&std::fs::read(&chain_file)?)?,
-        AnchorSet::parse(&std::fs::read(&anchor_file)?)?,
-    );
+    let (chain, anchors) =
+        (Chain::parse(&std::fs::read(&chain_file)?)?, AnchorSet::parse(&std::fs::read(&anchor_file)?)?);
     match verify::verify(&chain, &query, &anchors, now, now, None) {
         Ok(verified) => {
             println!("The chain that proves it:\n");
             println!("{}", render::text(&verified));
-            let got = format!(
-                "verifies with the anchor set alone, offline ({})",
-                chain_file.display()
-            );
+            let got = format!("verifies with the anchor set alone, offline ({})", chain_file.display());
             score.mark("the exported chain", true, &got);
         }
         Err(fault) => score.mark("the exported chain", false, &fault.to_string()),
@@ -211,32 +143,17 @@ async fn revoke(score: &mut Score, plan: &Plan, federation: &Federation, root: &
     };
     client.set_status(request).await?;
     let acknowledged = Instant::now();
-    let at_home = ask::by_rest(
-        &education.url(),
-        Terms {
-            authority: EDUCATION,
-            ..terms(LIVE, DEGREE)
-        },
-    )
-    .await?;
+    let at_home =
+        ask::by_rest(&education.url(), Terms { authority: EDUCATION, ..terms(LIVE, DEGREE) }).await?;
     let good = at_home.authorized == Some(false) && at_home.code == "REVOKED";
-    score.mark(
-        "the education registry, first question after the acknowledgement",
-        good,
-        &describe(&at_home),
-    );
+    score.mark("the education registry, first question after the acknowledgement", good, &describe(&at_home));
     loop {
-        let (grpc, rest) = (
-            ask::by_grpc(root, terms(LIVE, DEGREE)).await?,
-            ask::by_rest(root, terms(LIVE, DEGREE)).await?,
-        );
+        let (grpc, rest) =
+            (ask::by_grpc(root, terms(LIVE, DEGREE)).await?, ask::by_rest(root, terms(LIVE, DEGREE)).await?);
         let good = grpc == rest && grpc.code == "REVOKED" && grpc.authorized == Some(false);
         if good || acknowledged.elapsed() > SEEN_WITHIN {
-            let got = format!(
-                "{}, seen {:.1} s after",
-                describe(&grpc),
-                acknowledged.elapsed().as_secs_f64()
-            );
+            let got =
+                format!("{}, seen {:.1} s after", describe(&grpc), acknowledged.elapsed().as_secs_f64());
             score.mark("the EU root", good, &got);
             return Ok(());
         }

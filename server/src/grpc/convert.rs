@@ -13,17 +13,11 @@ use prost_types::Timestamp as PbTime;
 
 pub fn time(t: Timestamp) -> PbTime {
     let nanos = i32::try_from(t.micros().rem_euclid(1_000_000) * 1_000).unwrap_or_default();
-    PbTime {
-        seconds: t.secs(),
-        nanos,
-    }
+    PbTime { seconds: t.secs(), nanos }
 }
 
 pub fn from_time(field: &str, t: PbTime) -> Result<Timestamp, Invalid> {
-    let micros = t
-        .seconds
-        .checked_mul(1_000_000)
-        .and_then(|s| s.checked_add(i64::from(t.nanos) / 1_000));
+    let micros = t.seconds.checked_mul(1_000_000).and_then(|s| s.checked_add(i64::from(t.nanos) / 1_000));
     match micros {
         Some(micros)
             if (0..1_000_000_000).contains(&t.nanos) && Timestamp::from_micros(micros).micros() == micros =>
@@ -48,16 +42,11 @@ pub fn query(
 }
 
 pub fn conditions(map: HashMap<String, pb::ConditionValues>) -> Conditions {
-    map.into_iter()
-        .map(|(k, v)| (k, v.values.into_iter().collect()))
-        .collect()
+    map.into_iter().map(|(k, v)| (k, v.values.into_iter().collect())).collect()
 }
 
 pub fn record(r: pb::ImportRecord) -> (u32, RawRecord) {
-    let identifier = |i: pb::ImportIdentifier| Identifier {
-        r#type: i.r#type,
-        value: i.value,
-    };
+    let identifier = |i: pb::ImportIdentifier| Identifier { r#type: i.r#type, value: i.value };
     let accreditation = |a: pb::ImportAccreditation| RawAccreditation {
         body: a.body,
         legal_basis: a.legal_basis,
@@ -83,11 +72,7 @@ pub fn record(r: pb::ImportRecord) -> (u32, RawRecord) {
         country: r.country,
         accreditation: r.accreditation.map(accreditation),
         authorizations: r.authorizations.into_iter().map(authorization).collect(),
-        status: r.status.map(|s| RawStatus {
-            state: s.state,
-            from: s.from,
-            reason: s.reason,
-        }),
+        status: r.status.map(|s| RawStatus { state: s.state, from: s.from, reason: s.reason }),
     };
     (r.line, raw)
 }
@@ -102,25 +87,7 @@ mod tests {
             let t = Timestamp::from_micros(micros);
             assert_eq!(from_time("t", time(t)).expect("valid"), t);
         }
-        assert!(
-            from_time(
-                "t",
-                PbTime {
-                    seconds: i64::MAX,
-                    nanos: 0
-                }
-            )
-            .is_err()
-        );
-        assert!(
-            from_time(
-                "t",
-                PbTime {
-                    seconds: 0,
-                    nanos: -1
-                }
-            )
-            .is_err()
-        );
+        assert!(from_time("t", PbTime { seconds: i64::MAX, nanos: 0 }).is_err());
+        assert!(from_time("t", PbTime { seconds: 0, nanos: -1 }).is_err());
     }
 }

@@ -27,24 +27,17 @@ fn authorities(field: &str, list: &[String], most: usize) -> Result<Vec<Authorit
     if list.len() > most {
         return Err(Invalid::new(field, format!("must have at most {most} members")));
     }
-    list.iter()
-        .map(|a| AuthorityId::parse(a).map_err(|e| e.at(field)))
-        .collect()
+    list.iter().map(|a| AuthorityId::parse(a).map_err(|e| e.at(field))).collect()
 }
 
 fn budget(app: &App, here: &Here, r: &pb::ResolveRequest) -> Result<Budget, Error> {
     let now = Instant::now();
     let deadline = match convert::optional_time("deadline", r.deadline)? {
         // Absolute, by the sender's clock: the call's own deadline bounds what skew could add.
-        Some(wish) => here
-            .deadline
-            .min(now + wish.since(app.clock.now()).min(MAX_DEADLINE)),
+        Some(wish) => here.deadline.min(now + wish.since(app.clock.now()).min(MAX_DEADLINE)),
         None => here.deadline,
     };
-    let depth = r
-        .depth_left
-        .unwrap_or(u32::from(MAX_DEPTH))
-        .min(u32::from(MAX_DEPTH));
+    let depth = r.depth_left.unwrap_or(u32::from(MAX_DEPTH)).min(u32::from(MAX_DEPTH));
     Ok(Budget {
         depth_left: u8::try_from(depth).unwrap_or(MAX_DEPTH),
         queries_left: r.queries_left.unwrap_or(MAX_QUERIES).min(MAX_QUERIES),
@@ -64,17 +57,8 @@ fn asked(door: &Doorway, here: &Here, r: &pb::ResolveRequest) -> Result<Asked, E
         return Err(Error::new(crate::error::Code::NotImplemented, text));
     }
     let own = door.registry(registry)?.authority.as_str();
-    let authority = if r.authority_id.is_empty() {
-        own
-    } else {
-        &r.authority_id
-    };
-    let terms = (
-        authority,
-        r.entity_id.as_str(),
-        r.action.as_str(),
-        r.resource.as_str(),
-    );
+    let authority = if r.authority_id.is_empty() { own } else { &r.authority_id };
+    let terms = (authority, r.entity_id.as_str(), r.action.as_str(), r.resource.as_str());
     Ok(Asked {
         registry,
         query: convert::query(kind, terms, &r.context)?,
@@ -127,9 +111,7 @@ impl FederationService for Doorway {
         let registry = self.named(&here, &request.into_inner().authority_id)?;
         let view = self.app.hosted.view(registry).await.map_err(Error::from)?;
         let entity_configuration = view.configuration.clone();
-        Ok(Response::new(pb::GetEntityConfigurationResponse {
-            entity_configuration,
-        }))
+        Ok(Response::new(pb::GetEntityConfigurationResponse { entity_configuration }))
     }
 
     async fn get_subordinate_statement(
@@ -144,15 +126,12 @@ impl FederationService for Doorway {
         let view = self.app.hosted.view(registry).await.map_err(Error::from)?;
         let now = self.app.clock.now();
         let of = || view.delegations.iter().filter(|d| d.subordinate == subordinate);
-        let found = of()
-            .find(|d| d.standing(now).is_ok())
-            .or_else(|| of().next_back());
+        let found = of().find(|d| d.standing(now).is_ok()).or_else(|| of().next_back());
         let subordinate_statement = found
             .and_then(|d| d.document.clone())
             .ok_or_else(|| Error::not_found("a statement about", &subordinate))?;
-        Ok(Response::new(pb::GetSubordinateStatementResponse {
-            subordinate_statement,
-        }))
+        let superior_chain = resolve::way_up(&self.app, registry).await?;
+        Ok(Response::new(pb::GetSubordinateStatementResponse { subordinate_statement, superior_chain }))
     }
 
     async fn get_epoch(&self, request: Request<pb::GetEpochRequest>) -> GrpcReply<pb::GetEpochResponse> {
@@ -163,14 +142,8 @@ impl FederationService for Doorway {
             return Err(Error::from(fault).into());
         }
         let parse = |p: &pb::AuthorityPath| authorities("authorities.via", &p.via, usize::from(MAX_DEPTH));
-        let vias = paths
-            .iter()
-            .map(parse)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(Error::from)?;
-        let asked = vias
-            .iter()
-            .map(|via| resolve::epoch_of(&self.app, here.registry, via));
+        let vias = paths.iter().map(parse).collect::<Result<Vec<_>, _>>().map_err(Error::from)?;
+        let asked = vias.iter().map(|via| resolve::epoch_of(&self.app, here.registry, via));
         let epochs = futures::future::join_all(asked).await;
         Ok(Response::new(pb::GetEpochResponse { epochs }))
     }
@@ -183,15 +156,8 @@ impl FederationService for Doorway {
         let whole = asked.budget.visited.is_empty();
         let reply = resolve::answer(&self.app, asked, r.min_epoch).await?;
         // A superior adds its own statement on top; a verifier gets the whole chain.
-        let chain = if whole {
-            resolve::full_chain(&self.app, registry, &reply).await?
-        } else {
-            reply.chain.clone()
-        };
-        Ok(Response::new(encode(
-            &reply,
-            as_of.unwrap_or(reply.evaluated_at),
-            chain,
-        )))
+        let chain =
+            if whole { resolve::full_chain(&self.app, registry, &reply).await? } else { reply.chain.clone() };
+        Ok(Response::new(encode(&reply, as_of.unwrap_or(reply.evaluated_at), chain)))
     }
 }

@@ -29,29 +29,18 @@ use crate::{
 };
 
 fn rejected(r: Rejected) -> pb::ImportError {
-    pb::ImportError {
-        line: r.line,
-        code: r.code.to_owned(),
-        field: r.field,
-        message: r.message,
-    }
+    pb::ImportError { line: r.line, code: r.code.to_owned(), field: r.field, message: r.message }
 }
 
 fn patterns(field: &str, list: &[String]) -> Result<Vec<Pattern>, Invalid> {
-    list.iter()
-        .map(|p| Pattern::parse(p).map_err(|e| e.at(field)))
-        .collect()
+    list.iter().map(|p| Pattern::parse(p).map_err(|e| e.at(field))).collect()
 }
 
 fn grant(g: pb::Grant) -> Result<Grant, Invalid> {
     Ok(Grant {
         actions: patterns("scope.actions", &g.actions)?,
         resources: patterns("scope.resources", &g.resources)?,
-        jurisdictions: g
-            .jurisdictions
-            .iter()
-            .map(|j| Jurisdiction::parse(j))
-            .collect::<Result<_, _>>()?,
+        jurisdictions: g.jurisdictions.iter().map(|j| Jurisdiction::parse(j)).collect::<Result<_, _>>()?,
         conditions: convert::conditions(g.conditions),
         may_delegate: g.may_delegate,
         until: convert::optional_time("scope.until", g.until)?,
@@ -90,8 +79,7 @@ fn new_status(r: pb::SetStatusRequest) -> Result<NewStatus, Invalid> {
     };
     let code = |s: &str| {
         (1..=64).contains(&s.len())
-            && s.bytes()
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+            && s.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
     };
     if !code(&r.reason) {
         return Err(Invalid::new("reason", "must be a code in UPPER_SNAKE"));
@@ -181,9 +169,8 @@ impl ImportService for Doorway {
         // Runs to its end even when the caller leaves: a change is acknowledged or unknown, never half told.
         let app = self.app.clone();
         let task = tokio::spawn(async move { status::set(&app, &caller, registry, new).await });
-        let epoch = task
-            .await
-            .map_err(|_| Error::new(Code::Internal, "an error of ours; it was logged"))??;
+        let epoch =
+            task.await.map_err(|_| Error::new(Code::Internal, "an error of ours; it was logged"))??;
         Ok(Response::new(pb::SetStatusResponse { epoch }))
     }
 

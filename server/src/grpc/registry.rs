@@ -31,10 +31,7 @@ fn accreditation(a: AccreditationView) -> pb::Accreditation {
 fn status(list: Option<&Vec<StatusView>>, now: Timestamp) -> pb::Status {
     let found = list.into_iter().flatten().find(|s| s.effective().contains(now));
     found.map_or_else(
-        || pb::Status {
-            state: State::Active.code().to_owned(),
-            ..Default::default()
-        },
+        || pb::Status { state: State::Active.code().to_owned(), ..Default::default() },
         |s| pb::Status {
             state: s.state.code().to_owned(),
             since: optional(s.effective().from),
@@ -47,12 +44,7 @@ fn statement(s: StatementView, now: Timestamp) -> pb::Statement {
     let valid = s.valid.interval();
     pb::Statement {
         statement_id: s.id,
-        kind: if s.kind == 0 {
-            "authorization"
-        } else {
-            "recognition"
-        }
-        .to_owned(),
+        kind: if s.kind == 0 { "authorization" } else { "recognition" }.to_owned(),
         action: s.action,
         resource: s.resource,
         jurisdictions: s.jurisdictions,
@@ -64,10 +56,8 @@ fn statement(s: StatementView, now: Timestamp) -> pb::Statement {
 
 fn view(e: EntityView, now: Timestamp) -> pb::Entity {
     let registered_at = convert::time(e.registered_at());
-    let identifier = |i: charter_domain::event::Identifier| pb::Identifier {
-        r#type: i.r#type,
-        value: i.value,
-    };
+    let identifier =
+        |i: charter_domain::event::Identifier| pb::Identifier { r#type: i.r#type, value: i.value };
     pb::Entity {
         entity_id: e.entity_id.to_string(),
         names: e.names.into_iter().collect(),
@@ -75,18 +65,8 @@ fn view(e: EntityView, now: Timestamp) -> pb::Entity {
         status: Some(status(e.statuses.as_ref(), now)),
         registered_at: Some(registered_at),
         identifiers: e.identifiers.into_iter().map(identifier).collect(),
-        statements: e
-            .statements
-            .into_iter()
-            .flatten()
-            .map(|s| statement(s, now))
-            .collect(),
-        accreditations: e
-            .accreditations
-            .into_iter()
-            .flatten()
-            .map(accreditation)
-            .collect(),
+        statements: e.statements.into_iter().flatten().map(|s| statement(s, now)).collect(),
+        accreditations: e.accreditations.into_iter().flatten().map(accreditation).collect(),
     }
 }
 
@@ -101,20 +81,14 @@ impl Doorway {
     fn page(&self, noun: &str, registry: RegistryId, size: i32, token: &str) -> Result<Page, Error> {
         let list = format!("{noun}|{registry}");
         let after = page::cursor(&self.app.page_secret, &list, token)?;
-        Ok(Page {
-            limit: page::size(size)?,
-            list,
-            after,
-        })
+        Ok(Page { limit: page::size(size)?, list, after })
     }
 
     /// The token of the next page: none when this one was not full.
     fn next(&self, page: &Page, count: usize, last: Option<String>) -> String {
         let full = usize::try_from(page.limit).is_ok_and(|l| count >= l);
         let cursor = last.filter(|_| full);
-        cursor
-            .map(|c| page::token(&self.app.page_secret, &page.list, &c))
-            .unwrap_or_default()
+        cursor.map(|c| page::token(&self.app.page_secret, &page.list, &c)).unwrap_or_default()
     }
 }
 
@@ -143,19 +117,11 @@ impl RegistryService for Doorway {
         let page = self.page("registries", RegistryId(0), r.page_size, &r.page_token)?;
         let after: i32 = page.after.as_ref().and_then(|a| a.parse().ok()).unwrap_or(0);
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        let list: Vec<_> = self
-            .registries()
-            .await?
-            .into_iter()
-            .filter(|(id, _)| id.0 > after)
-            .take(limit)
-            .collect();
+        let list: Vec<_> =
+            self.registries().await?.into_iter().filter(|(id, _)| id.0 > after).take(limit).collect();
         let next_page_token = self.next(&page, list.len(), list.last().map(|(id, _)| id.to_string()));
         let registries = list.into_iter().map(|(_, r)| r).collect();
-        Ok(Response::new(pb::ListRegistriesResponse {
-            registries,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListRegistriesResponse { registries, next_page_token }))
     }
 
     async fn get_entity(&self, request: Request<pb::GetEntityRequest>) -> Reply<pb::GetEntityResponse> {
@@ -180,10 +146,7 @@ impl RegistryService for Doorway {
         let next_page_token = self.next(&page, list.len(), list.last().map(|e| e.entity_id.to_string()));
         let now = self.app.clock.now();
         let entities = list.into_iter().map(|e| view(e, now)).collect();
-        Ok(Response::new(pb::ListEntitiesResponse {
-            entities,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListEntitiesResponse { entities, next_page_token }))
     }
 
     async fn get_accreditation(
@@ -195,19 +158,9 @@ impl RegistryService for Doorway {
         let registry = self.named(&here, &r.registry_id)?;
         let bad = |_| Error::from(Invalid::new("accreditation_id", "must be a UUID"));
         let id = Uuid::parse_str(&r.accreditation_id).map_err(bad)?;
-        let list = self
-            .app
-            .store
-            .accreditations(registry, None, Some(id), 1)
-            .await
-            .map_err(Error::from)?;
-        let found = list
-            .into_iter()
-            .next()
-            .ok_or_else(|| Error::not_found("accreditation", id))?;
-        Ok(Response::new(pb::GetAccreditationResponse {
-            accreditation: Some(accreditation(found)),
-        }))
+        let list = self.app.store.accreditations(registry, None, Some(id), 1).await.map_err(Error::from)?;
+        let found = list.into_iter().next().ok_or_else(|| Error::not_found("accreditation", id))?;
+        Ok(Response::new(pb::GetAccreditationResponse { accreditation: Some(accreditation(found)) }))
     }
 
     async fn list_accreditations(
@@ -219,22 +172,12 @@ impl RegistryService for Doorway {
         let registry = self.named(&here, &r.registry_id)?;
         let page = self.page("accreditations", registry, r.page_size, &r.page_token)?;
         let after = uuid(page.after.as_ref())?;
-        let list = self
-            .app
-            .store
-            .accreditations(registry, after, None, page.limit)
-            .await
-            .map_err(Error::from)?;
-        let next_page_token = self.next(
-            &page,
-            list.len(),
-            list.last().map(|a| a.accreditation_id.to_string()),
-        );
+        let list =
+            self.app.store.accreditations(registry, after, None, page.limit).await.map_err(Error::from)?;
+        let next_page_token =
+            self.next(&page, list.len(), list.last().map(|a| a.accreditation_id.to_string()));
         let accreditations = list.into_iter().map(accreditation).collect();
-        Ok(Response::new(pb::ListAccreditationsResponse {
-            accreditations,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListAccreditationsResponse { accreditations, next_page_token }))
     }
 
     async fn get_schema(&self, request: Request<pb::GetSchemaRequest>) -> Reply<pb::GetSchemaResponse> {
@@ -242,19 +185,9 @@ impl RegistryService for Doorway {
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
         let resource = Some(r.resource.clone());
-        let list = self
-            .app
-            .store
-            .schemas(registry, resource, 0, 1_000)
-            .await
-            .map_err(Error::from)?;
-        let latest = list
-            .into_iter()
-            .last()
-            .ok_or_else(|| Error::not_found("schema of", &r.resource))?;
-        Ok(Response::new(pb::GetSchemaResponse {
-            schema: Some(schema(latest)),
-        }))
+        let list = self.app.store.schemas(registry, resource, 0, 1_000).await.map_err(Error::from)?;
+        let latest = list.into_iter().last().ok_or_else(|| Error::not_found("schema of", &r.resource))?;
+        Ok(Response::new(pb::GetSchemaResponse { schema: Some(schema(latest)) }))
     }
 
     async fn list_schemas(&self, request: Request<pb::ListSchemasRequest>) -> Reply<pb::ListSchemasResponse> {
@@ -263,37 +196,22 @@ impl RegistryService for Doorway {
         let registry = self.named(&here, &r.registry_id)?;
         let page = self.page("schemas", registry, r.page_size, &r.page_token)?;
         let after = page.after.as_ref().and_then(|a| a.parse().ok()).unwrap_or(0);
-        let list = self
-            .app
-            .store
-            .schemas(registry, None, after, page.limit)
-            .await
-            .map_err(Error::from)?;
+        let list = self.app.store.schemas(registry, None, after, page.limit).await.map_err(Error::from)?;
         let next_page_token = self.next(&page, list.len(), list.last().map(|s| s.id.to_string()));
         let schemas = list.into_iter().map(schema).collect();
-        Ok(Response::new(pb::ListSchemasResponse {
-            schemas,
-            next_page_token,
-        }))
+        Ok(Response::new(pb::ListSchemasResponse { schemas, next_page_token }))
     }
 }
 
 fn schema(s: charter_store::schemas::SchemaView) -> pb::Schema {
-    pb::Schema {
-        resource: s.resource,
-        uri: s.uri,
-        sha256: s.sha256,
-        schema_json: s.schema.to_string(),
-    }
+    pb::Schema { resource: s.resource, uri: s.uri, sha256: s.sha256, schema_json: s.schema.to_string() }
 }
 
 impl Doorway {
     /// The registries of this process, with their epochs.
     async fn registries(&self) -> Result<Vec<(RegistryId, pb::Registry)>, Error> {
         let list = self.app.store.registries().await?;
-        let served = list
-            .into_iter()
-            .filter(|r| self.app.hosted.tenant(r.id).is_some());
+        let served = list.into_iter().filter(|r| self.app.hosted.tenant(r.id).is_some());
         Ok(served
             .map(|r| {
                 let registry = pb::Registry {

@@ -30,10 +30,7 @@ type Terms<'a> = (&'a str, &'a str, &'a str, &'a str);
 impl Doorway {
     /// The registry asked: an authority of this process by its name, else the one the request came to.
     fn addressed(&self, here: &Here, authority: &str) -> Here {
-        Here {
-            registry: self.app.hosted.by_authority(authority).unwrap_or(here.registry),
-            ..*here
-        }
+        Here { registry: self.app.hosted.by_authority(authority).unwrap_or(here.registry), ..*here }
     }
 
     async fn ask(
@@ -49,16 +46,8 @@ impl Doorway {
             return Ok((None, reply));
         }
         let query = convert::query(kind, terms, context)?;
-        let budget = Budget {
-            deadline: here.deadline,
-            ..Budget::fresh(tokio::time::Instant::now())
-        };
-        let asked = Asked {
-            registry: here.registry,
-            query: query.clone(),
-            budget,
-            local_only: false,
-        };
+        let budget = Budget { deadline: here.deadline, ..Budget::fresh(tokio::time::Instant::now()) };
+        let asked = Asked { registry: here.registry, query: query.clone(), budget, local_only: false };
         let reply = query::answer(&self.app, asked).await?;
         if let Some(error) = query::trqp_error(&self.app, &reply) {
             return Err(error);
@@ -72,14 +61,7 @@ impl Doorway {
         kind: Kind,
         (authority, entity, action, resource): Terms<'_>,
     ) -> Option<Reply> {
-        let lookup = Lookup {
-            registry: here.registry,
-            kind,
-            authority,
-            entity,
-            action,
-            resource,
-        };
+        let lookup = Lookup { registry: here.registry, kind, authority, entity, action, resource };
         let now = self.app.clock.now();
         let entry = self.app.answers.get_local(&lookup, now)?;
         let reply = Reply::new(&self.app, entry, now);
@@ -104,11 +86,7 @@ impl Doorway {
         let full = level == EvidenceLevel::Full;
         Ok(Some(pb::Evidence {
             chain: resolve::full_chain(&self.app, here.registry, reply).await?,
-            path: if full {
-                reply.path.iter().map(step).collect()
-            } else {
-                Vec::new()
-            },
+            path: if full { reply.path.iter().map(step).collect() } else { Vec::new() },
         }))
     }
 
@@ -118,12 +96,7 @@ impl Doorway {
         r: pb::AuthorizationRequest,
     ) -> Result<pb::AuthorizationResponse, Error> {
         let here = self.addressed(here, &r.authority_id);
-        let terms = (
-            r.authority_id.as_str(),
-            r.entity_id.as_str(),
-            r.action.as_str(),
-            r.resource.as_str(),
-        );
+        let terms = (r.authority_id.as_str(), r.entity_id.as_str(), r.action.as_str(), r.resource.as_str());
         let (query, reply) = self.ask(&here, Kind::Authorization, terms, &r.context).await?;
         Ok(pb::AuthorizationResponse {
             authorized: reply.is_yes(),
@@ -132,9 +105,7 @@ impl Doorway {
             message: reply.message(),
             meta: Some(meta(&reply)),
             evidence: self.evidence(&here, query.as_ref(), &reply).await?,
-            context: query
-                .map(|q| understood(&q).into_iter().collect())
-                .unwrap_or_default(),
+            context: query.map(|q| understood(&q).into_iter().collect()).unwrap_or_default(),
             entity_id: r.entity_id,
             authority_id: r.authority_id,
             action: r.action,
@@ -186,12 +157,7 @@ impl TrustRegistryQueryService for Doorway {
         let here = self.here(&request)?;
         let r = request.into_inner();
         let here = self.addressed(&here, &r.authority_id);
-        let terms = (
-            r.authority_id.as_str(),
-            r.entity_id.as_str(),
-            r.action.as_str(),
-            r.resource.as_str(),
-        );
+        let terms = (r.authority_id.as_str(), r.entity_id.as_str(), r.action.as_str(), r.resource.as_str());
         let (query, reply) = self.ask(&here, Kind::Recognition, terms, &r.context).await?;
         Ok(Response::new(pb::RecognitionResponse {
             recognized: reply.is_yes(),
@@ -200,9 +166,7 @@ impl TrustRegistryQueryService for Doorway {
             message: reply.message(),
             meta: Some(meta(&reply)),
             evidence: self.evidence(&here, query.as_ref(), &reply).await?,
-            context: query
-                .map(|q| understood(&q).into_iter().collect())
-                .unwrap_or_default(),
+            context: query.map(|q| understood(&q).into_iter().collect()).unwrap_or_default(),
             entity_id: r.entity_id,
             authority_id: r.authority_id,
             action: r.action,

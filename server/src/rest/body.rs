@@ -18,23 +18,16 @@ pub async fn json_bytes(request: Request<Body>, limit: usize) -> Result<Bytes, E
         return Err(Error::new(Code::MethodNotAllowed, "this path takes POST"));
     }
     if !is_json(request.headers()) {
-        return Err(Error::new(
-            Code::UnsupportedMediaType,
-            "send `Content-Type: application/json`",
-        ));
+        return Err(Error::new(Code::UnsupportedMediaType, "send `Content-Type: application/json`"));
     }
     if request.headers().contains_key(header::CONTENT_ENCODING) {
-        return Err(Error::new(
-            Code::UnsupportedMediaType,
-            "compressed bodies are not accepted",
-        ));
+        return Err(Error::new(Code::UnsupportedMediaType, "compressed bodies are not accepted"));
     }
     match Limited::new(request.into_body(), limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(e) if e.downcast_ref::<LengthLimitError>().is_some() => Err(Error::new(
-            Code::TooLarge,
-            format!("the body is larger than {limit} bytes"),
-        )),
+        Err(e) if e.downcast_ref::<LengthLimitError>().is_some() => {
+            Err(Error::new(Code::TooLarge, format!("the body is larger than {limit} bytes")))
+        }
         Err(_) => Err(Error::new(Code::Invalid, "the body could not be read")),
     }
 }
@@ -43,12 +36,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()) else {
         return false;
     };
-    value
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .eq_ignore_ascii_case("application/json")
+    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
 /// A JSON value of a type; the fault names line and column, never the type's name.

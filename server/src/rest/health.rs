@@ -18,16 +18,8 @@ pub async fn live() -> &'static str {
 
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let reasons = reasons(&app).await;
-    let status = if reasons.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    (
-        status,
-        Json(json!({ "ready": reasons.is_empty(), "reasons": reasons })),
-    )
-        .into_response()
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons }))).into_response()
 }
 
 /// Why this process should not be sent questions.
@@ -58,9 +50,5 @@ pub async fn metrics() -> Response {
     let Some(handle) = telemetry::metrics() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        handle.render(),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
 }

@@ -52,10 +52,8 @@ fn at(uri: &Uri) -> Result<Option<Timestamp>, Error> {
 }
 
 async fn view(app: &App, here: &Here, id: &EntityId, wish: Option<Timestamp>) -> Result<Value, Error> {
-    let tenant = app
-        .hosted
-        .tenant(here.registry)
-        .ok_or_else(|| Error::not_found("registry", here.registry))?;
+    let tenant =
+        app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))?;
     let now = app.clock.now();
     let at = wish.unwrap_or(now);
     let since = tenant.registry.history_since;
@@ -78,14 +76,9 @@ pub async fn check(
 ) -> Result<Response<Body>, Error> {
     let body = view(&app, &here, &segment(&uri)?, at(&uri)?).await?.to_string();
     let etag = format!("\"{:x}\"", Sha256::digest(&body));
-    let known = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|v| v.to_str().ok())
-        .is_some_and(|list| {
-            list.split(',')
-                .map(|t| t.trim().trim_start_matches("W/"))
-                .any(|t| t == etag || t == "*")
-        });
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).is_some_and(|list| {
+        list.split(',').map(|t| t.trim().trim_start_matches("W/")).any(|t| t == etag || t == "*")
+    });
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -115,10 +108,7 @@ pub async fn batch(
 ) -> Result<Json<Value>, Error> {
     let batch: Batch = body::parse(&body::json_bytes(request, body::BATCH).await?)?;
     if batch.issuers.is_empty() || batch.issuers.len() > MAX_BATCH {
-        return Err(Error::new(
-            Code::Invalid,
-            format!("`issuers` must have 1 to {MAX_BATCH} members"),
-        ));
+        return Err(Error::new(Code::Invalid, format!("`issuers` must have 1 to {MAX_BATCH} members")));
     }
     let one = async |id: &String| -> Result<Value, Error> {
         let parsed = EntityId::parse(id).map_err(|e| e.at("issuers"))?;

@@ -45,33 +45,19 @@ pub async fn resolve(
     let own = own_authority(&app, &here)?;
     let authority = question.authority_id.as_deref().unwrap_or(&own);
     let context = Context::parse(question.context.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
-    let terms = (
-        authority,
-        question.entity_id.as_str(),
-        question.action.as_str(),
-        question.resource.as_str(),
-    );
+    let terms =
+        (authority, question.entity_id.as_str(), question.action.as_str(), question.resource.as_str());
     let query = Query::parse(Kind::parse(&question.kind)?, terms, context)?;
-    let budget = Budget {
-        deadline: here.deadline,
-        ..Budget::fresh(tokio::time::Instant::now())
-    };
-    let asked = Asked {
-        registry: here.registry,
-        query: query.clone(),
-        budget,
-        local_only: false,
-    };
+    let budget = Budget { deadline: here.deadline, ..Budget::fresh(tokio::time::Instant::now()) };
+    let asked = Asked { registry: here.registry, query: query.clone(), budget, local_only: false };
     let reply = app_resolve::answer(&app, asked, question.min_epoch).await?;
     let chain = app_resolve::full_chain(&app, here.registry, &reply).await?;
     Ok(Json(render(&query, &reply, &chain)))
 }
 
 pub fn own_authority(app: &App, here: &Here) -> Result<String, Error> {
-    let tenant = app
-        .hosted
-        .tenant(here.registry)
-        .ok_or_else(|| Error::not_found("registry", here.registry))?;
+    let tenant =
+        app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))?;
     Ok(tenant.registry.authority.to_string())
 }
 

@@ -82,13 +82,7 @@ impl Prepared {
         let (evaluated, expires) = (evaluated.to_string(), expires.to_string());
         let size = head.len() + middle.len() + tail.len() + 2 * evaluated.len() + expires.len();
         let mut out = Vec::with_capacity(size);
-        for part in [
-            head.as_ref(),
-            evaluated.as_bytes(),
-            middle,
-            expires.as_bytes(),
-            tail,
-        ] {
+        for part in [head.as_ref(), evaluated.as_bytes(), middle, expires.as_bytes(), tail] {
             out.extend_from_slice(part);
         }
         out
@@ -100,9 +94,7 @@ pub async fn authorization(
     here: Extension<Here>,
     request: Request<Body>,
 ) -> Response<Body> {
-    handle(Kind::Authorization, &state, &here, request)
-        .await
-        .unwrap_or_else(Error::into_http)
+    handle(Kind::Authorization, &state, &here, request).await.unwrap_or_else(Error::into_http)
 }
 
 pub async fn recognition(
@@ -110,9 +102,7 @@ pub async fn recognition(
     here: Extension<Here>,
     request: Request<Body>,
 ) -> Response<Body> {
-    handle(Kind::Recognition, &state, &here, request)
-        .await
-        .unwrap_or_else(Error::into_http)
+    handle(Kind::Recognition, &state, &here, request).await.unwrap_or_else(Error::into_http)
 }
 
 async fn handle(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> Result<Response<Body>, Error> {
@@ -133,16 +123,8 @@ async fn handle(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> R
     );
     let query = Query::parse(kind, terms, context)?;
     let plain = query.context == Context::default();
-    let budget = Budget {
-        deadline: here.deadline,
-        ..Budget::fresh(tokio::time::Instant::now())
-    };
-    let asked = Asked {
-        registry: here.registry,
-        query: query.clone(),
-        budget,
-        local_only: false,
-    };
+    let budget = Budget { deadline: here.deadline, ..Budget::fresh(tokio::time::Instant::now()) };
+    let asked = Asked { registry: here.registry, query: query.clone(), budget, local_only: false };
     let reply = query::answer(app, asked).await?;
     if let Some(error) = query::trqp_error(app, &reply) {
         return Err(error);
@@ -176,9 +158,7 @@ fn kept(kind: Kind, app: &App, here: &Here, question: &Question<'_>) -> Option<V
 
 fn ok(bytes: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(bytes));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -189,12 +169,7 @@ const EXPIRES: &str = "\u{1}expires";
 fn splice(query: &Query, reply: &Reply) -> Vec<u8> {
     let prepared = reply.prepared.get_or_init(|| {
         let text = plain(query, reply, EVALUATED, EXPIRES).to_string();
-        let mark = |m: &str| {
-            serde_json::to_string(m)
-                .unwrap_or_default()
-                .trim_matches('"')
-                .to_owned()
-        };
+        let mark = |m: &str| serde_json::to_string(m).unwrap_or_default().trim_matches('"').to_owned();
         let (head, rest) = text.split_once(&mark(EVALUATED)).unwrap_or((&text, ""));
         let (middle, tail) = rest.split_once(&mark(EXPIRES)).unwrap_or((rest, ""));
         Prepared([head, middle, tail].map(|s| Bytes::copy_from_slice(s.as_bytes())))
@@ -250,14 +225,8 @@ pub fn understood(query: &Query) -> BTreeMap<String, String> {
         ("time", c.time.map(|t| t.to_string())),
         ("known_at", c.known_at.map(|k| k.to_string())),
         ("locator", c.locator.as_ref().map(ToString::to_string)),
-        (
-            "jurisdiction",
-            c.jurisdiction.as_ref().map(|j| j.as_str().to_owned()),
-        ),
-        (
-            "evidence",
-            (c.evidence != EvidenceLevel::None).then(|| level(c.evidence).to_owned()),
-        ),
+        ("jurisdiction", c.jurisdiction.as_ref().map(|j| j.as_str().to_owned())),
+        ("evidence", (c.evidence != EvidenceLevel::None).then(|| level(c.evidence).to_owned())),
     ]
     .into_iter()
     .filter_map(|(k, v)| Some((k.to_owned(), v?)))

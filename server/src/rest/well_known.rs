@@ -16,18 +16,13 @@ use crate::{App, Error, door::Here, error::Code};
 type Typed = ([(HeaderName, &'static str); 2], String);
 
 fn typed(media: &'static str, body: String) -> Typed {
-    (
-        [(header::CONTENT_TYPE, media), (header::CACHE_CONTROL, "no-cache")],
-        body,
-    )
+    ([(header::CONTENT_TYPE, media), (header::CACHE_CONTROL, "no-cache")], body)
 }
 
 /// The anchor set with this registry's own keys, where it has no superior: what `--anchor` takes.
 pub async fn anchors(State(app): State<Arc<App>>, Extension(here): Extension<Here>) -> Result<Typed, Error> {
-    let tenant = app
-        .hosted
-        .tenant(here.registry)
-        .ok_or_else(|| Error::not_found("registry", here.registry))?;
+    let tenant =
+        app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))?;
     if !tenant.config.superiors.is_empty() {
         let root = &tenant.config.superiors[0];
         return Err(Error::new(
@@ -54,10 +49,7 @@ pub async fn configuration(
     Extension(here): Extension<Here>,
 ) -> Result<Typed, Error> {
     let view = app.hosted.view(here.registry).await?;
-    Ok(typed(
-        "application/entity-statement+jwt",
-        view.configuration.clone(),
-    ))
+    Ok(typed("application/entity-statement+jwt", view.configuration.clone()))
 }
 
 /// The authority's DID document: keys, other names, and the services that TRQP's discovery looks for.
@@ -65,10 +57,8 @@ pub async fn did(
     State(app): State<Arc<App>>,
     Extension(here): Extension<Here>,
 ) -> Result<Json<Value>, Error> {
-    let tenant = app
-        .hosted
-        .tenant(here.registry)
-        .ok_or_else(|| Error::not_found("registry", here.registry))?;
+    let tenant =
+        app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))?;
     let id = tenant.registry.authority.as_str();
     let methods: Vec<Value> = tenant
         .keys
@@ -81,12 +71,7 @@ pub async fn did(
             })
         })
         .collect();
-    let named: Vec<String> = tenant
-        .keys
-        .keys
-        .iter()
-        .map(|k| format!("{id}#{}", k.kid()))
-        .collect();
+    let named: Vec<String> = tenant.keys.keys.iter().map(|k| format!("{id}#{}", k.kid())).collect();
     let url = &tenant.config.public_url;
     let mut services = vec![
         json!({ "id": format!("{id}#trqp"), "type": "TRQP", "serviceEndpoint": url }),

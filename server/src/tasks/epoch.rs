@@ -23,10 +23,7 @@ pub async fn run(app: Arc<App>) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 reader = None;
-                tracing::warn!(
-                    error = error.source_text().unwrap_or("?"),
-                    "the epoch poll failed"
-                );
+                tracing::warn!(error = error.source_text().unwrap_or("?"), "the epoch poll failed");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(_) => {
@@ -65,10 +62,7 @@ pub async fn poll(app: &App, reader: &mut Option<EpochReader>) -> Result<(), cha
         }
         if epoch > known {
             let changes = if epoch - known > MANY {
-                vec![Change {
-                    seq: epoch,
-                    identifiers: None,
-                }]
+                vec![Change { seq: epoch, identifiers: None }]
             } else {
                 convert(reader.changes_since(registry, known).await?)
             };
@@ -82,12 +76,7 @@ pub async fn poll(app: &App, reader: &mut Option<EpochReader>) -> Result<(), cha
 }
 
 fn convert(list: Vec<charter_store::epoch::Change>) -> Vec<Change> {
-    list.into_iter()
-        .map(|c| Change {
-            seq: c.seq,
-            identifiers: c.identifiers,
-        })
-        .collect()
+    list.into_iter().map(|c| Change { seq: c.seq, identifiers: c.identifiers }).collect()
 }
 
 /// After a change of our own: what lies between the register and the new epoch is noted, others' changes too.
@@ -99,10 +88,7 @@ pub async fn catch_up(app: &App, registry: RegistryId, epoch: i64) -> Result<(),
         return Ok(());
     }
     let changes = if epoch - known > MANY {
-        vec![Change {
-            seq: epoch,
-            identifiers: None,
-        }]
+        vec![Change { seq: epoch, identifiers: None }]
     } else {
         convert(app.store.changes_since(registry, known).await?)
     };

@@ -43,15 +43,8 @@ pub async fn poll(app: &App) {
                     dep.polled(epoch, before);
                 }
             }
-            Some(Place::Peer {
-                endpoint,
-                authority,
-                rest,
-            }) => {
-                by_peer
-                    .entry((endpoint, authority))
-                    .or_default()
-                    .push((dep, rest));
+            Some(Place::Peer { endpoint, authority, rest }) => {
+                by_peer.entry((endpoint, authority)).or_default().push((dep, rest));
             }
             None => {}
         }
@@ -61,11 +54,7 @@ pub async fn poll(app: &App) {
 
 fn parse(app: &App, path: &[String]) -> Option<(charter_domain::RegistryId, Vec<AuthorityId>)> {
     let (first, via) = path.split_first()?;
-    let via = via
-        .iter()
-        .map(|a| AuthorityId::parse(a))
-        .collect::<Result<_, _>>()
-        .ok()?;
+    let via = via.iter().map(|a| AuthorityId::parse(a)).collect::<Result<_, _>>().ok()?;
     Some((app.hosted.by_authority(first)?, via))
 }
 
@@ -81,7 +70,7 @@ async fn ask(app: &App, (endpoint, authority): &Peer, list: &[(Arc<Dep>, Vec<Aut
                 }
             }
             Err(error) => {
-                tracing::debug!(peer = %authority, %error, "epochs of a subordinate could not be had")
+                tracing::debug!(peer = %authority, %error, "epochs of a subordinate could not be had");
             }
         }
     }

@@ -25,7 +25,7 @@ pub async fn once(app: &App) {
         loop {
             match document::renew(&app.store, tenant, documents.lifetime_secs, documents.renew_batch).await {
                 Ok(n) if i64::try_from(n).is_ok_and(|n| n >= documents.renew_batch) => {
-                    tokio::task::yield_now().await
+                    tokio::task::yield_now().await;
                 }
                 Ok(_) => break,
                 Err(error) => {

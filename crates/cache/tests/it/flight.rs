@@ -34,12 +34,7 @@ async fn many_who_miss_together_are_filled_once() {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     Ok::<_, Infallible>(filled(10, "e"))
                 };
-                answers
-                    .get_or_fill(&ask("e"), now(), fill)
-                    .await
-                    .unwrap()
-                    .value
-                    .clone()
+                answers.get_or_fill(&ask("e"), now(), fill).await.unwrap().value.clone()
             })
         })
         .collect();
@@ -57,11 +52,7 @@ async fn a_cancelled_leader_leaves_nobody_waiting() {
     let answers = Arc::new(answers);
     let leader = tokio::spawn({
         let answers = Arc::clone(&answers);
-        async move {
-            answers
-                .get_or_fill::<Infallible, _, _>(&ask("e"), now(), std::future::pending)
-                .await
-        }
+        async move { answers.get_or_fill::<Infallible, _, _>(&ask("e"), now(), std::future::pending).await }
     });
     settle().await;
     let followers: Vec<_> = (0..100)
@@ -75,12 +66,7 @@ async fn a_cancelled_leader_leaves_nobody_waiting() {
     assert!(followers.iter().all(|f| !f.is_finished()));
     leader.abort();
     for follower in followers {
-        assert!(
-            tokio::time::timeout(Duration::from_secs(5), follower)
-                .await
-                .unwrap()
-                .unwrap()
-        );
+        assert!(tokio::time::timeout(Duration::from_secs(5), follower).await.unwrap().unwrap());
     }
 }
 
@@ -99,9 +85,7 @@ async fn an_error_reaches_all_who_waited_and_is_not_kept() {
     for outcome in [a, b] {
         assert!(matches!(outcome, Err(Error::Fill(e)) if *e == "database is away"));
     }
-    let again = answers
-        .get_or_fill(&lookup, now, || async { Ok::<_, &str>(filled(10, "e")) })
-        .await;
+    let again = answers.get_or_fill(&lookup, now, || async { Ok::<_, &str>(filled(10, "e")) }).await;
     assert_eq!(again.unwrap().value, "e@10");
 }
 
@@ -115,36 +99,18 @@ async fn asked_after(answers: &Arc<Answers<String>>, between: impl FnOnce()) -> 
             gate.notified().await;
             Ok::<_, Infallible>(read)
         };
-        async move {
-            answers
-                .get_or_fill(&ask("e"), now(), fill)
-                .await
-                .unwrap()
-                .value
-                .clone()
-        }
+        async move { answers.get_or_fill(&ask("e"), now(), fill).await.unwrap().value.clone() }
     });
     settle().await;
     between();
     let second = tokio::spawn({
         let answers = Arc::clone(answers);
         let fill = || async { Ok::<_, Infallible>(filled(11, "e")) };
-        async move {
-            answers
-                .get_or_fill(&ask("e"), now(), fill)
-                .await
-                .unwrap()
-                .value
-                .clone()
-        }
+        async move { answers.get_or_fill(&ask("e"), now(), fill).await.unwrap().value.clone() }
     });
     settle().await;
     gate.notify_one();
-    assert_eq!(
-        first.await.unwrap(),
-        "e@10",
-        "asked before the change, may hear of before"
-    );
+    assert_eq!(first.await.unwrap(), "e@10", "asked before the change, may hear of before");
     second.await.unwrap()
 }
 
@@ -152,18 +118,11 @@ async fn asked_after(answers: &Arc<Answers<String>>, between: impl FnOnce()) -> 
 async fn a_follower_refuses_what_was_read_before_its_question() {
     let (answers, register, _) = local();
     let answers = Arc::new(answers);
-    assert_eq!(
-        asked_after(&answers, || ()).await,
-        "e@10",
-        "nothing changed: shared"
-    );
+    assert_eq!(asked_after(&answers, || ()).await, "e@10", "nothing changed: shared");
 
     let (answers, register2, _) = local();
     let answers = Arc::new(answers);
-    assert_eq!(
-        asked_after(&answers, || register2.note(REGISTRY, &[change(11, "e")])).await,
-        "e@11"
-    );
+    assert_eq!(asked_after(&answers, || register2.note(REGISTRY, &[change(11, "e")])).await, "e@11");
 
     // Without the lease nobody knows whether something changed.
     let (answers, register3, _) = local();
@@ -181,19 +140,13 @@ async fn beyond_the_bound_fillers_are_refused() {
             let answers = Arc::clone(&answers);
             let fill = std::future::pending;
             tokio::spawn(async move {
-                answers
-                    .get_or_fill::<Infallible, _, _>(&ask(&format!("e{i}")), now(), fill)
-                    .await
-                    .is_ok()
+                answers.get_or_fill::<Infallible, _, _>(&ask(&format!("e{i}")), now(), fill).await.is_ok()
             })
         })
         .collect();
     settle().await;
     let fill = || async { Ok::<_, Infallible>(filled(10, "e")) };
-    assert!(matches!(
-        answers.get_or_fill(&ask("e"), now(), fill).await,
-        Err(Error::Overloaded)
-    ));
+    assert!(matches!(answers.get_or_fill(&ask("e"), now(), fill).await, Err(Error::Overloaded)));
     busy[0].abort();
     settle().await;
     assert!(answers.get_or_fill(&ask("e"), now(), fill).await.is_ok());

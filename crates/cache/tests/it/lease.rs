@@ -34,20 +34,8 @@ fn a_revocation_waits_longer_than_any_lease() {
 #[test]
 fn next_change_and_expiry_are_respected() {
     let (answers, ..) = local();
-    answers.put(
-        &ask("e"),
-        Filled {
-            next_change: Some(now().plus(SECOND)),
-            ..filled(10, "e")
-        },
-    );
-    answers.put(
-        &ask("f"),
-        Filled {
-            expires_at: now().plus(SECOND),
-            ..filled(10, "f")
-        },
-    );
+    answers.put(&ask("e"), Filled { next_change: Some(now().plus(SECOND)), ..filled(10, "e") });
+    answers.put(&ask("f"), Filled { expires_at: now().plus(SECOND), ..filled(10, "f") });
     for entity in ["e", "f"] {
         let just_before = now().plus(Duration::from_micros(999_999));
         assert!(answers.get_local(&ask(entity), just_before).is_some());
@@ -63,31 +51,19 @@ fn an_answer_is_never_stated_for_before_it_was_found() {
     assert!(answers.get_local(&ask("e"), earlier).is_some());
     assert_eq!(entry.time_at(earlier), now());
     assert_eq!(entry.time_at(now().plus(SECOND)), now().plus(SECOND));
-    assert!(
-        answers.get_local(&ask("e"), now().minus(SECOND * 2)).is_none(),
-        "another clock is far ahead"
-    );
+    assert!(answers.get_local(&ask("e"), now().minus(SECOND * 2)).is_none(), "another clock is far ahead");
 }
 
 #[test]
 fn only_watched_registries_count_and_ids_may_be_any() {
     let (answers, register, _) = local();
     for id in [i32::MIN, -1, 0, 7, 65_535, 65_536, i32::MAX] {
-        let lookup = charter_cache::Lookup {
-            registry: RegistryId(id),
-            ..ask("e")
-        };
+        let lookup = charter_cache::Lookup { registry: RegistryId(id), ..ask("e") };
         answers.put(&lookup, filled(10, "e"));
         assert!(answers.get_local(&lookup, now()).is_none(), "{id} is not watched");
         register.start(RegistryId(id), 10);
-        assert_eq!(
-            register.watched(RegistryId(id)).is_some(),
-            (0..65_536).contains(&id)
-        );
-        assert_eq!(
-            answers.get_local(&lookup, now()).is_some(),
-            (0..65_536).contains(&id)
-        );
+        assert_eq!(register.watched(RegistryId(id)).is_some(), (0..65_536).contains(&id));
+        assert_eq!(answers.get_local(&lookup, now()).is_some(), (0..65_536).contains(&id));
     }
     register.advance(RegistryId(8), 20);
     assert_eq!(register.watched(RegistryId(8)), None);
@@ -102,32 +78,14 @@ fn a_federated_answer_ends_with_its_dependency() {
     let deps = Dependencies::with_ticks(ticks.clone());
     let dep = deps.get_or_track(&["did:web:remote.example".to_owned()], 5);
     dep.polled(5, ticks.now());
-    answers.put(
-        &ask("e"),
-        Filled {
-            deps: vec![(Arc::clone(&dep), 5)],
-            ..filled(10, "e")
-        },
-    );
+    answers.put(&ask("e"), Filled { deps: vec![(Arc::clone(&dep), 5)], ..filled(10, "e") });
     assert!(answers.get_local(&ask("e"), now()).is_some());
     dep.polled(6, ticks.now());
-    assert!(
-        answers.get_local(&ask("e"), now()).is_none(),
-        "something changed there"
-    );
+    assert!(answers.get_local(&ask("e"), now()).is_none(), "something changed there");
 
-    answers.put(
-        &ask("e"),
-        Filled {
-            deps: vec![(dep, 6)],
-            ..filled(10, "e")
-        },
-    );
+    answers.put(&ask("e"), Filled { deps: vec![(dep, 6)], ..filled(10, "e") });
     assert!(answers.get_local(&ask("e"), now()).is_some());
     ticks.advance(charter_cache::DEP_LEASE);
     register.polled(ticks.now());
-    assert!(
-        answers.get_local(&ask("e"), now()).is_none(),
-        "nobody asked it for two seconds"
-    );
+    assert!(answers.get_local(&ask("e"), now()).is_none(), "nobody asked it for two seconds");
 }

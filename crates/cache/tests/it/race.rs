@@ -52,11 +52,7 @@ async fn no_reader_that_starts_later_gets_an_older_answer() {
                         Ok::<_, Infallible>(read)
                     };
                     let entry = answers.get_or_fill(&lookup, now(), fill).await.unwrap();
-                    assert!(
-                        entry.epoch >= least,
-                        "{entity}, filled: {} < {least}",
-                        entry.epoch
-                    );
+                    assert!(entry.epoch >= least, "{entity}, filled: {} < {least}", entry.epoch);
                     if turn % 50 == 0 {
                         // A slow filler outside of any flight, with what it read long ago.
                         answers.put(&lookup, filled(least.saturating_sub(3), &entity));

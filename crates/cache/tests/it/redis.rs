@@ -55,62 +55,23 @@ async fn processes_share_answers_within_bounds() {
     let server = Server::start().await;
     let (answers, counts) = shared(&server).await;
     assert_eq!(answers.get_shared(&ask("e"), now()).await.unwrap().value, "e@10");
-    assert_eq!(
-        answers.get_local(&ask("e"), now()).unwrap().value,
-        "e@10",
-        "kept in process too"
-    );
+    assert_eq!(answers.get_local(&ask("e"), now()).unwrap().value, "e@10", "kept in process too");
     assert_eq!(counts.of("redis", "hit"), 2);
-    let ttl: i64 = server
-        .raw()
-        .await
-        .pttl(the_key(&server, &ask("e")).await)
-        .await
-        .unwrap();
+    let ttl: i64 = server.raw().await.pttl(the_key(&server, &ask("e")).await).await.unwrap();
     assert!((1..=300_000).contains(&ttl), "{ttl}");
 
     // A year is clamped; what rests on other registries or is over already isn't written at all.
-    let year = Filled {
-        expires_at: now().plus(Duration::from_secs(31_536_000)),
-        ..filled(10, "year")
-    };
+    let year = Filled { expires_at: now().plus(Duration::from_secs(31_536_000)), ..filled(10, "year") };
     let dep = Dependencies::new().get_or_track(&["did:web:remote.example".to_owned()], 1);
-    answers.put(
-        &ask("dep"),
-        Filled {
-            deps: vec![(dep, 1)],
-            ..filled(10, "dep")
-        },
-    );
-    answers.put(
-        &ask("over"),
-        Filled {
-            expires_at: now(),
-            ..filled(10, "over")
-        },
-    );
+    answers.put(&ask("dep"), Filled { deps: vec![(dep, 1)], ..filled(10, "dep") });
+    answers.put(&ask("over"), Filled { expires_at: now(), ..filled(10, "over") });
     answers.put(&ask("year"), year);
     let (other, _) = process(&server.url(), SECRET);
     eventually("the year", async || other.get_shared(&ask("year"), now()).await).await;
-    let ttl: i64 = server
-        .raw()
-        .await
-        .pttl(the_key(&server, &ask("year")).await)
-        .await
-        .unwrap();
+    let ttl: i64 = server.raw().await.pttl(the_key(&server, &ask("year")).await).await.unwrap();
     assert!((1..=300_000).contains(&ttl), "{ttl}");
     assert!(other.get_shared(&ask("dep"), now()).await.is_none());
-    assert_eq!(
-        server
-            .raw()
-            .await
-            .keys::<_, Vec<String>>("*")
-            .await
-            .unwrap()
-            .len(),
-        3,
-        "e, warm, year"
-    );
+    assert_eq!(server.raw().await.keys::<_, Vec<String>>("*").await.unwrap().len(), 3, "e, warm, year");
 }
 
 #[tokio::test]
@@ -121,19 +82,13 @@ async fn the_register_judges_what_redis_holds() {
     let year = now().plus(Duration::from_secs(31_536_000));
     assert!(answers.get_shared(&ask("e"), year).await.is_none(), "expired");
     register.note(REGISTRY, &[change(11, "e")]);
-    assert!(
-        answers.get_shared(&ask("e"), now()).await.is_none(),
-        "changed since"
-    );
+    assert!(answers.get_shared(&ask("e"), now()).await.is_none(), "changed since");
     assert_eq!(counts.of("redis", "refused"), 2);
 
     let (late, _) = process(&server.url(), SECRET);
     eventually("a connection", async || late.get_shared(&ask("e"), now()).await).await;
     late.register().start(REGISTRY, 11);
-    assert!(
-        late.get_shared(&ask("e"), now()).await.is_none(),
-        "from before this process watched"
-    );
+    assert!(late.get_shared(&ask("e"), now()).await.is_none(), "from before this process watched");
     late.register().drop_lease();
     assert!(late.get_shared(&ask("e"), now()).await.is_none(), "no lease");
 }
@@ -150,13 +105,7 @@ async fn what_we_did_not_write_is_a_miss() {
     let mut changed = good.clone();
     let at = changed.windows(4).position(|w| w == b"e@10").unwrap();
     changed[at + 2] = b'9';
-    let poison = [
-        changed,
-        other,
-        good[..good.len() - 1].to_vec(),
-        good[..16].to_vec(),
-        vec![0; 1 << 20],
-    ];
+    let poison = [changed, other, good[..good.len() - 1].to_vec(), good[..16].to_vec(), vec![0; 1 << 20]];
     for (n, value) in (1..).zip(poison) {
         raw.set::<_, _, ()>(&key, value).await.unwrap();
         assert!(answers.get_shared(&ask("e"), now()).await.is_none(), "poison {n}");
@@ -165,10 +114,7 @@ async fn what_we_did_not_write_is_a_miss() {
     raw.del::<_, ()>(&key).await.unwrap();
     raw.rpush::<_, _, ()>(&key, "a list").await.unwrap();
     assert!(answers.get_shared(&ask("e"), now()).await.is_none());
-    assert_eq!(
-        (counts.of("redis", "forged"), counts.of("redis", "failed")),
-        (6, 0)
-    );
+    assert_eq!((counts.of("redis", "forged"), counts.of("redis", "failed")), (6, 0));
 
     raw.del::<_, ()>(&key).await.unwrap();
     raw.set::<_, _, ()>(&key, &good).await.unwrap();
@@ -178,11 +124,7 @@ async fn what_we_did_not_write_is_a_miss() {
         (theirs.of("redis", "forged") > 0).then_some(())
     })
     .await;
-    assert_eq!(
-        answers.get_shared(&ask("e"), now()).await.unwrap().value,
-        "e@10",
-        "put back, it counts"
-    );
+    assert_eq!(answers.get_shared(&ask("e"), now()).await.unwrap().value, "e@10", "put back, it counts");
 }
 
 #[tokio::test]
@@ -192,10 +134,7 @@ async fn an_emptied_redis_is_a_miss() {
     server.raw().await.flushall::<()>().await.unwrap();
     assert!(answers.get_shared(&ask("e"), now()).await.is_none());
     let fill = || async { Ok::<_, std::convert::Infallible>(filled(12, "e")) };
-    assert_eq!(
-        answers.get_or_fill(&ask("e"), now(), fill).await.unwrap().value,
-        "e@12"
-    );
+    assert_eq!(answers.get_or_fill(&ask("e"), now(), fill).await.unwrap().value, "e@12");
     assert_eq!(counts.of("redis", "failed"), 0);
 }
 
@@ -217,15 +156,8 @@ async fn a_frozen_redis_costs_the_deadline_and_then_nothing() {
     for _ in 0..100 {
         assert!(answers.get_shared(&ask("e"), now()).await.is_none());
     }
-    assert!(
-        start.elapsed() < DEADLINE * 10,
-        "the breaker is open: {:?}",
-        start.elapsed()
-    );
-    assert_eq!(
-        (counts.of("redis", "failed"), counts.of("redis", "skipped")),
-        (5, 100)
-    );
+    assert!(start.elapsed() < DEADLINE * 10, "the breaker is open: {:?}", start.elapsed());
+    assert_eq!((counts.of("redis", "failed"), counts.of("redis", "skipped")), (5, 100));
 
     server.signal(Signal::CONT);
     let back = eventually("recovery", async || answers.get_shared(&ask("e"), now()).await).await;
@@ -247,11 +179,7 @@ async fn a_dead_redis_is_a_miss_and_may_come_back() {
             let entity = format!("e{i}");
             assert!(process.get_or_fill(&ask(&entity), now(), fill).await.is_ok());
         }
-        assert!(
-            start.elapsed() < DEADLINE * 10,
-            "five of twenty wait: {:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < DEADLINE * 10, "five of twenty wait: {:?}", start.elapsed());
     }
     let _again = Server::start_at(port).await;
     eventually("recovery", async || {
@@ -267,9 +195,7 @@ async fn a_wrong_setting_is_told_and_says_nothing_secret() {
     assert_eq!(tier("redis://localhost:1", b""), Some(Unusable::Secret));
     assert_eq!(tier("http://user:hidden@localhost", SECRET), Some(Unusable::Url));
     assert_eq!(
-        std::thread::spawn(move || tier("redis://localhost:1", SECRET))
-            .join()
-            .unwrap(),
+        std::thread::spawn(move || tier("redis://localhost:1", SECRET)).join().unwrap(),
         Some(Unusable::Runtime)
     );
     assert!(!Unusable::Url.to_string().contains("hidden"));

@@ -44,10 +44,7 @@ pub fn filled(epoch: i64, entity: &str) -> Filled<String> {
 }
 
 pub fn change(seq: i64, entity: &str) -> Change {
-    Change {
-        seq,
-        identifiers: Some(vec![entity.to_owned()]),
-    }
+    Change { seq, identifiers: Some(vec![entity.to_owned()]) }
 }
 
 /// A register at epoch 10 with its lease, on a clock set by hand.
@@ -61,11 +58,7 @@ pub fn watching() -> (Arc<Register>, Ticks) {
 
 pub fn local() -> (Answers<String>, Arc<Register>, Ticks) {
     let (register, ticks) = watching();
-    (
-        Answers::new(Arc::clone(&register), 100_000, None),
-        register,
-        ticks,
-    )
+    (Answers::new(Arc::clone(&register), 100_000, None), register, ticks)
 }
 
 /// Waits for what happens in the background.
@@ -88,40 +81,20 @@ pub struct Server {
 
 impl Server {
     pub async fn start() -> Self {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         Self::start_at(port).await
     }
     pub async fn start_at(port: u16) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let child = Command::new("redis-server")
-            .args([
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--port",
-                &port.to_string(),
-            ])
+            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()])
             .arg("--dir")
             .arg(dir.path())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let server = Self {
-            child,
-            port,
-            _dir: dir,
-        };
-        eventually("redis-server", async || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
-        })
-        .await;
+        let server = Self { child, port, _dir: dir };
+        eventually("redis-server", async || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()).await;
         server
     }
     pub const fn port(&self) -> u16 {
@@ -155,9 +128,7 @@ pub struct Counts(Arc<Mutex<std::collections::HashMap<String, Arc<AtomicU64>>>>)
 impl Counts {
     pub fn of(&self, cache: &str, result: &str) -> u64 {
         let counts = self.0.lock().unwrap();
-        counts
-            .get(&format!("{cache}/{result}"))
-            .map_or(0, |c| c.load(Ordering::Acquire))
+        counts.get(&format!("{cache}/{result}")).map_or(0, |c| c.load(Ordering::Acquire))
     }
 }
 
@@ -167,9 +138,7 @@ impl metrics::Recorder for Counts {
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         let name: Vec<_> = key.labels().map(metrics::Label::value).collect();
-        Counter::from_arc(Arc::clone(
-            self.0.lock().unwrap().entry(name.join("/")).or_default(),
-        ))
+        Counter::from_arc(Arc::clone(self.0.lock().unwrap().entry(name.join("/")).or_default()))
     }
     fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
         Gauge::noop()

@@ -31,10 +31,7 @@ pub async fn run(to: &Connection, args: Check) -> Result<Exit, Failure> {
     match args.output {
         Format::Json => output::json(&answer)?,
         Format::Table => {
-            let drawn = proof
-                .as_ref()
-                .and_then(|p| p.as_ref().ok())
-                .map(charter_proof::render::text);
+            let drawn = proof.as_ref().and_then(|p| p.as_ref().ok()).map(charter_proof::render::text);
             let table = answer.table(question.kind());
             output::text(&drawn.map_or_else(|| table.clone(), |drawn| format!("{table}\n\n{drawn}")))?
         }

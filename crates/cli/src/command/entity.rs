@@ -19,15 +19,7 @@ pub async fn run(to: &Connection, command: Entity) -> Result<Exit, Failure> {
     match command {
         Entity::Get { id, registry, output } => {
             let registry_id = registry.map_or_else(String::new, Into::into);
-            get(
-                to,
-                pb::GetEntityRequest {
-                    registry_id,
-                    entity_id: id.into(),
-                },
-                output,
-            )
-            .await
+            get(to, pb::GetEntityRequest { registry_id, entity_id: id.into() }, output).await
         }
         Entity::List(args) => list(to, args).await,
         Entity::Suspend(change) => status::entity(to, State::Suspended, change).await,
@@ -39,14 +31,9 @@ pub async fn run(to: &Connection, command: Entity) -> Result<Exit, Failure> {
 
 async fn get(to: &Connection, request: pb::GetEntityRequest, format: Format) -> Result<Exit, Failure> {
     let server = Server::connect(to).await?;
-    let response = server
-        .registry()
-        .get_entity(server.request(request))
-        .await?
-        .into_inner();
-    let entity = response
-        .entity
-        .ok_or_else(|| Failure::new(Exit::Unexpected, "the answer holds no entity"))?;
+    let response = server.registry().get_entity(server.request(request)).await?.into_inner();
+    let entity =
+        response.entity.ok_or_else(|| Failure::new(Exit::Unexpected, "the answer holds no entity"))?;
     let view = View::from(entity);
     match format {
         Format::Json => output::json(&view)?,
@@ -67,11 +54,7 @@ async fn list(to: &Connection, args: List) -> Result<Exit, Failure> {
             page_size: args.page_size,
             page_token,
         };
-        let page = server
-            .registry()
-            .list_entities(server.request(request))
-            .await?
-            .into_inner();
+        let page = server.registry().list_entities(server.request(request)).await?.into_inner();
         page_token = page.next_page_token;
         collected.extend(page.entities.into_iter().map(View::from));
         if args.output == ListFormat::Ndjson {
@@ -86,9 +69,9 @@ async fn list(to: &Connection, args: List) -> Result<Exit, Failure> {
         }
     }
     match args.output {
-        ListFormat::Json => drop(output::json(
-            &json!({ "entities": collected, "next_page_token": page_token }),
-        )?),
+        ListFormat::Json => {
+            output::json(&json!({ "entities": collected, "next_page_token": page_token }))?;
+        }
         ListFormat::Table => {
             let rows = collected.iter().map(View::row);
             output::text(&output::table(&View::HEADINGS, rows))?;

@@ -19,17 +19,8 @@ pub async fn run(to: &Connection, args: Import) -> Result<Exit, Failure> {
     let token = Token::read(args.token.token_file.as_deref())?;
     let (sheet, good, mut failed) = read(&args.file).await?;
     let registry_id = args.registry.map_or_else(String::new, Into::into);
-    let to = Destination {
-        connection: to,
-        token,
-        registry_id,
-        dry_run: args.dry_run,
-    };
-    let Tally {
-        accepted,
-        failed: refused,
-        broken,
-    } = load::load(&to, good).await;
+    let to = Destination { connection: to, token, registry_id, dry_run: args.dry_run };
+    let Tally { accepted, failed: refused, broken } = load::load(&to, good).await;
     failed.extend(refused);
     if let Some(path) = args.failures.as_deref().filter(|_| !failed.is_empty()) {
         write_failures(path, &sheet, &failed)?;
@@ -50,9 +41,7 @@ pub async fn run(to: &Connection, args: Import) -> Result<Exit, Failure> {
 /// The file, its good rows, and the lines of those that failed here, which are reported.
 async fn read(path: &Path) -> Result<(Sheet, Vec<ImportRecord>, BTreeSet<u32>), Failure> {
     let unreadable = |message: &str| Failure::usage(format!("cannot read `{}`: {message}", path.display()));
-    let bytes = tokio::fs::read(path)
-        .await
-        .map_err(|e| unreadable(&e.to_string()))?;
+    let bytes = tokio::fs::read(path).await.map_err(|e| unreadable(&e.to_string()))?;
     let mut sheet = Sheet::read(path, &bytes).map_err(|Unreadable { message, hint }| {
         let failure = unreadable(&message);
         hint.map_or_else(|| unreadable(&message), |hint| failure.hint(hint))
@@ -78,10 +67,5 @@ fn describe(line: u32, fault: &Fault) -> String {
 fn write_failures(path: &Path, sheet: &Sheet, failed: &BTreeSet<u32>) -> Result<(), Failure> {
     records::write_failures(sheet, failed)
         .and_then(|bytes| std::fs::write(path, bytes))
-        .map_err(|e| {
-            Failure::new(
-                Exit::Unexpected,
-                format!("cannot write `{}`: {e}", path.display()),
-            )
-        })
+        .map_err(|e| Failure::new(Exit::Unexpected, format!("cannot write `{}`: {e}", path.display())))
 }

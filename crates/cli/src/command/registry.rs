@@ -44,15 +44,8 @@ pub async fn run(to: &Connection, command: Registry) -> Result<Exit, Failure> {
     let mut registries: Vec<View> = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = pb::ListRegistriesRequest {
-            page_size: 1_000,
-            page_token,
-        };
-        let page = server
-            .registry()
-            .list_registries(server.request(request))
-            .await?
-            .into_inner();
+        let request = pb::ListRegistriesRequest { page_size: 1_000, page_token };
+        let page = server.registry().list_registries(server.request(request)).await?.into_inner();
         registries.extend(page.registries.into_iter().map(View::from));
         page_token = page.next_page_token;
         if page_token.is_empty() {
@@ -75,15 +68,9 @@ fn print(registries: &[View], format: ListFormat) -> Result<(), Failure> {
         }
         ListFormat::Table => {
             let row = |r: &View| {
-                [
-                    &r.authority_id,
-                    &r.name,
-                    &r.jurisdiction,
-                    &r.phase,
-                    &r.epoch.to_string(),
-                ]
-                .map(String::from)
-                .to_vec()
+                [&r.authority_id, &r.name, &r.jurisdiction, &r.phase, &r.epoch.to_string()]
+                    .map(String::from)
+                    .to_vec()
             };
             let headings = ["AUTHORITY", "NAME", "JURISDICTION", "PHASE", "EPOCH"];
             output::text(&output::table(&headings, registries.iter().map(row)))?;

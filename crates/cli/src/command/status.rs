@@ -35,12 +35,7 @@ async fn set<Id: args::Target>(
     let what = format!("{noun} `{}`", change.id);
     let token = Token::read(change.token.token_file.as_deref())?;
     if !change.yes && state != State::Active {
-        confirm(&format!(
-            "{what} becomes {}, reason {}",
-            state.code(),
-            change.reason
-        ))
-        .await?;
+        confirm(&format!("{what} becomes {}, reason {}", state.code(), change.reason)).await?;
     }
     let server = Server::connect(to).await?;
     let request = SetStatusRequest {
@@ -50,17 +45,9 @@ async fn set<Id: args::Target>(
         reason: change.reason,
         effective_from: change.at.map(output::timestamp),
     };
-    let receipt = server
-        .import()
-        .set_status(token.attach(server.request(request)))
-        .await?
-        .into_inner();
+    let receipt = server.import().set_status(token.attach(server.request(request))).await?.into_inner();
     let from = change.at.map_or_else(String::new, |at| format!(" from {at}"));
-    output::text(&format!(
-        "{what} is {}{from} (epoch {})",
-        state.code(),
-        receipt.epoch
-    ))?;
+    output::text(&format!("{what} is {}{from} (epoch {})", state.code(), receipt.epoch))?;
     Ok(Exit::Ok)
 }
 

@@ -11,11 +11,8 @@ pub struct Seen(HashMap<String, u32>);
 
 impl Seen {
     pub fn admit(&mut self, record: &Record, line: u32) -> Result<(), Fault> {
-        let known = record
-            .identifiers
-            .iter()
-            .enumerate()
-            .find_map(|(i, id)| Some((i, id, self.0.get(&id.value)?)));
+        let known =
+            record.identifiers.iter().enumerate().find_map(|(i, id)| Some((i, id, self.0.get(&id.value)?)));
         if let Some((i, id, first)) = known {
             return Err(Fault {
                 code: "DUPLICATE_ENTITY".to_owned(),
@@ -23,8 +20,7 @@ impl Seen {
                 message: format!("`{}` is in line {first} already", id.value),
             });
         }
-        self.0
-            .extend(record.identifiers.iter().map(|id| (id.value.clone(), line)));
+        self.0.extend(record.identifiers.iter().map(|id| (id.value.clone(), line)));
         Ok(())
     }
 }

@@ -19,10 +19,7 @@ fn csv<'a>(
     rows: impl Iterator<Item = &'a Row>,
 ) -> std::io::Result<Vec<u8>> {
     // A row of another length than the header's is written as it is.
-    let mut writer = csv::WriterBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new().delimiter(delimiter).flexible(true).from_writer(Vec::new());
     writer.write_byte_record(header)?;
     for row in rows {
         if let Source::Csv(source) = &row.source {

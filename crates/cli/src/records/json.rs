@@ -30,31 +30,19 @@ pub fn read(bytes: &[u8]) -> Result<Sheet, Unreadable> {
         });
     }
     // Errors come back by line: where two elements share one, elements are counted instead.
-    if rows
-        .windows(2)
-        .any(|pair| matches!(pair, [a, b] if a.line == b.line))
-    {
+    if rows.windows(2).any(|pair| matches!(pair, [a, b] if a.line == b.line)) {
         for (row, number) in rows.iter_mut().zip(1..) {
             row.line = number;
         }
     }
-    Ok(Sheet {
-        rows,
-        layout: Layout::Json,
-    })
+    Ok(Sheet { rows, layout: Layout::Json })
 }
 
 fn record(text: &str) -> Result<RawRecord, Fault> {
     let fault = |field: &str, message: &str| {
         // Its line and column are counted from the element, which misleads.
-        let message = message
-            .rsplit_once(" at line ")
-            .map_or(message, |(message, _)| message);
-        Fault {
-            code: "INVALID".to_owned(),
-            field: field.to_owned(),
-            message: message.to_owned(),
-        }
+        let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
+        Fault { code: "INVALID".to_owned(), field: field.to_owned(), message: message.to_owned() }
     };
     let value = parse_strict(text).map_err(|e| fault("record", &e.reason))?;
     serde_json::from_value(value).map_err(|e| fault("record", &e.to_string()))

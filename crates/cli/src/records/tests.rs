@@ -15,12 +15,7 @@ fn sheet(name: &str, text: &str) -> Sheet {
 }
 
 fn faults(sheet: &Sheet) -> Vec<(u32, String, String)> {
-    let fault = |row: &Row| {
-        row.record
-            .as_ref()
-            .err()
-            .map(|f| (row.line, f.code.clone(), f.field.clone()))
-    };
+    let fault = |row: &Row| row.record.as_ref().err().map(|f| (row.line, f.code.clone(), f.field.clone()));
     sheet.rows.iter().filter_map(fault).collect()
 }
 
@@ -34,17 +29,10 @@ fn a_row_becomes_a_record() {
     assert_eq!((rows.len(), *line), (1, 2));
     assert_eq!(
         record.names,
-        [
-            ("fi".to_owned(), "Yliopisto".to_owned()),
-            ("sv-FI".to_owned(), "Universitetet".to_owned())
-        ]
-        .into()
+        [("fi".to_owned(), "Yliopisto".to_owned()), ("sv-FI".to_owned(), "Universitetet".to_owned())].into()
     );
-    let resources: Vec<_> = record
-        .authorizations
-        .iter()
-        .map(|a| (a.action.as_str(), a.resource.as_str()))
-        .collect();
+    let resources: Vec<_> =
+        record.authorizations.iter().map(|a| (a.action.as_str(), a.resource.as_str())).collect();
     assert_eq!(resources, [("issue", "Degree"), ("issue", "Diploma")]);
     assert_eq!(record.authorizations[1].jurisdictions, ["FI", "SE"]);
     assert_eq!(record.authorizations[1].valid_until, "2030-01-01T00:00:00Z");
@@ -53,16 +41,10 @@ fn a_row_becomes_a_record() {
         (accreditation.body.as_str(), accreditation.valid_from.as_str()),
         ("Ministry", "2026-01-01T00:00:00Z")
     );
-    assert_eq!(
-        record.status.as_ref().map(|s| s.state.as_str()),
-        Some("SUSPENDED")
-    );
+    assert_eq!(record.status.as_ref().map(|s| s.state.as_str()), Some("SUSPENDED"));
     assert!(Record::parse(record.clone()).is_ok());
     let wire = to_wire(*line, record.clone());
-    assert_eq!(
-        (wire.line, wire.authorizations.len(), wire.names.len()),
-        (2, 2, 2)
-    );
+    assert_eq!((wire.line, wire.authorizations.len(), wire.names.len()), (2, 2, 2));
 }
 
 #[test]
@@ -72,14 +54,8 @@ fn spreadsheets_with_a_byte_order_mark_semicolons_and_crlf_are_read() {
     let rows = read_csv(text.as_bytes()).expect("readable");
     assert_eq!(rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 4]);
     let first = rows[0].1.as_ref().expect("a record");
-    assert_eq!(
-        (first.names["fi"].as_str(), first.authorizations.len()),
-        ("Äö", 2)
-    );
-    assert_eq!(
-        (first.accreditation.as_ref(), first.status.as_ref()),
-        (None, None)
-    );
+    assert_eq!((first.names["fi"].as_str(), first.authorizations.len()), ("Äö", 2));
+    assert_eq!((first.accreditation.as_ref(), first.status.as_ref()), (None, None));
 }
 
 #[test]
@@ -103,16 +79,9 @@ fn lines_are_those_of_the_file() {
     let text = "identifier,name[en],country\n\ndid:web:a.example,\"A\nB\",FI\ndid:web:b.example,B,fi\n\n\n\
                 did:web:c.example,C\ndid:web:d.example,D,FI\ndid:web:a.example,A,FI\n";
     let sheet = sheet("x.CSV", text);
-    assert_eq!(
-        sheet.rows.iter().map(|r| r.line).collect::<Vec<_>>(),
-        [3, 5, 8, 9, 10]
-    );
-    let expected = [
-        (3, "INVALID", "names"),
-        (5, "INVALID", "country"),
-        (8, "INVALID", "row"),
-    ]
-    .map(|(line, code, field)| (line, code.to_owned(), field.to_owned()));
+    assert_eq!(sheet.rows.iter().map(|r| r.line).collect::<Vec<_>>(), [3, 5, 8, 9, 10]);
+    let expected = [(3, "INVALID", "names"), (5, "INVALID", "country"), (8, "INVALID", "row")]
+        .map(|(line, code, field)| (line, code.to_owned(), field.to_owned()));
     // The first `a` failed, so the second is no duplicate.
     assert_eq!(faults(&sheet), expected);
 }
@@ -121,10 +90,7 @@ fn lines_are_those_of_the_file() {
 fn an_identifier_twice_is_a_duplicate_of_the_first() {
     let text = "identifier,name[en],country\ndid:web:a.example,A,FI\ndid:web:a.example,A,FI\n";
     let sheet = sheet("x.csv", text);
-    assert_eq!(
-        faults(&sheet),
-        [(3, "DUPLICATE_ENTITY".to_owned(), "identifier".to_owned())]
-    );
+    assert_eq!(faults(&sheet), [(3, "DUPLICATE_ENTITY".to_owned(), "identifier".to_owned())]);
     assert_eq!(
         sheet.rows[1].record.as_ref().expect_err("twice").message,
         "`did:web:a.example` is in line 2 already"
@@ -143,18 +109,12 @@ fn json_faults_are_by_element() {
    "identifiers": [{"type": "did", "value": "did:web:a.example"}]}
 ]"#;
     let sheet = sheet("x.json", text);
-    let expected = [
-        (3, "INVALID", "record"),
-        (4, "INVALID", "record"),
-        (7, "DUPLICATE_ENTITY", "identifiers"),
-    ]
-    .map(|(line, code, field)| (line, code.to_owned(), field.to_owned()));
+    let expected =
+        [(3, "INVALID", "record"), (4, "INVALID", "record"), (7, "DUPLICATE_ENTITY", "identifiers")]
+            .map(|(line, code, field)| (line, code.to_owned(), field.to_owned()));
     assert_eq!(faults(&sheet), expected);
     let message = &sheet.rows[2].record.as_ref().expect_err("unknown member").message;
-    assert!(
-        message.contains("`colour`") && !message.contains("line"),
-        "{message}"
-    );
+    assert!(message.contains("`colour`") && !message.contains("line"), "{message}");
     let one_line = read_json(br#"[{"identifier":"a"},{"identifier":"b"}]"#).expect("readable");
     assert_eq!(one_line.iter().map(|(n, _)| *n).collect::<Vec<_>>(), [1, 2]);
     assert!(read_json(b"{}").is_err());

@@ -5,10 +5,8 @@ use charter_proto::charter::registry::v1 as pb;
 
 /// The record of one line. Nothing is lost: the server parses the same text again.
 pub fn to_wire(line: u32, raw: RawRecord) -> pb::ImportRecord {
-    let identifier = |id: charter_domain::event::Identifier| pb::ImportIdentifier {
-        r#type: id.r#type,
-        value: id.value,
-    };
+    let identifier =
+        |id: charter_domain::event::Identifier| pb::ImportIdentifier { r#type: id.r#type, value: id.value };
     pb::ImportRecord {
         line,
         identifier: raw.identifier,
@@ -35,12 +33,7 @@ fn accreditation(raw: RawAccreditation) -> pb::ImportAccreditation {
 
 fn authorization(raw: RawAuthorization) -> pb::ImportAuthorization {
     let values = |(name, values): (String, std::collections::BTreeSet<String>)| {
-        (
-            name,
-            pb::ConditionValues {
-                values: values.into_iter().collect(),
-            },
-        )
+        (name, pb::ConditionValues { values: values.into_iter().collect() })
     };
     pb::ImportAuthorization {
         kind: raw.kind,
@@ -54,9 +47,5 @@ fn authorization(raw: RawAuthorization) -> pb::ImportAuthorization {
 }
 
 fn status(raw: RawStatus) -> pb::ImportStatus {
-    pb::ImportStatus {
-        state: raw.state,
-        from: raw.from,
-        reason: raw.reason,
-    }
+    pb::ImportStatus { state: raw.state, from: raw.from, reason: raw.reason }
 }

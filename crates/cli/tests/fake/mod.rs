@@ -50,17 +50,9 @@ fn none<T>() -> Reply<T> {
 }
 
 fn permit<T>(request: &Request<T>) -> Result<(), Status> {
-    match request
-        .metadata()
-        .get("authorization")
-        .and_then(|v| v.to_str().ok())
-    {
+    match request.metadata().get("authorization").and_then(|v| v.to_str().ok()) {
         Some("Bearer let-me-in") => Ok(()),
-        _ => Err(status(
-            Code::Unauthenticated,
-            "UNAUTHENTICATED",
-            "a bearer token is needed",
-        )),
+        _ => Err(status(Code::Unauthenticated, "UNAUTHENTICATED", "a bearer token is needed")),
     }
 }
 
@@ -111,9 +103,8 @@ impl ImportService for Fake {
         permit(&request)?;
         let answer = |chunk: Result<reg::ImportRecordsRequest, Status>| {
             let records = chunk?.records;
-            let (taken, free): (Vec<_>, Vec<_>) = records
-                .into_iter()
-                .partition(|r| r.identifier == "did:web:taken.example");
+            let (taken, free): (Vec<_>, Vec<_>) =
+                records.into_iter().partition(|r| r.identifier == "did:web:taken.example");
             let error = |r: reg::ImportRecord| reg::ImportError {
                 line: r.line,
                 code: "DUPLICATE_ENTITY".to_owned(),
@@ -122,11 +113,7 @@ impl ImportService for Fake {
             };
             let accepted = u32::try_from(free.len()).expect("few");
             let errors = taken.into_iter().map(error).collect();
-            Ok(reg::ImportRecordsResponse {
-                accepted,
-                errors,
-                epoch: 1,
-            })
+            Ok(reg::ImportRecordsResponse { accepted, errors, epoch: 1 })
         };
         Ok(Response::new(request.into_inner().map(answer).boxed()))
     }
@@ -136,11 +123,7 @@ impl ImportService for Fake {
             Some(reg::set_status_request::Target::EntityId(_)) => {
                 Ok(Response::new(reg::SetStatusResponse { epoch: 9 }))
             }
-            _ => Err(status(
-                Code::FailedPrecondition,
-                "REGISTRY_SEALED",
-                "the registry is sealed",
-            )),
+            _ => Err(status(Code::FailedPrecondition, "REGISTRY_SEALED", "the registry is sealed")),
         }
     }
     async fn put_delegation(
@@ -163,15 +146,9 @@ impl RegistryService for Fake {
         &self,
         _: Request<reg::ListRegistriesRequest>,
     ) -> Reply<reg::ListRegistriesResponse> {
-        let registry = reg::Registry {
-            phase: "BOOTSTRAP".to_owned(),
-            ..Default::default()
-        };
+        let registry = reg::Registry { phase: "BOOTSTRAP".to_owned(), ..Default::default() };
         let registries = vec![registry];
-        Ok(Response::new(reg::ListRegistriesResponse {
-            registries,
-            next_page_token: String::new(),
-        }))
+        Ok(Response::new(reg::ListRegistriesResponse { registries, next_page_token: String::new() }))
     }
     async fn get_entity(&self, _: Request<reg::GetEntityRequest>) -> Reply<reg::GetEntityResponse> {
         Err(status(Code::NotFound, "NOT_FOUND", "no such entity"))
@@ -180,20 +157,10 @@ impl RegistryService for Fake {
         &self,
         request: Request<reg::ListEntitiesRequest>,
     ) -> Reply<reg::ListEntitiesResponse> {
-        let (name, next) = if request.get_ref().page_token.is_empty() {
-            ("One", "2")
-        } else {
-            ("Two", "")
-        };
+        let (name, next) = if request.get_ref().page_token.is_empty() { ("One", "2") } else { ("Two", "") };
         let names = [("en".to_owned(), name.to_owned())].into();
-        let entities = vec![reg::Entity {
-            names,
-            ..Default::default()
-        }];
-        Ok(Response::new(reg::ListEntitiesResponse {
-            entities,
-            next_page_token: next.to_owned(),
-        }))
+        let entities = vec![reg::Entity { names, ..Default::default() }];
+        Ok(Response::new(reg::ListEntitiesResponse { entities, next_page_token: next.to_owned() }))
     }
     async fn get_registry(&self, _: Request<reg::GetRegistryRequest>) -> Reply<reg::GetRegistryResponse> {
         none()

@@ -34,10 +34,7 @@ fn known(statements: Vec<StatementFact>) -> Facts {
     }
 }
 fn span(from: i64, until: i64) -> Interval {
-    Interval {
-        from: Some(t(from)),
-        until: Some(t(until)),
-    }
+    Interval { from: Some(t(from)), until: Some(t(until)) }
 }
 
 #[test]
@@ -48,67 +45,24 @@ fn each_situation_has_its_reason() {
     assert_eq!(reason(&active(), 9), Reason::NotYetValid);
     assert_eq!(reason(&active(), 20), Reason::Expired);
     assert_eq!(reason(&known(vec![]), 15), Reason::NotListed);
-    assert_eq!(
-        reason(
-            &Facts {
-                known_entity: false,
-                ..known(vec![])
-            },
-            15
-        ),
-        Reason::UnknownEntity
-    );
-    assert_eq!(
-        reason(
-            &Facts {
-                known_resource: false,
-                ..known(vec![])
-            },
-            15
-        ),
-        Reason::UnknownResource
-    );
-    assert_eq!(
-        reason(
-            &Facts {
-                known_action: false,
-                ..known(vec![])
-            },
-            15
-        ),
-        Reason::UnknownAction
-    );
-    let revoked = Status {
-        state: State::Revoked,
-        effective: Interval {
-            from: Some(t(12)),
-            until: None,
-        },
-    };
+    assert_eq!(reason(&Facts { known_entity: false, ..known(vec![]) }, 15), Reason::UnknownEntity);
+    assert_eq!(reason(&Facts { known_resource: false, ..known(vec![]) }, 15), Reason::UnknownResource);
+    assert_eq!(reason(&Facts { known_action: false, ..known(vec![]) }, 15), Reason::UnknownAction);
+    let revoked = Status { state: State::Revoked, effective: Interval { from: Some(t(12)), until: None } };
     let mut facts = active();
     facts.entity.push(revoked);
     assert_eq!(reason(&facts, 11), Reason::Active, "revocation is prospective");
     assert_eq!(reason(&facts, 12), Reason::Revoked);
     let mut grounded = statement(1, span(10, 20));
-    grounded.accreditation = Some(AccreditationFact {
-        id: "acc".into(),
-        valid: span(10, 13),
-        statuses: vec![],
-    });
-    assert_eq!(
-        reason(&known(vec![grounded]), 14),
-        Reason::Expired,
-        "the ground has expired"
-    );
+    grounded.accreditation =
+        Some(AccreditationFact { id: "acc".into(), valid: span(10, 13), statuses: vec![] });
+    assert_eq!(reason(&known(vec![grounded]), 14), Reason::Expired, "the ground has expired");
 }
 
 #[test]
 fn any_accreditation_in_force_is_a_yes() {
     let mut revoked = statement(1, span(0, 100));
-    revoked.statuses.push(Status {
-        state: State::Revoked,
-        effective: Interval::ALWAYS,
-    });
+    revoked.statuses.push(Status { state: State::Revoked, effective: Interval::ALWAYS });
     let facts = known(vec![revoked, statement(2, span(0, 100))]);
     let decision = decide(&query(), &facts, t(50));
     assert_eq!(decision.reason, Reason::Active);
@@ -127,33 +81,18 @@ fn unstated_conditions_are_named_and_stated_ones_checked() {
 }
 
 fn interval() -> impl Strategy<Value = Interval> {
-    (prop::option::of(0i64..50), prop::option::of(50i64..100)).prop_map(|(f, u)| Interval {
-        from: f.map(t),
-        until: u.map(t),
-    })
+    (prop::option::of(0i64..50), prop::option::of(50i64..100))
+        .prop_map(|(f, u)| Interval { from: f.map(t), until: u.map(t) })
 }
 fn some_status() -> impl Strategy<Value = Status> {
-    (
-        prop_oneof![Just(State::Ended), Just(State::Suspended), Just(State::Revoked)],
-        interval(),
-    )
+    (prop_oneof![Just(State::Ended), Just(State::Suspended), Just(State::Revoked)], interval())
         .prop_map(|(state, effective)| Status { state, effective })
 }
 fn facts() -> impl Strategy<Value = Facts> {
-    let statement = (interval(), prop::collection::vec(some_status(), 0..2)).prop_map(|(valid, statuses)| {
-        StatementFact {
-            statuses,
-            ..statement(1, valid)
-        }
-    });
-    (
-        prop::collection::vec(statement, 0..4),
-        prop::collection::vec(some_status(), 0..2),
-    )
-        .prop_map(|(statements, entity)| Facts {
-            entity,
-            ..known(statements)
-        })
+    let statement = (interval(), prop::collection::vec(some_status(), 0..2))
+        .prop_map(|(valid, statuses)| StatementFact { statuses, ..statement(1, valid) });
+    (prop::collection::vec(statement, 0..4), prop::collection::vec(some_status(), 0..2))
+        .prop_map(|(statements, entity)| Facts { entity, ..known(statements) })
 }
 
 proptest! {

@@ -23,16 +23,14 @@ fn grant() -> impl Strategy<Value = Grant> {
         any::<bool>(),
         prop::option::of((1i64..4).prop_map(Timestamp::from_secs)),
     )
-        .prop_map(
-            |(actions, resources, jurisdictions, conditions, may_delegate, until)| Grant {
-                actions,
-                resources,
-                jurisdictions,
-                conditions,
-                may_delegate,
-                until,
-            },
-        )
+        .prop_map(|(actions, resources, jurisdictions, conditions, may_delegate, until)| Grant {
+            actions,
+            resources,
+            jurisdictions,
+            conditions,
+            may_delegate,
+            until,
+        })
 }
 fn scope() -> impl Strategy<Value = Scope> {
     prop::collection::vec(grant(), 1..3).prop_map(Scope)
@@ -91,10 +89,7 @@ fn a_parent_condition_that_the_child_does_not_state_denies() {
         actions: vec![Pattern::parse("issue").unwrap()],
         resources: vec![Pattern::parse("*").unwrap()],
         jurisdictions: vec![],
-        conditions: conditions
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), [(*v).to_owned()].into()))
-            .collect(),
+        conditions: conditions.iter().map(|(k, v)| ((*k).to_owned(), [(*v).to_owned()].into())).collect(),
         may_delegate: true,
         until: None,
     };

@@ -75,9 +75,7 @@ impl Document for EntityConfiguration {
     }
     fn check(&self) -> Result<(), Error> {
         if self.iss != self.sub {
-            return Err(Error::Document(
-                "a configuration must have equal iss and sub".to_owned(),
-            ));
+            return Err(Error::Document("a configuration must have equal iss and sub".to_owned()));
         }
         // An empty list is forbidden (OpenID Federation 1.0, 3.1.2): the root leaves the member out.
         match &self.authority_hints {

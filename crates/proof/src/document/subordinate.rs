@@ -61,15 +61,11 @@ impl Document for SubordinateStatement {
     }
     fn check(&self) -> Result<(), Error> {
         if self.iss == self.sub {
-            return Err(Error::Document(
-                "a subordinate statement must not be about its issuer".to_owned(),
-            ));
+            return Err(Error::Document("a subordinate statement must not be about its issuer".to_owned()));
         }
         // The derived parser takes any list of grants; the bounds of a scope are checked by its own parser.
         let scope = self.metadata.trust_registry.scope.clone();
-        Scope::parse(scope.0)
-            .map(|_| ())
-            .map_err(|e| Error::Document(e.to_string()))
+        Scope::parse(scope.0).map(|_| ()).map_err(|e| Error::Document(e.to_string()))
     }
 }
 

@@ -11,21 +11,10 @@ fn payload(token: &str) -> Value {
 #[test]
 fn each_document_reads_back_what_was_signed() {
     let f = Federation::new();
-    let [leaf, agency, _, root] = &f.links()[..] else {
-        panic!("four links")
-    };
-    assert_eq!(
-        AuthorityStatement::parse_verified(leaf, &f.agency.jwks()).as_ref(),
-        Ok(&f.leaf)
-    );
-    assert_eq!(
-        SubordinateStatement::parse_verified(agency, &f.ministry.jwks()).as_ref(),
-        Ok(&f.to_agency)
-    );
-    assert_eq!(
-        EntityConfiguration::parse_verified(root, &f.root.jwks()).as_ref(),
-        Ok(&f.configuration)
-    );
+    let [leaf, agency, _, root] = &f.links()[..] else { panic!("four links") };
+    assert_eq!(AuthorityStatement::parse_verified(leaf, &f.agency.jwks()).as_ref(), Ok(&f.leaf));
+    assert_eq!(SubordinateStatement::parse_verified(agency, &f.ministry.jwks()).as_ref(), Ok(&f.to_agency));
+    assert_eq!(EntityConfiguration::parse_verified(root, &f.root.jwks()).as_ref(), Ok(&f.configuration));
     // The two entity statements share a type, and must still not pass for each other.
     assert!(SubordinateStatement::parse_verified(root, &f.root.jwks()).is_err());
     assert!(EntityConfiguration::parse_verified(agency, &f.ministry.jwks()).is_err());
@@ -36,17 +25,11 @@ fn each_document_reads_back_what_was_signed() {
 fn the_claims_have_the_names_of_the_standard() {
     let f = Federation::new();
     let leaf = payload(&f.links()[0]);
-    assert_eq!(
-        leaf["valid"],
-        json!([{"from": "2022-01-01T00:00:00Z", "until": "2028-01-01T00:00:00Z"}])
-    );
+    assert_eq!(leaf["valid"], json!([{"from": "2022-01-01T00:00:00Z", "until": "2028-01-01T00:00:00Z"}]));
     assert_eq!(leaf["kind"], "authorization");
     assert!(leaf["iat"].is_i64());
     let agency = payload(&f.links()[1]);
-    assert_eq!(
-        agency["metadata"]["trust_registry"]["authority_id"],
-        "did:web:agency.example"
-    );
+    assert_eq!(agency["metadata"]["trust_registry"]["authority_id"], "did:web:agency.example");
     let root = payload(&f.links()[3]);
     assert!(root.get("authority_hints").is_none());
 }
@@ -57,19 +40,14 @@ fn claims_that_are_more_less_or_other_are_refused() {
     let keys = JwkSet::from(signer.key().clone());
     let good = serde_json::to_string(&Federation::new().leaf).expect("JSON");
     let read = |claims: &str| {
-        let token = signer
-            .sign(AUTHORITY_STATEMENT, claims.as_bytes())
-            .expect("signs");
+        let token = signer.sign(AUTHORITY_STATEMENT, claims.as_bytes()).expect("signs");
         AuthorityStatement::parse_verified(&token, &keys)
     };
     assert!(read(&good).is_ok());
     for (from, to) in [
         ("{\"iss\"", "{\"more\":1,\"iss\""),
         ("{\"iss\"", "{\"iss\":\"https://evil.example\",\"iss\""),
-        (
-            "\"conditions\":{}",
-            "\"conditions\":{\"a\":[\"1\"],\"a\":[\"2\"]}",
-        ),
+        ("\"conditions\":{}", "\"conditions\":{\"a\":[\"1\"],\"a\":[\"2\"]}"),
         ("\"conditions\":{},", ""),
         ("\"seq\":7", "\"seq\":7.0"),
         ("\"seq\":7", "\"seq\":\"7\""),

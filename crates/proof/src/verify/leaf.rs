@@ -14,16 +14,11 @@ pub(super) fn check(
     at: Timestamp,
 ) -> Result<Vec<String>, Fault> {
     if leaf.authority_id != issuer.authority_id {
-        let detail = format!(
-            "it speaks as `{}`, delegated was `{}`",
-            leaf.authority_id, issuer.authority_id
-        );
+        let detail = format!("it speaks as `{}`, delegated was `{}`", leaf.authority_id, issuer.authority_id);
         return Err(Fault::new(0, FaultCode::Mismatch, detail));
     }
     if let Some(scope) = &issuer.scope {
-        scope
-            .admits(leaf.claim(), at)
-            .map_err(|reason| Fault::scope(0, reason, at))?;
+        scope.admits(leaf.claim(), at).map_err(|reason| Fault::scope(0, reason, at))?;
     }
     answers_for(issuer, &query.authority)?;
     let terms = [
@@ -82,12 +77,6 @@ pub(super) fn in_force(
 /// The latest end among the grants that admit the statement; `None` if one of them has no end. Grants of the
 /// scopes above cannot end earlier: containment covers the end too.
 fn granted_until(scope: &Scope, leaf: &AuthorityStatement, at: Timestamp) -> Option<Timestamp> {
-    let admitting = scope
-        .0
-        .iter()
-        .filter(|g| Scope(vec![(*g).clone()]).admits(leaf.claim(), at).is_ok());
-    admitting
-        .map(|g| g.until)
-        .reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)))
-        .flatten()
+    let admitting = scope.0.iter().filter(|g| Scope(vec![(*g).clone()]).admits(leaf.claim(), at).is_ok());
+    admitting.map(|g| g.until).reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b))).flatten()
 }

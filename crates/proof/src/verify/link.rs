@@ -42,18 +42,10 @@ pub(super) fn open<D: Issued>(
     }
     let (iat, exp) = (instant(document.iat()), instant(document.exp()));
     if iat > now.plus(SKEW) {
-        return Err(Fault::new(
-            n,
-            FaultCode::NotYetIssued,
-            format!("it says it was issued at {iat}"),
-        ));
+        return Err(Fault::new(n, FaultCode::NotYetIssued, format!("it says it was issued at {iat}")));
     }
     if exp <= now {
-        return Err(Fault::new(
-            n,
-            FaultCode::LinkExpired,
-            format!("it was good until {exp}"),
-        ));
+        return Err(Fault::new(n, FaultCode::LinkExpired, format!("it was good until {exp}")));
     }
     Ok(document)
 }

@@ -39,24 +39,15 @@ fn grant() -> impl Strategy<Value = Grant> {
     let action = select(vec!["*", "issue", "verify"]).prop_map(|p| Pattern::parse(p).expect("a pattern"));
     let until = option::weighted(0.3, select(vec![2026, 2027, 2028]))
         .prop_map(|year| year.and_then(|y| years(y, None).from));
-    (
-        vec(action, 1..2),
-        vec(resource, 1..3),
-        places(),
-        conditions(),
-        prop::bool::weighted(0.9),
-        until,
-    )
-        .prop_map(
-            |(actions, resources, jurisdictions, conditions, may_delegate, until)| Grant {
-                actions,
-                resources,
-                jurisdictions,
-                conditions,
-                may_delegate,
-                until,
-            },
-        )
+    (vec(action, 1..2), vec(resource, 1..3), places(), conditions(), prop::bool::weighted(0.9), until)
+        .prop_map(|(actions, resources, jurisdictions, conditions, may_delegate, until)| Grant {
+            actions,
+            resources,
+            jurisdictions,
+            conditions,
+            may_delegate,
+            until,
+        })
 }
 
 /// Three scopes: at random they seldom fit into each other, so mostly a lower one copies grants of the

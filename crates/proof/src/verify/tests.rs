@@ -54,11 +54,7 @@ as of 2026-11-20T11:55:00Z, good until 2026-11-21T12:00:00Z; a revocation after 
 #[test]
 fn an_anchors_own_statement_needs_no_delegation() {
     let f = Federation::new();
-    let leaf = f
-        .root
-        .states("did:web:uni.example", "issue", "anything")
-        .sign(&f.root.signer)
-        .expect("signs");
+    let leaf = f.root.states("did:web:uni.example", "issue", "anything").sign(&f.root.signer).expect("signs");
     let chain =
         Chain::new(vec![leaf, f.configuration.sign(&f.root.signer).expect("signs")]).expect("a chain");
     let query = crate::testing::query(&f.root, "did:web:uni.example", "issue", "anything");
@@ -78,10 +74,7 @@ fn only_a_pinned_and_current_anchor_counts() {
     assert_eq!(ask(&Party::new("root").anchors()), (3, FaultCode::Signature));
     let mut renamed = f.root.anchor();
     renamed.authority_id = f.agency.authority_id.clone();
-    assert_eq!(
-        ask(&AnchorSet::new(vec![renamed], None).expect("a set")),
-        (3, FaultCode::Mismatch)
-    );
+    assert_eq!(ask(&AnchorSet::new(vec![renamed], None).expect("a set")), (3, FaultCode::Mismatch));
     let expired = AnchorSet::new(vec![f.root.anchor()], Some(now())).expect("a set");
     assert_eq!(ask(&expired), (3, FaultCode::AnchorExpired));
 }
@@ -102,10 +95,7 @@ fn an_anchor_rotates_through_its_configuration() {
     let configuration = f.configuration.clone();
     let old = std::mem::replace(&mut f.root, Party::with("root", Algorithm::EdDsa));
     let keys = [old.jwks().keys, f.root.jwks().keys].concat();
-    let configuration = EntityConfiguration {
-        jwks: JwkSet::new(keys).expect("two keys"),
-        ..configuration
-    };
+    let configuration = EntityConfiguration { jwks: JwkSet::new(keys).expect("two keys"), ..configuration };
     let mut links = f.links();
     links[3] = configuration.sign(&old.signer).expect("signs");
     let chain = Chain::new(links).expect("a chain");
@@ -121,16 +111,8 @@ fn an_anchor_rotates_through_its_configuration() {
 #[test]
 fn max_age_counts_the_oldest_link_but_the_configuration() {
     let f = Federation::new();
-    let ask = |secs| {
-        verify(
-            &f.chain(),
-            &f.query,
-            &f.root.anchors(),
-            now(),
-            now(),
-            Some(Duration::from_secs(secs)),
-        )
-    };
+    let ask =
+        |secs| verify(&f.chain(), &f.query, &f.root.anchors(), now(), now(), Some(Duration::from_secs(secs)));
     assert!(ask(300).is_ok());
     let fault = ask(299).expect_err("too old");
     assert_eq!(fault.code, FaultCode::TooOld);
@@ -158,27 +140,14 @@ fn a_childs_answer_is_checked_under_the_delegation_alone() {
     let agency = ministry.descend(&f.to_agency).expect("delegated");
     assert!(verify_under(&links[..1], &agency, &f.query, now(), now()).is_ok());
     // Another child's keys or scope do not do.
-    let other = Issuer {
-        jwks: f.root.jwks(),
-        ..agency.clone()
-    };
+    let other = Issuer { jwks: f.root.jwks(), ..agency.clone() };
     assert!(verify_under(&links[..1], &other, &f.query, now(), now()).is_err());
-    let narrow = Scope(vec![grant(
-        "issue",
-        "https://schemas.example/badge/*",
-        "FI",
-        false,
-    )]);
-    let other = Issuer {
-        scope: Some(narrow),
-        ..agency
-    };
+    let narrow = Scope(vec![grant("issue", "https://schemas.example/badge/*", "FI", false)]);
+    let other = Issuer { scope: Some(narrow), ..agency };
     let refused = verify_under(&links[..1], &other, &f.query, now(), now()).expect_err("refused");
     assert_eq!(refused.code, FaultCode::OutOfScope);
     assert_eq!(
-        verify_under(&[], &other, &f.query, now(), now())
-            .expect_err("empty")
-            .code,
+        verify_under(&[], &other, &f.query, now(), now()).expect_err("empty").code,
         FaultCode::Malformed
     );
 }
@@ -203,14 +172,8 @@ fn a_question_of_another_kind_entity_or_authority_is_not_answered() {
 #[test]
 fn scope_faults_name_what_was_exceeded() {
     let at = now();
-    assert_eq!(
-        Fault::scope(0, Reason::OutOfScope, at).code,
-        FaultCode::OutOfScope
-    );
-    assert_eq!(
-        Fault::scope(0, Reason::OutOfJurisdiction, at).code,
-        FaultCode::OutOfJurisdiction
-    );
+    assert_eq!(Fault::scope(0, Reason::OutOfScope, at).code, FaultCode::OutOfScope);
+    assert_eq!(Fault::scope(0, Reason::OutOfJurisdiction, at).code, FaultCode::OutOfJurisdiction);
     let f = with(|f| f.leaf.jurisdictions = vec![jurisdiction("SE")]);
     assert_eq!(fault(&f), (0, FaultCode::OutOfJurisdiction));
 }

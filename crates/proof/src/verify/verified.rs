@@ -52,18 +52,10 @@ pub enum LinkKind {
 impl Verified {
     /// Refuses a proof whose statement or one of whose delegations was issued longer ago than that.
     pub fn check_age(&self, now: Timestamp, max_age: Option<Duration>) -> Result<(), Fault> {
-        let dated = self
-            .links
-            .iter()
-            .enumerate()
-            .filter(|(_, l)| l.kind != LinkKind::Configuration);
+        let dated = self.links.iter().enumerate().filter(|(_, l)| l.kind != LinkKind::Configuration);
         match (max_age, dated.min_by_key(|(_, l)| l.iat)) {
             (Some(max), Some((n, oldest))) if now.since(oldest.iat) > max => {
-                let detail = format!(
-                    "it was issued at {}, more than {} s ago",
-                    oldest.iat,
-                    max.as_secs()
-                );
+                let detail = format!("it was issued at {}, more than {} s ago", oldest.iat, max.as_secs());
                 Err(Fault::new(n, FaultCode::TooOld, detail))
             }
             _ => Ok(()),
@@ -80,10 +72,7 @@ impl Link {
             authority_id: c.metadata.trust_registry.authority_id.clone(),
             iat: instant(c.iat),
             exp: instant(c.exp),
-            note: format!(
-                "{}, an anchor you pinned",
-                shown(&c.metadata.federation_entity.organization_name)
-            ),
+            note: format!("{}, an anchor you pinned", shown(&c.metadata.federation_entity.organization_name)),
         }
     }
 
@@ -101,12 +90,7 @@ impl Link {
     }
 
     fn statement(s: &AuthorityStatement, until: Option<Timestamp>) -> Self {
-        let place = list(
-            s.jurisdictions
-                .iter()
-                .map(charter_domain::scope::Jurisdiction::as_str),
-            " in ",
-        );
+        let place = list(s.jurisdictions.iter().map(charter_domain::scope::Jurisdiction::as_str), " in ");
         let (kind, sub, action, resource) = (s.kind.as_str(), &s.sub, &s.action, &s.resource);
         Self {
             kind: LinkKind::Statement,

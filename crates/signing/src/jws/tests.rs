@@ -27,10 +27,7 @@ fn what_is_signed_verifies_and_the_header_has_a_fixed_form() {
         assert_eq!(peek(&token).expect("three parts"), b"{\"a\":1}");
         let header = String::from_utf8(decode(token.split('.').next().expect("a part")).expect("base64url"));
         let kid = signer.key().kid();
-        assert_eq!(
-            header,
-            Ok(format!(r#"{{"alg":"{algorithm}","kid":"{kid}","typ":"{TYP}"}}"#))
-        );
+        assert_eq!(header, Ok(format!(r#"{{"alg":"{algorithm}","kid":"{kid}","typ":"{TYP}"}}"#)));
     }
 }
 
@@ -39,10 +36,7 @@ fn es256_signatures_always_have_64_bytes() {
     let (signer, _) = signer(Algorithm::Es256);
     // One signature in 128 has an `r` or `s` with a leading zero byte, which the DER form drops.
     for i in 0..1_000_u32 {
-        assert_eq!(
-            signer.raw(&i.to_be_bytes()).expect("signs").len(),
-            SIGNATURE_BYTES
-        );
+        assert_eq!(signer.raw(&i.to_be_bytes()).expect("signs").len(), SIGNATURE_BYTES);
     }
 }
 
@@ -66,24 +60,11 @@ fn a_header_with_anything_else_is_refused() {
         format!(r#""typ":"{TYP}""#),
     ] {
         let refused = verify(&with_header(&signer, &format!("{{{base},{extra}}}")), TYP, &keys);
-        assert!(
-            matches!(refused, Err(Error::UnsupportedHeader(_))),
-            "{extra}: {refused:?}"
-        );
+        assert!(matches!(refused, Err(Error::UnsupportedHeader(_))), "{extra}: {refused:?}");
     }
-    for bad in [
-        "{}",
-        "[]",
-        "null",
-        "\"x\"",
-        r#"{"alg":"ES256","typ":"test+jwt"}"#,
-        r#"{"alg":1}"#,
-    ] {
+    for bad in ["{}", "[]", "null", "\"x\"", r#"{"alg":"ES256","typ":"test+jwt"}"#, r#"{"alg":1}"#] {
         let refused = verify(&with_header(&signer, bad), TYP, &keys);
-        assert!(
-            matches!(refused, Err(Error::UnsupportedHeader(_))),
-            "{bad}: {refused:?}"
-        );
+        assert!(matches!(refused, Err(Error::UnsupportedHeader(_))), "{bad}: {refused:?}");
     }
     let trailing = verify(&with_header(&signer, &format!("{{{base}}} x")), TYP, &keys);
     assert!(matches!(trailing, Err(Error::Malformed(_))));
@@ -96,19 +77,10 @@ fn the_algorithm_is_the_keys_and_never_the_tokens() {
     for alg in ["none", "None", "HS256", "EdDSA", "ES384", "es256", ""] {
         let header = format!(r#"{{"alg":"{alg}","kid":"{kid}","typ":"{TYP}"}}"#);
         let refused = verify(&with_header(&signer, &header), TYP, &keys);
-        assert!(
-            matches!(refused, Err(Error::WrongAlgorithm { .. })),
-            "{alg}: {refused:?}"
-        );
+        assert!(matches!(refused, Err(Error::WrongAlgorithm { .. })), "{alg}: {refused:?}");
     }
-    let unsigned = with_header(
-        &signer,
-        &format!(r#"{{"alg":"none","kid":"{kid}","typ":"{TYP}"}}"#),
-    );
-    let unsigned = unsigned
-        .rsplit_once('.')
-        .map(|(head, _)| format!("{head}."))
-        .expect("three parts");
+    let unsigned = with_header(&signer, &format!(r#"{{"alg":"none","kid":"{kid}","typ":"{TYP}"}}"#));
+    let unsigned = unsigned.rsplit_once('.').map(|(head, _)| format!("{head}.")).expect("three parts");
     assert!(verify(&unsigned, TYP, &keys).is_err());
 }
 
@@ -117,31 +89,15 @@ fn another_type_another_key_and_another_signature_are_refused() {
     let (one, keys) = signer(Algorithm::Es256);
     let (other, other_keys) = signer(Algorithm::Es256);
     let token = one.sign(TYP, b"{}").expect("signs");
-    assert!(matches!(
-        verify(&token, "other+jwt", &keys),
-        Err(Error::WrongType { .. })
-    ));
-    assert!(matches!(
-        verify(&token, TYP, &other_keys),
-        Err(Error::UnknownKey(_))
-    ));
+    assert!(matches!(verify(&token, "other+jwt", &keys), Err(Error::WrongType { .. })));
+    assert!(matches!(verify(&token, TYP, &other_keys), Err(Error::UnknownKey(_))));
     let header = format!(r#"{{"alg":"ES256","kid":"{}","typ":"{TYP}"}}"#, one.key().kid());
-    assert_eq!(
-        verify(&with_header(&other, &header), TYP, &keys),
-        Err(Error::BadSignature)
-    );
+    assert_eq!(verify(&with_header(&other, &header), TYP, &keys), Err(Error::BadSignature));
     let (head, _) = token.rsplit_once('.').expect("three parts");
-    for signature in [
-        encode([0_u8; 64]),
-        encode([0xff_u8; 64]),
-        encode([1_u8; 63]),
-        encode([1_u8; 65]),
-        String::new(),
-    ] {
-        assert_eq!(
-            verify(&format!("{head}.{signature}"), TYP, &keys),
-            Err(Error::BadSignature)
-        );
+    for signature in
+        [encode([0_u8; 64]), encode([0xff_u8; 64]), encode([1_u8; 63]), encode([1_u8; 65]), String::new()]
+    {
+        assert_eq!(verify(&format!("{head}.{signature}"), TYP, &keys), Err(Error::BadSignature));
     }
 }
 
@@ -149,9 +105,7 @@ fn another_type_another_key_and_another_signature_are_refused() {
 fn no_flipped_or_replaced_character_verifies() {
     for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
         let (signer, keys) = signer(algorithm);
-        let token = signer
-            .sign(TYP, br#"{"iss":"https://a.example","exp":1}"#)
-            .expect("signs");
+        let token = signer.sign(TYP, br#"{"iss":"https://a.example","exp":1}"#).expect("signs");
         for i in 0..token.len() {
             for change in [1_u8, 2, 4, 8, 16, 32, 64].map(|bit| token.as_bytes()[i] ^ bit) {
                 let mut bytes = token.clone().into_bytes();

@@ -23,10 +23,7 @@ fn many_that_start_at_once_get_one_key() {
     let path = dir.path().join("kek");
     let all: Vec<_> = std::thread::scope(|s| {
         let started: Vec<_> = (0..8).map(|_| s.spawn(|| Kek::load_or_create(&path))).collect();
-        started
-            .into_iter()
-            .map(|h| h.join().expect("no panic").expect("a key").0)
-            .collect()
+        started.into_iter().map(|h| h.join().expect("no panic").expect("a key").0).collect()
     });
     assert!(all.iter().all(|k| *k == all[0]));
 }

@@ -29,11 +29,7 @@ fn text(links: &[Opened]) -> String {
             _ => "delegation",
         };
         // Writing to a string cannot fail.
-        let _ = write!(
-            out,
-            "\nlink {n} ({what})\nheader  {}\npayload {:#}\n",
-            link.header, link.payload
-        );
+        let _ = write!(out, "\nlink {n} ({what})\nheader  {}\npayload {:#}\n", link.header, link.payload);
     }
     out.lines().map(output::clean).collect::<Vec<_>>().join("\n")
 }

@@ -73,20 +73,13 @@ impl From<pb::Entity> for View {
 
 impl From<pb::Identifier> for Identifier {
     fn from(i: pb::Identifier) -> Self {
-        Self {
-            r#type: i.r#type,
-            value: i.value,
-        }
+        Self { r#type: i.r#type, value: i.value }
     }
 }
 
 impl From<pb::Status> for Status {
     fn from(s: pb::Status) -> Self {
-        Self {
-            state: s.state,
-            since: output::time(s.since),
-            reason: s.reason,
-        }
+        Self { state: s.state, since: output::time(s.since), reason: s.reason }
     }
 }
 
@@ -125,31 +118,18 @@ impl View {
 
     pub fn row(&self) -> Vec<String> {
         let identifier = self.identifiers.first().map_or(&self.entity_id, |i| &i.value);
-        vec![
-            identifier.clone(),
-            self.name(),
-            self.country.clone(),
-            state(self.status.as_ref()),
-        ]
+        vec![identifier.clone(), self.name(), self.country.clone(), state(self.status.as_ref())]
     }
 
     /// English if there is one, else the first.
     fn name(&self) -> String {
-        self.names
-            .get("en")
-            .or_else(|| self.names.values().next())
-            .cloned()
-            .unwrap_or_default()
+        self.names.get("en").or_else(|| self.names.values().next()).cloned().unwrap_or_default()
     }
 
     /// Everything, for people.
     pub fn text(&self) -> String {
         let identifiers: Vec<_> = self.identifiers.iter().map(|i| i.value.as_str()).collect();
-        let names: Vec<_> = self
-            .names
-            .iter()
-            .map(|(tag, name)| format!("{name} [{tag}]"))
-            .collect();
+        let names: Vec<_> = self.names.iter().map(|(tag, name)| format!("{name} [{tag}]")).collect();
         let mut text = output::fields([
             ("identifiers", identifiers.join(", ")),
             ("names", names.join(", ")),
@@ -161,11 +141,8 @@ impl View {
         // Writing to a string cannot fail.
         if !self.statements.is_empty() {
             let headings = ["KIND", "ACTION", "RESOURCE", "JURISDICTIONS", "VALID", "STATE"];
-            let _ = write!(
-                text,
-                "\n\n{}",
-                output::table(&headings, self.statements.iter().map(Statement::row))
-            );
+            let _ =
+                write!(text, "\n\n{}", output::table(&headings, self.statements.iter().map(Statement::row)));
         }
         if !self.accreditations.is_empty() {
             let headings = ["ACCREDITED BY", "LEGAL BASIS", "EVIDENCE", "VALID"];
@@ -180,26 +157,14 @@ impl Statement {
     fn row(&self) -> Vec<String> {
         let valid = validity(self.valid_from.as_deref(), self.valid_until.as_deref());
         let (kind, action, resource) = (self.kind.clone(), self.action.clone(), self.resource.clone());
-        vec![
-            kind,
-            action,
-            resource,
-            self.jurisdictions.join(", "),
-            valid,
-            state(self.status.as_ref()),
-        ]
+        vec![kind, action, resource, self.jurisdictions.join(", "), valid, state(self.status.as_ref())]
     }
 }
 
 impl Accreditation {
     fn row(&self) -> Vec<String> {
         let valid = validity(self.valid_from.as_deref(), self.valid_until.as_deref());
-        vec![
-            self.body.clone(),
-            self.legal_basis.clone(),
-            self.evidence_uri.clone(),
-            valid,
-        ]
+        vec![self.body.clone(), self.legal_basis.clone(), self.evidence_uri.clone(), valid]
     }
 }
 
@@ -207,15 +172,8 @@ fn state(status: Option<&Status>) -> String {
     let Some(status) = status else {
         return String::new();
     };
-    let reason = if status.reason.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", status.reason)
-    };
-    let since = status
-        .since
-        .as_ref()
-        .map_or_else(String::new, |since| format!(" since {since}"));
+    let reason = if status.reason.is_empty() { String::new() } else { format!(" ({})", status.reason) };
+    let since = status.since.as_ref().map_or_else(String::new, |since| format!(" since {since}"));
     format!("{}{since}{reason}", status.state)
 }
 

@@ -48,9 +48,7 @@ pub async fn load(to: &Destination<'_>, records: Vec<ImportRecord>) -> Tally {
     let bar = progress(records.len());
     let chunks = chunks(records);
     let mut waiting = chunks.iter().map(|chunk| chunk.iter().map(|r| r.line).collect());
-    tally.broken = exchange(to, chunks.clone(), &mut waiting, &mut tally, &bar)
-        .await
-        .err();
+    tally.broken = exchange(to, chunks.clone(), &mut waiting, &mut tally, &bar).await.err();
     // INVARIANT: every row sent is either accepted or in `failed`; rows without an answer may be loaded or not.
     tally.failed.extend(waiting.flat_map(|lines: Vec<u32>| lines));
     bar.finish_and_clear();
@@ -66,25 +64,15 @@ async fn exchange(
 ) -> Result<(), Failure> {
     let server = Server::connect(to.connection).await?;
     let (registry_id, dry_run) = (to.registry_id.clone(), to.dry_run);
-    let request = move |records| ImportRecordsRequest {
-        registry_id: registry_id.clone(),
-        dry_run,
-        records,
-    };
+    let request = move |records| ImportRecordsRequest { registry_id: registry_id.clone(), dry_run, records };
     let requests = futures::stream::iter(chunks.into_iter().map(request));
     // No deadline for the whole, however many rows there are: each answer has to come in time.
     let limit = server.timeout;
     let late = |_| Status::deadline_exceeded("no answer to a chunk of records in time");
     let mut client = server.import();
     let call = client.import_records(to.token.attach(Request::new(requests)));
-    let mut answers = tokio::time::timeout(limit, call)
-        .await
-        .map_err(late)??
-        .into_inner();
-    while let Some(answer) = tokio::time::timeout(limit, answers.message())
-        .await
-        .map_err(late)??
-    {
+    let mut answers = tokio::time::timeout(limit, call).await.map_err(late)??.into_inner();
+    while let Some(answer) = tokio::time::timeout(limit, answers.message()).await.map_err(late)?? {
         let lines = waiting.next().unwrap_or_default();
         let accepted = usize::try_from(answer.accepted).unwrap_or(usize::MAX);
         for error in &answer.errors {
@@ -145,11 +133,7 @@ mod tests {
 
     #[test]
     fn chunks_are_bounded_by_rows_and_by_bytes() {
-        let record = |line, bytes| ImportRecord {
-            line,
-            identifier: "x".repeat(bytes),
-            ..Default::default()
-        };
+        let record = |line, bytes| ImportRecord { line, identifier: "x".repeat(bytes), ..Default::default() };
         let sizes = |records| chunks(records).iter().map(Vec::len).collect::<Vec<_>>();
         assert_eq!(sizes((1..=1_001).map(|n| record(n, 10)).collect()), [500, 500, 1]);
         assert_eq!(sizes((1..=5).map(|n| record(n, 1_000_000)).collect()), [2, 2, 1]);

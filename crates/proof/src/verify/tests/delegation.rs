@@ -27,12 +27,8 @@ fn what_may_not_be_passed_on_is_not() {
 #[test]
 fn a_statement_outside_the_last_scope_is_refused() {
     let f = with(|f| {
-        f.to_agency.metadata.trust_registry.scope = Scope(vec![grant(
-            "issue",
-            "https://schemas.example/badge/*",
-            "FI",
-            false,
-        )]);
+        f.to_agency.metadata.trust_registry.scope =
+            Scope(vec![grant("issue", "https://schemas.example/badge/*", "FI", false)]);
     });
     assert_eq!(fault(&f), (0, FaultCode::OutOfScope));
 }
@@ -53,10 +49,7 @@ fn each_delegation_must_be_in_force_at_the_time_asked_about() {
     let suspended = || vec![years(2020, Some(2023)), years(2024, Some(2030))];
     let f = with(|f| f.to_agency.metadata.trust_registry.valid = suspended());
     let ask = |year| {
-        let at = years(year, None)
-            .from
-            .expect("a start")
-            .plus(Duration::from_secs(1));
+        let at = years(year, None).from.expect("a start").plus(Duration::from_secs(1));
         verify(&f.chain(), &f.query, &f.root.anchors(), at, now(), None)
     };
     assert!(ask(2022).is_ok());
@@ -81,16 +74,9 @@ fn nobody_below_can_lengthen_the_path() {
         f.to_agency.constraints.max_path_length = Some(9);
         f.to_agency.metadata.trust_registry.scope.0[0].may_delegate = true;
     });
-    let (child, scope) = (
-        Party::new("child"),
-        f.to_agency.metadata.trust_registry.scope.clone(),
-    );
+    let (child, scope) = (Party::new("child"), f.to_agency.metadata.trust_registry.scope.clone());
     let mut links = f.links();
-    links[0] = f
-        .agency
-        .delegates(&child, scope)
-        .sign(&f.agency.signer)
-        .expect("signs");
+    links[0] = f.agency.delegates(&child, scope).sign(&f.agency.signer).expect("signs");
     let leaf = child.states("did:web:uni.example", "issue", crate::testing::DIPLOMA);
     links.insert(0, leaf.sign(&child.signer).expect("signs"));
     let chain = Chain::new(links).expect("a chain");
@@ -106,20 +92,11 @@ fn deep(levels: usize) -> (Party, Vec<String>, Query) {
     for n in 0..levels {
         let (parent, child) = (&parties[n], Party::with(&format!("p{n}"), Algorithm::EdDsa));
         let scope = Scope(vec![grant("issue", "*", "FI", true)]);
-        links.push(
-            parent
-                .delegates(&child, scope)
-                .sign(&parent.signer)
-                .expect("signs"),
-        );
+        links.push(parent.delegates(&child, scope).sign(&parent.signer).expect("signs"));
         parties.push(child);
     }
     let last = parties.last().expect("a party");
-    links.push(
-        last.states("did:web:uni.example", "issue", "x")
-            .sign(&last.signer)
-            .expect("signs"),
-    );
+    links.push(last.states("did:web:uni.example", "issue", "x").sign(&last.signer).expect("signs"));
     links.reverse();
     let root = parties.remove(0);
     let query = crate::testing::query(&root, "did:web:uni.example", "issue", "x");
@@ -138,10 +115,8 @@ fn eight_delegations_are_the_most() {
     assert_eq!(refused.expect_err("too deep").code, FaultCode::PathTooLong);
     // What was used up above counts too.
     let mut issuer = Issuer::from(&root.anchor());
-    let ancestor = crate::Ancestor {
-        entity_id: issuer.entity_id.clone(),
-        authority_id: issuer.authority_id.clone(),
-    };
+    let ancestor =
+        crate::Ancestor { entity_id: issuer.entity_id.clone(), authority_id: issuer.authority_id.clone() };
     issuer.above = vec![ancestor; 8];
     let refused = verify_under(&links[7..], &issuer, &query, now(), now());
     assert_eq!(refused.expect_err("too deep").code, FaultCode::PathTooLong);
@@ -153,14 +128,8 @@ fn a_chain_that_comes_back_is_a_loop() {
     let f = with(|f| f.to_agency.metadata.trust_registry.scope.0[0].may_delegate = true);
     let scope = f.to_agency.metadata.trust_registry.scope.clone();
     let mut links = f.links();
-    links[0] = f
-        .agency
-        .delegates(&f.ministry, scope)
-        .sign(&f.agency.signer)
-        .expect("signs");
-    let leaf = f
-        .ministry
-        .states("did:web:uni.example", "issue", crate::testing::DIPLOMA);
+    links[0] = f.agency.delegates(&f.ministry, scope).sign(&f.agency.signer).expect("signs");
+    let leaf = f.ministry.states("did:web:uni.example", "issue", crate::testing::DIPLOMA);
     links.insert(0, leaf.sign(&f.ministry.signer).expect("signs"));
     let chain = Chain::new(links).expect("a chain");
     let refused = verify(&chain, &f.query, &f.root.anchors(), now(), now(), None).expect_err("a loop");
@@ -174,23 +143,11 @@ fn a_chain_that_comes_back_is_a_loop() {
 fn names_outside_the_constraints_are_refused_at_any_depth() {
     let naming = |permitted: &[&str], excluded: &[&str]| {
         let list = |l: &[&str]| l.iter().map(|e| (*e).to_owned()).collect();
-        Some(NamingConstraints {
-            permitted: list(permitted),
-            excluded: list(excluded),
-        })
+        Some(NamingConstraints { permitted: list(permitted), excluded: list(excluded) })
     };
     let set = |n| with(|f| f.to_ministry.constraints.naming_constraints = n);
     assert!(run(&set(naming(&["https://ministry.example", "agency.example"], &[]))).is_ok());
-    assert_eq!(
-        fault(&set(naming(&["https://agency.example"], &[]))),
-        (2, FaultCode::Naming)
-    );
-    assert_eq!(
-        fault(&set(naming(&["https://ministry.example"], &[]))),
-        (1, FaultCode::Naming)
-    );
-    assert_eq!(
-        fault(&set(naming(&[], &["https://agency.example/"]))),
-        (1, FaultCode::Naming)
-    );
+    assert_eq!(fault(&set(naming(&["https://agency.example"], &[]))), (2, FaultCode::Naming));
+    assert_eq!(fault(&set(naming(&["https://ministry.example"], &[]))), (1, FaultCode::Naming));
+    assert_eq!(fault(&set(naming(&[], &["https://agency.example/"]))), (1, FaultCode::Naming));
 }

@@ -46,18 +46,10 @@ fn a_statement_holds_only_in_its_intervals() {
 
 #[test]
 fn a_statement_falls_with_its_accreditation() {
-    let ground = |until| {
-        Some(Accreditation {
-            id: "a1".to_owned(),
-            body: "FINEEC".to_owned(),
-            valid_until: until,
-        })
-    };
+    let ground =
+        |until| Some(Accreditation { id: "a1".to_owned(), body: "FINEEC".to_owned(), valid_until: until });
     let ended = years(2026, None).from;
-    assert_eq!(
-        fault(&with(|f| f.leaf.accreditation = ground(ended))),
-        (0, FaultCode::NotInForce)
-    );
+    assert_eq!(fault(&with(|f| f.leaf.accreditation = ground(ended))), (0, FaultCode::NotInForce));
     let later = years(2027, None).from;
     let verified = run(&with(|f| f.leaf.accreditation = ground(later))).expect("verifies");
     assert_eq!(verified.valid_until, later);
@@ -71,10 +63,7 @@ fn the_jurisdiction_asked_about_must_be_the_statements() {
     assert!(run(&ask("FI-01")).is_ok());
     assert_eq!(fault(&ask("SE")), (0, FaultCode::OutOfJurisdiction));
     // A statement without limits does not fit into a scope that has them.
-    assert_eq!(
-        fault(&with(|f| f.leaf.jurisdictions.clear())),
-        (0, FaultCode::OutOfJurisdiction)
-    );
+    assert_eq!(fault(&with(|f| f.leaf.jurisdictions.clear())), (0, FaultCode::OutOfJurisdiction));
 }
 
 #[test]
@@ -83,10 +72,8 @@ fn conditions_are_met_contradicted_or_passed_on() {
     let ask = |value: Option<&str>| {
         with(|f| {
             f.leaf.conditions = levels();
-            f.query.context.conditions = value
-                .map(|v| ("eqf_level".to_owned(), v.to_owned()))
-                .into_iter()
-                .collect();
+            f.query.context.conditions =
+                value.map(|v| ("eqf_level".to_owned(), v.to_owned())).into_iter().collect();
         })
     };
     assert!(run(&ask(Some("7"))).expect("met").unstated.is_empty());

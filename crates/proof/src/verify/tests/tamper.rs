@@ -37,9 +37,7 @@ fn no_flipped_replaced_removed_or_added_byte_verifies() {
 
 fn code_of(links: Vec<String>, f: &Federation) -> FaultCode {
     let chain = Chain::new(links).expect("a chain");
-    verify(&chain, &f.query, &f.root.anchors(), now(), now(), None)
-        .expect_err("must not verify")
-        .code
+    verify(&chain, &f.query, &f.root.anchors(), now(), now(), None).expect_err("must not verify").code
 }
 
 #[test]
@@ -103,20 +101,10 @@ fn an_authority_cannot_vouch_for_itself() {
         f.links()[0].clone(),
         f.agency.configuration().sign(&f.agency.signer).expect("signs"),
     ]);
-    let refused = verify(
-        &chain.expect("a chain"),
-        &f.query,
-        &f.root.anchors(),
-        now(),
-        now(),
-        None,
-    );
+    let refused = verify(&chain.expect("a chain"), &f.query, &f.root.anchors(), now(), now(), None);
     assert_eq!(refused.expect_err("not pinned").code, FaultCode::UnknownAnchor);
     // It names the root as issuer of its configuration, but only has its own key.
-    let forged = EntityConfiguration {
-        jwks: f.agency.jwks(),
-        ..f.configuration.clone()
-    };
+    let forged = EntityConfiguration { jwks: f.agency.jwks(), ..f.configuration.clone() };
     let mut links = f.links();
     links[3] = forged.sign(&f.agency.signer).expect("signs");
     assert_eq!(code_of(links, &f), FaultCode::Signature);
@@ -131,11 +119,7 @@ fn a_document_of_another_type_is_refused() {
     assert_eq!(code_of(links, &f), FaultCode::WrongType);
     let delegation = serde_json::to_vec(&f.to_agency).expect("JSON");
     let mut links = f.links();
-    links[1] = f
-        .ministry
-        .signer
-        .sign(AUTHORITY_STATEMENT, &delegation)
-        .expect("signs");
+    links[1] = f.ministry.signer.sign(AUTHORITY_STATEMENT, &delegation).expect("signs");
     assert_eq!(code_of(links, &f), FaultCode::WrongType);
 }
 
@@ -147,14 +131,8 @@ fn headers_that_say_more_or_other_are_refused() {
     let genuine = f.links()[0].clone();
     let rest = genuine.split_once('.').expect("three parts").1;
     for (header, code) in [
-        (
-            format!(r#"{{"alg":"none","kid":"{kid}","typ":"{AUTHORITY_STATEMENT}"}}"#),
-            FaultCode::Signature,
-        ),
-        (
-            format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"{AUTHORITY_STATEMENT}"}}"#),
-            FaultCode::Signature,
-        ),
+        (format!(r#"{{"alg":"none","kid":"{kid}","typ":"{AUTHORITY_STATEMENT}"}}"#), FaultCode::Signature),
+        (format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"{AUTHORITY_STATEMENT}"}}"#), FaultCode::Signature),
         (
             format!(r#"{{"alg":"ES256","kid":"{kid}","typ":"{AUTHORITY_STATEMENT}","crit":["x"],"x":1}}"#),
             FaultCode::Malformed,
@@ -176,23 +154,14 @@ fn signed_claims_with_a_member_twice_are_refused() {
     let leaf = serde_json::to_string(&f.leaf).expect("JSON");
     let twice = leaf.replacen("{\"iss\"", "{\"sub\":\"did:web:evil.example\",\"iss\"", 1);
     let mut links = f.links();
-    links[0] = f
-        .agency
-        .signer
-        .sign(AUTHORITY_STATEMENT, twice.as_bytes())
-        .expect("signs");
+    links[0] = f.agency.signer.sign(AUTHORITY_STATEMENT, twice.as_bytes()).expect("signs");
     assert_eq!(code_of(links, &f), FaultCode::Malformed);
 }
 
 /// Six bits at a time; the crate itself needs no encoder.
 fn base64url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let bits = bytes
-        .iter()
-        .flat_map(|b| (0..8).rev().map(move |i| b >> i & 1))
-        .collect::<Vec<u8>>();
+    let bits = bytes.iter().flat_map(|b| (0..8).rev().map(move |i| b >> i & 1)).collect::<Vec<u8>>();
     let six = |c: &[u8]| c.iter().fold(0_u8, |n, b| n << 1 | b) << (6 - c.len());
-    bits.chunks(6)
-        .map(|c| char::from(ALPHABET[usize::from(six(c))]))
-        .collect()
+    bits.chunks(6).map(|c| char::from(ALPHABET[usize::from(six(c))])).collect()
 }

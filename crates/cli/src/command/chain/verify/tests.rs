@@ -56,24 +56,14 @@ impl Fixture {
             resource: Resource::parse("Degree").expect("a resource"),
             jurisdictions: Vec::new(),
             conditions: Default::default(),
-            valid: vec![Interval {
-                from: Some(instant("2020-01-01T00:00:00Z")),
-                until: None,
-            }],
+            valid: vec![Interval { from: Some(instant("2020-01-01T00:00:00Z")), until: None }],
             accreditation: None,
             seq: 1,
         };
         let links = [statement.sign(&signer), configuration.sign(&signer)].map(|l| l.expect("signs"));
         let chain = Chain::new(links.into()).expect("a chain").to_bytes();
-        let anchor = Anchor {
-            authority_id,
-            entity_id: iss,
-            jwks: signer.key().clone().into(),
-        };
-        let anchors = AnchorSet::new(vec![anchor], None)
-            .expect("a set")
-            .to_json()
-            .expect("JSON");
+        let anchor = Anchor { authority_id, entity_id: iss, jwks: signer.key().clone().into() };
+        let anchors = AnchorSet::new(vec![anchor], None).expect("a set").to_json().expect("JSON");
         let dir = tempfile::tempdir().expect("a directory");
         std::fs::write(dir.path().join("anchors.json"), anchors).expect("written");
         Self { dir, chain }
@@ -107,13 +97,9 @@ async fn a_chain_verifies_for_its_own_question_and_no_other() {
     assert_eq!(f.verify(&f.chain, |_| ()).await, Exit::Ok);
     let entity = |id: &'static str| move |args: &mut Verify| args.entity = Some(id.to_owned());
     assert_eq!(f.verify(&f.chain, entity("did:web:uni.example")).await, Exit::Ok);
+    assert_eq!(f.verify(&f.chain, entity("did:web:other.example")).await, Exit::CannotVerify);
     assert_eq!(
-        f.verify(&f.chain, entity("did:web:other.example")).await,
-        Exit::CannotVerify
-    );
-    assert_eq!(
-        f.verify(&f.chain, |args| args.resource = Some("Doctorate".to_owned()))
-            .await,
+        f.verify(&f.chain, |args| args.resource = Some("Doctorate".to_owned())).await,
         Exit::CannotVerify
     );
 }
@@ -121,16 +107,8 @@ async fn a_chain_verifies_for_its_own_question_and_no_other() {
 #[tokio::test]
 async fn not_in_force_then_is_a_no_and_too_old_is_no_answer() {
     let f = Fixture::new();
-    assert_eq!(
-        f.verify(&f.chain, |a| a.at = Some(instant("2019-06-01T00:00:00Z")))
-            .await,
-        Exit::Negative
-    );
-    assert_eq!(
-        f.verify(&f.chain, |a| a.at = Some(instant("2021-06-01T00:00:00Z")))
-            .await,
-        Exit::Ok
-    );
+    assert_eq!(f.verify(&f.chain, |a| a.at = Some(instant("2019-06-01T00:00:00Z"))).await, Exit::Negative);
+    assert_eq!(f.verify(&f.chain, |a| a.at = Some(instant("2021-06-01T00:00:00Z"))).await, Exit::Ok);
     let age = |text: &'static str| move |a: &mut Verify| a.max_age = Some(text.parse().expect("a duration"));
     assert_eq!(f.verify(&f.chain, age("30m")).await, Exit::CannotVerify);
     assert_eq!(f.verify(&f.chain, age("2h")).await, Exit::Ok);
@@ -145,14 +123,7 @@ async fn a_changed_chain_or_another_anchor_never_verifies() {
         assert_eq!(f.verify(&changed, |_| ()).await, Exit::CannotVerify, "byte {n}");
     }
     let other = Fixture::new();
-    assert_eq!(
-        f.verify(&f.chain, |a| a.anchor = other.path("anchors.json"))
-            .await,
-        Exit::CannotVerify
-    );
+    assert_eq!(f.verify(&f.chain, |a| a.anchor = other.path("anchors.json")).await, Exit::CannotVerify);
     assert_eq!(f.verify(b"[]", |_| ()).await, Exit::CannotVerify);
-    assert_eq!(
-        f.verify(&f.chain, |a| a.file = other.path("absent.json")).await,
-        Exit::CannotVerify
-    );
+    assert_eq!(f.verify(&f.chain, |a| a.file = other.path("absent.json")).await, Exit::CannotVerify);
 }

@@ -1,0 +1,121 @@
+//! Replay: what a registry knows, folded from its events alone. The tables must come to the same; tests and audits
+//! compare the two.
+//!
+//! Written without looking at the projection in SQL: states are kept as points in time, not as intervals.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::{
+    Interval, Invalid, Query, Timestamp,
+    event::{AccreditationGranted, Change, StatementMade},
+    fact::{AccreditationFact, Facts, StatementFact},
+    status::{State, Status, TargetKind},
+};
+
+/// An event as it stands in a registry: what replay reads of its public bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Recorded {
+    pub seq: i64,
+    pub recorded_at: Timestamp,
+    /// Leaf hash of the event before, lower-case hex.
+    pub prev: Option<String>,
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+impl Recorded {
+    /// Reads the public bytes of an event.
+    pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
+        serde_json::from_slice(body).map_err(|e| Invalid::new("event", format!("cannot be read: {e}")))
+    }
+}
+
+/// The states of one target: from each instant on, until the next.
+type Course = Vec<(Timestamp, State)>;
+
+/// What was decided last holds from its instant on, whatever was recorded for later instants before.
+fn turn(course: &mut Course, from: Timestamp, state: State) {
+    course.retain(|(t, _)| *t < from);
+    course.push((from, state));
+}
+
+fn statuses(course: Option<&Course>) -> Vec<Status> {
+    let course = course.map_or(&[][..], Vec::as_slice);
+    let ends = course.iter().skip(1).map(|(t, _)| Some(*t)).chain([None]);
+    let spans = course.iter().zip(ends).filter(|((_, state), _)| *state != State::Active);
+    spans
+        .map(|((from, state), until)| Status {
+            state: *state,
+            effective: Interval { from: Some(*from), until },
+        })
+        .collect()
+}
+
+/// The facts about one question; with `context.known_at`, as they were held at that epoch. Documents are not facts
+/// and are left out.
+pub fn facts(events: &[Recorded], query: &Query) -> Facts {
+    let known = query.context.known_at.unwrap_or(i64::MAX);
+    let mut facts = Facts { epoch: events.last().map_or(0, |e| e.seq), ..Facts::default() };
+    let mut entity: Option<Uuid> = None;
+    let mut grounds: BTreeMap<Uuid, &AccreditationGranted> = BTreeMap::new();
+    let mut statements: Vec<(i64, &StatementMade)> = Vec::new();
+    let mut courses: BTreeMap<(&str, &str), Course> = BTreeMap::new();
+    for event in events.iter().filter(|e| e.seq <= known) {
+        match &event.change {
+            Change::EntityRegistered(e)
+                if e.identifiers.iter().any(|i| i.value == query.entity.as_str()) =>
+            {
+                entity = Some(e.entity_id);
+            }
+            Change::AccreditationGranted(a) => drop(grounds.insert(a.accreditation_id, a)),
+            Change::StatementMade(s) => {
+                facts.known_action |= s.action == query.action;
+                facts.known_resource |= s.resource == query.resource;
+                statements.push((event.seq, s));
+            }
+            Change::SchemaPublished(s) => facts.known_resource |= s.resource == query.resource,
+            Change::StatusChanged(s) => {
+                let course = courses.entry((s.target.as_str(), &s.target_id)).or_default();
+                turn(course, s.effective_from, s.state);
+            }
+            _ => {}
+        }
+    }
+    let of = |kind: TargetKind, id: &str| statuses(courses.get(&(kind.as_str(), id)));
+    let Some(entity) = entity else { return facts };
+    facts.known_entity = true;
+    facts.entity = of(TargetKind::Entity, &entity.to_string());
+    let asked = |s: &StatementMade| {
+        s.entity_id == entity
+            && s.statement == query.kind
+            && s.action == query.action
+            && s.resource == query.resource
+    };
+    let ground = |id: Uuid| {
+        grounds.get(&id).map(|a| AccreditationFact {
+            id: id.to_string(),
+            valid: a.valid,
+            statuses: of(TargetKind::Accreditation, &id.to_string()),
+        })
+    };
+    facts.statements = statements
+        .into_iter()
+        .filter(|(_, s)| asked(s))
+        .map(|(id, s)| StatementFact {
+            id,
+            valid: s.valid,
+            jurisdictions: s.jurisdictions.clone(),
+            conditions: s.conditions.clone(),
+            statuses: of(TargetKind::Statement, &id.to_string()),
+            accreditation: s.accreditation_id.and_then(ground),
+            document: None,
+        })
+        .collect();
+    facts
+}
+
+#[cfg(test)]
+mod tests;

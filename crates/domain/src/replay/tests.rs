@@ -1,0 +1,116 @@
+//! Properties of replay on random courses of states.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    Context, Kind, Outcome, Reason, decide,
+    event::{Header, Identifier, StatusChanged, EntityRegistered},
+    status::state_at,
+};
+
+const ENTITY: &str = "did:web:e.example";
+
+fn made() -> Vec<Change> {
+    let entity_id = Uuid::from_u128(7);
+    let registered = EntityRegistered {
+        entity_id,
+        names: BTreeMap::new(),
+        country: "FI".to_owned(),
+        identifiers: vec![Identifier { r#type: "did".to_owned(), value: ENTITY.to_owned() }],
+    };
+    let stated = StatementMade {
+        statement: Kind::Authorization,
+        entity_id,
+        action: "issue".to_owned().try_into().expect("valid"),
+        resource: "Degree".to_owned().try_into().expect("valid"),
+        accreditation_id: None,
+        jurisdictions: vec![],
+        conditions: BTreeMap::new(),
+        valid: Interval::ALWAYS,
+    };
+    vec![Change::EntityRegistered(registered), Change::StatementMade(stated)]
+}
+
+fn status(from: i64, state: State) -> Change {
+    Change::StatusChanged(StatusChanged {
+        target: TargetKind::Entity,
+        target_id: Uuid::from_u128(7).to_string(),
+        state,
+        effective_from: Timestamp::from_secs(from),
+        reason: "R".to_owned(),
+    })
+}
+
+fn recorded(changes: Vec<Change>) -> Vec<Recorded> {
+    let place = |(seq, change)| Recorded { seq, recorded_at: Timestamp::from_secs(seq), prev: None, change };
+    (1..).zip(changes).map(place).collect()
+}
+
+fn query(known_at: Option<i64>) -> Query {
+    let context = Context { known_at, ..Context::default() };
+    Query::parse(Kind::Authorization, ("did:web:a.example", ENTITY, "issue", "Degree"), context).expect("valid")
+}
+
+fn states() -> impl Strategy<Value = Vec<(i64, State)>> {
+    let state = prop::sample::select(vec![State::Active, State::Ended, State::Suspended, State::Revoked]);
+    prop::collection::vec((0_i64..40, state), 0..12)
+}
+
+#[test]
+fn an_event_is_read_back_from_its_public_bytes() {
+    let authority = crate::AuthorityId::parse("did:web:a.example").expect("valid");
+    let mut changes = made();
+    changes.extend([status(3, State::Ended), Change::RegistrySealed]);
+    for event in recorded(changes) {
+        let header = Header {
+            registry: &authority,
+            seq: event.seq,
+            actor: "0",
+            origin: "bootstrap",
+            recorded_at: event.recorded_at,
+            prev: None,
+            restricted: None,
+        };
+        let body = crate::event::body(&header, &event.change).expect("canonical");
+        assert_eq!(Recorded::parse(&body).expect("readable"), event);
+    }
+}
+
+proptest! {
+    /// The latest event that reaches an instant decides it: stated without intervals or order of instants.
+    #[test]
+    fn at_every_instant_the_last_word_that_reaches_it_counts(list in states(), at in -1_i64..45) {
+        let mut changes = made();
+        changes.extend(list.iter().map(|(from, state)| status(*from, *state)));
+        let facts = facts(&recorded(changes), &query(None));
+        let last = list.iter().rev().find(|(from, _)| *from <= at).map_or(State::Active, |(_, s)| *s);
+        prop_assert_eq!(state_at(&facts.entity, Timestamp::from_secs(at)), last);
+        let decision = decide(&query(None), &facts, Timestamp::from_secs(at));
+        prop_assert_eq!(decision.reason, last.reason());
+    }
+
+    /// What was known at an epoch does not depend on what came after it.
+    #[test]
+    fn the_past_of_knowledge_is_never_rewritten(list in states(), known in 0_i64..14) {
+        let mut changes = made();
+        changes.extend(list.iter().map(|(from, state)| status(*from, *state)));
+        let all = recorded(changes);
+        let before: Vec<Recorded> = all.iter().filter(|e| e.seq <= known).cloned().collect();
+        let epoch = all.len() as i64;
+        prop_assert_eq!(facts(&all, &query(Some(known))), Facts { epoch, ..facts(&before, &query(None)) });
+    }
+
+    /// A revocation never turns a no into a yes, at any instant.
+    #[test]
+    fn a_revocation_makes_no_yes(list in states(), from in 0_i64..40, at in -1_i64..45) {
+        let mut changes = made();
+        changes.extend(list.iter().map(|(from, state)| status(*from, *state)));
+        let at = Timestamp::from_secs(at);
+        let before = decide(&query(None), &facts(&recorded(changes.clone()), &query(None)), at);
+        changes.push(status(from, State::Revoked));
+        let after = decide(&query(None), &facts(&recorded(changes), &query(None)), at);
+        prop_assert!(before.outcome() == Outcome::Yes || after.outcome() == Outcome::No);
+        prop_assert!(at < Timestamp::from_secs(from) || after.reason == Reason::Revoked);
+    }
+}

@@ -1,0 +1,42 @@
+//! The way up: the superior's statement about each registry here, and what stands above it, fetched again and again,
+//! so that a chain asked of a sector registry ends at the anchor too. Verifiers check it; this task only carries it.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use charter_federation::protocol::Superior;
+
+use crate::{App, hosted::Tenant};
+
+/// A superior that has not been heard is asked often; one that has, as often as its statement may change unseen.
+const UNTIL_HEARD: Duration = Duration::from_secs(1);
+const THEN: Duration = Duration::from_secs(30);
+
+pub async fn run(app: Arc<App>) {
+    loop {
+        let mut all = true;
+        for tenant in app.hosted.tenants() {
+            all &= fetch(&app, tenant).await;
+        }
+        tokio::time::sleep(if all { THEN } else { UNTIL_HEARD }).await;
+    }
+}
+
+/// True when there is nothing to wait for.
+pub async fn fetch(app: &App, tenant: &Tenant) -> bool {
+    let Some(endpoint) = &tenant.config.superior_endpoint else {
+        return true;
+    };
+    match app.protocol.way_up(endpoint, &tenant.registry.authority).await {
+        Ok(chain) => {
+            *tenant.upward.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(chain);
+            true
+        }
+        Err(error) => {
+            tracing::debug!(registry = %tenant.registry.authority, %error, "the way up could not be had");
+            false
+        }
+    }
+}

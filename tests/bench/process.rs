@@ -1,0 +1,106 @@
+//! Child processes that are measured: started, waited for, their CPU time and memory read, ended by id.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use tokio::process::{Child, Command};
+
+use crate::client::Connection;
+
+/// USER_HZ, in which Linux reports CPU time on every platform that we know of.
+const TICKS: f64 = 100.0;
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// A server under test. It stops when its standard input closes, and is killed when dropped.
+pub struct Process {
+    pub address: SocketAddr,
+    child: Child,
+    pid: u32,
+    /// From spawning it to its first good answer.
+    pub ready_after: Duration,
+}
+
+/// A binary of the same build as this one.
+pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    bail!("`{}` is missing: `make bench` builds it", path.display())
+}
+
+/// Addresses that nobody listens on.
+pub fn addresses<const N: usize>() -> anyhow::Result<[SocketAddr; N]> {
+    let sockets = (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
+    let found = sockets.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+    found.try_into().map_err(|_| anyhow::anyhow!("no addresses"))
+}
+
+impl Process {
+    /// Starts one; `ready` is the path that must answer 200, or none where a connection is enough.
+    pub async fn start(
+        name: &str,
+        args: &[&str],
+        address: SocketAddr,
+        ready: Option<&str>,
+        log: &Path,
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new(binary(name)?);
+        command.args(args).env_clear().envs(std::env::vars().filter(|(k, _)| !k.starts_with("CHARTER_")));
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(fs::File::create(log)?);
+        let started = Instant::now();
+        let child = command.kill_on_drop(true).spawn()?;
+        let pid = child.id().context("it ended at once")?;
+        let mut process = Self { address, child, pid, ready_after: Duration::ZERO };
+        while !answers(address, ready).await {
+            if process.child.try_wait()?.is_some() || started.elapsed() > READY_WITHIN {
+                let said = fs::read_to_string(log).unwrap_or_default();
+                let tail: Vec<&str> = said.lines().rev().take(5).collect();
+                bail!("`{name}` did not become ready:\n{}", tail.join("\n"));
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        process.ready_after = started.elapsed();
+        Ok(process)
+    }
+
+    /// CPU time used so far, in seconds.
+    pub fn cpu(&self) -> anyhow::Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
+        // Fields are counted from after the name, which may hold anything: utime and stime.
+        let (_, fields) = stat.rsplit_once(')').context("no stat")?;
+        let ticks: Vec<f64> =
+            fields.split_whitespace().skip(11).take(2).filter_map(|f| f.parse().ok()).collect();
+        Ok(ticks.iter().sum::<f64>() / TICKS)
+    }
+
+    /// Resident memory now, in MB (10^6 bytes).
+    pub fn resident(&self) -> anyhow::Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kib * 1024.0 / 1e6)
+    }
+
+    /// Asks it to stop, and ends it when it does not.
+    pub async fn stop(mut self) {
+        drop(self.child.stdin.take());
+        if tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await.is_err() {
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+async fn answers(address: SocketAddr, ready: Option<&str>) -> bool {
+    let Ok(mut connection) = Connection::open(address).await else { return false };
+    match ready {
+        Some(path) => connection.get(path).await.is_ok_and(|(status, _)| status == 200),
+        None => true,
+    }
+}

@@ -1,0 +1,111 @@
+//! Answers across registries: separate servers and databases, asked at the top.
+
+use std::sync::Arc;
+
+use charter_domain::{Context, Kind, Query, time::Clock};
+use charter_proof::{AnchorSet, Chain, verify::verify};
+use charter_proto::charter::registry::v1::set_status_request::Target;
+use charter_tests::{TestApp, TestClock};
+
+const ROOT: &str = "did:web:root.example";
+const NATION: &str = "did:web:nation.example";
+const SECTOR: &str = "did:web:sector.example";
+const ISSUER: &str = "did:web:university.example";
+
+/// Root, nation and sector: three servers with three databases, each delegating to the next.
+struct Three {
+    root: TestApp,
+    nation: TestApp,
+    sector: TestApp,
+}
+
+impl Three {
+    async fn start() -> Self {
+        let clock = Arc::new(TestClock::default());
+        let three = Self {
+            root: TestApp::build().clock(&clock).registry(ROOT).start().await,
+            nation: TestApp::build().clock(&clock).under(NATION, ROOT).start().await,
+            sector: TestApp::build().clock(&clock).under(SECTOR, NATION).start().await,
+        };
+        let registries = (three.root.registry(ROOT), three.nation.registry(NATION), three.sector.registry(SECTOR));
+        registries.0.delegates(&registries.1, &["Degree", "Diploma"]).await;
+        registries.1.delegates(&registries.2, &["Degree"]).await;
+        registries.2.registers(ISSUER).authorized("issue", "Degree").await;
+        drop(registries);
+        three
+    }
+}
+
+#[tokio::test]
+async fn the_root_answers_for_the_sector_with_a_chain_that_verifies() {
+    let three = Three::start().await;
+    let asking = three.root.anonymous().asks(ISSUER, "issue", "Degree").with("evidence", "full");
+    let said = asking.both().await;
+    assert_eq!(said.line(), "200 yes ACTIVE", "{said:?}");
+    assert_eq!((said.basis.as_str(), said.decided_by.as_str()), ("DELEGATED", SECTOR));
+    let chain = Chain::new(said.chain).expect("a chain");
+    assert_eq!(chain.links().len(), 4);
+    let anchors = three.root.rest().get("/.well-known/trust-anchors").await;
+    let anchors = AnchorSet::parse(&anchors.body).expect("an anchor set");
+    let query = Query::parse(Kind::Authorization, (ROOT, ISSUER, "issue", "Degree"), Context::default());
+    let now = three.root.clock.now();
+    verify(&chain, &query.expect("a question"), &anchors, now, now, None).expect("proven");
+    // Named directly, the registry below answers through the root too.
+    for authority in [NATION, SECTOR] {
+        let said = three.root.anonymous().asks(ISSUER, "issue", "Degree").of(authority).both().await;
+        assert_eq!(said.line(), "200 yes ACTIVE", "{authority} {said:?}");
+    }
+    let stranger = three.root.anonymous().asks("did:web:nobody.example", "issue", "Degree").both().await;
+    assert_eq!(stranger.line(), "404 UNKNOWN_ENTITY");
+    for app in [&three.nation, &three.sector] {
+        let refused = app.rest().get("/.well-known/trust-anchors").await;
+        assert_eq!(refused.problem().0, 404, "only the root is an anchor");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_in_the_sector_reaches_the_root_within_two_seconds() {
+    let three = Three::start().await;
+    let asking = three.root.anonymous().asks(ISSUER, "issue", "Degree");
+    assert_eq!(asking.both().await.line(), "200 yes ACTIVE");
+    three.sector.registry(SECTOR).revokes(ISSUER).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(asking.both().await.line(), "200 no REVOKED");
+}
+
+#[tokio::test]
+async fn a_revoked_delegation_ends_every_answer_below_it() {
+    let three = Three::start().await;
+    let asking = three.root.anonymous().asks(ISSUER, "issue", "Degree");
+    assert_eq!(asking.both().await.line(), "200 yes ACTIVE");
+    let root = three.root.registry(ROOT);
+    root.sets(Target::SubordinateId(NATION.to_owned()), "SUSPENDED").await;
+    assert_eq!(asking.both().await.line(), "200 no ANCESTOR_SUSPENDED");
+    root.sets(Target::SubordinateId(NATION.to_owned()), "ACTIVE").await;
+    assert_eq!(asking.both().await.line(), "200 yes ACTIVE");
+}
+
+#[tokio::test]
+async fn a_sector_that_cannot_be_asked_is_no_answer_rather_than_a_no() {
+    let three = Three::start().await;
+    three.sector.stop().await;
+    let asking = three.root.anonymous().asks(ISSUER, "issue", "Degree");
+    let said = asking.rest().await;
+    assert_eq!(said.line(), "503 UNVERIFIABLE");
+    assert_eq!(asking.grpc().await.line(), "503 UNVERIFIABLE");
+}
+
+#[tokio::test]
+async fn what_was_not_delegated_is_not_asked_below() {
+    let three = Three::start().await;
+    let sector = three.sector.registry(SECTOR);
+    sector.registers("did:web:clinic.example").authorized("issue", "Licence").await;
+    let said = three.root.anonymous().asks("did:web:clinic.example", "issue", "Licence").both().await;
+    assert!(!said.yes && said.status != 503, "{said:?}");
+    let wide = three.nation.registry(NATION).delegation(&sector, &["Licence"]);
+    let nation = three.nation.registry(NATION);
+    // The nation may write more than it was given; nobody above believes it.
+    nation.client().put_delegation(nation.signed(wide)).await.expect("written");
+    let said = three.root.anonymous().asks("did:web:clinic.example", "issue", "Licence").both().await;
+    assert!(!said.yes, "{said:?}");
+}

@@ -1,0 +1,188 @@
+//! A server in this process: real doors on real sockets, a database of its own, secrets in a temporary directory.
+
+use std::{fmt::Write as _, net::SocketAddr, sync::Arc};
+
+use charter_domain::time::Clock;
+use charter_server::{App, Config, serve};
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::{
+    AUTHORITY, TestClock,
+    actor::{Anonymous, Registry},
+    database::{self, Database},
+    rest::Rest,
+};
+
+/// Fast leases make acknowledgements fast; limits are out of the way unless a test wants them.
+const SETTINGS: &str = "
+cache = { lease_ms = 200, poll_ms = 50 }
+limits = { per_address_rps = 100000, per_address_burst = 100000, global_rps = 100000 }
+";
+
+/// What a server is to be; `start` makes it.
+pub struct Build {
+    registries: Vec<(String, Option<String>)>,
+    settings: String,
+    clock: Arc<TestClock>,
+    redis: bool,
+}
+
+pub struct TestApp {
+    pub app: Arc<App>,
+    pub address: SocketAddr,
+    pub clock: Arc<TestClock>,
+    pub database: Database,
+    pub token: String,
+    running: serve::Running,
+    dir: TempDir,
+}
+
+impl Build {
+    pub fn registry(mut self, authority: &str) -> Self {
+        self.registries.push((authority.to_owned(), None));
+        self
+    }
+    /// A registry whose superior is an authority, here or elsewhere.
+    pub fn under(mut self, authority: &str, superior: &str) -> Self {
+        let https = superior.replacen("did:web:", "https://", 1);
+        self.registries.push((authority.to_owned(), Some(https)));
+        self
+    }
+    /// Settings in TOML, instead of the usual ones of the tests.
+    pub fn settings(mut self, toml: &str) -> Self {
+        toml.clone_into(&mut self.settings);
+        self
+    }
+    pub fn clock(mut self, clock: &Arc<TestClock>) -> Self {
+        self.clock = Arc::clone(clock);
+        self
+    }
+    pub fn redis(mut self) -> Self {
+        self.redis = true;
+        self
+    }
+
+    /// The whole configuration, as a file would have it.
+    pub fn toml(&self, database: &Database, dir: &std::path::Path, address: SocketAddr) -> String {
+        let mut toml = format!(
+            "{}\ndatabase = {{ url = \"{}\", pool_size = 4, hot_connections = 1 }}\n\
+             keys = {{ kek_file = \"{}\" }}\nbootstrap = {{ token_file = \"{}\" }}\n",
+            self.settings,
+            database.url("charter_runtime"),
+            dir.join("kek").display(),
+            dir.join("token").display(),
+        );
+        if self.redis {
+            let url = database::told(database::REDIS);
+            let secret = dir.join("secret");
+            let _ = writeln!(
+                toml,
+                "redis = {{ url = \"{url}\", secret_file = \"{}\" }}",
+                secret.display()
+            );
+        }
+        for (n, (authority, superior)) in self.registries.iter().enumerate() {
+            let superiors = superior.iter().map(|s| format!("\"{s}\"")).collect::<String>();
+            let _ = write!(
+                toml,
+                "[[registries]]\nauthority_id = \"{authority}\"\nslug = \"r{n}\"\nname = \"{authority}\"\n\
+                 jurisdiction = \"FI\"\npublic_url = \"http://{address}\"\nsuperiors = [{superiors}]\n"
+            );
+        }
+        let first = self.registries.first().map_or(AUTHORITY, |(a, _)| a.as_str());
+        let _ = write!(
+            toml,
+            "[[listeners]]\naddress = \"{address}\"\nregistry = \"{first}\"\n"
+        );
+        toml
+    }
+
+    pub async fn start(self) -> TestApp {
+        let database = Database::create().await;
+        self.start_on(database, SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .expect("a server")
+    }
+
+    pub async fn start_on(
+        mut self,
+        database: Database,
+        address: SocketAddr,
+    ) -> Result<TestApp, charter_server::context::Startup> {
+        if self.registries.is_empty() {
+            self = self.registry(AUTHORITY);
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        secret(&dir.path().join("secret"));
+        let toml = self.toml(&database, dir.path(), address);
+        let config = Config::from_toml(&toml).expect("a valid configuration");
+        let running = serve::start(config, Arc::clone(&self.clock) as Arc<dyn Clock>).await?;
+        let token = std::fs::read_to_string(dir.path().join("token")).expect("a token");
+        Ok(TestApp {
+            app: Arc::clone(&running.app),
+            address: running.addresses[0],
+            clock: self.clock,
+            token: token.trim().to_owned(),
+            database,
+            running,
+            dir,
+        })
+    }
+}
+
+/// A secret of this server alone: others' entries in the shared Redis are none for it.
+fn secret(path: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let text = format!(
+        "{:032}{:032}",
+        std::process::id(),
+        path.display().to_string().len()
+    );
+    std::fs::write(path, format!("{text}{}", path.display())).expect("a secret");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+}
+
+impl TestApp {
+    pub fn build() -> Build {
+        Build {
+            registries: Vec::new(),
+            settings: SETTINGS.to_owned(),
+            clock: Arc::default(),
+            redis: false,
+        }
+    }
+
+    /// One registry, [`AUTHORITY`], on one listener.
+    pub async fn start() -> Self {
+        Self::build().start().await
+    }
+
+    pub fn registry(&self, authority: &str) -> Registry<'_> {
+        Registry::new(self, authority)
+    }
+
+    pub fn anonymous(&self) -> Anonymous<'_> {
+        Anonymous::new(self)
+    }
+
+    pub fn rest(&self) -> Rest {
+        Rest::new(self.address)
+    }
+
+    pub fn channel(&self) -> Channel {
+        Endpoint::from_shared(self.url()).expect("a URL").connect_lazy()
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn directory(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    pub async fn stop(self) {
+        self.running.stop().await;
+    }
+}
