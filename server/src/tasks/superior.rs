@@ -31,12 +31,24 @@ pub async fn fetch(app: &App, tenant: &Tenant) -> bool {
     };
     match app.protocol.way_up(endpoint, &tenant.registry.authority).await {
         Ok(chain) => {
+            let whole = ends_at_an_anchor(&chain);
             *tenant.upward.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(chain);
-            true
+            whole
         }
         Err(error) => {
             tracing::debug!(registry = %tenant.registry.authority, %error, "the way up could not be had");
             false
         }
     }
+}
+
+/// The superior may not have heard its own superior yet: only an anchor's configuration names none.
+fn ends_at_an_anchor(chain: &[String]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Hints {
+        authority_hints: Option<Vec<String>>,
+    }
+    let payload = chain.last().and_then(|c| charter_signing::jws::peek(c).ok());
+    let hints = payload.and_then(|p| serde_json::from_slice::<Hints>(&p).ok());
+    hints.is_some_and(|h| h.authority_hints.is_none())
 }
