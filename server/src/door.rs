@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::body::Body;
-use charter_domain::RegistryId;
+use charter_domain::{Kind, RegistryId};
 use charter_federation::{
     budget::{DEFAULT_DEADLINE, MAX_DEADLINE},
     trace,
@@ -16,7 +16,12 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use crate::{App, Error, config::Listener, error::Code, grpc, rest};
+use crate::{
+    App, Error,
+    config::{Listener, listener::Service},
+    error::Code,
+    grpc, rest,
+};
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -32,6 +37,7 @@ struct Inner {
     registry: RegistryId,
     rest: axum::Router,
     grpc: axum::Router,
+    public: bool,
     requests: [metrics::Histogram; 2],
 }
 
@@ -50,6 +56,7 @@ impl Door {
                 registry,
                 rest: rest::router(app, listener),
                 grpc: grpc::router(app, listener),
+                public: listener.offers(Service::Public),
                 requests: [timed("rest"), timed("grpc")],
                 app: Arc::clone(app),
             }),
@@ -130,6 +137,14 @@ async fn handle(inner: &Inner, peer: IpAddr, mut request: Request<Body>) -> Resp
     response
 }
 
+fn trqp_kind(inner: &Inner, path: &str) -> Option<Kind> {
+    match path {
+        "/authorization" if inner.public => Some(Kind::Authorization),
+        "/recognition" if inner.public => Some(Kind::Recognition),
+        _ => None,
+    }
+}
+
 /// The first three segments: what lies behind them may be an identifier that somebody asked about.
 fn logged_path(request: &Request<Body>) -> String {
     request.uri().path().split('/').take(4).collect::<Vec<_>>().join("/")
@@ -208,6 +223,10 @@ async fn route(inner: &Inner, request: Request<Body>, is_grpc: bool, here: Here)
     }
     if request.method() == Method::OPTIONS {
         return preflight();
+    }
+    // TRQP's two paths go straight to their handler: they carry nearly all requests.
+    if let Some(kind) = trqp_kind(inner, request.uri().path()) {
+        return rest::trqp::answer(kind, &inner.app, &here, request).await;
     }
     into(inner.rest.clone().oneshot(request).await)
 }

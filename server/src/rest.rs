@@ -34,6 +34,7 @@ const AYRA_LATER: [&str; 8] = [
 ];
 
 pub fn router(app: &Arc<App>, listener: &Listener) -> Router {
+    // TRQP's two paths are not here: the door takes them to `trqp::answer` directly.
     let mut router = Router::new()
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -42,8 +43,6 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> Router {
         .route("/.well-known/did.json", get(well_known::did));
     if listener.offers(Service::Public) {
         router = router
-            .route("/authorization", any(trqp::authorization))
-            .route("/recognition", any(trqp::recognition))
             .route("/metadata", get(metadata::ayra))
             .route("/.well-known/trqp-metadata", get(metadata::trqp))
             .route("/api/v1/issuers/{did}", get(issuer::check))

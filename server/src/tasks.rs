@@ -20,10 +20,14 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     set.spawn(superior::run(Arc::clone(app)));
     let limiter = Arc::clone(app);
     set.spawn(async move {
-        let mut tick = tokio::time::interval(std::time::Duration::from_secs(30));
+        let mut tick = tokio::time::interval(std::time::Duration::from_secs(5));
         loop {
             tick.tick().await;
             limiter.limiter.tidy();
+            // Histograms gather raw samples until somebody drains them, scraped or not.
+            if let Some(handle) = crate::telemetry::metrics() {
+                handle.run_upkeep();
+            }
         }
     });
     set

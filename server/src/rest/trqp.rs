@@ -2,12 +2,10 @@
 //!
 //! A plain question that is cached takes the short way: its body is sent as prepared, with the times put in.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use axum::{
-    Extension,
     body::Body,
-    extract::State,
     http::{HeaderValue, Request, Response, header},
 };
 use bytes::Bytes;
@@ -89,20 +87,9 @@ impl Prepared {
     }
 }
 
-pub async fn authorization(
-    state: State<Arc<App>>,
-    here: Extension<Here>,
-    request: Request<Body>,
-) -> Response<Body> {
-    handle(Kind::Authorization, &state, &here, request).await.unwrap_or_else(Error::into_http)
-}
-
-pub async fn recognition(
-    state: State<Arc<App>>,
-    here: Extension<Here>,
-    request: Request<Body>,
-) -> Response<Body> {
-    handle(Kind::Recognition, &state, &here, request).await.unwrap_or_else(Error::into_http)
+/// Both paths; the door comes here directly.
+pub async fn answer(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> Response<Body> {
+    handle(kind, app, here, request).await.unwrap_or_else(Error::into_http)
 }
 
 async fn handle(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> Result<Response<Body>, Error> {
