@@ -70,12 +70,18 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         if request.budget.visited.contains(here) {
             return refused(Reason::Loop, "the question has been here before");
         }
+        let historic = request.query.context.known_at.is_some();
+        if historic && request.query.authority != *here {
+            let text = "counts the epochs of one registry: ask that registry itself";
+            return Err(charter_domain::Invalid::new("context.known_at", text).into());
+        }
         let mut own = None;
         if request.query.authority == *here {
             own = Some(self.own(&view, &request, at, now).await?);
         }
         let covering = match walk::next(here, &request.query, at, &view.delegations) {
-            _ if request.local_only => Vec::new(),
+            // Epochs are numbers of this registry: what was held at one of them only its own records tell.
+            _ if request.local_only || historic => Vec::new(),
             Next::Nobody => Vec::new(),
             Next::TooMany(n) => {
                 return refused(Reason::Unverifiable, &format!("locator needed: {n} authorities could know"));
@@ -101,7 +107,9 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
             composed.reason = Reason::UnknownResource;
         }
         if composed.reason.is_unknown() {
-            composed.decided_by = here.clone(); // Nobody below knew; that is our answer, not one of theirs.
+            // Nobody below knew: that is our answer, not one of theirs.
+            composed.decided_by = here.clone();
+            composed.basis = Basis::Direct;
         }
         // The asked registry comes first in the path, once.
         composed.path.retain(|s| s.authority != *here);
@@ -130,7 +138,8 @@ impl<L: LocalAuthority> Resolver<L> {
         let mut answer = Answer::of(here, decision.epoch, decision.reason, at, until);
         answer.next_change = decision.next_change;
         answer.unstated = decision.unstated;
-        if decision.reason == Reason::Active {
+        // What is signed is what holds now; it proves nothing about what was held at an earlier epoch.
+        if decision.reason == Reason::Active && request.query.context.known_at.is_none() {
             match decision.statement.and_then(|s| s.document) {
                 Some(document) => {
                     answer.expires_at = answer.expires_at.min(expiry(&document)?);

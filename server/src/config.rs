@@ -150,7 +150,8 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        let env = Env::prefixed("CHARTER_").split("__").ignore(&["shared", "server", "token_file"]);
+        let env =
+            Env::prefixed("CHARTER_").split("__").ignore(&["config_file", "shared", "server", "token_file"]);
         Self::check(&figment.merge(env))
     }
 

@@ -23,6 +23,8 @@ pub struct App {
     pub limiter: Limiter,
     /// SHA-256 of the tokens that may load records.
     pub bootstrap_tokens: HashSet<[u8; 32]>,
+    /// `charter_decisions_total`, by outcome, in the order of `Outcome`.
+    pub decisions: [metrics::Counter; 3],
     /// Seals page tokens; of this process only, so a token does not outlive it.
     pub page_secret: [u8; 32],
 }
@@ -83,6 +85,8 @@ impl App {
             protocol,
             bootstrap_tokens,
             page_secret: rand::random(),
+            decisions: ["yes", "no", "indeterminate"]
+                .map(|outcome| metrics::counter!("charter_decisions_total", "outcome" => outcome)),
             config,
         }))
     }

@@ -25,6 +25,9 @@ use crate::{
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Response headers that a browser's script may read.
+const EXPOSED: &str = "ETag, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id";
+
 /// The registry a request is for, and until when it may be answered: put into its extensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Here {
@@ -103,7 +106,14 @@ async fn handle(inner: &Inner, peer: IpAddr, mut request: Request<Body>) -> Resp
         tracing::enabled!(target: "charter::access", tracing::Level::DEBUG).then(|| logged_path(&request));
     let request_id = request.headers().get(&REQUEST_ID).filter(|v| v.len() <= 128).cloned();
     let mut response = match prepare(inner, peer, &mut request) {
-        Err(error) => refuse(error, is_grpc),
+        Err(error) => {
+            let limited = error.code == Code::RateLimited;
+            let mut response = refuse(error, is_grpc);
+            if limited {
+                say_limits(&mut response, &inner.app.limiter.policy);
+            }
+            response
+        }
         Ok(here) => {
             request.extensions_mut().insert(here);
             let traceparent = request.headers().get("traceparent").and_then(|v| v.to_str().ok());
@@ -118,6 +128,7 @@ async fn handle(inner: &Inner, peer: IpAddr, mut request: Request<Body>) -> Resp
     let headers = response.headers_mut();
     if !is_grpc {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     }
     if let Some(id) = &request_id {
         headers.insert(REQUEST_ID, id.clone());
@@ -242,13 +253,16 @@ fn refuse(error: Error, is_grpc: bool) -> Response<Body> {
     if is_grpc {
         return tonic::Status::from(error).into_http();
     }
-    let limited = error.code == Code::RateLimited;
-    let mut response = error.into_http();
-    if limited {
-        // IETF httpapi draft: none left, one second to wait.
-        response.headers_mut().insert("ratelimit", HeaderValue::from_static("\"address\";r=0;t=1"));
+    error.into_http()
+}
+
+/// IETF httpapi draft: what is allowed; that none is left, and one second to wait.
+fn say_limits(response: &mut Response<Body>, policy: &str) {
+    let headers = response.headers_mut();
+    headers.insert("ratelimit", HeaderValue::from_static("\"address\";r=0;t=1"));
+    if let Ok(policy) = HeaderValue::from_str(policy) {
+        headers.insert("ratelimit-policy", policy);
     }
-    response
 }
 
 fn preflight() -> Response<Body> {
@@ -261,7 +275,6 @@ fn preflight() -> Response<Body> {
             header::ACCESS_CONTROL_ALLOW_HEADERS,
             "authorization, content-type, if-none-match, traceparent, x-request-id",
         ),
-        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "ETag, Retry-After, RateLimit, X-Request-Id"),
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));

@@ -108,6 +108,7 @@ pub async fn open_loop(
         });
     }
     // A thread of its own: the runtime's timers are too coarse.
+    #[expect(clippy::disallowed_methods, reason = "a thread of its own, which blocks no worker")]
     let clock = tokio::task::spawn_blocking(move || {
         let (start, step) = (Instant::now(), Duration::from_secs(1) / rate);
         let count = (lasting.as_secs_f64() * f64::from(rate)) as u32;

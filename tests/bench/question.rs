@@ -86,7 +86,10 @@ impl Question {
     pub fn check(&self, asking: Asking, status: u16, body: &[u8]) -> anyhow::Result<()> {
         let said: Value = serde_json::from_slice(body)?;
         ensure!(status == 200, "status {status}");
-        ensure!(said["entity_id"] == self.entity && said["authority_id"] == self.authority, "another question");
+        ensure!(
+            said["entity_id"] == self.entity && said["authority_id"] == self.authority,
+            "another question"
+        );
         ensure!(said["action"] == ACTION && said["resource"] == self.resource, "another question");
         ensure!(said["authorized"] == self.authorized, "authorized");
         ensure!(said["meta"]["reason"] == self.reason(), "meta.reason");

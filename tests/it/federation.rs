@@ -27,7 +27,8 @@ impl Three {
             nation: TestApp::build().clock(&clock).under(NATION, ROOT).start().await,
             sector: TestApp::build().clock(&clock).under(SECTOR, NATION).start().await,
         };
-        let registries = (three.root.registry(ROOT), three.nation.registry(NATION), three.sector.registry(SECTOR));
+        let registries =
+            (three.root.registry(ROOT), three.nation.registry(NATION), three.sector.registry(SECTOR));
         registries.0.delegates(&registries.1, &["Degree", "Diploma"]).await;
         registries.1.delegates(&registries.2, &["Degree"]).await;
         registries.2.registers(ISSUER).authorized("issue", "Degree").await;
@@ -96,16 +97,21 @@ async fn a_sector_that_cannot_be_asked_is_no_answer_rather_than_a_no() {
 }
 
 #[tokio::test]
-async fn what_was_not_delegated_is_not_asked_below() {
-    let three = Three::start().await;
-    let sector = three.sector.registry(SECTOR);
-    sector.registers("did:web:clinic.example").authorized("issue", "Licence").await;
-    let said = three.root.anonymous().asks("did:web:clinic.example", "issue", "Licence").both().await;
-    assert!(!said.yes && said.status != 503, "{said:?}");
-    let wide = three.nation.registry(NATION).delegation(&sector, &["Licence"]);
-    let nation = three.nation.registry(NATION);
-    // The nation may write more than it was given; nobody above believes it.
-    nation.client().put_delegation(nation.signed(wide)).await.expect("written");
-    let said = three.root.anonymous().asks("did:web:clinic.example", "issue", "Licence").both().await;
-    assert!(!said.yes, "{said:?}");
+async fn what_was_not_delegated_is_not_believed_from_below() {
+    let root = TestApp::build().registry(ROOT).start().await;
+    let nation = TestApp::build().under(NATION, ROOT).start().await;
+    let sector = TestApp::build().under(SECTOR, NATION).start().await;
+    let (top, middle, bottom) = (root.registry(ROOT), nation.registry(NATION), sector.registry(SECTOR));
+    top.delegates(&middle, &["Degree"]).await;
+    // The nation passes on more than it was given; it alone believes it.
+    middle.delegates(&bottom, &["Degree", "Licence"]).await;
+    let clinic = bottom.registers("did:web:clinic.example").authorized("issue", "Licence").await;
+    bottom.registers(ISSUER).authorized("issue", "Degree").await;
+    let below = nation.anonymous().asks(&clinic, "issue", "Licence").both().await;
+    assert_eq!(below.line(), "200 yes ACTIVE");
+    let above = root.anonymous().asks(&clinic, "issue", "Licence").both().await;
+    assert!(!above.yes && above.status != 503, "{above:?}");
+    // Nor is a delegation wider than the one above it a proof for what lies inside both.
+    let inside = root.anonymous().asks(ISSUER, "issue", "Degree").both().await;
+    assert_eq!(inside.line(), "503 UNVERIFIABLE", "{inside:?}");
 }

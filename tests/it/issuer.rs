@@ -34,7 +34,8 @@ async fn known(app: &TestApp, path: &str, etag: &str) -> Reply {
 #[tokio::test]
 async fn the_check_has_both_field_sets_in_one_object() {
     let app = started().await;
-    for path in [format!("/api/v1/issuers/{ISSUER}"), "/api/v1/issuers/did%3Aweb%3Aissuer.example".to_owned()] {
+    for path in [format!("/api/v1/issuers/{ISSUER}"), "/api/v1/issuers/did%3Aweb%3Aissuer.example".to_owned()]
+    {
         let reply = app.rest().get(&path).await;
         let body = reply.json();
         assert_eq!(reply.status, 200, "{body}");

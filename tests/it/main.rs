@@ -3,6 +3,8 @@
 mod architecture;
 mod bad_input;
 mod batch;
+mod demo;
+mod docs;
 mod evidence;
 mod federation;
 mod import;

@@ -31,20 +31,12 @@ async fn records(registry: &Registry<'_>) {
         .authorized("issue", "Degree")
         .valid("2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z")
         .await;
-    registry
-        .registers(&id("early"))
-        .authorized("issue", "Degree")
-        .valid("2100-01-01T00:00:00Z", "")
-        .await;
+    registry.registers(&id("early")).authorized("issue", "Degree").valid("2100-01-01T00:00:00Z", "").await;
     for (name, state) in [("suspended", "SUSPENDED"), ("revoked", "REVOKED"), ("ended", "ENDED")] {
         let registering = registry.registers(&id(name)).authorized("issue", "Degree");
         registering.status(state, "2025-06-01T00:00:00Z").await;
     }
-    registry
-        .registers(&id("regional"))
-        .authorized("issue", "Degree")
-        .within("FI-18")
-        .await;
+    registry.registers(&id("regional")).authorized("issue", "Degree").within("FI-18").await;
     registry
         .registers(&id("conditional"))
         .authorized("issue", "Degree")

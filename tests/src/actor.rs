@@ -58,9 +58,7 @@ impl<'a> Registry<'a> {
     pub fn signed<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         let token = format!("Bearer {}", self.app.token);
-        request
-            .metadata_mut()
-            .insert("authorization", token.parse().expect("ASCII"));
+        request.metadata_mut().insert("authorization", token.parse().expect("ASCII"));
         request
     }
 
@@ -71,10 +69,7 @@ impl<'a> Registry<'a> {
             country: "FI".to_owned(),
             ..RawRecord::default()
         };
-        Registering {
-            registry: self.clone(),
-            record,
-        }
+        Registering { registry: self.clone(), record }
     }
 
     /// Sends records in one chunk.
@@ -95,17 +90,10 @@ impl<'a> Registry<'a> {
         let message = move |rows: Vec<(u32, RawRecord)>| pb::ImportRecordsRequest {
             registry_id: authority.clone(),
             dry_run,
-            records: rows
-                .into_iter()
-                .map(|(line, raw)| charter_cli::records::to_wire(line, raw))
-                .collect(),
+            records: rows.into_iter().map(|(line, raw)| charter_cli::records::to_wire(line, raw)).collect(),
         };
         let stream = tokio_stream::iter(chunks.into_iter().map(message).collect::<Vec<_>>());
-        let mut replies = self
-            .client()
-            .import_records(self.signed(stream))
-            .await?
-            .into_inner();
+        let mut replies = self.client().import_records(self.signed(stream)).await?.into_inner();
         let mut all = Vec::new();
         while let Some(reply) = replies.message().await? {
             all.push(reply);
@@ -170,9 +158,7 @@ impl<'a> Registry<'a> {
     }
 
     pub async fn seals(&self) -> Result<i64, Status> {
-        let request = pb::SealRegistryRequest {
-            registry_id: self.authority.clone(),
-        };
+        let request = pb::SealRegistryRequest { registry_id: self.authority.clone() };
         let reply = self.client().seal_registry(self.signed(request)).await?;
         Ok(reply.into_inner().epoch)
     }
@@ -240,11 +226,7 @@ impl<'a> IntoFuture for Registering<'a> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let entity = self.record.identifier.clone();
-            let replies = self
-                .registry
-                .loads(vec![(1, self.record)], false)
-                .await
-                .expect("loaded");
+            let replies = self.registry.loads(vec![(1, self.record)], false).await.expect("loaded");
             assert_eq!(replies[0].errors, [], "{entity}");
             entity
         })

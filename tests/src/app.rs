@@ -67,7 +67,8 @@ impl Build {
     pub fn toml(&self, database: &Database, dir: &std::path::Path, address: SocketAddr) -> String {
         let mut toml = format!(
             "{}\ndatabase = {{ url = \"{}\", pool_size = 4, hot_connections = 1 }}\n\
-             keys = {{ kek_file = \"{}\" }}\nbootstrap = {{ token_file = \"{}\" }}\n",
+             keys = {{ kek_file = \"{}\" }}\nbootstrap = {{ token_file = \"{}\" }}\n\
+             log = {{ filter = \"warn\", format = \"text\" }}\n",
             self.settings,
             database.url("charter_runtime"),
             dir.join("kek").display(),
@@ -76,11 +77,7 @@ impl Build {
         if self.redis {
             let url = database::told(database::REDIS);
             let secret = dir.join("secret");
-            let _ = writeln!(
-                toml,
-                "redis = {{ url = \"{url}\", secret_file = \"{}\" }}",
-                secret.display()
-            );
+            let _ = writeln!(toml, "redis = {{ url = \"{url}\", secret_file = \"{}\" }}", secret.display());
         }
         for (n, (authority, superior)) in self.registries.iter().enumerate() {
             let superiors = superior.iter().map(|s| format!("\"{s}\"")).collect::<String>();
@@ -91,18 +88,13 @@ impl Build {
             );
         }
         let first = self.registries.first().map_or(AUTHORITY, |(a, _)| a.as_str());
-        let _ = write!(
-            toml,
-            "[[listeners]]\naddress = \"{address}\"\nregistry = \"{first}\"\n"
-        );
+        let _ = write!(toml, "[[listeners]]\naddress = \"{address}\"\nregistry = \"{first}\"\n");
         toml
     }
 
     pub async fn start(self) -> TestApp {
         let database = Database::create().await;
-        self.start_on(database, SocketAddr::from(([127, 0, 0, 1], 0)))
-            .await
-            .expect("a server")
+        self.start_on(database, SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a server")
     }
 
     pub async fn start_on(
@@ -117,6 +109,7 @@ impl Build {
         secret(&dir.path().join("secret"));
         let toml = self.toml(&database, dir.path(), address);
         let config = Config::from_toml(&toml).expect("a valid configuration");
+        charter_server::telemetry::init_logs(&config.log);
         let running = serve::start(config, Arc::clone(&self.clock) as Arc<dyn Clock>).await?;
         let token = std::fs::read_to_string(dir.path().join("token")).expect("a token");
         Ok(TestApp {
@@ -134,23 +127,14 @@ impl Build {
 /// A secret of this server alone: others' entries in the shared Redis are none for it.
 fn secret(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
-    let text = format!(
-        "{:032}{:032}",
-        std::process::id(),
-        path.display().to_string().len()
-    );
+    let text = format!("{:032}{:032}", std::process::id(), path.display().to_string().len());
     std::fs::write(path, format!("{text}{}", path.display())).expect("a secret");
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
 }
 
 impl TestApp {
     pub fn build() -> Build {
-        Build {
-            registries: Vec::new(),
-            settings: SETTINGS.to_owned(),
-            clock: Arc::default(),
-            redis: false,
-        }
+        Build { registries: Vec::new(), settings: SETTINGS.to_owned(), clock: Arc::default(), redis: false }
     }
 
     /// One registry, [`AUTHORITY`], on one listener.

@@ -63,17 +63,9 @@ pub async fn rest(q: &Asking<'_>) -> Said {
     let body = reply.json();
     if reply.status != 200 {
         let (status, reason) = reply.problem();
-        let field = text(&body["errors"][0]["pointer"])
-            .trim_start_matches('/')
-            .replace('/', ".");
+        let field = text(&body["errors"][0]["pointer"]).trim_start_matches('/').replace('/', ".");
         let message = text(&body["detail"]);
-        return Said {
-            status,
-            reason,
-            field,
-            message,
-            ..Said::default()
-        };
+        return Said { status, reason, field, message, ..Said::default() };
     }
     for name in ["authority_id", "entity_id", "action", "resource"] {
         assert_eq!(body[name], q.json()[name], "the echo of {name}");
@@ -103,21 +95,12 @@ fn time(t: prost_types::Timestamp) -> String {
 
 /// An error of gRPC in the words of REST.
 pub fn error(status: &tonic::Status) -> Said {
-    let reason = status
-        .get_details_error_info()
-        .map(|i| i.reason)
-        .unwrap_or_default();
+    let reason = status.get_details_error_info().map(|i| i.reason).unwrap_or_default();
     let Some(code) = Code::ALL.iter().find(|c| c.as_str() == reason) else {
-        return Said {
-            reason: format!("{:?}", status.code()),
-            ..Said::default()
-        };
+        return Said { reason: format!("{:?}", status.code()), ..Said::default() };
     };
     assert_eq!(code.grpc(), status.code(), "{reason}");
-    let violations = status
-        .get_details_bad_request()
-        .map(|b| b.field_violations)
-        .unwrap_or_default();
+    let violations = status.get_details_bad_request().map(|b| b.field_violations).unwrap_or_default();
     Said {
         status: code.http(),
         reason,
@@ -174,20 +157,8 @@ pub async fn grpc(q: &Asking<'_>) -> Said {
             Err(status) => error(&status),
         },
         Kind::Recognition => {
-            let pb::AuthorizationRequest {
-                entity_id,
-                authority_id,
-                action,
-                resource,
-                context,
-            } = r;
-            let request = pb::RecognitionRequest {
-                entity_id,
-                authority_id,
-                action,
-                resource,
-                context,
-            };
+            let pb::AuthorizationRequest { entity_id, authority_id, action, resource, context } = r;
+            let request = pb::RecognitionRequest { entity_id, authority_id, action, resource, context };
             match client.recognition(request).await {
                 Ok(r) => {
                     let r = r.into_inner();

@@ -34,12 +34,7 @@ impl Database {
             "create database {} template {TEMPLATE} owner charter_owner strategy wal_log",
             database.name
         );
-        database
-            .admin("postgres")
-            .await
-            .batch_execute(&sql)
-            .await
-            .expect("a database");
+        database.admin("postgres").await.batch_execute(&sql).await.expect("a database");
         database
     }
 
@@ -73,9 +68,7 @@ fn url(dir: &str, database: &str, role: &str) -> String {
 }
 
 pub async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls)
-        .await
-        .expect("the cluster answers");
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the cluster answers");
     tokio::spawn(connection);
     client
 }

@@ -6,7 +6,9 @@ pub mod app;
 pub mod ask;
 pub mod clock;
 pub mod database;
+pub mod program;
 pub mod question;
+pub mod raw;
 pub mod rest;
 
 pub use crate::{actor::Registry, app::TestApp, ask::Said, clock::TestClock, question::Asking, rest::Rest};

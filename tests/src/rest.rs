@@ -32,20 +32,12 @@ impl Reply {
         String::from_utf8_lossy(&self.body).into_owned()
     }
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
     }
     /// Status and code of a problem; panics where the reply is none.
     pub fn problem(&self) -> (u16, String) {
         let text = self.text();
-        assert_eq!(
-            self.header("content-type"),
-            "application/problem+json",
-            "{} {text}",
-            self.status
-        );
+        assert_eq!(self.header("content-type"), "application/problem+json", "{} {text}", self.status);
         let body = self.json();
         assert_eq!(body["status"], self.status, "{text}");
         let code = body["code"].as_str().expect("a code").to_owned();
@@ -57,10 +49,7 @@ impl Reply {
 
 impl Rest {
     pub fn new(address: SocketAddr) -> Self {
-        Self {
-            client: Client::builder(TokioExecutor::new()).build_http(),
-            base: format!("http://{address}"),
-        }
+        Self { client: Client::builder(TokioExecutor::new()).build_http(), base: format!("http://{address}") }
     }
 
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Reply {
@@ -71,17 +60,11 @@ impl Rest {
         let response = self.client.request(request).await.map_err(|e| format!("{e:?}"))?;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.map_err(|e| e.to_string())?.to_bytes();
-        Ok(Reply {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body,
-        })
+        Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
     pub fn request(&self, method: Method, path: &str) -> http::request::Builder {
-        Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
+        Request::builder().method(method).uri(format!("{}{path}", self.base))
     }
 
     pub async fn get(&self, path: &str) -> Reply {

@@ -43,7 +43,7 @@ impl Delegation {
 
     /// The question lies inside the delegated scope at `at`.
     pub fn covers(&self, query: &Query, at: Timestamp) -> bool {
-        self.scope.covers(&query.action, &query.resource, at)
+        self.scope.covers(&query.action, &query.resource, query.context.jurisdiction.as_ref(), at)
     }
 
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {

@@ -148,7 +148,7 @@ fn bounded(field: &str, text: &str, max: usize) -> Result<(), Invalid> {
     if text.len() > max {
         return Err(Invalid::new(field, format!("must not be longer than {max} bytes")));
     }
-    if text.chars().any(char::is_control) {
+    if text.chars().any(|c| c.is_ascii_control()) {
         return Err(Invalid::new(field, "must not contain control characters"));
     }
     Ok(())

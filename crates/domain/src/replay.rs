@@ -65,9 +65,7 @@ pub fn facts(events: &[Recorded], query: &Query) -> Facts {
     let mut courses: BTreeMap<(&str, &str), Course> = BTreeMap::new();
     for event in events.iter().filter(|e| e.seq <= known) {
         match &event.change {
-            Change::EntityRegistered(e)
-                if e.identifiers.iter().any(|i| i.value == query.entity.as_str()) =>
-            {
+            Change::EntityRegistered(e) if e.identifiers.iter().any(|i| i.value == query.entity.as_str()) => {
                 entity = Some(e.entity_id);
             }
             Change::AccreditationGranted(a) => drop(grounds.insert(a.accreditation_id, a)),

@@ -190,9 +190,19 @@ impl Scope {
         other.0.iter().all(|theirs| self.0.iter().any(|mine| mine.may_delegate && mine.contains(theirs)))
     }
 
-    /// Whether a question about this action and resource can be answered under the scope at `at`.
-    pub fn covers(&self, action: &Action, resource: &Resource, at: Timestamp) -> bool {
-        self.0.iter().any(|g| g.names(action, resource) && g.until.is_none_or(|u| at < u))
+    /// Whether a question about this action and resource, for a jurisdiction if it names one, can be answered
+    /// under the scope at `at`.
+    pub fn covers(
+        &self,
+        action: &Action,
+        resource: &Resource,
+        place: Option<&Jurisdiction>,
+        at: Timestamp,
+    ) -> bool {
+        let reaches = |g: &Grant| {
+            place.is_none_or(|p| g.jurisdictions.is_empty() || g.jurisdictions.iter().any(|j| j.contains(p)))
+        };
+        self.0.iter().any(|g| g.names(action, resource) && reaches(g) && g.until.is_none_or(|u| at < u))
     }
 
     /// Whether a statement lies inside the scope at `at`; else the reason to give.

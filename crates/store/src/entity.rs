@@ -259,6 +259,8 @@ impl Tx<'_> {
 
     /// Loads records; the seq of the first event is returned, so that the new statements can be signed.
     pub fn load(&mut self, permit: &Permit<Load>, records: &[Record]) -> Result<i64, Error> {
+        // A chunk is one statement of some thousand rows: it may take longer than a question.
+        sql_query("set local statement_timeout = '30s'").execute(self.conn)?;
         let now = self.now;
         let changes: Vec<Change> = records.iter().flat_map(|r| changes_of(r, now)).collect();
         self.record(permit, &changes)

@@ -81,8 +81,9 @@ fn is_passing(message: &str) -> bool {
 impl From<tokio_postgres::Error> for Error {
     fn from(e: tokio_postgres::Error) -> Self {
         match e.as_db_error() {
-            Some(db) if !is_passing(db.message()) => Self::Internal(db.to_string()),
-            _ => Self::Unavailable(e.to_string()),
+            Some(db) if is_passing(db.message()) => Self::Unavailable(db.message().to_owned()),
+            Some(db) => Self::Internal(db.to_string()),
+            None => Self::Unavailable(e.to_string()),
         }
     }
 }

@@ -52,6 +52,7 @@ impl std::ops::Deref for Reply {
 
 impl Reply {
     pub fn new(app: &App, entry: Arc<Entry<Kept>>, now: Timestamp) -> Self {
+        app.decisions[entry.value.reason.outcome() as usize].increment(1);
         let evaluated_at = entry.time_at(now);
         let longest = evaluated_at.plus(std::time::Duration::from_secs(app.config.answers.max_age_secs));
         Self { expires_at: entry.ends().min(longest), evaluated_at, entry }

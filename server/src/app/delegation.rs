@@ -42,6 +42,9 @@ pub async fn put(
     if new.subordinate == tenant.registry.authority {
         return Err(Invalid::new("subordinate_id", "must be another authority").into());
     }
+    if new.entity_identifier == tenant.registry.entity_identifier {
+        return Err(Invalid::new("entity_identifier", "must be another authority's").into());
+    }
     within_own_scope(app, &tenant.registry.authority, &new.scope).await?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
     let warnings = overlaps(app, registry, &new).await?;

@@ -39,7 +39,7 @@ pub async fn answer(app: &App, asked: Asked) -> Result<Reply, Error> {
 
 async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
     let now = app.clock.now();
-    let plain = asked.query.context.is_plain() && asked.budget.visited.is_empty() && !asked.local_only;
+    let plain = asked.query.context.is_plain() && !asked.local_only;
     let Asked { registry, mut query, budget, local_only } = asked;
     query.context.evidence = EvidenceLevel::Full;
     let key = query.clone();

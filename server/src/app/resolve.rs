@@ -1,5 +1,6 @@
 //! Native resolution: a decision whatever the outcome, with its path and proof; and epochs for superiors.
 
+use charter_cache::BootInstant;
 use charter_domain::{AuthorityId, RegistryId};
 use charter_federation::{LocalAuthority, Protocol};
 
@@ -43,15 +44,26 @@ pub async fn answer(app: &App, asked: query::Asked, min_epoch: i64) -> Result<Re
 pub async fn epoch_of(app: &App, registry: RegistryId, via: &[AuthorityId]) -> i64 {
     match locate(app, registry, via).await {
         Some(Place::Here(id)) => app.hosted.epoch(id).await.unwrap_or(-1),
-        Some(Place::Peer { endpoint, authority, rest }) => app
-            .protocol
-            .epochs(&endpoint, &authority, std::slice::from_ref(&rest))
-            .await
-            .ok()
-            .and_then(|e| e.first().copied())
-            .unwrap_or(-1),
+        Some(Place::Peer { endpoint, authority, rest }) => {
+            let before = BootInstant::now();
+            let asked = app.protocol.epochs(&endpoint, &authority, std::slice::from_ref(&rest)).await;
+            let epoch = asked.ok().and_then(|e| e.first().copied()).unwrap_or(-1);
+            if epoch >= 0 {
+                learn(app, registry, via, epoch, before);
+            }
+            epoch
+        }
         None => -1,
     }
+}
+
+/// What a superior is told of a subordinate, this registry knows from then on: its own kept answers must not be
+/// older than the epoch it passes up.
+fn learn(app: &App, registry: RegistryId, via: &[AuthorityId], epoch: i64, before: BootInstant) {
+    let Some(tenant) = app.hosted.tenant(registry) else { return };
+    let path: Vec<String> =
+        std::iter::once(&tenant.registry.authority).chain(via).map(AuthorityId::to_string).collect();
+    app.dependencies.get_or_track(&path, epoch).polled(epoch, before);
 }
 
 /// Where a way down leads: as far as this process, or to a peer with the rest of the way.

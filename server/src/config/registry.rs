@@ -12,6 +12,9 @@ pub struct RegistryConfig {
     pub slug: String,
     pub name: String,
     pub jurisdiction: String,
+    /// The registry's main language (BCP 47): which name `legalName` is.
+    #[serde(default = "english")]
+    pub language: String,
     /// Base URL of TRQP and gRPC, as others reach it; never derived from the id.
     pub public_url: String,
     /// Where the superior answers gRPC: its statement about this registry completes chains up to the anchor.
@@ -25,6 +28,10 @@ pub struct RegistryConfig {
     /// Questions about earlier instants are refused.
     #[serde(default = "epoch_of_history")]
     pub history_since: Timestamp,
+}
+
+fn english() -> String {
+    "en".to_owned()
 }
 
 fn epoch_of_history() -> Timestamp {

@@ -179,6 +179,15 @@ impl Member {
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
+    fn language(&self) -> &'static str {
+        match self.jurisdiction {
+            "FI" => "fi",
+            "DE" => "de",
+            "EE" => "et",
+            "SE" => "sv",
+            _ => "en",
+        }
+    }
     pub fn https(&self) -> String {
         self.authority.replace("did:web:", "https://")
     }
@@ -209,13 +218,14 @@ superior_endpoint = \"{endpoint}\"
             });
             let _ = write!(
                 text,
-                "\n[[registries]]\nauthority_id = \"{}\"\nslug = \"{}\"\nname = \"{}\"\njurisdiction = \"{}\"\n\
+                "\n[[registries]]\nauthority_id = \"{}\"\nslug = \"{}\"\nname = \"{}\"\njurisdiction = \"{}\"\nlanguage = \"{}\"\n\
                  public_url = \"{}\"\ngovernance_framework = \"{}/governance\"\n{}\n\
                  [[listeners]]\naddress = \"127.0.0.1:{}\"\nregistry = \"{}\"\n",
                 m.authority,
                 m.slug,
                 m.name,
                 m.jurisdiction,
+                m.language(),
                 m.url(),
                 m.https(),
                 superiors.unwrap_or_default(),

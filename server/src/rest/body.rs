@@ -24,12 +24,36 @@ pub async fn json_bytes(request: Request<Body>, limit: usize) -> Result<Bytes, E
         return Err(Error::new(Code::UnsupportedMediaType, "compressed bodies are not accepted"));
     }
     match Limited::new(request.into_body(), limit).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
+        Ok(body) => shallow(body.to_bytes()),
         Err(e) if e.downcast_ref::<LengthLimitError>().is_some() => {
             Err(Error::new(Code::TooLarge, format!("the body is larger than {limit} bytes")))
         }
         Err(_) => Err(Error::new(Code::Invalid, "the body could not be read")),
     }
+}
+
+/// Deepest nesting accepted, in members that are ignored too.
+const MAX_DEPTH: u32 = 8;
+
+fn shallow(bytes: Bytes) -> Result<Bytes, Error> {
+    let (mut depth, mut in_string, mut escaped) = (0u32, false, false);
+    for byte in &bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(Error::new(
+                Code::Invalid,
+                format!("the body is nested deeper than {MAX_DEPTH} levels"),
+            ));
+        }
+    }
+    Ok(bytes)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

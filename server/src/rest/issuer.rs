@@ -64,8 +64,7 @@ async fn view(app: &App, here: &Here, id: &EntityId, wish: Option<Timestamp>) ->
         });
     }
     let found = entity::get(app, here.registry, id.as_str()).await?;
-    let language = tenant.registry.jurisdiction.to_ascii_lowercase();
-    Ok(entity::issuer(&found, id.as_str(), &language, at))
+    Ok(entity::issuer(&found, id.as_str(), &tenant.config.language, at))
 }
 
 pub async fn check(

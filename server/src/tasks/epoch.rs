@@ -1,6 +1,6 @@
 //! The epoch poll: keeps the lease, and drops what has changed before the register moves on.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use charter_cache::{BootInstant, Change};
 use charter_domain::RegistryId;
@@ -43,11 +43,14 @@ pub async fn poll(app: &App, reader: &mut Option<EpochReader>) -> Result<(), cha
         return Ok(());
     };
     let before = BootInstant::now();
+    // Read before the query: a change of our own may move the register while the query runs.
+    let watched = |t: &crate::hosted::Tenant| Some((t.registry.id, app.register.watched(t.registry.id)?));
+    let floors: HashMap<RegistryId, i64> = app.hosted.tenants().filter_map(watched).collect();
     for (registry, epoch) in reader.epochs().await? {
-        let Some(known) = app.register.watched(registry) else {
+        let (Some(known), Some(floor)) = (app.register.watched(registry), floors.get(&registry)) else {
             continue;
         };
-        if epoch < known {
+        if epoch < *floor {
             // Only a restored database counts backwards: nothing kept may be served again.
             tracing::error!(
                 registry = registry.0,

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use charter_domain::Timestamp;
 use tokio::time::MissedTickBehavior;
 
-use crate::{App, app::document};
+use crate::{App, app::document, config::Documents};
 
 pub async fn run(app: Arc<App>) {
     let mut tick = tokio::time::interval(Duration::from_secs(app.config.documents.renew_every_secs));
@@ -35,7 +36,7 @@ pub async fn once(app: &App) {
             }
         }
         if let Ok(Some(exp)) = app.store.earliest_expiry(tenant.registry.id).await {
-            earliest = Some(earliest.map_or(exp, |e: charter_domain::Timestamp| e.min(exp)));
+            earliest = Some(earliest.map_or(exp, |e: Timestamp| e.min(exp)));
         }
     }
     if let Some(exp) = earliest {
@@ -43,13 +44,17 @@ pub async fn once(app: &App) {
     }
 }
 
-/// Raised when something should have been renewed and was not: half a lifetime before anything expires.
-fn alarm(app: &App, earliest: charter_domain::Timestamp) {
+fn alarm(app: &App, earliest: Timestamp) {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a float")]
     metrics::gauge!("charter_documents_earliest_expiry_timestamp_seconds").set(earliest.secs() as f64);
-    let documents = &app.config.documents;
+    let late = is_late(&app.config.documents, earliest, app.clock.now());
+    metrics::gauge!("charter_documents_renewal_late").set(if late { 1.0 } else { 0.0 });
+}
+
+/// Something should have been renewed and was not: true two rounds after half of its life, so nearly half a lifetime
+/// before it expires.
+pub fn is_late(documents: &Documents, earliest: Timestamp, now: Timestamp) -> bool {
     let half = Duration::from_secs(documents.lifetime_secs / 2);
     let grace = Duration::from_secs(documents.renew_every_secs * 2);
-    let late = earliest.plus(grace) < app.clock.now().plus(half);
-    metrics::gauge!("charter_documents_renewal_late").set(if late { 1.0 } else { 0.0 });
+    earliest.plus(grace) < now.plus(half)
 }

@@ -38,11 +38,7 @@ async fn run() -> anyhow::Result<ExitCode> {
     let tests = async {
         // Tests start `charterd` itself.
         let build = ["build", "--locked", "-p", "charter-server", "--bins"];
-        let built = Command::new("cargo")
-            .args(build)
-            .kill_on_drop(true)
-            .status()
-            .await?;
+        let built = Command::new("cargo").args(build).kill_on_drop(true).status().await?;
         if !built.success() {
             return Ok(built);
         }
@@ -63,29 +59,18 @@ fn code(status: ExitStatus) -> ExitCode {
 }
 
 async fn demand(program: &str, args: &[&str]) -> anyhow::Result<()> {
-    let found = Command::new(program)
-        .args(args)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .await;
+    let found = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
     if found.is_ok_and(|s| s.success()) {
         return Ok(());
     }
-    bail!(
-        "`{program} {}` does not run; `scripts/setup test` installs it",
-        args.join(" ")
-    )
+    bail!("`{program} {}` does not run; `scripts/setup test` installs it", args.join(" "))
 }
 
 /// A directory for the cluster that no other run is using; the lock lasts as long as the file.
 fn slot() -> anyhow::Result<(PathBuf, File)> {
     std::fs::create_dir_all(".run")?;
     for n in 1..=SLOTS {
-        let dir = PathBuf::from(format!(
-            ".run/test{}",
-            if n == 1 { String::new() } else { format!("-{n}") }
-        ));
+        let dir = PathBuf::from(format!(".run/test{}", if n == 1 { String::new() } else { format!("-{n}") }));
         let lock = File::create(dir.with_extension("lock"))?;
         match lock.try_lock() {
             Ok(()) => return Ok((dir, lock)),
@@ -100,9 +85,7 @@ fn slot() -> anyhow::Result<(PathBuf, File)> {
 async fn template(cluster: &Cluster) -> anyhow::Result<()> {
     let admin = connect(&cluster.admin_url("postgres")).await;
     admin.batch_execute(charter_store::migrate::ROLES).await?;
-    admin
-        .batch_execute(&format!("create database {TEMPLATE} owner charter_owner"))
-        .await?;
+    admin.batch_execute(&format!("create database {TEMPLATE} owner charter_owner")).await?;
     let owner = cluster.url(TEMPLATE, "charter_owner");
     let migrated = tokio::task::spawn_blocking(move || charter_store::migrate::run(&owner)).await?;
     let text = |e: charter_store::Error| anyhow::anyhow!("{}", e.source_text().unwrap_or("migration failed"));
@@ -114,15 +97,7 @@ async fn template(cluster: &Cluster) -> anyhow::Result<()> {
 async fn redis(dir: &Path) -> anyhow::Result<(Child, String)> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let child = Command::new("redis-server")
-        .args([
-            "--port",
-            &port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--dir",
-        ])
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
         .arg(dir)
         .stdout(Stdio::null())
         .process_group(0)
@@ -139,19 +114,13 @@ async fn redis(dir: &Path) -> anyhow::Result<(Child, String)> {
 
 async fn nextest(cluster: &Path, redis: &str, stop: &mut Stop) -> anyhow::Result<ExitStatus> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let chosen = args
-        .iter()
-        .any(|a| a.starts_with("-p") || a.starts_with("--package"));
+    let chosen = args.iter().any(|a| a.starts_with("-p") || a.starts_with("--package"));
     let mut command = Command::new("cargo");
     command.args(["nextest", "run", "--locked", "--no-fail-fast"]);
     if !chosen {
         command.arg("--workspace");
     }
-    let mut child = command
-        .args(args)
-        .env(CLUSTER, cluster)
-        .env(REDIS, redis)
-        .spawn()?;
+    let mut child = command.args(args).env(CLUSTER, cluster).env(REDIS, redis).spawn()?;
     tokio::select! {
         status = child.wait() => Ok(status?),
         () = stop.asked() => {
@@ -169,10 +138,7 @@ struct Stop([tokio::signal::unix::Signal; 2]);
 
 impl Stop {
     fn new() -> anyhow::Result<Self> {
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        ]))
+        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]))
     }
     async fn asked(&mut self) {
         let [interrupt, terminate] = &mut self.0;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     Context, Kind, Outcome, Reason, decide,
-    event::{Header, Identifier, StatusChanged, EntityRegistered},
+    event::{EntityRegistered, Header, Identifier, StatusChanged},
     status::state_at,
 };
 
@@ -49,7 +49,8 @@ fn recorded(changes: Vec<Change>) -> Vec<Recorded> {
 
 fn query(known_at: Option<i64>) -> Query {
     let context = Context { known_at, ..Context::default() };
-    Query::parse(Kind::Authorization, ("did:web:a.example", ENTITY, "issue", "Degree"), context).expect("valid")
+    Query::parse(Kind::Authorization, ("did:web:a.example", ENTITY, "issue", "Degree"), context)
+        .expect("valid")
 }
 
 fn states() -> impl Strategy<Value = Vec<(i64, State)>> {

@@ -1,3 +1,5 @@
+//! Documents: round trips and strictness.
+
 use charter_signing::{Algorithm, Signer as _, SoftwareSigner};
 use serde_json::{Value, json};
 

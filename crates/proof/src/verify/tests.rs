@@ -1,3 +1,5 @@
+//! Chains: what verifies and everything that must not.
+
 use charter_domain::{EntityId, Kind, Reason, Resource, Scope};
 use charter_signing::{Algorithm, JwkSet};
 

@@ -1,3 +1,5 @@
+//! Compact JWS: what verifies and everything that must not.
+
 use proptest::prelude::*;
 
 use super::*;

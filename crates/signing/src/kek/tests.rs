@@ -1,3 +1,5 @@
+//! Key-encryption key files.
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;

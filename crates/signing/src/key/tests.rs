@@ -1,3 +1,5 @@
+//! Keys: what parses, what is refused, thumbprints.
+
 use serde_json::json;
 
 use super::*;

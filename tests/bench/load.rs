@@ -1,0 +1,109 @@
+//! Loading through the real `ImportService`: records in chunks, and delegations with the subordinate's own keys.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+use charter_proto::charter::registry::v1 as pb;
+use charter_server::demo::ask;
+
+use crate::{
+    question::{ACTION, DEGREE, DIPLOMA, entity, has_diploma},
+    site::{Registry, Server, Site},
+};
+
+/// Well below what a chunk may hold: each is one transaction, bounded by the statement timeout.
+const CHUNK: usize = 200;
+
+pub fn record(line: usize, identifier: &str, name: &str, country: &str, both: bool) -> pb::ImportRecord {
+    let authorization = |resource: &str| pb::ImportAuthorization {
+        action: ACTION.to_owned(),
+        resource: resource.to_owned(),
+        valid_from: "2010-01-01T00:00:00Z".to_owned(),
+        ..pb::ImportAuthorization::default()
+    };
+    let resources = if both { &[DEGREE, DIPLOMA][..] } else { &[DEGREE] };
+    pb::ImportRecord {
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        identifier: identifier.to_owned(),
+        names: [("en".to_owned(), name.to_owned())].into(),
+        country: country.to_owned(),
+        accreditation: Some(pb::ImportAccreditation {
+            body: "Ministry of Education".to_owned(),
+            legal_basis: "Universities Act, section 1".to_owned(),
+            valid_from: "2010-01-01T00:00:00Z".to_owned(),
+            ..pb::ImportAccreditation::default()
+        }),
+        authorizations: resources.iter().map(|r| authorization(r)).collect(),
+        ..pb::ImportRecord::default()
+    }
+}
+
+/// The synthetic entities.
+pub fn synthetic(count: usize) -> Vec<pb::ImportRecord> {
+    (0..count).map(|n| record(n + 1, &entity(n), &format!("University {n}"), "FI", has_diploma(n))).collect()
+}
+
+/// Loads records into registries of one server, over one stream. Every record must be accepted.
+pub async fn records(
+    site: &Site,
+    server: &Server,
+    sets: BTreeMap<String, Vec<pb::ImportRecord>>,
+) -> anyhow::Result<usize> {
+    let mut requests = Vec::new();
+    for (authority, records) in sets {
+        requests.extend(records.chunks(CHUNK).map(|chunk| pb::ImportRecordsRequest {
+            registry_id: authority.clone(),
+            dry_run: false,
+            records: chunk.to_vec(),
+        }));
+    }
+    let token = site.token(server)?;
+    // The importer of the demo has a deadline of some seconds for each call: here a call is a run of chunks.
+    let mut loaded = 0;
+    for run in requests.chunks(4) {
+        let mut client = ask::importer(&format!("http://{}", server.address), &token)?;
+        let mut replies = client.import_records(futures::stream::iter(run.to_vec())).await?.into_inner();
+        while let Some(reply) = replies.message().await? {
+            if let Some(e) = reply.errors.first() {
+                bail!("line {}: {} {} {}", e.line, e.code, e.field, e.message);
+            }
+            loaded += reply.accepted as usize;
+        }
+    }
+    Ok(loaded)
+}
+
+/// Lets a registry speak for everything, as its superior.
+pub async fn delegate(
+    site: &Site,
+    superior: &Server,
+    child: (&Registry, &Server),
+    may_delegate: bool,
+) -> anyhow::Result<()> {
+    let (registry, server) = child;
+    let url = format!("http://{}", server.address);
+    let document = ask::get(&format!("{url}/.well-known/did.json")).await?.json()?;
+    let methods = document["verificationMethod"].as_array().context("a DID document without keys")?;
+    let keys: Vec<_> = methods.iter().map(|m| m["publicKeyJwk"].clone()).collect();
+    let above = superior.registries.first().context("no registry")?;
+    let request = pb::PutDelegationRequest {
+        registry_id: above.authority.clone(),
+        subordinate_id: registry.authority.clone(),
+        entity_identifier: registry.https(),
+        jwks_json: serde_json::json!({ "keys": keys }).to_string(),
+        endpoint: url,
+        scope: vec![pb::Grant {
+            actions: vec![ACTION.to_owned()],
+            resources: vec![DEGREE.to_owned(), DIPLOMA.to_owned()],
+            may_delegate,
+            ..pb::Grant::default()
+        }],
+        max_path_length: Some(u32::from(may_delegate)),
+        answers_as_own: true,
+        valid_from: None,
+        valid_until: None,
+    };
+    let mut client = ask::importer(&format!("http://{}", superior.address), &site.token(superior)?)?;
+    client.put_delegation(request).await?;
+    Ok(())
+}

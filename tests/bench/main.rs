@@ -1,0 +1,104 @@
+//! `make bench`: the limits (bare axum, bare tonic, pgbench) and Charter's decision path, in turn, on real processes.
+//!
+//! Exits 0 also when a target is missed; the table says so, and `target/bench/summary.json` has every sample.
+
+mod client;
+mod federated;
+mod grpc;
+mod load;
+mod memory;
+mod process;
+mod question;
+mod report;
+mod rounds;
+mod site;
+mod tools;
+
+use std::{fs::File, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use charter_server::serve::asked_to_stop;
+use clap::Parser;
+
+use crate::{report::Samples, rounds::Field, site::Site, tools::Tools};
+
+#[derive(Parser)]
+#[command(name = "bench", about = "Measures Charter's decision path beside the limits of this machine")]
+struct Args {
+    /// One round of one second each: shows that everything runs, not how fast.
+    #[arg(long)]
+    quick: bool,
+    /// Where the private cluster, configurations and logs go.
+    #[arg(long, default_value = "./.run/bench")]
+    dir: PathBuf,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 4)]
+    seconds: u32,
+    /// Rounds; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+}
+
+/// How long and how often.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    pub rounds: u32,
+    pub seconds: u32,
+    pub warm: u32,
+}
+
+impl Pace {
+    pub fn lasting(self) -> Duration {
+        Duration::from_secs(self.seconds.into())
+    }
+    pub fn warming(self) -> Duration {
+        Duration::from_secs(self.warm.into())
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> anyhow::Result<()> {
+    let pace = if args.quick {
+        Pace { rounds: 1, seconds: 1, warm: 1 }
+    } else {
+        Pace { rounds: args.rounds, seconds: args.seconds, warm: 1 }
+    };
+    for name in ["charterd", "limit-axum", "limit-tonic"] {
+        process::binary(name)?;
+    }
+    std::fs::create_dir_all(&args.dir)?;
+    let lock = File::create(args.dir.join("lock"))?;
+    lock.try_lock().context("another benchmark is running in this folder")?;
+    let site = Site::start(&args.dir).await?;
+    let mut samples = Samples::default();
+    // The servers are dropped, and thereby ended, before Postgres is.
+    let measured = tokio::select! {
+        measured = measure(&site, pace, &mut samples) => measured,
+        () = asked_to_stop() => Err(anyhow::anyhow!("interrupted")),
+    };
+    site.stop().await;
+    measured?;
+    let pace = serde_json::json!({ "rounds": pace.rounds, "seconds": pace.seconds, "quick": args.quick });
+    report::report(&samples, &pace)
+}
+
+async fn measure(site: &Site, pace: Pace, samples: &mut Samples) -> anyhow::Result<()> {
+    let tools = Tools::new(&site.dir.join("tools"))?;
+    let field = Field::prepare(site, &tools, pace).await?;
+    for round in 1..=pace.rounds {
+        println!("round {round} of {}", pace.rounds);
+        field.round(samples).await?;
+    }
+    memory::run(site, pace, samples).await
+}

@@ -1,0 +1,173 @@
+//! One round: the limits and Charter in turn, on one registry of 10,000 entities and two superiors above it.
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use anyhow::Context;
+
+use crate::{
+    Pace, client, federated, grpc, load,
+    process::{Process, addresses},
+    question::{Asking, Question, sequence},
+    report::Samples,
+    site::{Registry, Server, Site},
+    tools::{Done, Tools},
+};
+
+pub const EU: &str = "did:web:eu-trust.example";
+pub const FINLAND: &str = "did:web:trust.fi.example";
+pub const EDUCATION: &str = "did:web:education.trust.fi.example";
+const ENTITIES: usize = 10_000;
+/// Requests a second, of the figures that are about latency.
+const RATE: u32 = 2_000;
+
+/// What is the same in every round.
+pub struct Field<'a> {
+    pub site: &'a Site,
+    pub tools: &'a Tools,
+    pub pace: Pace,
+    pub education: Server,
+    pub finland: Server,
+    pub eu: Server,
+    /// Asked of the education registry itself, and of the EU root.
+    pub local: Arc<Vec<Question>>,
+    pub remote: Arc<Vec<Question>>,
+    /// A few with a yes: what the limits answer too.
+    sample: Arc<Vec<Question>>,
+    pub plain: PathBuf,
+    pub plain_remote: PathBuf,
+    at_time: PathBuf,
+    frame: PathBuf,
+}
+
+impl<'a> Field<'a> {
+    /// Loads the records, once.
+    pub async fn prepare(site: &'a Site, tools: &'a Tools, pace: Pace) -> anyhow::Result<Self> {
+        let [first, second, third] = addresses()?;
+        let server = |name, address, authority, slug, country, superior| Server {
+            name,
+            address,
+            registries: vec![Registry::new(authority, slug, country, superior)],
+        };
+        let (above, top) = ("https://trust.fi.example", "https://eu-trust.example");
+        let education = server("education", first, EDUCATION, "fi-education", "FI", Some(above));
+        let finland = server("finland", second, FINLAND, "fi", "FI", Some(top));
+        let eu = server("eu", third, EU, "eu", "EU", None);
+        let mut running = Vec::new();
+        for server in [&education, &finland, &eu] {
+            site.prepare(server)?;
+            running.push(site.serve(server).await?);
+        }
+        let records = [(EDUCATION.to_owned(), load::synthetic(ENTITIES))].into();
+        let begun = Instant::now();
+        let loaded = load::records(site, &education, records).await?;
+        println!("{loaded} entities loaded in {:.1} s", begun.elapsed().as_secs_f64());
+        load::delegate(site, &finland, (&education.registries[0], &education), false).await?;
+        load::delegate(site, &eu, (&finland.registries[0], &finland), true).await?;
+        for process in running {
+            process.stop().await;
+        }
+        site.analyze(&education).await?;
+        site.check_facts(&education, &crate::question::entity(0)).await?;
+        let local = sequence(EDUCATION, EDUCATION, ENTITIES);
+        let remote = sequence(EU, EDUCATION, ENTITIES);
+        let sample: Vec<Question> = local.iter().filter(|q| q.authorized).take(200).cloned().collect();
+        Ok(Self {
+            plain: tools.bodies("plain.txt", &local, Asking::Plain)?,
+            plain_remote: tools.bodies("plain-eu.txt", &remote, Asking::Plain)?,
+            at_time: tools.bodies("at-time.txt", &local, Asking::AtTime)?,
+            frame: tools.frame(sample.first().context("no questions")?)?,
+            local: local.into(),
+            remote: remote.into(),
+            sample: sample.into(),
+            site,
+            tools,
+            pace,
+            education,
+            finland,
+            eu,
+        })
+    }
+
+    pub async fn round(&self, samples: &mut Samples) -> anyhow::Result<()> {
+        let charter = self.site.serve(&self.education).await?;
+        samples.add("ready", charter.ready_after.as_secs_f64());
+        samples.add("resident_start", charter.resident()?);
+        client::ask_all(charter.address, &self.local, Asking::Plain, 32).await?;
+        samples.add("resident_10k", charter.resident()?);
+        self.rest(&charter, samples).await?;
+        self.grpc(&charter, samples).await?;
+        self.latency(&charter, samples).await?;
+        self.hot_read(&charter, samples).await?;
+        charter.stop().await;
+        federated::round(self, samples).await
+    }
+
+    /// A run of `wrk` after a warm-up, with the server's CPU time for each request in microseconds.
+    pub async fn wrk(&self, process: &Process, bodies: &std::path::Path) -> anyhow::Result<(Done, f64)> {
+        self.tools.wrk(process.address, bodies, self.pace.warm).await?;
+        let before = process.cpu()?;
+        let done = self.tools.wrk(process.address, bodies, self.pace.seconds).await?;
+        Ok((done, (process.cpu()? - before) * 1e6 / done.requests))
+    }
+
+    async fn rest(&self, charter: &Process, samples: &mut Samples) -> anyhow::Result<()> {
+        let [address] = addresses()?;
+        let limit = self.site.limit("limit-axum", address).await?;
+        client::ask_all(limit.address, &self.sample, Asking::Plain, 4).await?;
+        samples.pair("rest", self.wrk(&limit, &self.plain).await?, self.wrk(charter, &self.plain).await?);
+        limit.stop().await;
+        Ok(())
+    }
+
+    async fn h2load(&self, process: &Process) -> anyhow::Result<(Done, f64)> {
+        self.tools.h2load(process.address, &self.frame, self.pace.warm).await?;
+        let before = process.cpu()?;
+        let done = self.tools.h2load(process.address, &self.frame, self.pace.seconds).await?;
+        Ok((done, (process.cpu()? - before) * 1e6 / done.requests))
+    }
+
+    async fn tonic(&self, process: &Process) -> anyhow::Result<(Done, f64)> {
+        grpc::closed_loop(process.address, &self.local, self.pace.warming()).await?;
+        let (before, begun) = (process.cpu()?, Instant::now());
+        let requests = grpc::closed_loop(process.address, &self.local, self.pace.lasting()).await? as f64;
+        let per_second = requests / begun.elapsed().as_secs_f64();
+        Ok((Done { requests, per_second }, (process.cpu()? - before) * 1e6 / requests))
+    }
+
+    async fn grpc(&self, charter: &Process, samples: &mut Samples) -> anyhow::Result<()> {
+        let [address] = addresses()?;
+        let limit = self.site.limit("limit-tonic", address).await?;
+        grpc::ask_all(limit.address, &self.sample).await?;
+        grpc::ask_all(charter.address, &self.local).await?;
+        samples.pair("h2load", self.h2load(&limit).await?, self.h2load(charter).await?);
+        samples.pair("tonic", self.tonic(&limit).await?, self.tonic(charter).await?);
+        limit.stop().await;
+        Ok(())
+    }
+
+    async fn latency(&self, charter: &Process, samples: &mut Samples) -> anyhow::Result<()> {
+        for (key, asking) in [("p99_cached", Asking::Plain), ("p99_uncached", Asking::AtTime)] {
+            for (lasting, counts) in [(self.pace.warming(), false), (self.pace.lasting(), true)] {
+                let latencies =
+                    client::open_loop(charter.address, &self.local, asking, RATE, lasting).await?;
+                if counts {
+                    samples.add(key, client::p99(latencies));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn hot_read(&self, charter: &Process, samples: &mut Samples) -> anyhow::Result<()> {
+        client::ask_all(charter.address, &self.local, Asking::AtTime, 32).await?;
+        let socket = self.site.postgres()?;
+        self.tools.pgbench(socket, ENTITIES, self.pace.warm).await?;
+        let limit = self.tools.pgbench(socket, ENTITIES, self.pace.seconds).await?;
+        let (done, cpu) = self.wrk(charter, &self.at_time).await?;
+        samples.add("hot_limit_rps", limit);
+        samples.add("hot_charter_rps", done.per_second);
+        samples.add("hot_charter_cpu", cpu);
+        samples.add("hot_rps_ratio", done.per_second / limit);
+        Ok(())
+    }
+}

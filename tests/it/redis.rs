@@ -1,0 +1,218 @@
+//! Redis dead, frozen, emptied or written to by a stranger: the answers stay right, and soon.
+
+use std::{
+    net::SocketAddr,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use charter_domain::record::RawStatus;
+use charter_tests::{AUTHORITY, Rest, TestApp, app::Build};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use tokio::process::{Child, Command};
+
+use crate::kept::{beside, percentile, raw, until};
+
+/// Every third is revoked.
+const ENTITIES: usize = 60;
+
+/// A Redis of this test alone.
+struct Redis {
+    child: Child,
+    port: u16,
+    _dir: tempfile::TempDir,
+}
+
+impl Redis {
+    async fn start() -> Self {
+        let port = free_port();
+        let dir = tempfile::tempdir().expect("a directory");
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+            .arg(dir.path())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("redis-server");
+        let redis = Self { child, port, _dir: dir };
+        let answers = || async { tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() };
+        until(Duration::from_secs(10), "Redis answers", answers).await;
+        redis
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = self.child.id().and_then(|p| i32::try_from(p).ok()).and_then(Pid::from_raw);
+        kill_process(pid.expect("running"), signal).expect("signalled");
+    }
+
+    async fn keys(&self) -> (redis::aio::MultiplexedConnection, Vec<String>) {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).expect("a URL");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("connected");
+        let keys = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.expect("keys");
+        (connection, keys)
+    }
+}
+
+fn free_port() -> u16 {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    socket.local_addr().expect("bound").port()
+}
+
+/// Settings of a server with the Redis at this port.
+fn with_redis(port: u16, secret: &std::path::Path) -> Build {
+    let settings = format!(
+        "cache = {{ lease_ms = 500, poll_ms = 100 }}
+         limits = {{ per_address_rps = 100000, per_address_burst = 100000, global_rps = 100000 }}
+         redis = {{ url = \"redis://127.0.0.1:{port}\", secret_file = \"{}\" }}",
+        secret.display()
+    );
+    TestApp::build().registry(AUTHORITY).settings(&settings)
+}
+
+fn secret() -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a file"); // Mode 0600.
+    std::fs::write(file.path(), "0123456789abcdef0123456789abcdef").expect("written");
+    file
+}
+
+async fn server(port: u16, secret: &std::path::Path, entities: usize) -> TestApp {
+    let app = with_redis(port, secret).start().await;
+    let row = |n: usize| {
+        let mut raw = raw(&format!("did:web:e{n}.example"));
+        if n % 3 == 0 {
+            let from = "2020-01-01T00:00:00Z".to_owned();
+            raw.status = Some(RawStatus { state: "REVOKED".to_owned(), from, reason: "R".to_owned() });
+        }
+        raw
+    };
+    let rows: Vec<_> = (1..).zip((0..entities).map(row)).collect();
+    for chunk in rows.chunks(500) {
+        app.registry(AUTHORITY).loads(chunk.to_vec(), false).await.expect("loaded");
+    }
+    app
+}
+
+/// Asks about each; every answer must be right. The time each took.
+async fn all_right(address: SocketAddr, entities: impl Iterator<Item = usize>) -> Vec<Duration> {
+    let rest = Rest::new(address);
+    let mut times = Vec::new();
+    for n in entities {
+        let body = json!({ "authority_id": AUTHORITY, "entity_id": format!("did:web:e{n}.example"),
+                           "action": "issue", "resource": "Degree" });
+        let start = Instant::now();
+        let reply = rest.post("/authorization", &body).await;
+        times.push(start.elapsed());
+        assert_eq!(reply.json()["authorized"], n % 3 != 0, "e{n}: {} {}", reply.status, reply.text());
+    }
+    times
+}
+
+/// `charter_cache_requests_total` of the Redis tier, over all servers of this process.
+async fn counted(app: &TestApp, result: &str) -> u64 {
+    let text = app.rest().get("/metrics").await.text();
+    let of = |line: &&str| {
+        line.starts_with("charter_cache_requests_total")
+            && line.contains("cache=\"redis\"")
+            && line.contains(&format!("result=\"{result}\""))
+    };
+    let value = text.lines().find(of).and_then(|l| l.rsplit(' ').next()?.parse().ok());
+    value.unwrap_or_default()
+}
+
+/// Entries are written in the background.
+async fn filled(redis: &Redis) {
+    let all = || async { redis.keys().await.1.len() == ENTITIES };
+    until(Duration::from_secs(10), "every answer is in Redis", all).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_at_the_start_it_is_not_missed_and_killed_in_flight_neither() {
+    let secret = secret();
+    let app = server(free_port(), secret.path(), ENTITIES).await;
+    all_right(app.address, 0..ENTITIES).await;
+    let redis = Redis::start().await;
+    let app = server(redis.port, secret.path(), ENTITIES).await;
+    all_right(app.address, 0..ENTITIES).await;
+    filled(&redis).await;
+    for round in 0..4 {
+        // Each of these starts cold, so it asks Redis; the second sees it die.
+        let cold = beside(&app, with_redis(redis.port, secret.path())).await;
+        let before = counted(&app, "hit").await;
+        let kill = async {
+            if round == 1 {
+                let in_use = || async { counted(&app, "hit").await > before };
+                until(Duration::from_secs(5), "it is asked", in_use).await;
+                redis.signal(Signal::KILL);
+            }
+        };
+        tokio::join!(all_right(cold.addresses[0], 0..ENTITIES), kill);
+    }
+    let (hits, failures) = (counted(&app, "hit").await, counted(&app, "failed").await);
+    assert!(hits > 20 && failures > 0, "{hits} hits, {failures} failures");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frozen_it_costs_a_few_milliseconds() {
+    let (secret, redis) = (secret(), Redis::start().await);
+    let app = server(redis.port, secret.path(), 500).await;
+    all_right(app.address, 0..100).await;
+    redis.signal(Signal::STOP);
+    // A hundred are in process; four hundred have to be looked up.
+    let mut times = all_right(app.address, 0..500).await;
+    let slowest = percentile(&mut times, 100);
+    let (p50, p99) = (percentile(&mut times, 50), percentile(&mut times, 99));
+    println!(
+        "Redis frozen, 500 questions, 400 of them uncached: P50 {p50:?}, P99 {p99:?}, slowest {slowest:?}"
+    );
+    assert!(p99 < Duration::from_millis(40), "{p99:?}");
+    redis.signal(Signal::CONT);
+    let back = || async {
+        let cold = beside(&app, with_redis(redis.port, secret.path())).await;
+        all_right(cold.addresses[0], 400..410).await;
+        counted(&app, "hit").await > 0
+    };
+    until(Duration::from_secs(20), "it is used again", back).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn emptied_or_poisoned_it_changes_no_answer() {
+    let (secret, redis) = (secret(), Redis::start().await);
+    let app = server(redis.port, secret.path(), ENTITIES).await;
+    all_right(app.address, 0..ENTITIES).await;
+    filled(&redis).await;
+    // Whole, it is used.
+    let cold = beside(&app, with_redis(redis.port, secret.path())).await;
+    all_right(cold.addresses[0], 0..ENTITIES).await;
+    assert!(counted(&app, "hit").await >= 50);
+    let (mut connection, keys) = redis.keys().await;
+    // Each key gets what belongs to the next: yes and no change places.
+    let mut values: Vec<Vec<u8>> = Vec::new();
+    for key in &keys {
+        values.push(redis::cmd("GET").arg(key).query_async(&mut connection).await.expect("a value"));
+    }
+    values.rotate_left(1);
+    for (key, value) in keys.iter().zip(&values) {
+        redis::cmd("SET").arg(key).arg(value).exec_async(&mut connection).await.expect("set");
+    }
+    let cold = beside(&app, with_redis(redis.port, secret.path())).await;
+    all_right(cold.addresses[0], 0..ENTITIES).await;
+    let swapped = counted(&app, "forged").await;
+    assert!(swapped >= 50, "{swapped} swapped entries were seen through");
+    filled(&redis).await;
+    for key in &keys {
+        redis::cmd("SET").arg(key).arg("\u{0}garbage").exec_async(&mut connection).await.expect("set");
+    }
+    let cold = beside(&app, with_redis(redis.port, secret.path())).await;
+    all_right(cold.addresses[0], 0..ENTITIES).await;
+    assert!(counted(&app, "forged").await >= swapped + 50);
+    redis::cmd("FLUSHALL").exec_async(&mut connection).await.expect("emptied");
+    let cold = beside(&app, with_redis(redis.port, secret.path())).await;
+    all_right(cold.addresses[0], 0..ENTITIES).await;
+    for key in redis.keys().await.1 {
+        redis::cmd("DEL").arg(&key).exec_async(&mut connection).await.expect("deleted");
+        redis::cmd("RPUSH").arg(&key).arg("a list").exec_async(&mut connection).await.expect("pushed");
+    }
+    let cold = beside(&app, with_redis(redis.port, secret.path())).await;
+    all_right(cold.addresses[0], 0..ENTITIES).await;
+}

@@ -1,0 +1,171 @@
+//! Events are the truth: what the tables answer is what a replay of the events answers.
+
+use std::time::Duration;
+
+use charter_domain::{
+    AuthorityId, Context, Kind, Query, Timestamp, decide,
+    event::{Change, StatusChanged},
+    record::{RawAccreditation, RawAuthorization, RawRecord, Record},
+    replay,
+    status::{State, TargetKind},
+    time::Clock,
+};
+use charter_store::Question;
+
+use crate::kept::{Dice, Kept, raw};
+
+const HISTORIES: u64 = 300;
+/// Instants that anything happens at: few, so that much happens at the same one.
+const DAYS: u64 = 20;
+const STATES: [State; 4] = [State::Active, State::Ended, State::Suspended, State::Revoked];
+
+/// A history under way.
+struct History {
+    dice: Dice,
+    start: Timestamp,
+}
+
+impl History {
+    /// Around the present, past and future.
+    fn day(&mut self) -> Timestamp {
+        let days = self.dice.below(DAYS);
+        self.start.plus(Duration::from_secs(days * 86_400))
+    }
+    /// An instant or, mostly, none: the ways in which an interval may be open.
+    fn bounds(&mut self) -> (String, String) {
+        let (a, b) = (self.day(), self.day());
+        let (from, until) = (a.min(b), a.max(b).plus(Duration::from_secs(3_600)));
+        match self.dice.below(4) {
+            0 => (from.to_string(), until.to_string()),
+            1 => (from.to_string(), String::new()),
+            2 => (String::new(), until.to_string()),
+            _ => (String::new(), String::new()),
+        }
+    }
+
+    fn record(&mut self, name: &str) -> Record {
+        let mut record = RawRecord { authorizations: vec![], ..raw(name) };
+        if self.dice.below(2) == 0 {
+            let (valid_from, valid_until) = self.bounds();
+            let body = "Ministry".to_owned();
+            record.accreditation =
+                Some(RawAccreditation { body, valid_from, valid_until, ..RawAccreditation::default() });
+        }
+        for (kind, resource) in [("", "Degree"), ("", "Diploma"), ("recognition", "Degree")] {
+            let (valid_from, valid_until) = self.bounds();
+            let statement = RawAuthorization {
+                kind: kind.to_owned(),
+                action: "issue".to_owned(),
+                resource: resource.to_owned(),
+                valid_from,
+                valid_until,
+                ..RawAuthorization::default()
+            };
+            if self.dice.below(3) > 0 {
+                record.authorizations.push(statement);
+            }
+        }
+        Record::parse(record).expect("a record")
+    }
+
+    /// A state of something that exists; from the beginning of time, the past, or the future.
+    fn status(&mut self, targets: &[(TargetKind, String)]) -> Change {
+        let (target, target_id) = self.dice.pick(targets).clone();
+        let ab_initio = self.dice.below(8) == 0;
+        Change::StatusChanged(StatusChanged {
+            target,
+            target_id,
+            state: *self.dice.pick(&STATES),
+            effective_from: if ab_initio { Timestamp::from_secs(0) } else { self.day() },
+            reason: "AT_RANDOM".to_owned(),
+        })
+    }
+}
+
+fn targets(events: &[replay::Recorded]) -> Vec<(TargetKind, String)> {
+    let target = |e: &replay::Recorded| match &e.change {
+        Change::EntityRegistered(c) => Some((TargetKind::Entity, c.entity_id.to_string())),
+        Change::AccreditationGranted(c) => Some((TargetKind::Accreditation, c.accreditation_id.to_string())),
+        Change::StatementMade(_) => Some((TargetKind::Statement, e.seq.to_string())),
+        _ => None,
+    };
+    events.iter().filter_map(target).collect()
+}
+
+#[tokio::test]
+async fn three_hundred_random_histories_answer_as_their_replay_does() {
+    let kept = Kept::new().await;
+    let mut compared = 0;
+    for seed in 0..HISTORIES {
+        let (registry, permit) = kept.registry(&format!("h{seed}")).await;
+        let start = kept.clock.now().minus(Duration::from_secs(DAYS / 2 * 86_400));
+        let mut history = History { dice: Dice::new(seed), start };
+        let records = vec![history.record("did:web:a.example"), history.record("did:web:b.example")];
+        kept.load(&permit, records).await;
+        let targets = targets(&kept.events(registry.id).await);
+        for _ in 0..history.dice.below(5) {
+            // Several changes in one transaction are projected together; one by one must come to the same.
+            let run: Vec<Change> = (0..=history.dice.below(4)).map(|_| history.status(&targets)).collect();
+            let permit = permit.clone();
+            let written = kept.store.write("test.run", registry.id, move |tx| tx.record(&permit, &run));
+            written.await.expect("recorded");
+        }
+        let events = kept.events(registry.id).await;
+        for _ in 0..12 {
+            let dice = &mut history.dice;
+            let last = events.len() as u64;
+            let known_at = (dice.below(2) == 0).then(|| i64::try_from(dice.below(last + 1)).expect("small"));
+            let entity = *dice.pick(&["did:web:a.example", "did:web:b.example", "did:web:none.example"]);
+            let kind = *dice.pick(&[Kind::Authorization, Kind::Authorization, Kind::Recognition]);
+            let resource = *dice.pick(&["Degree", "Degree", "Diploma", "Licence"]);
+            let terms = (registry.authority.as_str(), entity, "issue", resource);
+            let query = Query::parse(kind, terms, Context { known_at, ..Context::default() });
+            let query = query.expect("a question");
+            let asked = Question { registry: registry.id, kind, entity, action: "issue", resource, known_at };
+            let mut held = kept.store.facts(asked).await.expect("facts");
+            held.statements.sort_by_key(|s| s.id);
+            let replayed = replay::facts(&events, &query);
+            assert_eq!(held, replayed, "history {seed}: {query:?}");
+            for _ in 0..5 {
+                let at = history.day().plus(Duration::from_secs(history.dice.below(2) * 1_800));
+                let (held, replayed) = (decide(&query, &held, at), decide(&query, &replayed, at));
+                assert_eq!(held.reason, replayed.reason, "history {seed} at {at}: {query:?}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 300 * 12 * 5);
+}
+
+/// Reinstated, an entity answers yes again; what was true between stays true of the time between.
+#[tokio::test]
+async fn a_reinstatement_ends_a_suspension_and_rewrites_nothing() {
+    let kept = Kept::new().await;
+    let (registry, permit) = kept.registry("one").await;
+    kept.load(&permit, vec![crate::kept::record("did:web:a.example")]).await;
+    let entity = targets(&kept.events(registry.id).await).remove(0);
+    let now = kept.clock.now();
+    let hour = Duration::from_secs(3_600);
+    for (state, from) in [(State::Suspended, now), (State::Active, now.plus(hour))] {
+        let changed = Change::StatusChanged(StatusChanged {
+            target: entity.0,
+            target_id: entity.1.clone(),
+            state,
+            effective_from: from,
+            reason: "R".to_owned(),
+        });
+        let permit = permit.clone();
+        let changes = [changed];
+        let written = kept.store.write("test.status", registry.id, move |tx| tx.record(&permit, &changes));
+        written.await.expect("recorded");
+    }
+    let authority: &AuthorityId = &registry.authority;
+    let terms = (authority.as_str(), "did:web:a.example", "issue", "Degree");
+    let query = Query::parse(Kind::Authorization, terms, Context::default()).expect("a question");
+    let facts = kept.store.facts(crate::kept::question(registry.id, "did:web:a.example")).await;
+    let facts = facts.expect("facts");
+    let reason = |at| decide(&query, &facts, at).reason.code();
+    let second = Duration::from_secs(1);
+    let reasons = [now.minus(second), now, now.plus(hour).minus(second), now.plus(hour)].map(reason);
+    assert_eq!(reasons, ["ACTIVE", "SUSPENDED", "SUSPENDED", "ACTIVE"]);
+}
