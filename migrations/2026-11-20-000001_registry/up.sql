@@ -246,8 +246,9 @@ begin
 end $$;
 
 -- Planned while tables are still empty, and kept: without these settings the plan would stay a scan of everything.
+-- (A plan that must scan is then so dear on paper that it would be compiled: hence no jit.)
 create procedure project(p_registry int, p_from bigint, p_to bigint) language plpgsql
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   e record;
 begin
@@ -320,7 +321,8 @@ create function statuses(p_registry int, p_kind text, p_target text, p_known big
 -- The hot read: everything `decide` needs about one question, in one round trip and one snapshot (a single
 -- statement). p_known = null asks for what is held now.
 create function facts(p_registry int, p_kind smallint, p_entity text, p_action text, p_resource text,
-                      p_known bigint default null) returns text language plpgsql set enable_seqscan = off as $$
+                      p_known bigint default null) returns text language plpgsql
+  set jit = off set enable_seqscan = off as $$
 declare
   known bigint := coalesce(p_known, 9223372036854775806);
   result text;

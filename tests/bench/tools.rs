@@ -97,9 +97,10 @@ impl Tools {
     /// The hot read's own SQL function, prepared, over all entities.
     pub async fn pgbench(&self, socket: &Path, entities: usize, seconds: u32) -> anyhow::Result<f64> {
         let script = self.dir.join("facts.sql");
+        // Colons by number: pgbench would take `:web` for a variable, inside a literal too.
         let sql = format!(
-            "\\set n random(0, {})\nselect facts(1, 0::smallint, 'did:web:u' || (:n)::text || '.universities.example', \
-             'issue', 'UniversityDegreeCredential', null);\n",
+            "\\set n random(0, {})\nselect facts(1, 0::smallint, 'did' || chr(58) || 'web' || chr(58) || 'u' || (:n)::text \
+             || '.universities.example', 'issue', 'UniversityDegreeCredential', null);\n",
             entities - 1
         );
         fs::write(&script, sql)?;

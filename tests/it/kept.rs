@@ -10,7 +10,7 @@ use charter_domain::{
     time::Clock,
 };
 use charter_server::{Config, serve};
-use charter_store::{Question, Settings, Store, registry::NewRegistry};
+use charter_store::{Error, Question, Settings, Store, Tx, registry::NewRegistry};
 use charter_tests::{TestApp, TestClock, app::Build, database::Database};
 
 /// A store with nothing in front of it.
@@ -55,8 +55,14 @@ impl Kept {
 
     pub async fn load(&self, permit: &Permit<Load>, records: Vec<Record>) -> i64 {
         let owned = permit.clone();
-        let written = self.store.write("test.load", permit.registry(), move |tx| tx.load(&owned, &records));
-        written.await.expect("loaded").epoch
+        let change = move |tx: &mut Tx<'_>| tx.load(&owned, &records);
+        loop {
+            match self.store.write("test.load", permit.registry(), change.clone()).await {
+                // No connection within two seconds: a caller is told to come back, and comes back.
+                Err(Error::Unavailable(text)) if text.contains("slot") => {}
+                written => return written.expect("loaded").epoch,
+            }
+        }
     }
 
     pub async fn events(&self, registry: RegistryId) -> Vec<Recorded> {

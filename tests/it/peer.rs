@@ -1,0 +1,170 @@
+//! A subordinate that answers whatever a test makes it answer, over real gRPC, and remembers what it was asked.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use charter_domain::{AuthorityId, HttpsId, Interval, Kind, Timestamp};
+use charter_proof::AuthorityStatement;
+use charter_proto::charter::federation::v1::{
+    self as pb,
+    federation_service_server::{FederationService, FederationServiceServer},
+};
+use charter_proto::charter::registry::v1 as reg;
+use charter_signing::{Algorithm, JwkSet, SoftwareSigner};
+use charter_tests::{AUTHORITY, TestApp};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status};
+
+pub const PEER: &str = "did:web:peer.example";
+
+type Said = Result<pb::ResolveResponse, Status>;
+
+/// A question as it came, with its trace context.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub request: pb::ResolveRequest,
+    pub traceparent: Option<String>,
+    pub timeout: Option<String>,
+}
+
+pub struct Peer {
+    pub signer: SoftwareSigner,
+    pub endpoint: String,
+    said: Mutex<HashMap<String, Said>>,
+    asked: Mutex<Vec<Asked>>,
+    /// How long it thinks.
+    slow: Duration,
+}
+
+#[derive(Clone)]
+struct Service(Arc<Peer>);
+
+impl Peer {
+    pub async fn start(slow: Duration) -> Arc<Self> {
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let peer = Arc::new(Self {
+            signer: SoftwareSigner::generate(Algorithm::Es256).expect("a key"),
+            endpoint: format!("http://{}", socket.local_addr().expect("bound")),
+            said: Mutex::default(),
+            asked: Mutex::default(),
+            slow,
+        });
+        let service = FederationServiceServer::new(Service(Arc::clone(&peer)));
+        let server = tonic::transport::Server::builder().add_service(service);
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(socket)));
+        peer
+    }
+
+    /// Lets it speak for `Degree` in Finland, under the test's registry.
+    pub async fn is_delegated(&self, app: &TestApp) {
+        let registry = app.registry(AUTHORITY);
+        let keys = charter_signing::Signer::key(&self.signer).clone();
+        let request = reg::PutDelegationRequest {
+            registry_id: AUTHORITY.to_owned(),
+            subordinate_id: PEER.to_owned(),
+            entity_identifier: "https://peer.example".to_owned(),
+            jwks_json: JwkSet::new(vec![keys]).expect("a set").to_json(),
+            endpoint: self.endpoint.clone(),
+            scope: vec![reg::Grant {
+                actions: vec!["issue".to_owned()],
+                resources: vec!["Degree".to_owned()],
+                jurisdictions: vec!["FI".to_owned()],
+                ..reg::Grant::default()
+            }],
+            max_path_length: Some(2),
+            answers_as_own: true,
+            valid_from: None,
+            valid_until: None,
+        };
+        registry.client().put_delegation(registry.signed(request)).await.expect("delegated");
+    }
+
+    pub fn says(&self, entity: &str, said: Said) {
+        self.said.lock().expect("not poisoned").insert(entity.to_owned(), said);
+    }
+
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().expect("not poisoned").clone()
+    }
+}
+
+/// What an honest peer states.
+pub fn statement(entity: &str, now: Timestamp) -> AuthorityStatement {
+    AuthorityStatement {
+        iss: HttpsId::parse("https://peer.example").expect("valid"),
+        authority_id: AuthorityId::parse(PEER).expect("valid"),
+        sub: entity.to_owned().try_into().expect("valid"),
+        iat: now.secs(),
+        exp: now.secs() + 3_600,
+        kind: Kind::Authorization,
+        action: "issue".to_owned().try_into().expect("valid"),
+        resource: "Degree".to_owned().try_into().expect("valid"),
+        jurisdictions: vec![charter_domain::scope::Jurisdiction::parse("FI").expect("valid")],
+        conditions: [].into(),
+        valid: vec![Interval::ALWAYS],
+        accreditation: None,
+        seq: 3,
+    }
+}
+
+/// A yes with this chain.
+pub fn yes(chain: Vec<String>, now: Timestamp) -> pb::ResolveResponse {
+    let time = |t: Timestamp| Some(prost_types::Timestamp { seconds: t.secs(), nanos: 0 });
+    pb::ResolveResponse {
+        outcome: pb::Outcome::Yes.into(),
+        reason: "ACTIVE".to_owned(),
+        basis: "DIRECT".to_owned(),
+        decided_by: PEER.to_owned(),
+        chain,
+        path: vec![pb::ResolveStep {
+            authority_id: PEER.to_owned(),
+            epoch: 3,
+            reason: "ACTIVE".to_owned(),
+            via: vec![],
+        }],
+        as_of: time(now),
+        expires_at: time(now.plus(Duration::from_secs(60))),
+        ..pb::ResolveResponse::default()
+    }
+}
+
+#[tonic::async_trait]
+impl FederationService for Service {
+    async fn resolve(
+        &self,
+        request: Request<pb::ResolveRequest>,
+    ) -> Result<Response<pb::ResolveResponse>, Status> {
+        let of = |name: &str| request.metadata().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let (traceparent, timeout) = (of("traceparent"), of("grpc-timeout"));
+        let request = request.into_inner();
+        let said = self.0.said.lock().expect("not poisoned").get(&request.entity_id).cloned();
+        self.0.asked.lock().expect("not poisoned").push(Asked { request, traceparent, timeout });
+        tokio::time::sleep(self.0.slow).await;
+        said.unwrap_or_else(|| Err(Status::not_found("nothing to say"))).map(Response::new)
+    }
+
+    async fn get_epoch(
+        &self,
+        request: Request<pb::GetEpochRequest>,
+    ) -> Result<Response<pb::GetEpochResponse>, Status> {
+        let epochs = request.into_inner().authorities.iter().map(|_| 3).collect();
+        Ok(Response::new(pb::GetEpochResponse { epochs }))
+    }
+
+    async fn get_entity_configuration(
+        &self,
+        _: Request<pb::GetEntityConfigurationRequest>,
+    ) -> Result<Response<pb::GetEntityConfigurationResponse>, Status> {
+        Err(Status::unimplemented("not needed"))
+    }
+
+    async fn get_subordinate_statement(
+        &self,
+        _: Request<pb::GetSubordinateStatementRequest>,
+    ) -> Result<Response<pb::GetSubordinateStatementResponse>, Status> {
+        Err(Status::unimplemented("not needed"))
+    }
+}
