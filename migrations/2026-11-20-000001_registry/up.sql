@@ -90,8 +90,10 @@ create table entity_identifiers (
   constraint entity_identifiers_apart
     exclude using gist ((registry_id + 0) with =, (value || '') with =, recorded with &&)
 );
-create index entity_identifiers_value on entity_identifiers (registry_id, value);
-create index entity_identifiers_entity on entity_identifiers (registry_id, entity_id);
+-- A table's indexes begin with different columns: plans are made while tables are still empty, and kept, and then
+-- one that begins with `registry_id` looks as good as another.
+create index entity_identifiers_value on entity_identifiers (value, registry_id);
+create index entity_identifiers_entity on entity_identifiers (entity_id, registry_id);
 
 create table accreditations (
   registry_id      int not null references registries,
@@ -107,8 +109,8 @@ create table accreditations (
   recorded         int8range not null,
   primary key (registry_id, accreditation)
 );
-create unique index accreditations_id on accreditations (registry_id, accreditation_id);
-create index accreditations_entity on accreditations (registry_id, entity_id);
+create unique index accreditations_id on accreditations (accreditation_id, registry_id);
+create index accreditations_entity on accreditations (entity_id, registry_id);
 
 -- kind: 0 authorization, 1 recognition. tuple_id = seq of the first event that named the tuple.
 create table tuples (
@@ -120,7 +122,7 @@ create table tuples (
   resource    text not null,
   primary key (registry_id, tuple_id)
 );
-create unique index tuples_question on tuples (registry_id, entity_id, kind, action, resource);
+create unique index tuples_question on tuples (entity_id, registry_id, kind, action, resource);
 
 -- statement_id = seq of its event; accreditation = 0 where a statement has no ground recorded.
 create table statements (
@@ -137,7 +139,7 @@ create table statements (
   constraint statements_apart exclude using gist
     ((registry_id + 0) with =, (tuple_id + 0) with =, accreditation with =, valid with &&, recorded with &&)
 );
-create index statements_tuple on statements (registry_id, tuple_id);
+create index statements_tuple on statements (tuple_id, registry_id);
 
 create table delegations (
   registry_id       int not null references registries,
@@ -167,7 +169,7 @@ create table status_changes (
   constraint status_changes_apart exclude using gist
     ((registry_id + 0) with =, (target_kind || '') with =, (target_id || '') with =, effective with &&, recorded with &&)
 );
-create index status_changes_target on status_changes (registry_id, target_kind, target_id);
+create index status_changes_target on status_changes (target_id, target_kind, registry_id);
 
 -- Actions and resources that have or had a statement, or a schema.
 create table terms (

@@ -143,14 +143,20 @@ async fn a_denial_of_one_overrides_the_yes_of_another() {
     }
     let asking = app.anonymous().asks(ISSUER, "issue", "Degree");
     assert_eq!(asking.both().await.line(), "200 yes ACTIVE");
+    // Epochs of subordinates are polled once a second.
+    let becomes = async |line: &'static str| {
+        let is_so = || async { asking.rest().await.line() == line };
+        until(Duration::from_secs(3), line, is_so).await;
+    };
     one.suspends(ISSUER).await;
+    becomes("200 no SUSPENDED").await;
     let said = asking.both().await;
     assert_eq!((said.line(), said.decided_by), ("200 no SUSPENDED".to_owned(), child(0)));
     assert!(said.message.contains(&child(1)), "both are named: {}", said.message);
     one.ends(ISSUER).await;
-    assert_eq!(asking.both().await.line(), "200 yes ACTIVE", "an orderly end denies nothing");
+    becomes("200 yes ACTIVE").await; // An orderly end denies nothing.
     other.revokes(ISSUER).await;
-    assert_eq!(asking.both().await.line(), "200 no REVOKED");
+    becomes("200 no REVOKED").await;
 }
 
 #[tokio::test]

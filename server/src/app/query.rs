@@ -39,7 +39,12 @@ pub async fn answer(app: &App, asked: Asked) -> Result<Reply, Error> {
 
 async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
     let now = app.clock.now();
-    let plain = asked.query.context.is_plain() && !asked.local_only;
+    // A question that has come back must not wait for the flight that sent it out: it is refused as a loop.
+    let been_here = app
+        .hosted
+        .tenant(asked.registry)
+        .is_some_and(|t| asked.budget.visited.contains(&t.registry.authority));
+    let plain = asked.query.context.is_plain() && !asked.local_only && !been_here;
     let Asked { registry, mut query, budget, local_only } = asked;
     query.context.evidence = EvidenceLevel::Full;
     let key = query.clone();
