@@ -250,15 +250,21 @@ end $$;
 -- Planned while tables are still empty, and kept: without these settings the plan would stay a scan of everything.
 -- (A plan that must scan is then so dear on paper that it would be compiled: hence no jit.)
 create procedure project(p_registry int, p_from bigint, p_to bigint) language plpgsql
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+  set enable_material = off set enable_bitmapscan = off set jit = off as $$
 declare
   e record;
 begin
-  create temp table if not exists run (seq bigint, kind text, at timestamptz, d jsonb) on commit drop;
+  -- What is joined by has a column: under row-level security an index is not looked up by an expression that could
+  -- leak rows, and reading JSON is one.
+  create temp table if not exists run (seq bigint, kind text, at timestamptz, d jsonb, entity uuid, ground uuid,
+    tuple smallint, action text, resource text) on commit drop;
   delete from run;
   insert into run
-    select seq, kind, recorded_at, convert_from(body, 'UTF8')::jsonb -> 'data' from events
-     where registry_id = p_registry and seq between p_from and p_to;
+    select seq, kind, recorded_at, d, (d ->> 'entity_id')::uuid, (d ->> 'accreditation_id')::uuid,
+           case d ->> 'statement' when 'recognition' then 1 else 0 end, d ->> 'action', d ->> 'resource'
+      from (select seq, kind, recorded_at, convert_from(body, 'UTF8')::jsonb -> 'data' as d from events
+             where registry_id = p_registry and seq between p_from and p_to) e;
 
   insert into keys
     select p_registry, d ->> 'kid', d -> 'jwk', int8range(seq, null) from run where kind = 'KeyAdded' order by seq;
@@ -286,10 +292,9 @@ begin
     select p_registry, seq, t.tuple_id, coalesce(a.accreditation, 0), d -> 'jurisdictions', d -> 'conditions', span(d),
            int8range(seq, null)
       from run
-      join tuples t on t.registry_id = p_registry and t.entity_id = (d ->> 'entity_id')::uuid
-       and t.kind = case d ->> 'statement' when 'recognition' then 1 else 0 end
-       and t.action = d ->> 'action' and t.resource = d ->> 'resource'
-      left join accreditations a on a.registry_id = p_registry and a.accreditation_id = (d ->> 'accreditation_id')::uuid
+      join tuples t on t.registry_id = p_registry and t.entity_id = run.entity and t.kind = run.tuple
+       and t.action = run.action and t.resource = run.resource
+      left join accreditations a on a.registry_id = p_registry and a.accreditation_id = run.ground
      where run.kind = 'StatementMade' order by seq;
 
   insert into schemas

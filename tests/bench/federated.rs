@@ -22,9 +22,9 @@ pub async fn round(field: &Field<'_>, samples: &mut Samples) -> anyhow::Result<(
     samples.add("cold_first", cold[0]);
     samples.add("cold", median(&cold));
 
+    client::ask_all(education.address, &field.near, Asking::Plain, 32).await?;
+    let local = field.wrk(&education, &field.plain_near).await?;
     client::ask_all(eu.address, &field.remote, Asking::Plain, 32).await?;
-    client::ask_all(education.address, &field.local, Asking::Plain, 32).await?;
-    let local = field.wrk(&education, &field.plain).await?;
     let remote = field.wrk(&eu, &field.plain_remote).await?;
     samples.pair("federated", local, remote);
     // Still the right answers, after as many of them.

@@ -11,8 +11,8 @@ use crate::{
     site::{Registry, Server, Site},
 };
 
-/// Well below what a chunk may hold: each is one transaction, bounded by the statement timeout.
-const CHUNK: usize = 200;
+/// As `charter import` sends them.
+const CHUNK: usize = 500;
 
 pub fn record(line: usize, identifier: &str, name: &str, country: &str, both: bool) -> pb::ImportRecord {
     let authorization = |resource: &str| pb::ImportAuthorization {

@@ -17,6 +17,7 @@ pub const EU: &str = "did:web:eu-trust.example";
 pub const FINLAND: &str = "did:web:trust.fi.example";
 pub const EDUCATION: &str = "did:web:education.trust.fi.example";
 const ENTITIES: usize = 10_000;
+const FEDERATED: usize = 1_000;
 /// Requests a second, of the figures that are about latency.
 const RATE: u32 = 2_000;
 
@@ -28,12 +29,16 @@ pub struct Field<'a> {
     pub education: Server,
     pub finland: Server,
     pub eu: Server,
-    /// Asked of the education registry itself, and of the EU root.
+    /// All entities, asked of the education registry itself.
     pub local: Arc<Vec<Question>>,
+    /// Fewer entities, asked of the same and of the EU root: federated answers are kept for 10 to 30 s only, and are
+    /// measured while they are kept.
+    pub near: Arc<Vec<Question>>,
     pub remote: Arc<Vec<Question>>,
     /// A few with a yes: what the limits answer too.
     sample: Arc<Vec<Question>>,
-    pub plain: PathBuf,
+    plain: PathBuf,
+    pub plain_near: PathBuf,
     pub plain_remote: PathBuf,
     at_time: PathBuf,
     frame: PathBuf,
@@ -69,14 +74,16 @@ impl<'a> Field<'a> {
         site.analyze(&education).await?;
         site.check_facts(&education, &crate::question::entity(0)).await?;
         let local = sequence(EDUCATION, EDUCATION, ENTITIES);
-        let remote = sequence(EU, EDUCATION, ENTITIES);
+        let (near, remote) = (sequence(EDUCATION, EDUCATION, FEDERATED), sequence(EU, EDUCATION, FEDERATED));
         let sample: Vec<Question> = local.iter().filter(|q| q.authorized).take(200).cloned().collect();
         Ok(Self {
             plain: tools.bodies("plain.txt", &local, Asking::Plain)?,
+            plain_near: tools.bodies("plain-near.txt", &near, Asking::Plain)?,
             plain_remote: tools.bodies("plain-eu.txt", &remote, Asking::Plain)?,
             at_time: tools.bodies("at-time.txt", &local, Asking::AtTime)?,
             frame: tools.frame(sample.first().context("no questions")?)?,
             local: local.into(),
+            near: near.into(),
             remote: remote.into(),
             sample: sample.into(),
             site,

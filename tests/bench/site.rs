@@ -66,11 +66,6 @@ impl Site {
             let cluster = Cluster::start(&wish, true)?;
             migrate::provision(&cluster.admin_url("postgres"), TEMPLATE).map_err(explain)?;
             migrate::run(&cluster.url(TEMPLATE, "charter_owner")).map_err(explain)?;
-            // TEMPORARY
-            if let Ok(file) = std::env::var("BENCH_SQL") {
-                let url = cluster.url(TEMPLATE, "charter_owner");
-                let _ = std::process::Command::new("psql").arg(url).arg("-qf").arg(file).status();
-            }
             anyhow::Ok(cluster)
         });
         Ok(Self { cluster: Some(cluster.await??), dir })

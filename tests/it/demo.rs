@@ -90,16 +90,16 @@ async fn the_readmes_commands_work_as_printed() {
         block.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
     assert!(commands.len() >= 3, "{commands:?}");
     let dir = tempfile::tempdir().expect("a directory");
-    let (_child, _lines) = started(dir.path(), 33_100).await;
+    let (_child, _lines) = started(dir.path(), 30_100).await;
     for command in commands {
         // As printed, but for where this run's demo is.
         let adapted = command
             .replace("target/release/charter", &built("charter").display().to_string())
             .replace(".run/demo", &dir.path().display().to_string())
-            .replace("127.0.0.1:7", "127.0.0.1:33");
+            .replace("127.0.0.1:7", "127.0.0.1:30");
         let shell = Command::new("bash")
             .args(["-c", &adapted])
-            .env("CHARTER_SERVER", "http://127.0.0.1:33100")
+            .env("CHARTER_SERVER", "http://127.0.0.1:30100")
             .output();
         let output = shell.await.expect("bash runs");
         let text = String::from_utf8_lossy(&output.stdout);

@@ -95,7 +95,7 @@ impl Tenants {
             }
             _ => {
                 let all = store.entities(registry, None, 100).await.expect("read");
-                let names: Vec<&str> = all.iter().map(|e| e.canonical()).collect();
+                let names: Vec<&str> = all.iter().map(charter_store::entity::EntityView::canonical).collect();
                 assert_eq!(names, [own(here).as_str(), "did:web:shared-name.example"]);
             }
         }

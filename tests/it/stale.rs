@@ -11,7 +11,7 @@ use std::{
 };
 
 use charter_cache::Lookup;
-use charter_domain::{Kind, time::Clock};
+use charter_domain::Kind;
 use charter_proto::charter::registry::v1::{self as reg, set_status_request::Target};
 use charter_proto::trqp::v2::{
     AuthorizationRequest, trust_registry_query_service_client::TrustRegistryQueryServiceClient,

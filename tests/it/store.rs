@@ -157,7 +157,8 @@ struct Planned {
 impl Planned {
     async fn new(kept: &Kept) -> Self {
         let url = kept.database.url("charter_admin");
-        let (client, mut connection) = tokio_postgres::connect(&url, NoTls).await.expect("the cluster answers");
+        let (client, mut connection) =
+            tokio_postgres::connect(&url, NoTls).await.expect("the cluster answers");
         let told = Arc::new(Mutex::new(String::new()));
         let hears = Arc::clone(&told);
         let mut messages = futures::stream::poll_fn(move |cx| connection.poll_message(cx)).boxed();

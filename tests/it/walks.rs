@@ -62,10 +62,8 @@ async fn a_suspension_halfway_down_is_seen_at_the_root_and_its_chain_is_refused(
     let after = asking.both().await;
     assert_eq!((after.line().as_str(), after.chain.len()), ("200 no ANCESTOR_SUSPENDED", 0));
     // Who puts the new statement about the sector into the old chain proves nothing with it.
-    let request = GetSubordinateStatementRequest {
-        authority_id: NATION.to_owned(),
-        subordinate_id: SECTOR.to_owned(),
-    };
+    let request =
+        GetSubordinateStatementRequest { authority_id: NATION.to_owned(), subordinate_id: SECTOR.to_owned() };
     let statement = FederationServiceClient::new(nation.channel()).get_subordinate_statement(request).await;
     let mut links = before.chain;
     let query = Query::parse(Kind::Authorization, (ROOT, ISSUER, "issue", "Degree"), Context::default());

@@ -80,7 +80,7 @@ async fn server(port: u16, secret: &std::path::Path, entities: usize) -> TestApp
     let app = with_redis(port, secret).start().await;
     let row = |n: usize| {
         let mut raw = raw(&format!("did:web:e{n}.example"));
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             let from = "2020-01-01T00:00:00Z".to_owned();
             raw.status = Some(RawStatus { state: "REVOKED".to_owned(), from, reason: "R".to_owned() });
         }
@@ -155,21 +155,24 @@ async fn dead_at_the_start_it_is_not_missed_and_killed_in_flight_neither() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frozen_it_costs_a_few_milliseconds() {
     let (secret, redis) = (secret(), Redis::start().await);
-    let app = server(redis.port, secret.path(), 500).await;
+    let app = server(redis.port, secret.path(), 1_300).await;
     all_right(app.address, 0..100).await;
     redis.signal(Signal::STOP);
-    // A hundred are in process; four hundred have to be looked up.
-    let mut times = all_right(app.address, 0..500).await;
-    let slowest = percentile(&mut times, 100);
-    let (p50, p99) = (percentile(&mut times, 50), percentile(&mut times, 99));
-    println!(
-        "Redis frozen, 500 questions, 400 of them uncached: P50 {p50:?}, P99 {p99:?}, slowest {slowest:?}"
-    );
-    assert!(p99 < Duration::from_millis(40), "{p99:?}");
+    let mut p99s = Vec::new();
+    for round in 0..3 {
+        // A hundred are in process; four hundred have to be looked up.
+        let first = 100 + round * 400;
+        let mut times = all_right(app.address, (0..100).chain(first..first + 400)).await;
+        let [p50, p99, slowest] = [50, 99, 100].map(|percent| percentile(&mut times, percent));
+        println!("Redis frozen, 500 questions, 400 uncached: P50 {p50:?}, P99 {p99:?}, slowest {slowest:?}");
+        p99s.push(p99);
+    }
+    let median = percentile(&mut p99s, 50);
+    assert!(median < Duration::from_millis(40), "{p99s:?}");
     redis.signal(Signal::CONT);
     let back = || async {
         let cold = beside(&app, with_redis(redis.port, secret.path())).await;
-        all_right(cold.addresses[0], 400..410).await;
+        all_right(cold.addresses[0], 0..10).await;
         counted(&app, "hit").await > 0
     };
     until(Duration::from_secs(20), "it is used again", back).await;
