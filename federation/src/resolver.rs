@@ -19,9 +19,10 @@ use crate::{
     walk::{self, Next},
 };
 
-/// How long answers that rest on other registries are kept (without a feed).
-const POSITIVE_TTL: Duration = Duration::from_secs(30);
-const NEGATIVE_TTL: Duration = Duration::from_secs(10);
+/// How long answers that rest on other registries are kept here, while the epoch of each of those is confirmed every
+/// second. What others are told (`expires_at` at the doors) is shorter: they do not poll.
+const POSITIVE_TTL: Duration = Duration::from_secs(300);
+const NEGATIVE_TTL: Duration = Duration::from_secs(60);
 /// How long one's own answers may be kept by others; inside, the epoch lease rules.
 const OWN_TTL: Duration = Duration::from_secs(60);
 
@@ -258,7 +259,8 @@ fn believe(
         return Err("its path is longer than a walk can be".to_owned());
     }
     let ttl = if answer.outcome() == Outcome::Yes { POSITIVE_TTL } else { NEGATIVE_TTL };
-    answer.expires_at = answer.expires_at.min(now.plus(ttl));
+    // Not the subordinate's own bound: that is for those who cannot see its epoch.
+    answer.expires_at = now.plus(ttl);
     let changes = [answer.next_change, delegation.next_change(at)];
     answer.next_change = changes.into_iter().flatten().min();
     if answer.outcome() != Outcome::Yes {

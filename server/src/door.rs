@@ -11,10 +11,11 @@ use charter_federation::{
     budget::{DEFAULT_DEADLINE, MAX_DEADLINE},
     trace,
 };
+use charter_proto::trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use tokio::time::Instant;
-use tower::ServiceExt;
+use tower::{Service as _, ServiceExt};
 
 use crate::{
     App, Error,
@@ -40,6 +41,7 @@ struct Inner {
     registry: RegistryId,
     rest: axum::Router,
     grpc: axum::Router,
+    trqp: TrustRegistryQueryServiceServer<grpc::Doorway>,
     public: bool,
     requests: [metrics::Histogram; 2],
 }
@@ -59,6 +61,7 @@ impl Door {
                 registry,
                 rest: rest::router(app, listener),
                 grpc: grpc::router(app, listener),
+                trqp: grpc::trqp_service(app),
                 public: listener.offers(Service::Public),
                 requests: [timed("rest"), timed("grpc")],
                 app: Arc::clone(app),
@@ -226,11 +229,12 @@ async fn route(inner: &Inner, request: Request<Body>, is_grpc: bool, here: Here)
         if request.uri().path().ends_with("/ImportRecords") {
             return into(inner.grpc.clone().oneshot(request).await);
         }
-        let answered = tokio::time::timeout_at(here.deadline, inner.grpc.clone().oneshot(request)).await;
-        return match answered {
-            Ok(response) => into(response),
-            Err(_) => refuse(Error::new(Code::DeadlineExceeded, "the deadline has passed"), true),
-        };
+        // Straight to the service, as over REST: see `trqp_kind`.
+        if inner.public && request.uri().path().starts_with("/trqp.v2.TrustRegistryQueryService/") {
+            let call = inner.trqp.clone().call(request);
+            return within(here, async { call.await.map(|r| r.map(Body::new)) }).await;
+        }
+        return within(here, inner.grpc.clone().oneshot(request)).await;
     }
     if request.method() == Method::OPTIONS {
         return preflight();
@@ -240,6 +244,17 @@ async fn route(inner: &Inner, request: Request<Body>, is_grpc: bool, here: Here)
         return rest::trqp::answer(kind, &inner.app, &here, request).await;
     }
     into(inner.rest.clone().oneshot(request).await)
+}
+
+/// A gRPC call, ended at its deadline.
+async fn within(
+    here: Here,
+    call: impl Future<Output = Result<Response<Body>, Infallible>>,
+) -> Response<Body> {
+    match tokio::time::timeout_at(here.deadline, call).await {
+        Ok(response) => into(response),
+        Err(_) => refuse(Error::new(Code::DeadlineExceeded, "the deadline has passed"), true),
+    }
 }
 
 fn into(result: Result<Response<Body>, Infallible>) -> Response<Body> {

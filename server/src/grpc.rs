@@ -71,11 +71,8 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
     routes.add_service(HealthServer::new(health::Health(Arc::clone(app))));
     reflection(&mut routes);
     if listener.offers(Service::Public) {
-        routes
-            .add_service(
-                TrustRegistryQueryServiceServer::new(doorway.clone()).max_decoding_message_size(BATCH),
-            )
-            .add_service(RegistryServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+        // TRQP's service is not here: the door takes it to `trqp_service` directly.
+        routes.add_service(RegistryServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
     }
     if listener.offers(Service::Peer) {
         routes.add_service(FederationServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
@@ -84,6 +81,11 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
         routes.add_service(ImportServiceServer::new(doorway).max_decoding_message_size(IMPORT));
     }
     routes.routes().prepare().into_axum_router()
+}
+
+/// The service that carries nearly all calls; a batch is its largest message.
+pub fn trqp_service(app: &Arc<App>) -> TrustRegistryQueryServiceServer<Doorway> {
+    TrustRegistryQueryServiceServer::new(Doorway { app: Arc::clone(app) }).max_decoding_message_size(BATCH)
 }
 
 /// Both versions: older clients know v1alpha only.

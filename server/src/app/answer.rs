@@ -1,6 +1,9 @@
 //! Answers as they are kept, and as both doors render them.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use charter_cache::{BootInstant, Entry, Filled};
 use charter_domain::{AuthorityId, Outcome, Reason, Timestamp};
@@ -54,7 +57,7 @@ impl Reply {
     pub fn new(app: &App, entry: Arc<Entry<Kept>>, now: Timestamp) -> Self {
         app.decisions[entry.value.reason.outcome() as usize].increment(1);
         let evaluated_at = entry.time_at(now);
-        let longest = evaluated_at.plus(std::time::Duration::from_secs(app.config.answers.max_age_secs));
+        let longest = evaluated_at.plus(max_age(app, &entry.value));
         Self { expires_at: entry.ends().min(longest), evaluated_at, entry }
     }
     pub fn basis(&self) -> &'static str {
@@ -70,6 +73,18 @@ impl Reply {
         } else {
             format!("{} ({})", self.reason.text(), self.detail)
         }
+    }
+}
+
+/// What rests on other registries may be kept outside for 30 s, or 10 s when it is no yes: nobody tells an outside
+/// cache of a change, and there is no feed yet.
+fn max_age(app: &App, kept: &Kept) -> Duration {
+    let longest = Duration::from_secs(app.config.answers.max_age_secs);
+    let alone = kept.path.iter().all(|s| s.via.is_empty());
+    match kept.reason.outcome() {
+        _ if alone => longest,
+        Outcome::Yes => longest.min(Duration::from_secs(30)),
+        _ => longest.min(Duration::from_secs(10)),
     }
 }
 

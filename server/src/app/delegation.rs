@@ -11,6 +11,7 @@ use crate::{
     App, Error,
     app::{document::Issuing, import::permit_load},
     error::Code,
+    hosted::Tenant,
 };
 
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ pub async fn put(
     if new.entity_identifier == tenant.registry.entity_identifier {
         return Err(Invalid::new("entity_identifier", "must be another authority's").into());
     }
-    within_own_scope(app, &tenant.registry.authority, &new.scope).await?;
+    within_own_scope(app, tenant, &new.scope).await?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
     let warnings = overlaps(app, registry, &new).await?;
     let written = app
@@ -72,12 +73,14 @@ pub async fn put(
     Ok(Delegated { delegation_id: written.value, epoch: written.epoch, warnings })
 }
 
-/// Checked when written, and again by every verifier: a registry of this process that is itself delegated may
-/// pass on only what it was given. (A superior elsewhere checks when it reads.)
-async fn within_own_scope(app: &App, own: &AuthorityId, scope: &Scope) -> Result<(), Error> {
+/// Checked when written, and again by every verifier: a registry whose superior is of this process may pass on only
+/// what it was given. (A superior elsewhere checks when it reads.)
+async fn within_own_scope(app: &App, tenant: &Tenant, scope: &Scope) -> Result<(), Error> {
     use charter_federation::LocalAuthority;
     let now = app.clock.now();
-    for superior in app.hosted.tenants().filter(|t| t.registry.authority != *own) {
+    let own = &tenant.registry.authority;
+    let above = |t: &&Tenant| tenant.config.superiors.contains(&t.registry.entity_identifier);
+    for superior in app.hosted.tenants().filter(above) {
         let view = app.hosted.view(superior.registry.id).await?;
         let given = view.delegations.iter().filter(|d| d.subordinate == *own && d.standing(now).is_ok());
         for delegation in given {

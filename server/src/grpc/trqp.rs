@@ -48,7 +48,8 @@ impl Doorway {
         let query = convert::query(kind, terms, context)?;
         let budget = Budget { deadline: here.deadline, ..Budget::fresh(tokio::time::Instant::now()) };
         let asked = Asked { registry: here.registry, query: query.clone(), budget, local_only: false };
-        let reply = query::answer(&self.app, asked).await?;
+        // Boxed: the short way above should not carry the long way's state along.
+        let reply = Box::pin(query::answer(&self.app, asked)).await?;
         if let Some(error) = query::trqp_error(&self.app, &reply) {
             return Err(error);
         }
@@ -71,10 +72,10 @@ impl Doorway {
     async fn evidence(
         &self,
         here: &Here,
-        query: Option<&Query>,
+        query: &Query,
         reply: &Reply,
     ) -> Result<Option<pb::Evidence>, Error> {
-        let level = query.map_or(EvidenceLevel::None, |q| q.context.evidence);
+        let level = query.context.evidence;
         if level == EvidenceLevel::None {
             return Ok(None);
         }
@@ -104,7 +105,10 @@ impl Doorway {
             time_requested: query.as_ref().and_then(|q| q.context.time).map(convert::time),
             message: reply.message(),
             meta: Some(meta(&reply)),
-            evidence: self.evidence(&here, query.as_ref(), &reply).await?,
+            evidence: match &query {
+                Some(query) => Box::pin(self.evidence(&here, query, &reply)).await?,
+                None => None,
+            },
             context: query.map(|q| understood(&q).into_iter().collect()).unwrap_or_default(),
             entity_id: r.entity_id,
             authority_id: r.authority_id,
@@ -165,7 +169,10 @@ impl TrustRegistryQueryService for Doorway {
             time_requested: query.as_ref().and_then(|q| q.context.time).map(convert::time),
             message: reply.message(),
             meta: Some(meta(&reply)),
-            evidence: self.evidence(&here, query.as_ref(), &reply).await?,
+            evidence: match &query {
+                Some(query) => Box::pin(self.evidence(&here, query, &reply)).await?,
+                None => None,
+            },
             context: query.map(|q| understood(&q).into_iter().collect()).unwrap_or_default(),
             entity_id: r.entity_id,
             authority_id: r.authority_id,

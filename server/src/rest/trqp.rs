@@ -112,7 +112,8 @@ async fn handle(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> R
     let plain = query.context == Context::default();
     let budget = Budget { deadline: here.deadline, ..Budget::fresh(tokio::time::Instant::now()) };
     let asked = Asked { registry: here.registry, query: query.clone(), budget, local_only: false };
-    let reply = query::answer(app, asked).await?;
+    // Boxed: the short way above should not carry the long way's state along.
+    let reply = Box::pin(query::answer(app, asked)).await?;
     if let Some(error) = query::trqp_error(app, &reply) {
         return Err(error);
     }
