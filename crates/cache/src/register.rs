@@ -106,7 +106,8 @@ impl Register {
 
     /// Records whose answers changed; from here on, older entries of theirs are refused. Also for a
     /// registry not watched yet, so that a change cannot fall between the first poll and `start`. A writer
-    /// may note its own change before the poller sees it; it must not `advance`.
+    /// may note its own change before the poller sees it; it may `advance` only if it
+    /// noted everybody's changes up to there.
     pub fn note(&self, registry: RegistryId, changes: &[Change]) {
         let Some(it) = self.made(registry) else { return };
         for change in changes {

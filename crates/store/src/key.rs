@@ -9,7 +9,7 @@ use diesel::prelude::*;
 
 use crate::{
     Error, Store, Tx,
-    schema::{documents, keys, registry_epochs, sealed_keys},
+    schema::{documents, registry_epochs, sealed_keys},
 };
 
 /// What a registry is started with, read at once.
@@ -33,13 +33,6 @@ impl Store {
                     .optional()?,
                 epoch: registry_epochs::table.find(registry.0).select(registry_epochs::epoch).first(conn)?,
             })
-        })
-        .await
-    }
-
-    pub async fn public_keys(&self, registry: RegistryId) -> Result<Vec<serde_json::Value>, Error> {
-        self.read("key.public", registry, move |conn| {
-            Ok(keys::table.order(keys::kid).select(keys::public_jwk).load(conn)?)
         })
         .await
     }

@@ -47,13 +47,6 @@ diesel::table! {
     }
 }
 diesel::table! {
-    keys (registry_id, kid) {
-        registry_id -> Integer,
-        kid -> Text,
-        public_jwk -> Jsonb,
-    }
-}
-diesel::table! {
     documents (registry_id, target) {
         registry_id -> Integer,
         target -> Text,

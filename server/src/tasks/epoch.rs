@@ -64,22 +64,25 @@ pub async fn poll(app: &App, reader: &mut Option<EpochReader>) -> Result<(), cha
             ));
         }
         if epoch > known {
-            let changes = if epoch - known > MANY {
-                vec![Change { seq: epoch, identifiers: None }]
-            } else {
-                convert(reader.changes_since(registry, known).await?)
-            };
-            // INVARIANT: entries go before the register moves, so nobody accepts what is about to be dropped.
-            app.register.note(registry, &changes);
-            app.register.advance(registry, epoch);
+            let near = epoch - known <= MANY;
+            let changes = if near { Some(reader.changes_since(registry, known).await?) } else { None };
+            advance(app, registry, epoch, changes);
         }
     }
     app.register.polled(before);
     Ok(())
 }
 
-fn convert(list: Vec<charter_store::epoch::Change>) -> Vec<Change> {
-    list.into_iter().map(|c| Change { seq: c.seq, identifiers: c.identifiers }).collect()
+/// Moves the register; without a list of changes everything of the registry is taken as changed.
+/// INVARIANT: entries go before the register moves, so nobody accepts what is about to be dropped.
+fn advance(app: &App, registry: RegistryId, epoch: i64, changes: Option<Vec<charter_store::epoch::Change>>) {
+    let convert = |c: charter_store::epoch::Change| Change { seq: c.seq, identifiers: c.identifiers };
+    let changes = changes.map_or_else(
+        || vec![Change { seq: epoch, identifiers: None }],
+        |list| list.into_iter().map(convert).collect(),
+    );
+    app.register.note(registry, &changes);
+    app.register.advance(registry, epoch);
 }
 
 /// After a change of our own: what lies between the register and the new epoch is noted, others' changes too.
@@ -90,12 +93,8 @@ pub async fn catch_up(app: &App, registry: RegistryId, epoch: i64) -> Result<(),
     if epoch <= known {
         return Ok(());
     }
-    let changes = if epoch - known > MANY {
-        vec![Change { seq: epoch, identifiers: None }]
-    } else {
-        convert(app.store.changes_since(registry, known).await?)
-    };
-    app.register.note(registry, &changes);
-    app.register.advance(registry, epoch);
+    let near = epoch - known <= MANY;
+    let changes = if near { Some(app.store.changes_since(registry, known).await?) } else { None };
+    advance(app, registry, epoch, changes);
     Ok(())
 }
