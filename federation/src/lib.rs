@@ -8,6 +8,7 @@ pub mod budget;
 pub mod local;
 pub mod protocol;
 pub mod resolver;
+mod seen;
 pub mod trace;
 pub mod walk;
 

@@ -16,6 +16,7 @@ use crate::{
     budget::Budget,
     local::{LocalAuthority, RegistryView},
     protocol::Protocol,
+    seen::Seen,
     walk::{self, Next},
 };
 
@@ -45,11 +46,16 @@ pub trait Resolve: Send + Sync {
 pub struct Resolver<L> {
     local: Arc<L>,
     protocol: Arc<dyn Protocol>,
+    seen: Arc<Seen>,
 }
 
 impl<L> Clone for Resolver<L> {
     fn clone(&self) -> Self {
-        Self { local: Arc::clone(&self.local), protocol: Arc::clone(&self.protocol) }
+        Self {
+            local: Arc::clone(&self.local),
+            protocol: Arc::clone(&self.protocol),
+            seen: Arc::clone(&self.seen),
+        }
     }
 }
 
@@ -122,7 +128,7 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
 
 impl<L: LocalAuthority> Resolver<L> {
     pub fn new(local: Arc<L>, protocol: Arc<dyn Protocol>) -> Self {
-        Self { local, protocol }
+        Self { local, protocol, seen: Arc::default() }
     }
 
     /// The registry's own decision as an answer, with its signed statement.
@@ -206,7 +212,7 @@ impl<L: LocalAuthority> Resolver<L> {
                 return fail(Reason::Unverifiable, detail);
             }
         };
-        match believe(view, delegation, &query, answer, at, now) {
+        match believe(view, delegation, &query, answer, (at, now), &self.seen) {
             Ok(answer) => answer,
             Err(detail) => {
                 tracing::error!(peer = %delegation.subordinate, %detail, "a subordinate's proof failed");
@@ -248,8 +254,8 @@ fn believe(
     delegation: &Delegation,
     query: &Query,
     mut answer: Answer,
-    at: Timestamp,
-    now: Timestamp,
+    (at, now): (Timestamp, Timestamp),
+    seen: &Seen,
 ) -> Result<Answer, String> {
     answer.basis = Basis::Delegated;
     for step in &mut answer.path {
@@ -278,6 +284,7 @@ fn believe(
     if verified.decided_by != answer.decided_by {
         return Err("it names another authority than its proof".to_owned());
     }
+    seen.admit(&verified)?;
     answer.expires_at = answer.expires_at.min(verified.good_until);
     let own = delegation.document.clone().ok_or("our own statement about it is not signed yet")?;
     answer.chain.push(own);

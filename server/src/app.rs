@@ -6,6 +6,7 @@ pub mod document;
 pub mod entity;
 pub mod import;
 pub mod query;
+pub mod renewal;
 pub mod resolve;
 pub mod schema;
 pub mod status;

@@ -41,7 +41,8 @@ struct Inner {
     registry: RegistryId,
     rest: axum::Router,
     grpc: axum::Router,
-    trqp: TrustRegistryQueryServiceServer<grpc::Doorway>,
+    /// For single questions, and for batches.
+    trqp: [TrustRegistryQueryServiceServer<grpc::Doorway>; 2],
     public: bool,
     requests: [metrics::Histogram; 2],
 }
@@ -61,7 +62,7 @@ impl Door {
                 registry,
                 rest: rest::router(app, listener),
                 grpc: grpc::router(app, listener),
-                trqp: grpc::trqp_service(app),
+                trqp: grpc::trqp_services(app),
                 public: listener.offers(Service::Public),
                 requests: [timed("rest"), timed("grpc")],
                 app: Arc::clone(app),
@@ -227,11 +228,12 @@ async fn route(inner: &Inner, request: Request<Body>, is_grpc: bool, here: Here)
     if is_grpc {
         // Importing streams for longer than a question may take; every other call has a deadline.
         if request.uri().path().ends_with("/ImportRecords") {
-            return into(inner.grpc.clone().oneshot(request).await);
+            return sized(into(inner.grpc.clone().oneshot(request).await));
         }
         // Straight to the service, as over REST: see `trqp_kind`.
-        if inner.public && request.uri().path().starts_with("/trqp.v2.TrustRegistryQueryService/") {
-            let call = inner.trqp.clone().call(request);
+        let question = request.uri().path().strip_prefix(grpc::TRQP).filter(|_| inner.public);
+        if let Some(method) = question {
+            let call = inner.trqp[usize::from(method.starts_with("Batch"))].clone().call(request);
             return within(here, async { call.await.map(|r| r.map(Body::new)) }).await;
         }
         return within(here, inner.grpc.clone().oneshot(request)).await;
@@ -252,9 +254,18 @@ async fn within(
     call: impl Future<Output = Result<Response<Body>, Infallible>>,
 ) -> Response<Body> {
     match tokio::time::timeout_at(here.deadline, call).await {
-        Ok(response) => into(response),
+        Ok(response) => sized(into(response)),
         Err(_) => refuse(Error::new(Code::DeadlineExceeded, "the deadline has passed"), true),
     }
+}
+
+/// tonic's own answer to a message over the limit has a code that says something else, and no reason. Nothing of
+/// ours says OUT_OF_RANGE.
+fn sized(response: Response<Body>) -> Response<Body> {
+    if response.headers().get(tonic::Status::GRPC_STATUS).is_none_or(|status| status != "11") {
+        return response;
+    }
+    refuse(Error::new(Code::TooLarge, "the message is larger than this method takes"), true)
 }
 
 fn into(result: Result<Response<Body>, Infallible>) -> Response<Body> {

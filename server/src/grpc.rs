@@ -71,7 +71,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
     routes.add_service(HealthServer::new(health::Health(Arc::clone(app))));
     reflection(&mut routes);
     if listener.offers(Service::Public) {
-        // TRQP's service is not here: the door takes it to `trqp_service` directly.
+        // TRQP's service is not here: see `trqp_services`.
         routes.add_service(RegistryServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
     }
     if listener.offers(Service::Peer) {
@@ -83,9 +83,15 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
     routes.routes().prepare().into_axum_router()
 }
 
-/// The service that carries nearly all calls; a batch is its largest message.
-pub fn trqp_service(app: &Arc<App>) -> TrustRegistryQueryServiceServer<Doorway> {
-    TrustRegistryQueryServiceServer::new(Doorway { app: Arc::clone(app) }).max_decoding_message_size(BATCH)
+/// Under this path the door goes to `trqp_service` directly: it carries nearly all calls.
+pub const TRQP: &str = "/trqp.v2.TrustRegistryQueryService/";
+
+/// One for single questions, one for batches: a message may be as large as its method needs.
+pub fn trqp_services(app: &Arc<App>) -> [TrustRegistryQueryServiceServer<Doorway>; 2] {
+    [SINGLE, BATCH].map(|limit| {
+        let doorway = Doorway { app: Arc::clone(app) };
+        TrustRegistryQueryServiceServer::new(doorway).max_decoding_message_size(limit)
+    })
 }
 
 /// Both versions: older clients know v1alpha only.

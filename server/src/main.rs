@@ -129,12 +129,16 @@ fn explain(error: charter_store::Error) -> anyhow::Error {
 
 fn rebuild(config: &Config, verify: bool) -> anyhow::Result<ExitCode> {
     let found = charter_store::rebuild::run(&config.database.owner_url, verify).map_err(explain)?;
-    let mut bad = 0;
+    let (mut bad, mut differing) = (0, 0);
     for one in &found {
-        let word = if one.differing.is_empty() { "same".to_owned() } else { one.differing.join(", ") };
-        println!("{} {} events: {word}", one.authority, one.events);
-        bad += usize::from(!one.differing.is_empty());
+        match &one.fault {
+            Some(fault) => println!("{} left as it is: {fault}", one.authority),
+            None if one.differing.is_empty() => println!("{} {} events: same", one.authority, one.events),
+            None => println!("{} {} events: {}", one.authority, one.events, one.differing.join(", ")),
+        }
+        bad += usize::from(one.fault.is_some() || (verify && !one.differing.is_empty()));
+        differing += usize::from(!one.differing.is_empty());
     }
-    println!("{} registries, {bad} differing", found.len());
-    Ok(ExitCode::from(u8::from(verify && bad > 0)))
+    println!("{} registries, {differing} differing", found.len());
+    Ok(ExitCode::from(u8::from(bad > 0)))
 }

@@ -52,6 +52,10 @@ fn describe() {
         "charter_documents_renewal_late",
         "1 when documents were not renewed at half-life"
     );
+    metrics::describe_gauge!(
+        "charter_documents_renewal_refused",
+        "Documents that are not signed again: what is recorded is not what was signed"
+    );
     metrics::describe_counter!("charter_peer_failures_total", "Subordinates that could not be asked");
     metrics::describe_counter!("charter_peer_proof_failures_total", "Answers whose proof failed");
     metrics::gauge!("charter_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);

@@ -37,6 +37,9 @@ struct Args {
     /// Rounds; the median counts.
     #[arg(long, default_value_t = 3)]
     rounds: u32,
+    /// The latency figures alone.
+    #[arg(long)]
+    latency: bool,
 }
 
 /// How long and how often.
@@ -84,7 +87,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let mut samples = Samples::default();
     // The servers are dropped, and thereby ended, before Postgres is.
     let measured = tokio::select! {
-        measured = measure(&site, pace, &mut samples) => measured,
+        measured = measure(&site, pace, args.latency, &mut samples) => measured,
         () = asked_to_stop() => Err(anyhow::anyhow!("interrupted")),
     };
     site.stop().await;
@@ -93,12 +96,19 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     report::report(&samples, &pace)
 }
 
-async fn measure(site: &Site, pace: Pace, samples: &mut Samples) -> anyhow::Result<()> {
+async fn measure(site: &Site, pace: Pace, latency: bool, samples: &mut Samples) -> anyhow::Result<()> {
     let tools = Tools::new(&site.dir.join("tools"))?;
     let field = Field::prepare(site, &tools, pace).await?;
     for round in 1..=pace.rounds {
         println!("round {round} of {}", pace.rounds);
-        field.round(samples).await?;
+        if latency {
+            field.latency_round(samples).await?;
+        } else {
+            field.round(samples).await?;
+        }
+    }
+    if latency {
+        return Ok(());
     }
     memory::run(site, pace, samples).await
 }

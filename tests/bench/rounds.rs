@@ -152,16 +152,45 @@ impl<'a> Field<'a> {
         Ok(())
     }
 
+    /// What `--latency` measures.
+    pub async fn latency_round(&self, samples: &mut Samples) -> anyhow::Result<()> {
+        let charter = self.site.serve(&self.education).await?;
+        client::ask_all(charter.address, &self.local, Asking::Plain, 32).await?;
+        self.latency(&charter, samples).await?;
+        charter.stop().await;
+        Ok(())
+    }
+
     async fn latency(&self, charter: &Process, samples: &mut Samples) -> anyhow::Result<()> {
-        for (key, asking) in [("p99_cached", Asking::Plain), ("p99_uncached", Asking::AtTime)] {
+        let [address] = addresses()?;
+        let limit = self.site.limit("limit-axum", address).await?;
+        let figures = [
+            ("p99_limit", limit.address, Asking::Plain),
+            ("p99_cached", charter.address, Asking::Plain),
+            ("p99_uncached", charter.address, Asking::AtTime),
+        ];
+        for (key, address, asking) in figures {
             for (lasting, counts) in [(self.pace.warming(), false), (self.pace.lasting(), true)] {
-                let latencies =
-                    client::open_loop(charter.address, &self.local, asking, RATE, lasting).await?;
+                let latencies = client::open_loop(address, &self.local, asking, RATE, lasting).await?;
+                {
+                    let mut l = latencies.clone();
+                    l.sort_unstable();
+                    let q = |p: f64| l[((l.len() as f64 * p) as usize).min(l.len() - 1)].as_secs_f64() * 1e3;
+                    println!(
+                        "{key} p50 {:.2} p90 {:.2} p99 {:.2} p999 {:.2} max {:.2}",
+                        q(0.5),
+                        q(0.9),
+                        q(0.99),
+                        q(0.999),
+                        q(1.0)
+                    );
+                }
                 if counts {
                     samples.add(key, client::p99(latencies));
                 }
             }
         }
+        limit.stop().await;
         Ok(())
     }
 

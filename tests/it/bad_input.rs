@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 const AUTHORIZATION: &str = "trqp.v2.TrustRegistryQueryService/Authorization";
+const BATCH: &str = "trqp.v2.TrustRegistryQueryService/BatchAuthorization";
 const ISSUER: &str = "did:web:issuer.example";
 
 async fn started() -> TestApp {
@@ -163,9 +164,17 @@ async fn large_bodies_are_413_other_media_415_and_other_methods_405() {
 #[tokio::test]
 async fn messages_that_grpc_cannot_take_are_refused_with_a_status() {
     let app = started().await;
-    let large = pb::AuthorizationRequest { entity_id: "a".repeat(300 * 1024), ..Default::default() };
-    let status = call(&app, AUTHORIZATION, &[], framed(&large.encode_to_vec())).await;
-    assert!(matches!(status.code(), Code::ResourceExhausted | Code::OutOfRange), "{status:?}");
+    let sized =
+        |kib: usize| pb::AuthorizationRequest { entity_id: "a".repeat(kib << 10), ..Default::default() };
+    for (kib, line) in [(63, "400 INVALID"), (65, "413 TOO_LARGE"), (10_240, "413 TOO_LARGE")] {
+        let status = call(&app, AUTHORIZATION, &[], framed(&sized(kib).encode_to_vec())).await;
+        assert_eq!(error(&status).line(), line, "{kib} KiB");
+    }
+    let batch = |kib| pb::BatchAuthorizationRequest { requests: vec![sized(kib)] };
+    let status = call(&app, BATCH, &[], framed(&batch(257).encode_to_vec())).await;
+    assert_eq!(error(&status).line(), "413 TOO_LARGE");
+    let status = call(&app, BATCH, &[], framed(&batch(250).encode_to_vec())).await;
+    assert_eq!(status.code(), Code::Ok, "a large batch is read, and its item refused");
     let garbage = call(&app, AUTHORIZATION, &[], framed(b"\xff\xff\xff\xff")).await;
     assert_eq!(garbage.code(), Code::Internal, "gRPC's own rule for what cannot be decoded");
     let cut = call(&app, AUTHORIZATION, &[], framed(&[0; 64]).slice(..20)).await;

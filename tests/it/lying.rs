@@ -125,6 +125,26 @@ async fn a_reply_that_does_not_fit_its_proof_makes_it_unverifiable() {
 }
 
 #[tokio::test]
+async fn a_statement_much_older_than_one_seen_before_makes_it_unverifiable() {
+    let (app, peer) = (TestApp::start().await, Peer::start(Duration::ZERO).await);
+    peer.is_delegated(&app).await;
+    let (entity, now) = ("did:web:honest.example", app.clock.now());
+    // With a time, so that nothing of it is kept.
+    let asks = asks(&app, entity).at(now);
+    for (age, line) in [(0, "200 yes ACTIVE"), (1_200, "503 UNVERIFIABLE"), (200, "200 yes ACTIVE")] {
+        let mut told = statement(entity, now);
+        told.iat -= age;
+        peer.says(entity, Ok(yes(vec![told.sign(&peer.signer).expect("signed")], now)));
+        assert_eq!(asks.both().await.line(), line, "issued {age} s ago");
+    }
+    // Of another statement about the same entity nothing was seen yet.
+    let mut other = statement(entity, now);
+    (other.iat, other.seq) = (other.iat - 1_200, 2);
+    peer.says(entity, Ok(yes(vec![other.sign(&peer.signer).expect("signed")], now)));
+    assert_eq!(asks.both().await.line(), "200 yes ACTIVE");
+}
+
+#[tokio::test]
 async fn an_error_of_a_subordinate_is_neither_yes_nor_no() {
     let (app, peer) = (TestApp::start().await, Peer::start(Duration::ZERO).await);
     peer.is_delegated(&app).await;

@@ -97,3 +97,52 @@ async fn tampering_with_any_table_is_found_named_and_repaired() {
     app.clock.advance(Duration::from_secs(61)); // What the cache kept of before is over.
     assert_eq!(asked.both().await.line(), "200 yes ACTIVE");
 }
+
+#[tokio::test]
+async fn events_that_are_not_as_they_were_recorded_are_named_and_nothing_is_rebuilt_from_them() {
+    let app = lived_in().await;
+    let admin = app.database.admin(&app.database.name).await;
+    let id = app.app.hosted.by_authority(AUTHORITY).expect("served").0;
+    let events = format!("events where registry_id = {id}");
+    let update =
+        |set: &str, seq: i64| format!("update events set {set} where registry_id = {id} and seq = {seq}");
+    let rehashed = "sha256('\\x00'::bytea || body)";
+    for (tamper, found) in [
+        (
+            update("body = convert_to(replace(convert_from(body, 'UTF8'), '\"FI\"', '\"SE\"'), 'UTF8')", 3),
+            "event 3: does not hash",
+        ),
+        (update(&format!("leaf_hash = {rehashed}"), 3), "event 4: does not name the event before it"),
+        (update("kind = 'StatusChanged'", 2), "event 2: is filed under another kind"),
+        (update("subject = '*'", 3), "event 3: is filed under another kind or subject"),
+        (format!("delete from {events} and seq = 7"), "event 8: does not name the event before it"),
+        (format!("delete from {events} and seq = (select max(seq) from {events})"), "is not the head"),
+    ] {
+        admin
+            .batch_execute("begin; create table if not exists kept as select * from events; commit")
+            .await
+            .expect("kept");
+        if tamper.contains("leaf_hash") {
+            admin
+                .execute(
+                    &update(
+                        "body = convert_to(replace(convert_from(body, 'UTF8'), '\"FI\"', '\"SE\"'), 'UTF8')",
+                        3,
+                    ),
+                    &[],
+                )
+                .await
+                .expect("tampered");
+        }
+        assert_eq!(admin.execute(&tamper, &[]).await.expect("tampered"), 1, "{tamper}");
+        for verify in [true, false] {
+            let fault = run(&app, verify).await.fault.unwrap_or_default();
+            assert!(fault.contains(found), "{tamper}: {fault}");
+        }
+        admin
+            .batch_execute("begin; delete from events; insert into events select * from kept; commit")
+            .await
+            .expect("restored");
+    }
+    assert_eq!(run(&app, true).await.fault, None);
+}

@@ -2,9 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use charter_domain::{Context, Kind, Query, time::Clock};
+use charter_domain::{
+    Context, Kind, Query,
+    record::{RawAuthorization, RawRecord},
+    time::Clock,
+};
 use charter_proof::{AnchorSet, Chain, verify::verify};
-use charter_server::tasks::renewal;
+use charter_server::{app::renewal::Renewed, tasks::renewal};
 use charter_tests::{AUTHORITY, TestApp};
 
 use crate::kept::{Dice, raw};
@@ -27,6 +31,15 @@ async fn loaded(settings: &str, count: u32) -> TestApp {
         app.clock.advance(Duration::from_secs(60)); // Not all of them are born together.
     }
     app
+}
+
+/// One entity that may do ten things.
+fn ten(identifier: &str) -> RawRecord {
+    let mut raw = raw(identifier);
+    let first = raw.authorizations[0].clone();
+    let other = |n| RawAuthorization { resource: format!("Degree{n}"), ..first.clone() };
+    raw.authorizations.extend((1..10).map(other));
+    raw
 }
 
 fn entity(n: u32) -> String {
@@ -91,6 +104,68 @@ async fn a_signer_that_stopped_is_told_of_half_a_lifetime_ahead() {
     let (ahead, half) = (earliest.since(now), Duration::from_secs(documents.lifetime_secs / 2));
     println!("the alarm is raised {ahead:?} ahead of the first expiry");
     assert!(ahead + 2 * ROUND + Duration::from_secs(60) >= half && ahead < half);
+}
+
+/// At national size. Documents live for a week here, the longest that can be set, so that this takes minutes; what
+/// they live for changes how often they are signed, not how.
+#[tokio::test]
+async fn sixty_days_of_100_000_statements() {
+    const ENTITIES: u32 = 10_000;
+    const STEP: Duration = Duration::from_secs(6 * 3_600);
+    let settings = SETTINGS.replace(
+        "lifetime_secs = 86400, renew_every_secs = 1800, renew_batch = 100",
+        "lifetime_secs = 604800, renew_every_secs = 21600, renew_batch = 5000",
+    );
+    let app = TestApp::build().settings(&settings).start().await;
+    for chunk in (1..=ENTITIES).collect::<Vec<_>>().chunks(500) {
+        let rows = chunk.iter().map(|n| (*n, ten(&entity(*n)))).collect();
+        app.registry(AUTHORITY).loads(rows, false).await.expect("loaded");
+    }
+    let registry = app.app.hosted.by_authority(AUTHORITY).expect("served");
+    let anchors = AnchorSet::parse(&app.rest().get("/.well-known/trust-anchors").await.body);
+    let anchors = anchors.expect("an anchor set");
+    let (mut dice, mut least, mut most, mut signed) = (Dice::new(2), Duration::MAX, 0, 0);
+    for _ in 0..60 * 4 {
+        app.clock.advance(STEP);
+        let earliest = app.app.store.earliest_expiry(registry).await.expect("read").expect("documents");
+        least = least.min(earliest.since(app.clock.now()));
+        let one = |dice: &mut Dice| 1 + u32::try_from(dice.below(u64::from(ENTITIES))).expect("small");
+        proves(&app, &anchors, one(&mut dice)).await;
+        let done = renewal::once(&app.app).await;
+        assert_eq!(done.refused, 0);
+        most = most.max(done.renewed);
+        signed += done.renewed;
+        proves(&app, &anchors, one(&mut dice)).await;
+    }
+    println!(
+        "{signed} documents signed again, {most} in one round at most; the nearest to its expiry: {least:?}"
+    );
+    assert!(signed > 16 * 100_000, "{signed}");
+    assert!(most < 60_000, "they are not all due at once: {most}");
+    assert!(least >= Duration::from_secs(604_800 / 2) - STEP);
+}
+
+/// Who can write to the tables cannot make the signer sign it: only events, with their permits, can.
+#[tokio::test]
+async fn what_was_changed_behind_the_events_is_not_signed_again() {
+    let app = loaded(SETTINGS, 3).await;
+    let registry = app.app.hosted.by_authority(AUTHORITY).expect("served");
+    let admin = app.database.admin(&app.database.name).await;
+    let changed = admin
+        .execute(
+            "update statements set jurisdictions = '[\"SE\"]' where statement_id = (select min(statement_id) from statements)",
+            &[],
+        )
+        .await;
+    assert_eq!(changed.expect("forged"), 1);
+    app.clock.advance(Duration::from_secs(86_400 / 2 + 60));
+    let done = renewal::once(&app.app).await;
+    assert_eq!(done, Renewed { renewed: 3, refused: 1 }, "two statements and the configuration; one refused");
+    let earliest = app.app.store.earliest_expiry(registry).await.expect("read").expect("documents");
+    assert!(
+        earliest.since(app.clock.now()) < Duration::from_secs(43_200),
+        "the forged one is left to expire"
+    );
 }
 
 /// What a backlog costs: every document is due at once.

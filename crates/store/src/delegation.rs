@@ -66,7 +66,7 @@ const SQL: &str = "select json_build_object('id', d.delegation_id, 'subordinate'
   )::text as value
   from delegations d where d.registry_id = $1 and upper_inf(d.recorded) order by d.subordinate, d.delegation_id";
 
-fn load(conn: &mut PgConnection, registry: RegistryId) -> Result<Vec<Delegation>, Error> {
+pub(crate) fn load(conn: &mut PgConnection, registry: RegistryId) -> Result<Vec<Delegation>, Error> {
     let rows: Vec<Json> = sql_query(SQL).bind::<sql_types::Integer, _>(registry.0).load(conn)?;
     rows.iter().map(|r| from_json::<Row>(r).map(Into::into)).collect()
 }

@@ -5,9 +5,7 @@ use charter_domain::{
     scope::{Conditions, Jurisdiction},
     status::{State, Status},
 };
-use diesel::{
-    PgConnection, QueryableByName, RunQueryDsl, prelude::*, sql_query, sql_types, upsert::excluded,
-};
+use diesel::{PgConnection, RunQueryDsl, prelude::*, sql_query, sql_types, upsert::excluded};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -97,7 +95,8 @@ const SNAPSHOT: &str = "select json_build_object('id', s.statement_id, 'kind', t
     'action', t.action, 'resource', t.resource, 'jurisdictions', s.jurisdictions, 'conditions', s.conditions,
     'f', micros(lower(s.valid)), 'u', micros(upper(s.valid)),
     'statuses', (select json_agg(json_build_object('s', c.state, 'f', micros(lower(c.effective)),
-                                                   'u', micros(upper(c.effective))))
+                                                   'u', micros(upper(c.effective)))
+                          order by c.effective, c.target_kind)
        from status_changes c where c.registry_id = $1 and upper_inf(c.recorded)
         and ((c.target_kind = 'entity' and c.target_id = t.entity_id::text)
           or (c.target_kind = 'statement' and c.target_id = s.statement_id::text)
@@ -109,27 +108,28 @@ const SNAPSHOT: &str = "select json_build_object('id', s.statement_id, 'kind', t
   left join accreditations a on a.registry_id = $1 and a.accreditation = s.accreditation
  where s.registry_id = $1 and upper_inf(s.recorded)";
 
-#[derive(QueryableByName)]
-struct Target {
-    #[diesel(sql_type = sql_types::Text)]
-    target: String,
+pub(crate) fn statements(
+    conn: &mut PgConnection,
+    registry: RegistryId,
+    which: &Which,
+) -> Result<Vec<StatementSnapshot>, Error> {
+    let condition = match which {
+        Which::Since(_) => "and s.statement_id >= $2",
+        Which::Entity(_) => "and t.entity_id = $2::uuid",
+        Which::These(_) => "and s.statement_id = any($2)",
+    };
+    let query = sql_query(format!("{SNAPSHOT} {condition}")).bind::<sql_types::Integer, _>(registry.0);
+    let rows: Vec<Json> = match which {
+        Which::Since(seq) => query.bind::<sql_types::BigInt, _>(seq).load(conn)?,
+        Which::Entity(id) => query.bind::<sql_types::Text, _>(id).load(conn)?,
+        Which::These(ids) => query.bind::<sql_types::Array<sql_types::BigInt>, _>(ids).load(conn)?,
+    };
+    rows.iter().map(from_json).collect()
 }
 
 impl Tx<'_> {
     pub fn statements(&mut self, which: &Which) -> Result<Vec<StatementSnapshot>, Error> {
-        let condition = match which {
-            Which::Since(_) => "and s.statement_id >= $2",
-            Which::Entity(_) => "and t.entity_id = $2::uuid",
-            Which::These(_) => "and s.statement_id = any($2)",
-        };
-        let query =
-            sql_query(format!("{SNAPSHOT} {condition}")).bind::<sql_types::Integer, _>(self.registry.0);
-        let rows: Vec<Json> = match which {
-            Which::Since(seq) => query.bind::<sql_types::BigInt, _>(seq).load(self.conn)?,
-            Which::Entity(id) => query.bind::<sql_types::Text, _>(id).load(self.conn)?,
-            Which::These(ids) => query.bind::<sql_types::Array<sql_types::BigInt>, _>(ids).load(self.conn)?,
-        };
-        rows.iter().map(from_json).collect()
+        statements(self.conn, self.registry, which)
     }
 
     /// Replaces what is on file for these targets, in this transaction: an old yes cannot outlive the change.
@@ -159,18 +159,6 @@ impl Tx<'_> {
                 .execute(self.conn)?;
         }
         Ok(())
-    }
-
-    /// Targets that expire before `limit_time`, oldest first: what the reconciler renews.
-    pub fn due(&mut self, limit_time: Timestamp, count: i64) -> Result<Vec<String>, Error> {
-        let rows: Vec<Target> = sql_query(
-            "select target from documents where registry_id = $1 and exp < $2 order by exp, target limit $3",
-        )
-        .bind::<sql_types::Integer, _>(self.registry.0)
-        .bind::<sql_types::Timestamptz, _>(offset(limit_time))
-        .bind::<sql_types::BigInt, _>(count)
-        .load(self.conn)?;
-        Ok(rows.into_iter().map(|r| r.target).collect())
     }
 }
 

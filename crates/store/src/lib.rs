@@ -10,11 +10,13 @@ pub mod entity;
 pub mod epoch;
 mod error;
 pub mod event;
+mod event_chain;
 mod hot;
 pub mod key;
 pub mod migrate;
 pub mod rebuild;
 pub mod registry;
+pub mod renewal;
 mod schema;
 pub mod schemas;
 mod tx;
@@ -91,6 +93,20 @@ impl Store {
         F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
     {
         self.interact(name, move |conn| tx::read(conn, Some(registry), &read)).await
+    }
+
+    /// A change of what is no record (signed documents): no event, no epoch, and no lock of the registry.
+    pub(crate) async fn amend<T, F>(
+        &self,
+        name: &'static str,
+        registry: RegistryId,
+        change: F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
+    {
+        self.interact(name, move |conn| tx::amend(conn, registry, &change)).await
     }
 
     /// Reads of what is readable without a tenant.

@@ -2,7 +2,7 @@
 
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types};
 
-use crate::{Error, migrate, registry};
+use crate::{Error, event_chain, migrate, registry};
 
 /// What a rebuild found in one registry.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Rebuilt {
     pub events: i64,
     /// Projections whose rows differ from what the events say.
     pub differing: Vec<String>,
+    /// The first event that is not as it was recorded, and why. Nothing is rebuilt from such events.
+    pub fault: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -41,6 +43,15 @@ fn one(conn: &mut PgConnection, id: i32, authority: &str, verify: bool) -> Resul
         sql_query("select from registry_epochs where registry_id = $1 for update")
             .bind::<sql_types::Integer, _>(id)
             .execute(conn)?;
+        if let Some(fault) = event_chain::fault(conn, id)? {
+            found = Some(Rebuilt {
+                authority: authority.to_owned(),
+                events: 0,
+                differing: vec![],
+                fault: Some(fault),
+            });
+            return Err(diesel::result::Error::RollbackTransaction.into());
+        }
         let before = fingerprint(conn, id)?;
         sql_query("call rebuild($1)").bind::<sql_types::Integer, _>(id).execute(conn)?;
         let after = fingerprint(conn, id)?;
@@ -54,11 +65,11 @@ fn one(conn: &mut PgConnection, id: i32, authority: &str, verify: bool) -> Resul
             .filter(|(b, a)| b != a)
             .filter_map(|(b, _)| b.split('=').next().map(str::to_owned))
             .collect();
-        found = Some(Rebuilt { authority: authority.to_owned(), events, differing });
+        found = Some(Rebuilt { authority: authority.to_owned(), events, differing, fault: None });
         if verify { Err(diesel::result::Error::RollbackTransaction.into()) } else { Ok(()) }
     });
     match (found, outcome) {
-        (Some(rebuilt), _) if verify => Ok(rebuilt),
+        (Some(rebuilt), _) if verify || rebuilt.fault.is_some() => Ok(rebuilt),
         (Some(rebuilt), Ok(())) => Ok(rebuilt),
         (_, Err(e)) => Err(e),
         (None, Ok(())) => Err(Error::Internal("a rebuild ended without a result".to_owned())),

@@ -67,6 +67,17 @@ pub(crate) fn read<T>(
     })
 }
 
+pub(crate) fn amend<T>(
+    conn: &mut PgConnection,
+    registry: RegistryId,
+    change: &impl Fn(&mut PgConnection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    conn.transaction(|conn| {
+        enter(conn, registry)?;
+        change(conn)
+    })
+}
+
 pub(crate) fn write<T>(
     conn: &mut PgConnection,
     registry: RegistryId,

@@ -1,6 +1,10 @@
-//! Signed documents: statements when they are written, all of them again before they expire.
+//! Signed documents: statements when they are written, the registry's own configuration when it opens.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use charter_domain::{
     AuthorityId, Delegation, HttpsId, Kind, Timestamp,
@@ -24,12 +28,13 @@ use crate::hosted::Tenant;
 #[derive(Clone)]
 pub struct Issuing {
     signer: Arc<dyn Signer>,
+    keys: JwkSet,
     https: HttpsId,
     authority: AuthorityId,
     lifetime: Duration,
 }
 
-fn internal(e: impl std::fmt::Display) -> Error {
+pub fn internal(e: impl std::fmt::Display) -> Error {
     Error::Internal(e.to_string())
 }
 
@@ -37,6 +42,7 @@ impl Issuing {
     pub fn new(tenant: &Tenant, lifetime_secs: u64) -> Self {
         Self {
             signer: Arc::clone(&tenant.signer),
+            keys: tenant.keys.clone(),
             https: tenant.registry.entity_identifier.clone(),
             authority: tenant.registry.authority.clone(),
             lifetime: Duration::from_secs(lifetime_secs),
@@ -47,17 +53,29 @@ impl Issuing {
         self.lifetime
     }
 
-    fn times(&self, now: Timestamp) -> (Timestamp, Timestamp) {
-        (now, now.plus(self.lifetime))
+    /// When a document made now expires: up to an eighth early, by what it is about, so that what was loaded at
+    /// once is not renewed at once.
+    pub fn expiry(&self, target: &str, now: Timestamp) -> Timestamp {
+        let mut hasher = DefaultHasher::new();
+        target.hash(&mut hasher);
+        let early = self.lifetime / 8 * u32::from(hasher.finish().to_le_bytes()[0]) / 256;
+        now.plus(self.lifetime - early)
     }
 
-    fn statement(&self, s: StatementSnapshot, now: Timestamp) -> Result<Document, Error> {
-        let (iat, exp) = self.times(now);
+    pub fn keys(&self) -> &JwkSet {
+        &self.keys
+    }
+
+    pub fn signer(&self) -> &dyn Signer {
+        self.signer.as_ref()
+    }
+
+    pub fn statement(&self, s: StatementSnapshot, iat: Timestamp, exp: Timestamp) -> AuthorityStatement {
         let ground = s.accreditation.as_ref().map(charter_store::document::AccreditationSnapshot::valid);
         let base = ground.map_or(Some(s.valid()), |g| s.valid().intersect(&g));
         let valid = base.map(|b| in_force(b, &s.statuses())).unwrap_or_default();
         let kind = if s.is_recognition() { Kind::Recognition } else { Kind::Authorization };
-        let statement = AuthorityStatement {
+        AuthorityStatement {
             iss: self.https.clone(),
             authority_id: self.authority.clone(),
             iat: iat.secs(),
@@ -75,18 +93,20 @@ impl Issuing {
             conditions: s.conditions,
             valid,
             seq: s.id,
-        };
-        let jws = statement.sign(self.signer.as_ref()).map_err(internal)?;
-        Ok(Document { target: format!("statement:{}", s.id), jws, iat, exp })
+        }
     }
 
-    fn delegation(&self, d: &Delegation, now: Timestamp) -> Result<Document, Error> {
-        let (iat, exp) = self.times(now);
-        let status = match state_at(&d.statuses, now) {
-            State::Active if d.valid.is_before(now) => "EXPIRED",
+    pub fn delegation(
+        &self,
+        d: &Delegation,
+        iat: Timestamp,
+        exp: Timestamp,
+    ) -> Result<SubordinateStatement, Error> {
+        let status = match state_at(&d.statuses, iat) {
+            State::Active if d.valid.is_before(iat) => "EXPIRED",
             state => state.code(),
         };
-        let statement = SubordinateStatement {
+        Ok(SubordinateStatement {
             iss: self.https.clone(),
             sub: d.entity_identifier.clone(),
             iat: iat.secs(),
@@ -101,16 +121,29 @@ impl Issuing {
                     status: status.to_owned(),
                 },
             },
-        };
-        let jws = statement.sign(self.signer.as_ref()).map_err(internal)?;
-        Ok(Document { target: format!("delegation:{}", d.id), jws, iat, exp })
+        })
+    }
+
+    fn signed_statement(&self, s: StatementSnapshot, now: Timestamp) -> Result<Document, Error> {
+        let target = format!("statement:{}", s.id);
+        let exp = self.expiry(&target, now);
+        let jws = self.statement(s, now, exp).sign(self.signer()).map_err(internal)?;
+        Ok(Document { target, jws, iat: now, exp })
+    }
+
+    fn signed_delegation(&self, d: &Delegation, now: Timestamp) -> Result<Document, Error> {
+        let target = format!("delegation:{}", d.id);
+        let exp = self.expiry(&target, now);
+        let jws = self.delegation(d, now, exp)?.sign(self.signer()).map_err(internal)?;
+        Ok(Document { target, jws, iat: now, exp })
     }
 
     /// Signs these statements and puts them on file, in the transaction that changed them.
     pub fn sign(&self, tx: &mut Tx<'_>, which: &Which) -> Result<usize, Error> {
         let now = tx.now;
         let snapshots = tx.statements(which)?;
-        let signed = snapshots.into_iter().map(|s| self.statement(s, now)).collect::<Result<Vec<_>, _>>()?;
+        let signed =
+            snapshots.into_iter().map(|s| self.signed_statement(s, now)).collect::<Result<Vec<_>, _>>()?;
         tx.put_documents(&signed)?;
         Ok(signed.len())
     }
@@ -120,7 +153,7 @@ impl Issuing {
         let now = tx.now;
         let list = tx.delegations()?;
         let chosen = list.iter().filter(|d| only.is_empty() || only.contains(&d.id));
-        let signed = chosen.map(|d| self.delegation(d, now)).collect::<Result<Vec<_>, _>>()?;
+        let signed = chosen.map(|d| self.signed_delegation(d, now)).collect::<Result<Vec<_>, _>>()?;
         tx.put_documents(&signed)?;
         Ok(signed.len())
     }
@@ -140,12 +173,26 @@ pub async fn sign_configuration(
 
 /// The statement on file says what would be signed now, and has more than half of its life left.
 pub fn configuration_holds(filed: Option<&str>, tenant: &Tenant, lifetime_secs: u64, now: Timestamp) -> bool {
-    let parsed = filed.and_then(|jws| EntityConfiguration::parse_verified(jws, &tenant.keys).ok());
     let half = i64::try_from(lifetime_secs / 2).unwrap_or(i64::MAX);
-    parsed.is_some_and(|filed| {
-        let wanted = EntityConfiguration { iat: filed.iat, exp: filed.exp, ..claims(tenant, now, now) };
-        filed.exp - now.secs() > half && filed == wanted
-    })
+    filed.and_then(|jws| unchanged(jws, tenant)).is_some_and(|filed| filed.exp - now.secs() > half)
+}
+
+fn unchanged(jws: &str, tenant: &Tenant) -> Option<EntityConfiguration> {
+    let filed = EntityConfiguration::parse_verified(jws, &tenant.keys).ok()?;
+    let wanted = claims(tenant, Timestamp::from_secs(filed.iat), Timestamp::from_secs(filed.exp));
+    (filed == wanted).then_some(filed)
+}
+
+/// The registry's statement about itself, with new times.
+pub fn configuration_again(
+    jws: &str,
+    tenant: &Tenant,
+    lifetime: Duration,
+    now: Timestamp,
+) -> Result<Document, Error> {
+    let filed =
+        unchanged(jws, tenant).ok_or_else(|| internal("the configuration on file is not this one"))?;
+    configuration(tenant, lifetime, now.max(Timestamp::from_secs(filed.iat)))
 }
 
 fn configuration(tenant: &Tenant, lifetime: Duration, now: Timestamp) -> Result<Document, Error> {
@@ -177,32 +224,4 @@ fn claims(tenant: &Tenant, iat: Timestamp, exp: Timestamp) -> EntityConfiguratio
             },
         },
     }
-}
-
-/// Renews what expires before half of its life is left, oldest first, at most `batch` at once. Only the times
-/// move: nothing is recorded. Returns how many were renewed.
-pub async fn renew(store: &Store, tenant: &Tenant, lifetime_secs: u64, batch: i64) -> Result<usize, Error> {
-    let issuing = Issuing::new(tenant, lifetime_secs);
-    let now = store.now();
-    let own = configuration(tenant, issuing.lifetime(), now)?;
-    let renewed = store
-        .write("document.renew", tenant.registry.id, move |tx| {
-            let due = tx.due(now.plus(issuing.lifetime() / 2), batch)?;
-            let ids = |prefix: &str| -> Vec<i64> {
-                due.iter().filter_map(|t| t.strip_prefix(prefix)?.parse().ok()).collect()
-            };
-            let (statements, delegations) = (ids("statement:"), ids("delegation:"));
-            if !statements.is_empty() {
-                issuing.sign(tx, &Which::These(statements))?;
-            }
-            if !delegations.is_empty() {
-                issuing.sign_delegations(tx, &delegations)?;
-            }
-            if due.iter().any(|t| t == "configuration") {
-                tx.put_documents(std::slice::from_ref(&own))?;
-            }
-            Ok(due.len())
-        })
-        .await?;
-    Ok(renewed.value)
 }

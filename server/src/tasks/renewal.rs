@@ -5,7 +5,12 @@ use std::{sync::Arc, time::Duration};
 use charter_domain::Timestamp;
 use tokio::time::MissedTickBehavior;
 
-use crate::{App, app::document, config::Documents};
+use crate::{
+    App,
+    app::renewal::{self, Renewed},
+    config::Documents,
+    hosted::Tenant,
+};
 
 pub async fn run(app: Arc<App>) {
     let mut tick = tokio::time::interval(Duration::from_secs(app.config.documents.renew_every_secs));
@@ -16,31 +21,46 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-/// One round over every registry. Batches are repeated while they come back full, so a backlog is worked off;
-/// a registry that fails does not hold up the others.
-pub async fn once(app: &App) {
-    let documents = &app.config.documents;
-    let mut earliest = None;
+/// One round over every registry; one that fails does not hold up the others.
+pub async fn once(app: &App) -> Renewed {
+    let (mut earliest, mut all) = (None, Renewed::default());
     for tenant in app.hosted.tenants() {
-        let id = &tenant.registry.authority;
-        loop {
-            match document::renew(&app.store, tenant, documents.lifetime_secs, documents.renew_batch).await {
-                Ok(n) if i64::try_from(n).is_ok_and(|n| n >= documents.renew_batch) => {
-                    tokio::task::yield_now().await;
-                }
-                Ok(_) => break,
-                Err(error) => {
-                    tracing::error!(registry = %id, error = error.source_text().unwrap_or("?"), "renewal failed");
-                    break;
-                }
-            }
-        }
+        let done = registry(app, tenant).await;
+        all.renewed += done.renewed;
+        all.refused += done.refused;
         if let Ok(Some(exp)) = app.store.earliest_expiry(tenant.registry.id).await {
             earliest = Some(earliest.map_or(exp, |e: Timestamp| e.min(exp)));
         }
     }
+    metrics::gauge!("charter_documents_renewal_refused")
+        .set(f64::from(u32::try_from(all.refused).unwrap_or(u32::MAX)));
     if let Some(exp) = earliest {
         alarm(app, exp);
+    }
+    all
+}
+
+/// Everything of one registry that is due, page by page.
+async fn registry(app: &App, tenant: &Tenant) -> Renewed {
+    let documents = &app.config.documents;
+    let (mut all, mut after) = (Renewed::default(), None);
+    loop {
+        match renewal::page(&app.store, tenant, documents.lifetime_secs, documents.renew_batch, after).await {
+            Ok((done, next)) => {
+                all.renewed += done.renewed;
+                all.refused += done.refused;
+                after = next;
+            }
+            Err(error) => {
+                let (id, why) = (&tenant.registry.authority, error.source_text().unwrap_or("?"));
+                tracing::error!(registry = %id, error = why, "renewal failed");
+                return all;
+            }
+        }
+        if after.is_none() {
+            return all;
+        }
+        tokio::task::yield_now().await;
     }
 }
 

@@ -1,0 +1,54 @@
+//! The newest document seen of each kind: who shows an older one again is hiding what came after it.
+//!
+//! In scope: `iat` per issuer, subject and statement may not go back. Out of scope: telling who went back; a
+//! restart forgets, and then the documents' own expiry is the bound.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+use charter_domain::Timestamp;
+use charter_proof::verify::{LinkKind, Verified};
+use moka::sync::Cache;
+
+/// How long one registry may go on answering from what it kept (the resolver's longest time). A document of the
+/// n-th registry below may have been kept by each of those on the way.
+const KEPT: Duration = Duration::from_secs(300);
+/// Documents remembered; each costs about 100 bytes.
+const CAPACITY: u64 = 100_000;
+/// No document lives longer than this by the settings' bounds, and what has expired cannot come back.
+const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
+
+pub struct Seen {
+    /// Seeded per process: nobody outside can make two documents meet.
+    hasher: RandomState,
+    newest: Cache<u64, Timestamp>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        let newest = Cache::builder().max_capacity(CAPACITY).time_to_idle(REMEMBERED).build();
+        Self { hasher: RandomState::new(), newest }
+    }
+}
+
+impl Seen {
+    /// Refuses a proof with a link that is older than one seen before; remembers its links otherwise.
+    pub fn admit(&self, verified: &Verified) -> Result<(), String> {
+        let links = &verified.links;
+        for (n, link) in links.iter().enumerate() {
+            let seq = (link.kind == LinkKind::Statement).then_some(verified.leaf.seq);
+            let key = self.hasher.hash_one((link.kind as u8, link.iss.as_str(), &link.sub, seq));
+            let newest = self.newest.get(&key);
+            let levels = u32::try_from(links.len() - n).unwrap_or(u32::MAX);
+            if newest.is_some_and(|newest| link.iat.plus(KEPT.saturating_mul(levels)) < newest) {
+                return Err(format!("link {n} (0 is the statement) is older than one seen before"));
+            }
+            if newest.is_none_or(|newest| newest < link.iat) {
+                self.newest.insert(key, link.iat);
+            }
+        }
+        Ok(())
+    }
+}
