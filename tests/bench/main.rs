@@ -37,7 +37,7 @@ struct Args {
     /// Rounds; the median counts.
     #[arg(long, default_value_t = 3)]
     rounds: u32,
-    /// The latency figures alone.
+    /// The figures about latency alone.
     #[arg(long)]
     latency: bool,
 }

@@ -21,6 +21,10 @@ const FEDERATED: usize = 1_000;
 /// Requests a second, of the figures that are about latency.
 const RATE: u32 = 2_000;
 
+/// A limit and Charter are measured in turn, so often in each round: a machine's speed changes within seconds, and
+/// only what was measured next to each other is compared.
+const ALTERNATIONS: usize = 3;
+
 /// What is the same in every round.
 pub struct Field<'a> {
     pub site: &'a Site,
@@ -121,7 +125,9 @@ impl<'a> Field<'a> {
         let [address] = addresses()?;
         let limit = self.site.limit("limit-axum", address).await?;
         client::ask_all(limit.address, &self.sample, Asking::Plain, 4).await?;
-        samples.pair("rest", self.wrk(&limit, &self.plain).await?, self.wrk(charter, &self.plain).await?);
+        for _ in 0..ALTERNATIONS {
+            samples.pair("rest", self.wrk(&limit, &self.plain).await?, self.wrk(charter, &self.plain).await?);
+        }
         limit.stop().await;
         Ok(())
     }
@@ -146,8 +152,10 @@ impl<'a> Field<'a> {
         let limit = self.site.limit("limit-tonic", address).await?;
         grpc::ask_all(limit.address, &self.sample).await?;
         grpc::ask_all(charter.address, &self.local).await?;
-        samples.pair("h2load", self.h2load(&limit).await?, self.h2load(charter).await?);
-        samples.pair("tonic", self.tonic(&limit).await?, self.tonic(charter).await?);
+        for _ in 0..ALTERNATIONS {
+            samples.pair("h2load", self.h2load(&limit).await?, self.h2load(charter).await?);
+            samples.pair("tonic", self.tonic(&limit).await?, self.tonic(charter).await?);
+        }
         limit.stop().await;
         Ok(())
     }
@@ -172,19 +180,6 @@ impl<'a> Field<'a> {
         for (key, address, asking) in figures {
             for (lasting, counts) in [(self.pace.warming(), false), (self.pace.lasting(), true)] {
                 let latencies = client::open_loop(address, &self.local, asking, RATE, lasting).await?;
-                {
-                    let mut l = latencies.clone();
-                    l.sort_unstable();
-                    let q = |p: f64| l[((l.len() as f64 * p) as usize).min(l.len() - 1)].as_secs_f64() * 1e3;
-                    println!(
-                        "{key} p50 {:.2} p90 {:.2} p99 {:.2} p999 {:.2} max {:.2}",
-                        q(0.5),
-                        q(0.9),
-                        q(0.99),
-                        q(0.999),
-                        q(1.0)
-                    );
-                }
                 if counts {
                     samples.add(key, client::p99(latencies));
                 }
