@@ -7,6 +7,8 @@ use charter_proof::{AnchorSet, Chain, verify::verify};
 use charter_proto::charter::registry::v1::set_status_request::Target;
 use charter_tests::{TestApp, TestClock};
 
+use crate::kept::until;
+
 const ROOT: &str = "did:web:root.example";
 const NATION: &str = "did:web:nation.example";
 const SECTOR: &str = "did:web:sector.example";
@@ -70,7 +72,8 @@ async fn a_revocation_in_the_sector_reaches_the_root_within_two_seconds() {
     let asking = three.root.anonymous().asks(ISSUER, "issue", "Degree");
     assert_eq!(asking.both().await.line(), "200 yes ACTIVE");
     three.sector.registry(SECTOR).revokes(ISSUER).await;
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let within = std::time::Duration::from_secs(2);
+    until(within, "revoked", async || asking.rest().await.line() == "200 no REVOKED").await;
     assert_eq!(asking.both().await.line(), "200 no REVOKED");
 }
 

@@ -5,6 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use charter_server::context::Startup;
 use charter_tests::{AUTHORITY, TestApp, database::Database};
 
+use crate::kept::until;
+
 const ISSUER: &str = "did:web:issuer.example";
 
 #[tokio::test]
@@ -64,7 +66,8 @@ async fn while_postgres_is_away_the_answer_is_503_and_afterwards_it_is_right() {
     app.database.open(false).await;
     app.database.end_connections().await;
     // What is in the cache may be said for one lease, and not longer.
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    let lease = app.app.config.cache.lease_ms + 100;
+    until(Duration::from_millis(lease), "nothing is said", async || asking.rest().await.status == 503).await;
     for said in [asking.rest().await, asking.grpc().await] {
         assert_eq!(said.status, 503, "{said:?}");
         assert!(!said.message.contains("connection"), "driver text: {}", said.message);

@@ -20,6 +20,8 @@ use tokio::{
     process::{Child, Command},
 };
 
+use crate::kept::until;
+
 /// `charterd`, built by the harness beside this test binary.
 fn charterd() -> Command {
     let own = std::env::current_exe().expect("this program");
@@ -211,8 +213,8 @@ async fn sigterm_lets_requests_in_flight_finish_and_then_ends() {
     socket.write_all(format!("{head}{first}").as_bytes()).await.expect("sent");
     tokio::time::sleep(Duration::from_millis(300)).await;
     served.terminate();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(TcpStream::connect(served.address).await.is_err(), "no new connections are taken");
+    let closed = async || TcpStream::connect(served.address).await.is_err();
+    until(Duration::from_secs(2), "no new connections are taken", closed).await;
     socket.write_all(second.as_bytes()).await.expect("sent");
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.expect("an answer");

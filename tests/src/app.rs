@@ -124,6 +124,13 @@ impl Build {
     }
 }
 
+/// Which cache the servers of the tests have, `memory` or `redis`. `make test` runs the doors' tests with each.
+pub const CACHE: &str = "TEST_CACHE";
+
+fn everywhere() -> bool {
+    std::env::var(CACHE).is_ok_and(|kind| kind == "redis")
+}
+
 /// A secret of this server alone: others' entries in the shared Redis are none for it.
 fn secret(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
@@ -134,7 +141,12 @@ fn secret(path: &std::path::Path) {
 
 impl TestApp {
     pub fn build() -> Build {
-        Build { registries: Vec::new(), settings: SETTINGS.to_owned(), clock: Arc::default(), redis: false }
+        Build {
+            registries: Vec::new(),
+            settings: SETTINGS.to_owned(),
+            clock: Arc::default(),
+            redis: everywhere(),
+        }
     }
 
     /// One registry, [`AUTHORITY`], on one listener.
