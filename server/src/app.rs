@@ -1,12 +1,17 @@
 //! The use-cases: everything that happens, in order, one file a noun. Doors call these and nothing else.
 
 pub mod answer;
+pub mod audit;
 pub mod delegation;
 pub mod document;
+pub mod emergency;
 pub mod entity;
+pub mod govern;
 pub mod import;
+pub mod init;
 pub mod query;
 pub mod renewal;
 pub mod resolve;
 pub mod schema;
+pub mod staff;
 pub mod status;

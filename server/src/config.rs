@@ -1,6 +1,7 @@
 //! Configuration: read whole, validated whole, before a port is opened. Every fault is named, not just the first.
 
 pub mod listener;
+pub(crate) mod oidc;
 mod registry;
 
 use std::{path::Path, time::Duration};
@@ -11,7 +12,7 @@ use figment::{
 };
 use serde::Deserialize;
 
-pub use self::{listener::Listener, registry::RegistryConfig};
+pub use self::{listener::Listener, oidc::Oidc, registry::RegistryConfig};
 
 const DEFAULTS: &str = include_str!("config.default.toml");
 
@@ -27,6 +28,8 @@ pub struct Config {
     pub documents: Documents,
     pub limits: Limits,
     pub log: Log,
+    /// The providers whose tokens staff authenticate with.
+    pub oidc: Vec<Oidc>,
     /// Where requests are taken, and for which registry when nothing else says.
     #[serde(default)]
     pub listeners: Vec<Listener>,
@@ -221,6 +224,7 @@ impl Config {
         );
         demand(!self.registries.is_empty(), "no [[registries]]: name at least one".into());
         demand(!self.listeners.is_empty(), "no [[listeners]]: name at least one".into());
+        faults.extend(oidc::faults(&self.oidc));
         faults.extend(registry::faults(&self.registries));
         faults.extend(listener::faults(&self.listeners, &self.registries));
         faults

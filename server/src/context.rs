@@ -8,7 +8,7 @@ use charter_federation::{Native, Resolver};
 use charter_signing::Kek;
 use charter_store::Store;
 
-use crate::{Config, app::answer::Kept, caller, error::Error, hosted::Hosted, limit::Limiter};
+use crate::{Config, app::answer::Kept, caller, error::Error, hosted::Hosted, limit::Limiter, oidc::Oidc};
 
 pub struct App {
     pub config: Config,
@@ -21,6 +21,8 @@ pub struct App {
     pub resolver: Resolver<Hosted>,
     pub protocol: Arc<Native>,
     pub limiter: Limiter,
+    /// The identity providers of staff.
+    pub oidc: Oidc,
     /// SHA-256 of the tokens that may load records.
     pub bootstrap_tokens: HashSet<[u8; 32]>,
     /// `charter_decisions_total`, by outcome, in the order of `Outcome`.
@@ -56,13 +58,7 @@ impl From<charter_store::Error> for Startup {
 impl App {
     /// Connects, opens what the configuration names, loads keys. Nothing is served yet.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Startup> {
-        let settings = charter_store::Settings {
-            url: config.database.url.clone(),
-            pool_size: config.database.pool_size,
-            hot_connections: config.database.hot_connections,
-            statement_timeout: std::time::Duration::from_millis(config.database.statement_timeout_ms),
-        };
-        let store = Store::new(settings, Arc::clone(&clock))?;
+        let store = Store::new(store_settings(&config), Arc::clone(&clock))?;
         let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
         let register = Arc::new(Register::new(config.cache.lease()));
         let hosted = Arc::new(
@@ -75,6 +71,7 @@ impl App {
         let bootstrap_tokens = tokens(&config, &store).await?;
         Ok(Arc::new(Self {
             limiter: Limiter::new(&config.limits),
+            oidc: Oidc::new(&config.oidc),
             store,
             clock,
             register,
@@ -98,6 +95,16 @@ impl App {
 
     pub fn caller(&self, headers: &http::HeaderMap) -> Result<charter_domain::policy::Caller, Error> {
         caller::identify(self, headers)
+    }
+}
+
+/// What the store needs of the configuration.
+pub fn store_settings(config: &Config) -> charter_store::Settings {
+    charter_store::Settings {
+        url: config.database.url.clone(),
+        pool_size: config.database.pool_size,
+        hot_connections: config.database.hot_connections,
+        statement_timeout: std::time::Duration::from_millis(config.database.statement_timeout_ms),
     }
 }
 

@@ -40,6 +40,8 @@ codes! {
     TimeOutOfRange "TIME_OUT_OF_RANGE" InvalidArgument 400 "the instant lies outside the kept history";
     Unauthenticated "UNAUTHENTICATED" Unauthenticated 401 "a credential is needed";
     Denied "DENIED" PermissionDenied 403 "the credential does not permit this";
+    StepUpRequired "STEP_UP_REQUIRED" Unauthenticated 401 "a stronger sign-in is needed";
+    SelfApprovalForbidden "SELF_APPROVAL_FORBIDDEN" PermissionDenied 403 "whoever proposes does not decide";
     NotFound "NOT_FOUND" NotFound 404 "there is no such thing";
     UnknownAuthority "UNKNOWN_AUTHORITY" NotFound 404 "the authority is not known here";
     UnknownEntity "UNKNOWN_ENTITY" NotFound 404 "the entity is not known here";
@@ -48,6 +50,10 @@ codes! {
     MethodNotAllowed "METHOD_NOT_ALLOWED" Unimplemented 405 "the method is not allowed here";
     Conflict "CONFLICT" Aborted 409 "the change conflicts with what is recorded";
     DuplicateEntity "DUPLICATE_ENTITY" AlreadyExists 409 "the entity exists already";
+    ProposalChanged "PROPOSAL_CHANGED" Aborted 409 "the proposal or its subject has changed";
+    ProposalClosed "PROPOSAL_CLOSED" FailedPrecondition 409 "the proposal is not open";
+    IllegalTransition "ILLEGAL_TRANSITION" FailedPrecondition 409 "the life of the target does not allow this";
+    RegistryNotSealed "REGISTRY_NOT_SEALED" FailedPrecondition 409 "the registry is not sealed yet";
     RegistrySealed "REGISTRY_SEALED" FailedPrecondition 409 "the registry is sealed";
     TooLarge "TOO_LARGE" ResourceExhausted 413 "the message is too large";
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" InvalidArgument 415 "the media type is not supported";
@@ -124,8 +130,14 @@ impl Error {
         if self.code.is_retryable() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if self.code == Code::Unauthenticated {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        // RFC 6750, 3; RFC 9470, 3.
+        let challenge = match self.code {
+            Code::Unauthenticated => Some("Bearer"),
+            Code::StepUpRequired => Some("Bearer error=\"insufficient_user_authentication\""),
+            _ => None,
+        };
+        if let Some(challenge) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }
@@ -160,7 +172,16 @@ impl From<Refusal> for Error {
     fn from(e: Refusal) -> Self {
         let code = match e {
             Refusal::Unauthenticated => Code::Unauthenticated,
-            Refusal::Denied => Code::Denied,
+            Refusal::Denied
+            | Refusal::ServiceMayNotApprove
+            | Refusal::NotYours
+            | Refusal::RepeatedEmergency => Code::Denied,
+            Refusal::StepUpNeeded => Code::StepUpRequired,
+            Refusal::SelfApproval => Code::SelfApprovalForbidden,
+            Refusal::ProposalChanged | Refusal::TargetChanged => Code::ProposalChanged,
+            Refusal::NotOpen | Refusal::ProposalExpired | Refusal::AlreadyApproved => Code::ProposalClosed,
+            Refusal::Illegal(_) => Code::IllegalTransition,
+            Refusal::NotGoverned => Code::RegistryNotSealed,
             Refusal::Sealed => Code::RegistrySealed,
         };
         Self::new(code, e.to_string())

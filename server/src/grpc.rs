@@ -2,9 +2,11 @@
 
 pub mod convert;
 pub mod federation;
+pub mod governance;
 pub mod import;
 pub mod registry;
 pub mod trqp;
+mod wish;
 
 use std::sync::Arc;
 
@@ -14,7 +16,8 @@ use charter_proto::{
     charter::{
         federation::v1::federation_service_server::FederationServiceServer,
         registry::v1::{
-            import_service_server::ImportServiceServer, registry_service_server::RegistryServiceServer,
+            governance_service_server::GovernanceServiceServer, import_service_server::ImportServiceServer,
+            registry_service_server::RegistryServiceServer,
         },
     },
     trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer,
@@ -78,6 +81,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
         routes.add_service(FederationServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
     }
     if listener.offers(Service::Staff) {
+        routes.add_service(GovernanceServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(ImportServiceServer::new(doorway).max_decoding_message_size(IMPORT));
     }
     routes.routes().prepare().into_axum_router()

@@ -13,6 +13,7 @@ pub mod grpc;
 pub mod hosted;
 pub mod limit;
 pub mod listener;
+pub mod oidc;
 pub mod page;
 pub mod rest;
 pub mod serve;

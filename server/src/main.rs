@@ -1,8 +1,12 @@
-//! `charterd`: serve, migrate, rebuild, demo, doctor, config check.
+//! `charterd`: serve, migrate, init, rebuild, demo, doctor, config check.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use charter_server::{Config, clock::WallClock, config::Faults, demo, doctor, serve, telemetry};
+use anyhow::Context;
+use charter_domain::policy::Caller;
+use charter_server::{
+    Config, app, app::init::Administrator, clock::WallClock, config::Faults, demo, doctor, serve, telemetry,
+};
 use clap::{Parser, Subcommand};
 
 /// EX_CONFIG would be 78; 64 is what a bad configuration exits with everywhere in Charter.
@@ -35,6 +39,18 @@ enum Command {
         /// Print the SQL that makes the two roles, and do nothing.
         #[arg(long)]
         print_roles: bool,
+    },
+    /// End BOOTSTRAP: appoint the first two administrators of a registry and seal it. Final.
+    Init {
+        /// The registry's authority; the first configured one where it is left out.
+        #[arg(long)]
+        registry: Option<String>,
+        /// The OpenID Connect issuer that knows them.
+        #[arg(long)]
+        issuer: String,
+        /// Subject of an administrator; give it twice.
+        #[arg(long = "administrator", required = true, num_args = 1)]
+        administrators: Vec<String>,
     },
     /// Rebuild the tables from the events.
     Rebuild {
@@ -106,6 +122,10 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let applied = charter_store::migrate::run(&load()?.database.owner_url).map_err(explain)?;
             println!("{} migration(s) run", applied.len());
         }
+        Command::Init { registry, issuer, administrators } => {
+            let config = load()?;
+            runtime()?.block_on(init(&config, registry.as_deref(), issuer, administrators))?;
+        }
         Command::Rebuild { verify } => return rebuild(&load()?, *verify),
         Command::Doctor => {
             let findings = runtime()?.block_on(doctor::examine(&load()?));
@@ -125,6 +145,27 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn explain(error: charter_store::Error) -> anyhow::Error {
     let source = error.source_text().map(str::to_owned);
     source.map_or_else(|| error.into(), anyhow::Error::msg)
+}
+
+async fn init(
+    config: &Config,
+    registry: Option<&str>,
+    issuer: &str,
+    subjects: &[String],
+) -> anyhow::Result<()> {
+    let settings = charter_server::context::store_settings(config);
+    let store = charter_store::Store::new(settings, Arc::new(WallClock)).map_err(explain)?;
+    let first = || config.registries.first().map(|r| r.authority_id.as_str().to_owned());
+    let wanted = registry.map(str::to_owned).or_else(first).context("no registry is configured")?;
+    let known = store.registries().await.map_err(explain)?;
+    let found = known.iter().find(|r| r.authority.as_str() == wanted);
+    let found =
+        found.with_context(|| format!("`{wanted}` has not been opened yet: start `charterd serve` once"))?;
+    let who = |subject: &String| Administrator { issuer: issuer.to_owned(), subject: subject.clone() };
+    let two = subjects.iter().map(who).collect();
+    let ([one, other], epoch) = app::init::init(&store, &Caller::System, found.id, two).await?;
+    println!("`{wanted}` is sealed at epoch {epoch}; its security officers are {one} and {other}");
+    Ok(())
 }
 
 fn rebuild(config: &Config, verify: bool) -> anyhow::Result<ExitCode> {

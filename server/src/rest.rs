@@ -1,9 +1,11 @@
 //! REST: TRQP, the issuer check, resolution, well-known documents, health. Same nouns as gRPC, same use-cases.
 
 pub mod body;
+pub mod governance;
 pub mod health;
 pub mod issuer;
 pub mod metadata;
+mod query;
 pub mod resolve;
 pub mod trqp;
 pub mod well_known;
@@ -53,7 +55,13 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> Router {
         }
     }
     if listener.offers(Service::Staff) {
-        router = router.route("/metrics", get(health::metrics));
+        router = router
+            .route("/metrics", get(health::metrics))
+            .route("/api/v1/proposals", get(governance::list).post(governance::propose))
+            .route("/api/v1/proposals/{id}", get(governance::get).post(governance::act))
+            .route("/api/v1/emergency-suspensions", any(governance::suspend))
+            .route("/api/v1/staff", get(governance::members))
+            .route("/api/v1/events", get(governance::events));
     }
     router.fallback(unknown).method_not_allowed_fallback(not_allowed).with_state(Arc::clone(app))
 }

@@ -8,6 +8,7 @@ use charter_tests::{
     ask::error,
     raw::{self, framed},
 };
+use http_body_util::Full;
 use tonic::{Code, Status, transport::Channel};
 
 /// Who may call each method. A new method fails the test below until it stands here.
@@ -36,9 +37,54 @@ const BOOTSTRAP_TOKEN: [&str; 5] = [
     "charter.registry.v1.ImportService/SetStatus",
 ];
 
+/// A member of staff, by a token of their identity provider.
+const STAFF: [&str; 9] = [
+    "charter.registry.v1.GovernanceService/ApproveProposal",
+    "charter.registry.v1.GovernanceService/GetProposal",
+    "charter.registry.v1.GovernanceService/ListEvents",
+    "charter.registry.v1.GovernanceService/ListProposals",
+    "charter.registry.v1.GovernanceService/ListStaff",
+    "charter.registry.v1.GovernanceService/Propose",
+    "charter.registry.v1.GovernanceService/RefuseProposal",
+    "charter.registry.v1.GovernanceService/SuspendInEmergency",
+    "charter.registry.v1.GovernanceService/WithdrawProposal",
+];
+/// The same over REST.
+const STAFF_ROUTES: [(&str, &str); 7] = [
+    ("GET", "/api/v1/proposals"),
+    ("POST", "/api/v1/proposals"),
+    ("GET", "/api/v1/proposals/00000000-0000-0000-0000-000000000000"),
+    ("POST", "/api/v1/proposals/00000000-0000-0000-0000-000000000000:approve"),
+    ("POST", "/api/v1/emergency-suspensions"),
+    ("GET", "/api/v1/staff"),
+    ("GET", "/api/v1/events"),
+];
+
+#[tokio::test]
+async fn staff_methods_and_routes_need_a_member_of_staff() {
+    let app = TestApp::start().await;
+    let bootstrap = format!("Bearer {}", app.token);
+    for header in ["", "Bearer ", "Bearer wrong", "Bearer a.b.c", "Basic d3Jvbmc6d3Jvbmc=", &bootstrap] {
+        let headers: &[(&str, &str)] = if header.is_empty() { &[] } else { &[("authorization", header)] };
+        for method in STAFF {
+            let status = raw::call(&app, method, headers, framed(b"")).await;
+            assert_eq!(status.code(), Code::Unauthenticated, "{method} {header}");
+        }
+        for (method, path) in STAFF_ROUTES {
+            let mut request = app.rest().request(method.parse().expect("a method"), path);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let reply = app.rest().send(request.body(Full::default()).expect("a request")).await;
+            assert_eq!(reply.problem(), (401, "UNAUTHENTICATED".to_owned()), "{method} {path} {header}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_method_is_public_by_decision_or_needs_the_token() {
-    let known: BTreeSet<String> = PUBLIC.iter().chain(&BOOTSTRAP_TOKEN).map(|m| (*m).to_owned()).collect();
+    let all = PUBLIC.iter().chain(&BOOTSTRAP_TOKEN).chain(&STAFF);
+    let known: BTreeSet<String> = all.map(|m| (*m).to_owned()).collect();
     let present: BTreeSet<String> = raw::methods().into_iter().collect();
     assert_eq!(known, present, "a method is missing in one of the tables of this test");
     let app = TestApp::start().await;

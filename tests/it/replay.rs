@@ -72,12 +72,14 @@ impl History {
     fn status(&mut self, targets: &[(TargetKind, String)]) -> Change {
         let (target, target_id) = self.dice.pick(targets).clone();
         let ab_initio = self.dice.below(8) == 0;
+        let state = *self.dice.pick(&STATES);
+        let from = if ab_initio { Timestamp::BEGINNING } else { self.day() };
+        let lapses = state != State::Active && self.dice.below(4) == 0;
         Change::StatusChanged(StatusChanged {
-            target,
-            target_id,
-            state: *self.dice.pick(&STATES),
-            effective_from: if ab_initio { Timestamp::from_secs(0) } else { self.day() },
-            reason: "AT_RANDOM".to_owned(),
+            // Left out, it is from when it is recorded on.
+            effective_from: Some(from).filter(|_| lapses || self.dice.below(4) > 0),
+            lapses_at: lapses.then(|| from.plus(Duration::from_secs(86_400 * (1 + self.dice.below(9))))),
+            ..StatusChanged::plain(target, target_id, state, from, "AT_RANDOM".to_owned())
         })
     }
 }
@@ -147,13 +149,8 @@ async fn a_reinstatement_ends_a_suspension_and_rewrites_nothing() {
     let now = kept.clock.now();
     let hour = Duration::from_secs(3_600);
     for (state, from) in [(State::Suspended, now), (State::Active, now.plus(hour))] {
-        let changed = Change::StatusChanged(StatusChanged {
-            target: entity.0,
-            target_id: entity.1.clone(),
-            state,
-            effective_from: from,
-            reason: "R".to_owned(),
-        });
+        let plain = StatusChanged::plain(entity.0, entity.1.clone(), state, from, "R".to_owned());
+        let changed = Change::StatusChanged(plain);
         let permit = permit.clone();
         let changes = [changed];
         let written = kept.store.write("test.status", registry.id, move |tx| tx.record(&permit, &changes));

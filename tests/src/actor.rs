@@ -158,7 +158,17 @@ impl<'a> Registry<'a> {
     }
 
     pub async fn seals(&self) -> Result<i64, Status> {
-        let request = pb::SealRegistryRequest { registry_id: self.authority.clone() };
+        let person = |subject: &str| pb::Administrator {
+            issuer: "https://login.example".to_owned(),
+            subject: subject.to_owned(),
+        };
+        let administrators = ["first", "second"].map(person).to_vec();
+        self.seals_with(administrators).await
+    }
+
+    /// Ends BOOTSTRAP with these administrators.
+    pub async fn seals_with(&self, administrators: Vec<pb::Administrator>) -> Result<i64, Status> {
+        let request = pb::SealRegistryRequest { registry_id: self.authority.clone(), administrators };
         let reply = self.client().seal_registry(self.signed(request)).await?;
         Ok(reply.into_inner().epoch)
     }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Fast leases make acknowledgements fast; limits are out of the way unless a test wants them.
-const SETTINGS: &str = "
+pub const SETTINGS: &str = "
 cache = { lease_ms = 200, poll_ms = 50 }
 limits = { per_address_rps = 100000, per_address_burst = 100000, global_rps = 100000 }
 ";

@@ -6,6 +6,8 @@ pub mod app;
 pub mod ask;
 pub mod clock;
 pub mod database;
+pub mod governed;
+pub mod issuer;
 pub mod program;
 pub mod question;
 pub mod raw;

@@ -1,9 +1,23 @@
 //! The command line: commands, options, and what a value may be.
 
+mod approval;
+mod audit;
+mod change;
+mod grant;
+mod staff;
+
 use std::path::PathBuf;
 
 use charter_domain::{AuthorityId, EntityId, Timestamp};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use self::{
+    approval::{Approval, Approve, ListProposals, Show},
+    audit::{Audit, Events, Filter},
+    change::{Change, Delegation, Draft, Effect, Emergency, End, Register, Target},
+    grant::{Accreditation, Authorize, Grant, OfAccreditation, OfStatement, Statement, Status, Valid},
+    staff::{Appoint, Staff},
+};
 
 /// Asks a trust registry, verifies what it says, and loads it.
 #[derive(Debug, Parser)]
@@ -50,6 +64,21 @@ pub enum Command {
     /// Changes the state of delegations.
     #[command(subcommand)]
     Delegation(Delegation),
+    /// Proposed changes: reads, approves, refuses and withdraws them.
+    #[command(subcommand)]
+    Approval(Approval),
+    /// Proposes accreditations, and changes of their state.
+    #[command(subcommand)]
+    Accreditation(Accreditation),
+    /// Proposes what an entity may do, and changes of that.
+    #[command(subcommand)]
+    Statement(Statement),
+    /// Who may propose and approve.
+    #[command(subcommand)]
+    Staff(Staff),
+    /// What was done, by whom, when and why.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Reads registries.
     #[command(subcommand)]
     Registry(Registry),
@@ -161,6 +190,16 @@ pub struct TokenFile {
     pub token_file: Option<PathBuf>,
 }
 
+/// On whose behalf, and in which registry.
+#[derive(Debug, Args)]
+pub struct Call {
+    /// The registry; the server's own when absent.
+    #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
+    pub registry: Option<AuthorityId>,
+    #[command(flatten)]
+    pub token: TokenFile,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Entity {
     /// Prints one entity, by any of its identifiers.
@@ -181,7 +220,11 @@ pub enum Entity {
     /// Revokes an entity.
     Revoke(Change<EntityId>),
     /// Ends an entity in good standing (closed, merged or renamed).
-    End(Change<EntityId>),
+    End(End),
+    /// Proposes a new entity; what it may do follows with `charter statement authorize`.
+    Register(Register),
+    /// Suspends an entity at once and alone, for 24 hours.
+    EmergencySuspend(Emergency),
 }
 
 #[derive(Debug, Args)]
@@ -198,53 +241,6 @@ pub struct List {
     pub all: bool,
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: ListFormat,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Delegation {
-    /// Suspends the delegation to a subordinate authority, with all that rests on it.
-    Suspend(Change<AuthorityId>),
-    /// Ends a suspension.
-    Reinstate(Change<AuthorityId>),
-    /// Revokes the delegation to a subordinate authority, with all that rests on it.
-    Revoke(Change<AuthorityId>),
-}
-
-/// A change of state.
-#[derive(Debug, Args)]
-pub struct Change<Id: Target> {
-    #[arg(value_parser = Id::parse)]
-    pub id: Id,
-    /// Why, as a code such as `LICENCE_WITHDRAWN`; it is public.
-    #[arg(long, value_name = "CODE", value_parser = reason_code)]
-    pub reason: String,
-    /// When it takes effect (RFC 3339); now when absent.
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
-    pub at: Option<Timestamp>,
-    #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
-    pub registry: Option<AuthorityId>,
-    /// Do not ask whether this is meant.
-    #[arg(short, long)]
-    pub yes: bool,
-    #[command(flatten)]
-    pub token: TokenFile,
-}
-
-/// What can be suspended, reinstated, revoked.
-pub trait Target: Clone + Send + Sync + std::fmt::Display + 'static {
-    fn parse(text: &str) -> Result<Self, charter_domain::Invalid>;
-}
-
-impl Target for EntityId {
-    fn parse(text: &str) -> Result<Self, charter_domain::Invalid> {
-        Self::parse(text)
-    }
-}
-
-impl Target for AuthorityId {
-    fn parse(text: &str) -> Result<Self, charter_domain::Invalid> {
-        Self::parse(text)
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -277,6 +273,25 @@ fn member(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// The text of a UUID, in the one form that the server writes.
+fn uuid(text: &str) -> Result<String, String> {
+    let fits = |(at, b): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => b == b'-',
+        _ => b.is_ascii_hexdigit(),
+    };
+    if text.len() == 36 && text.bytes().enumerate().all(fits) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("must be a UUID, such as `0190c5a4-7c1e-7000-8000-000000000000`".to_owned())
+}
+
+fn hash(text: &str) -> Result<String, String> {
+    if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("must be a SHA-256 in 64 hexadecimal digits, as `charter approval show` prints it".to_owned())
+}
+
 fn reason_code(text: &str) -> Result<String, String> {
     let plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
     if text.starts_with(|c: char| c.is_ascii_uppercase()) && text.len() <= 128 && text.bytes().all(plain) {
@@ -302,5 +317,9 @@ mod tests {
         assert!(member("=7").is_err() && member("eqf").is_err());
         assert!(reason_code("FRAUD_2").is_ok());
         assert!(reason_code("fraud").is_err() && reason_code("").is_err() && reason_code("2X").is_err());
+        assert_eq!(uuid("0190C5A4-7C1E-7000-8000-0000000000AB").map(|id| id.len()), Ok(36));
+        assert!(uuid("0190c5a47c1e-7000-8000-0000000000ab-").is_err() && uuid("7").is_err());
+        assert!(hash(&"aB".repeat(32)).is_ok_and(|hash| hash == "ab".repeat(32)));
+        assert!(hash(&"a".repeat(63)).is_err() && hash(&"g".repeat(64)).is_err());
     }
 }

@@ -5,7 +5,8 @@ use std::{path::Path, time::Duration};
 use charter_proto::charter::{
     federation::v1::federation_service_client::FederationServiceClient,
     registry::v1::{
-        import_service_client::ImportServiceClient, registry_service_client::RegistryServiceClient,
+        governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient,
+        registry_service_client::RegistryServiceClient,
     },
 };
 use tonic::{
@@ -50,6 +51,10 @@ impl Server {
 
     pub fn import(&self) -> ImportServiceClient<Channel> {
         ImportServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn governance(&self) -> GovernanceServiceClient<Channel> {
+        GovernanceServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     /// A request that gives up after the timeout; the server is told.

@@ -47,6 +47,8 @@ impl Exit {
 
     fn of_status(status: &Status) -> Self {
         match status.code() {
+            // Whatever class the server puts these in: somebody else, or a better sign-in, is needed.
+            _ if NOT_PERMITTED.contains(&public_code(status).as_str()) => Self::Denied,
             Code::Ok => Self::Ok,
             Code::InvalidArgument | Code::OutOfRange => Self::Usage,
             Code::NotFound => Self::Unknown,
@@ -62,6 +64,14 @@ impl Exit {
             Code::Unknown | Code::Internal | Code::Unimplemented | Code::DataLoss => Self::Unexpected,
         }
     }
+}
+
+const NOT_PERMITTED: [&str; 2] = ["SELF_APPROVAL_FORBIDDEN", "STEP_UP_REQUIRED"];
+
+/// The public code of `ErrorInfo.reason` where the server gives one, else the name of the status.
+pub fn public_code(status: &Status) -> String {
+    let info = status.get_details_error_info().map(|info| info.reason).filter(|reason| !reason.is_empty());
+    info.unwrap_or_else(|| grpc_name(status.code()).to_owned())
 }
 
 /// Why a command ended without its result.
@@ -103,14 +113,16 @@ impl From<Status> for Failure {
             return Status::deadline_exceeded("no answer in time").into();
         }
         let broken = std::error::Error::source(&status).is_some();
-        let info =
-            status.get_details_error_info().map(|info| info.reason).filter(|reason| !reason.is_empty());
-        let code = info.unwrap_or_else(|| grpc_name(status.code()).to_owned());
+        let code = public_code(&status);
         let failure = Self::new(Exit::of_status(&status), format!("{code}: {}", status.message()));
         match (code.as_str(), status.code()) {
             ("REGISTRY_SEALED", _) => {
                 failure.hint("a sealed registry takes changes through its governance only")
             }
+            ("STEP_UP_REQUIRED", _) => failure
+                .hint("sign in again with a second factor, and put the new token into the token's file"),
+            ("SELF_APPROVAL_FORBIDDEN", _) => failure.hint("ask another member of staff to decide it"),
+            ("PROPOSAL_CHANGED", _) => failure.hint("`charter approval show ID` prints what it is now"),
             (_, Code::Unauthenticated) => failure.hint("name the token's file with --token-file"),
             (_, Code::DeadlineExceeded) => failure.hint("allow more with --timeout"),
             (_, Code::Unknown | Code::Internal) if broken => {
@@ -182,6 +194,14 @@ mod tests {
         assert_eq!(failure.message, "REGISTRY_SEALED: the registry is sealed");
         assert_eq!(failure.exit, Exit::Conflict);
         let exit = |code| Failure::from(Status::new(code, "")).exit;
+        let named = |grpc, code: &str| {
+            let details = ErrorDetails::with_error_info(code, "charter", []);
+            Failure::from(Status::with_error_details(grpc, "", details)).exit
+        };
+        assert_eq!(named(Code::FailedPrecondition, "STEP_UP_REQUIRED"), Exit::Denied);
+        assert_eq!(named(Code::PermissionDenied, "SELF_APPROVAL_FORBIDDEN"), Exit::Denied);
+        assert_eq!(named(Code::Aborted, "PROPOSAL_CHANGED"), Exit::Conflict);
+        assert_eq!(named(Code::FailedPrecondition, "ILLEGAL_TRANSITION"), Exit::Conflict);
         assert_eq!(exit(Code::InvalidArgument), Exit::Usage);
         assert_eq!(exit(Code::NotFound), Exit::Unknown);
         assert_eq!(exit(Code::Unavailable), Exit::CannotVerify);

@@ -1,16 +1,20 @@
 //! Charter's command line client.
 //!
-//! In scope: asking and reading a registry over gRPC, verifying chains, loading records from files.
+//! In scope: asking and reading a registry over gRPC, verifying chains, loading records from files, proposing and
+//! approving changes.
 //! Out of scope: deciding, signing and storing. `records` is public: the server's demo reads the same files.
 
 mod answer;
 mod args;
 mod clock;
 mod command;
+mod confirm;
 mod connect;
+mod desk;
 mod evidence;
 mod exit;
 mod output;
+mod proposal;
 mod question;
 pub mod records;
 

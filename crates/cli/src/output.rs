@@ -6,8 +6,12 @@ use std::io::{ErrorKind, Write as _};
 use charter_domain::Timestamp;
 use comfy_table::{Table, presets};
 use serde::Serialize;
+use serde_json::json;
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    args::ListFormat,
+    exit::{Exit, Failure},
+};
 
 /// Writes bytes as they are. `false` when the reader has left (a closed pipe): no fault, but nothing more to do.
 pub fn bytes(data: &[u8]) -> Result<bool, Failure> {
@@ -38,9 +42,39 @@ fn unserialisable(error: &serde_json::Error) -> Failure {
     Failure::new(Exit::Unexpected, format!("cannot write JSON: {error}"))
 }
 
+/// Writes what was listed under its name; with the token of the next page where the API gives one.
+pub fn list<T: Serialize>(
+    format: ListFormat,
+    (name, next_page_token): (&str, Option<&str>),
+    views: &[T],
+    headings: &[&str],
+    row: impl Fn(&T) -> Vec<String>,
+) -> Result<(), Failure> {
+    match format {
+        ListFormat::Json => drop(json(&match next_page_token {
+            Some(token) => json!({ name: views, "next_page_token": token }),
+            None => json!({ name: views }),
+        })?),
+        ListFormat::Table => drop(text(&table(headings, views.iter().map(row)))?),
+        ListFormat::Ndjson => {
+            for view in views {
+                if !json_line(view)? {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A line for the person at the terminal. One that cannot be written is lost.
 pub fn note(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", clean(line));
+}
+
+/// Lines for the person at the terminal, of a table that is clean already.
+pub fn show(table: &str) {
+    table.lines().for_each(note);
 }
 
 pub fn report(failure: &Failure) {

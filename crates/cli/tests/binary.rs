@@ -1,6 +1,7 @@
 //! The binary against a server that says what it is told: exit codes, and what goes to which stream.
 
 mod fake;
+mod governance;
 
 use std::{path::Path, process::Output};
 

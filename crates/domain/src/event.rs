@@ -3,7 +3,7 @@
 //! `Change` is append-only: its variants are log leaves. Every field is public; restricted parts are stored
 //! beside the event and enter it only as a commitment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,8 +13,12 @@ use uuid::Uuid;
 use crate::{
     Action, AuthorityId, HttpsId, Interval, Invalid, Kind, Resource, Scope, Timestamp, json,
     scope::{Conditions, Jurisdiction},
-    status::{State, TargetKind},
+    staff::{Role, StaffId},
+    status::{Reach, State, TargetKind},
 };
+
+/// The subject of changes that concern no answer: who may act.
+pub const STAFF: &str = "staff";
 
 /// Names by BCP 47 language tag.
 pub type LanguageMap = BTreeMap<String, String>;
@@ -39,6 +43,9 @@ pub enum Change {
     SchemaPublished(SchemaPublished),
     /// BOOTSTRAP has ended.
     RegistrySealed,
+    /// The `seq` of this event is the `StaffId` from now on.
+    StaffAppointed(StaffAppointed),
+    StaffDismissed(StaffDismissed),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,9 +117,49 @@ pub struct StatusChanged {
     /// An entity's or accreditation's UUID, else the number of a statement or delegation.
     pub target_id: String,
     pub state: State,
-    /// From when on. `ACTIVE` ends whatever state was in force then.
-    pub effective_from: Timestamp,
+    /// From when on; absent is the instant at which it is recorded. `ACTIVE` ends whatever state was in force then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_from: Option<Timestamp>,
     pub reason: String,
+    /// How far back it reaches; the bytes of an event without it are what they were before it existed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_basis: Option<String>,
+    /// The entities that continue what this one did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub succeeded_by: Vec<Uuid>,
+    /// When it is over by itself: from then on holds what would hold without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lapses_at: Option<Timestamp>,
+}
+
+impl StatusChanged {
+    /// A change for good, from an instant on, with nothing further said.
+    pub const fn plain(
+        target: TargetKind,
+        target_id: String,
+        state: State,
+        effective_from: Timestamp,
+        reason: String,
+    ) -> Self {
+        Self {
+            target,
+            target_id,
+            state,
+            effective_from: Some(effective_from),
+            reason,
+            reach: None,
+            legal_basis: None,
+            succeeded_by: Vec::new(),
+            lapses_at: None,
+        }
+    }
+
+    /// From when on it holds, if it is recorded then.
+    pub fn starts(&self, recorded_at: Timestamp) -> Timestamp {
+        self.effective_from.unwrap_or(recorded_at)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +169,18 @@ pub struct SchemaPublished {
     pub uri: String,
     pub sha256: String,
     pub schema: Value,
+}
+
+/// Who they are is restricted; roles are replaced by a dismissal and another appointment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffAppointed {
+    pub roles: BTreeSet<Role>,
+    pub service: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffDismissed {
+    pub staff_id: StaffId,
 }
 
 impl Change {
@@ -136,10 +195,12 @@ impl Change {
             Self::StatusChanged(_) => "StatusChanged",
             Self::SchemaPublished(_) => "SchemaPublished",
             Self::RegistrySealed => "RegistrySealed",
+            Self::StaffAppointed(_) => "StaffAppointed",
+            Self::StaffDismissed(_) => "StaffDismissed",
         }
     }
 
-    /// The entity concerned, or `*` when every answer of the registry may change.
+    /// The entity concerned, `*` when every answer of the registry may change, or `staff` when none does.
     /// This is what caches are emptied by.
     pub fn subject(&self) -> String {
         match self {
@@ -147,9 +208,20 @@ impl Change {
             Self::AccreditationGranted(a) => a.entity_id.to_string(),
             Self::StatementMade(s) => s.entity_id.to_string(),
             Self::StatusChanged(s) if s.target == TargetKind::Entity => s.target_id.clone(),
+            Self::StaffAppointed(_) | Self::StaffDismissed(_) => STAFF.to_owned(),
             _ => "*".to_owned(),
         }
     }
+}
+
+/// Somebody's yes to what an event records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approved {
+    /// The `StaffId`, as text like `actor`.
+    pub by: String,
+    pub role: Role,
+    /// Hash of the proposal's bytes that they approved, lower-case hex.
+    pub over: String,
 }
 
 /// An event before it is canonical: what the transaction adds to a change.
@@ -161,6 +233,8 @@ pub struct Header<'a> {
     pub actor: &'a str,
     pub origin: &'a str,
     pub recorded_at: Timestamp,
+    /// Empty for what needed none.
+    pub approvals: &'a [Approved],
     /// Leaf hash of the event before, lower-case hex; absent for the first.
     pub prev: Option<&'a str>,
     pub restricted: Option<&'a str>,
@@ -177,7 +251,7 @@ struct Public<'a> {
     actor: &'a str,
     origin: &'a str,
     recorded_at: Timestamp,
-    approvals: [Value; 0],
+    approvals: &'a [Approved],
     prev: Option<&'a str>,
     restricted: Option<&'a str>,
 }
@@ -193,7 +267,7 @@ pub fn body(header: &Header<'_>, change: &Change) -> Result<Vec<u8>, Invalid> {
         actor: header.actor,
         origin: header.origin,
         recorded_at: header.recorded_at,
-        approvals: [],
+        approvals: header.approvals,
         prev: header.prev,
         restricted: header.restricted,
     })
@@ -205,34 +279,4 @@ pub fn leaf_hash(body: &[u8]) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_public_bytes_are_canonical_and_bound_to_their_place() {
-        let authority = AuthorityId::parse("did:web:a.example").expect("valid");
-        let change = Change::StatusChanged(StatusChanged {
-            target: TargetKind::Entity,
-            target_id: "7".into(),
-            state: State::Revoked,
-            effective_from: Timestamp::from_secs(5),
-            reason: "LOST_ACCREDITATION".into(),
-        });
-        let header = Header {
-            registry: &authority,
-            seq: 2,
-            actor: "1",
-            origin: "bootstrap",
-            recorded_at: Timestamp::from_secs(6),
-            prev: Some("00"),
-            restricted: None,
-        };
-        let bytes = body(&header, &change).expect("canonical");
-        let text = String::from_utf8(bytes.clone()).expect("UTF-8");
-        assert!(text.starts_with(r#"{"actor":"1","approvals":[],"data":{"effective_from":"1970-"#), "{text}");
-        assert_ne!(
-            leaf_hash(&bytes),
-            leaf_hash(&body(&Header { seq: 3, ..header }, &change).expect("canonical"))
-        );
-    }
-}
+mod tests;

@@ -9,8 +9,11 @@ pub mod delegation;
 #[cfg(feature = "records")]
 pub mod event;
 pub mod fact;
+#[cfg(feature = "records")]
+pub mod govern;
 pub mod id;
 pub mod json;
+pub mod measure;
 pub mod policy;
 pub mod query;
 pub mod reason;
@@ -20,6 +23,7 @@ pub mod registry;
 #[cfg(feature = "records")]
 pub mod replay;
 pub mod scope;
+pub mod staff;
 pub mod status;
 pub mod time;
 

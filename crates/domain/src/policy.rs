@@ -1,9 +1,27 @@
 //! Who may do what. The store's mutations take a `Permit` that only this file can make, so forgetting to
 //! authorize does not compile.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, time::Duration};
 
-use crate::{RegistryId, registry::Phase};
+use crate::{
+    RegistryId, Timestamp,
+    measure::Measure,
+    registry::Phase,
+    staff::{Role, Staff},
+};
+
+pub mod refusal;
+pub mod rights;
+pub mod verb;
+
+pub use self::{
+    refusal::Refusal,
+    rights::Right,
+    verb::{Audit, Emergency, Execute, Init, Load, Open, Read, Verb, Writes},
+};
+
+/// How long one person waits before they may declare another emergency.
+pub const EMERGENCY_PAUSE: Duration = Duration::from_secs(30 * 86_400);
 
 /// The party behind a request, as the door established it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,46 +31,13 @@ pub enum Caller {
     Bootstrap,
     /// The server itself: creating keys, signing and renewing documents. Never made at a door.
     System,
+    /// Somebody appointed in this registry.
+    Staff(Staff),
 }
 
-/// Something a caller may be permitted to do; sealed by living here.
-pub trait Verb {
-    const NAME: &'static str;
-    /// Callers who may ever do it, before the registry's phase is looked at.
-    fn allows(caller: &Caller) -> bool;
-    /// Whether the registry must still be in `BOOTSTRAP`.
-    const BOOTSTRAP_ONLY: bool;
-}
-
-/// Load records and change their status while the registry is in `BOOTSTRAP`.
-#[derive(Debug)]
-pub struct Load;
-/// Open a registry and give it a key: done by the server at its start, from its configuration.
-#[derive(Debug)]
-pub struct Open;
-/// Read public records.
-#[derive(Debug)]
-pub struct Read;
-
-impl Verb for Load {
-    const NAME: &'static str = "load";
-    const BOOTSTRAP_ONLY: bool = true;
-    fn allows(caller: &Caller) -> bool {
-        matches!(caller, Caller::Bootstrap)
-    }
-}
-impl Verb for Open {
-    const NAME: &'static str = "open";
-    const BOOTSTRAP_ONLY: bool = false;
-    fn allows(caller: &Caller) -> bool {
-        matches!(caller, Caller::System)
-    }
-}
-impl Verb for Read {
-    const NAME: &'static str = "read";
-    const BOOTSTRAP_ONLY: bool = false;
-    fn allows(_: &Caller) -> bool {
-        true
+impl Caller {
+    fn has(&self, role: Role) -> bool {
+        matches!(self, Self::Staff(staff) if staff.roles.contains(&role))
     }
 }
 
@@ -80,16 +65,6 @@ impl<V> Permit<V> {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error("this needs a credential: send `authorization: Bearer <token>`")]
-    Unauthenticated,
-    #[error("the credential does not permit this")]
-    Denied,
-    #[error("the registry is sealed: records change through governance, not by loading")]
-    Sealed,
-}
-
 pub fn permit<V: Verb>(caller: &Caller, registry: RegistryId, phase: Phase) -> Result<Permit<V>, Refusal> {
     if !V::allows(caller) {
         return Err(if *caller == Caller::Anonymous { Refusal::Unauthenticated } else { Refusal::Denied });
@@ -97,43 +72,44 @@ pub fn permit<V: Verb>(caller: &Caller, registry: RegistryId, phase: Phase) -> R
     if V::BOOTSTRAP_ONLY && phase != Phase::Bootstrap {
         return Err(Refusal::Sealed);
     }
-    let origin = match caller {
+    let by_caller = match caller {
         Caller::Anonymous => "anonymous",
         Caller::Bootstrap => "bootstrap",
         Caller::System => "system",
+        Caller::Staff(_) => "staff",
     };
+    let origin = V::ORIGIN.unwrap_or(by_caller);
     Ok(Permit { registry, origin, verb: PhantomData })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rights_are_this_table() {
-        let mut table = String::new();
-        for caller in [Caller::Anonymous, Caller::Bootstrap, Caller::System] {
-            for phase in [Phase::Bootstrap, Phase::Governed] {
-                let id = RegistryId(1);
-                let cell =
-                    |r: Result<(), Refusal>| r.map_or_else(|e| format!("{e:?}"), |()| "yes".to_owned());
-                table += &format!(
-                    "{caller:?} {} load={} open={} read={}\n",
-                    phase.code(),
-                    cell(permit::<Load>(&caller, id, phase).map(|_| ())),
-                    cell(permit::<Open>(&caller, id, phase).map(|_| ())),
-                    cell(permit::<Read>(&caller, id, phase).map(|_| ())),
-                );
-            }
-        }
-        assert_eq!(
-            table,
-            "Anonymous BOOTSTRAP load=Unauthenticated open=Unauthenticated read=yes\n\
-             Anonymous GOVERNED load=Unauthenticated open=Unauthenticated read=yes\n\
-             Bootstrap BOOTSTRAP load=yes open=Denied read=yes\n\
-             Bootstrap GOVERNED load=Sealed open=Denied read=yes\n\
-             System BOOTSTRAP load=Denied open=yes read=yes\n\
-             System GOVERNED load=Denied open=yes read=yes\n"
-        );
+/// One person suspends an entity at once. `last` is when they last did so in this registry.
+pub fn emergency(
+    staff: &Staff,
+    registry: RegistryId,
+    phase: Phase,
+    last: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Permit<Emergency>, Refusal> {
+    if rights::role_for(staff, Right::Emergency, Measure::Suspend).is_none() {
+        return Err(Refusal::Denied);
     }
+    if staff.service {
+        return Err(Refusal::ServiceMayNotApprove);
+    }
+    if phase != Phase::Governed {
+        return Err(Refusal::NotGoverned);
+    }
+    if last.is_some_and(|last| now.since(last) < EMERGENCY_PAUSE) {
+        return Err(Refusal::RepeatedEmergency);
+    }
+    Ok(Permit { registry, origin: "emergency", verb: PhantomData })
 }
+
+/// For `govern::proposal` alone, once enough people have approved.
+#[cfg(feature = "records")]
+pub(crate) fn execute(registry: RegistryId) -> Permit<Execute> {
+    Permit { registry, origin: "governance", verb: PhantomData }
+}
+
+#[cfg(test)]
+mod tests;

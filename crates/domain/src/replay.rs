@@ -8,12 +8,15 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use self::course::Course;
 use crate::{
-    Interval, Invalid, Query, Timestamp,
+    Invalid, Query, Timestamp,
     event::{AccreditationGranted, Change, StatementMade},
     fact::{AccreditationFact, Facts, StatementFact},
-    status::{State, Status, TargetKind},
+    status::TargetKind,
 };
+
+mod course;
 
 /// An event as it stands in a registry: what replay reads of its public bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -31,27 +34,6 @@ impl Recorded {
     pub fn parse(body: &[u8]) -> Result<Self, Invalid> {
         serde_json::from_slice(body).map_err(|e| Invalid::new("event", format!("cannot be read: {e}")))
     }
-}
-
-/// The states of one target: from each instant on, until the next.
-type Course = Vec<(Timestamp, State)>;
-
-/// What was decided last holds from its instant on, whatever was recorded for later instants before.
-fn turn(course: &mut Course, from: Timestamp, state: State) {
-    course.retain(|(t, _)| *t < from);
-    course.push((from, state));
-}
-
-fn statuses(course: Option<&Course>) -> Vec<Status> {
-    let course = course.map_or(&[][..], Vec::as_slice);
-    let ends = course.iter().skip(1).map(|(t, _)| Some(*t)).chain([None]);
-    let spans = course.iter().zip(ends).filter(|((_, state), _)| *state != State::Active);
-    spans
-        .map(|((from, state), until)| Status {
-            state: *state,
-            effective: Interval { from: Some(*from), until },
-        })
-        .collect()
 }
 
 /// The facts about one question; with `context.known_at`, as they were held at that epoch. Documents are not facts
@@ -76,13 +58,14 @@ pub fn facts(events: &[Recorded], query: &Query) -> Facts {
             }
             Change::SchemaPublished(s) => facts.known_resource |= s.resource == query.resource,
             Change::StatusChanged(s) => {
-                let course = courses.entry((s.target.as_str(), &s.target_id)).or_default();
-                turn(course, s.effective_from, s.state);
+                courses.entry((s.target.as_str(), &s.target_id)).or_default().turn(s, event.recorded_at);
             }
             _ => {}
         }
     }
-    let of = |kind: TargetKind, id: &str| statuses(courses.get(&(kind.as_str(), id)));
+    let of = |kind: TargetKind, id: &str| {
+        courses.get(&(kind.as_str(), id)).map_or_else(Vec::new, Course::statuses)
+    };
     let Some(entity) = entity else { return facts };
     facts.known_entity = true;
     facts.entity = of(TargetKind::Entity, &entity.to_string());

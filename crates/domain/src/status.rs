@@ -48,6 +48,34 @@ impl State {
     }
 }
 
+/// How far back a change of status reaches; absent means `PROSPECTIVE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Reach {
+    /// Answers for earlier times stay as they were.
+    Prospective,
+    /// From a past instant on; needs a legal basis and a higher quorum.
+    From,
+    /// As if there had never been a yes; needs the same.
+    AbInitio,
+}
+
+impl Reach {
+    pub const ALL: [Self; 3] = [Self::Prospective, Self::From, Self::AbInitio];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Prospective => "PROSPECTIVE",
+            Self::From => "FROM",
+            Self::AbInitio => "AB_INITIO",
+        }
+    }
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let known = Self::ALL.into_iter().find(|r| r.code() == text);
+        known.ok_or_else(|| Invalid::new("reach", "must be PROSPECTIVE, FROM or AB_INITIO"))
+    }
+}
+
 /// What a status is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

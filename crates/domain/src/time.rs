@@ -17,6 +17,9 @@ const MICROS: i64 = 1_000_000;
 const RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800 * MICROS..=253_402_300_799 * MICROS;
 
 impl Timestamp {
+    /// 0001-01-01T00:00:00Z, before anything was recorded: from here on means ab initio.
+    pub const BEGINNING: Self = Self(*RANGE.start());
+
     /// Clamped to the representable range, so arithmetic never panics.
     pub const fn from_micros(micros: i64) -> Self {
         let (lo, hi) = (*RANGE.start(), *RANGE.end());
@@ -169,6 +172,7 @@ mod tests {
     fn rfc_3339_round_trips_and_offsets_convert() {
         let t = Timestamp::parse("2026-11-20T14:00:00+02:00").expect("valid");
         assert_eq!(t.to_string(), "2026-11-20T12:00:00Z");
+        assert_eq!(Timestamp::BEGINNING.to_string(), "0001-01-01T00:00:00Z");
         for bad in ["", "2026-13-01T00:00:00Z", "2026-11-20", "yesterday", "2026-11-20T12:00:00"] {
             assert!(Timestamp::parse(bad).is_err(), "{bad}");
         }

@@ -6,6 +6,7 @@
 //! This is the only crate that knows josekit.
 
 pub mod jws;
+pub mod token;
 
 mod algorithm;
 mod base64url;

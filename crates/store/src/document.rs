@@ -77,6 +77,8 @@ pub enum Which {
     /// Everything about one entity (its internal id).
     Entity(String),
     These(Vec<i64>),
+    /// Everything that stands on an accreditation (its UUID).
+    Ground(String),
 }
 
 /// A signed document to keep.
@@ -117,11 +119,12 @@ pub(crate) fn statements(
         Which::Since(_) => "and s.statement_id >= $2",
         Which::Entity(_) => "and t.entity_id = $2::uuid",
         Which::These(_) => "and s.statement_id = any($2)",
+        Which::Ground(_) => "and a.accreditation_id = $2::uuid",
     };
     let query = sql_query(format!("{SNAPSHOT} {condition}")).bind::<sql_types::Integer, _>(registry.0);
     let rows: Vec<Json> = match which {
         Which::Since(seq) => query.bind::<sql_types::BigInt, _>(seq).load(conn)?,
-        Which::Entity(id) => query.bind::<sql_types::Text, _>(id).load(conn)?,
+        Which::Entity(id) | Which::Ground(id) => query.bind::<sql_types::Text, _>(id).load(conn)?,
         Which::These(ids) => query.bind::<sql_types::Array<sql_types::BigInt>, _>(ids).load(conn)?,
     };
     rows.iter().map(from_json).collect()

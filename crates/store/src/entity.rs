@@ -301,13 +301,13 @@ fn changes_of(record: &Record, now: Timestamp) -> Vec<Change> {
         })
     }));
     if let Some((state, from, reason)) = &record.status {
-        changes.push(Change::StatusChanged(StatusChanged {
-            target: TargetKind::Entity,
-            target_id: entity_id.to_string(),
-            state: *state,
-            effective_from: from.unwrap_or(now),
-            reason: reason.clone(),
-        }));
+        changes.push(Change::StatusChanged(StatusChanged::plain(
+            TargetKind::Entity,
+            entity_id.to_string(),
+            *state,
+            from.unwrap_or(now),
+            reason.clone(),
+        )));
     }
     changes
 }

@@ -14,11 +14,15 @@ mod event_chain;
 mod hot;
 pub mod key;
 pub mod migrate;
+pub mod proposal;
 pub mod rebuild;
 pub mod registry;
 pub mod renewal;
+pub mod restricted;
 mod schema;
 pub mod schemas;
+pub mod staff;
+pub mod status;
 mod tx;
 
 use std::{sync::Arc, time::Duration};
@@ -32,7 +36,7 @@ use deadpool_diesel::{
 pub use crate::{
     error::Error,
     hot::Question,
-    tx::{Committed, Tx},
+    tx::{Authorship, Committed, Tx},
 };
 
 /// Where Postgres is, and how much of it to use.

@@ -3,7 +3,7 @@
 use charter_domain::{
     AuthorityId, HttpsId, Registry, RegistryId, Timestamp,
     event::{Change, RegistryOpened},
-    policy::{Load, Open, Permit},
+    policy::{Init, Open, Permit},
     registry::Phase,
 };
 use diesel::{pg::PgConnection, prelude::*};
@@ -103,7 +103,7 @@ impl Tx<'_> {
     }
 
     /// Ends BOOTSTRAP; final.
-    pub fn seal(&mut self, permit: &Permit<Load>) -> Result<(), Error> {
+    pub fn seal(&mut self, permit: &Permit<Init>) -> Result<(), Error> {
         self.record(permit, &[Change::RegistrySealed])?;
         diesel::update(registries::table.find(self.registry.0))
             .set(registries::phase.eq(Phase::Governed.code()))

@@ -37,6 +37,15 @@ diesel::table! {
         actor -> Text,
         origin -> Text,
         recorded_at -> Timestamptz,
+        proposal -> Nullable<Uuid>,
+    }
+}
+diesel::table! {
+    event_restricted (registry_id, seq) {
+        registry_id -> Integer,
+        seq -> BigInt,
+        salt -> Binary,
+        body -> Binary,
     }
 }
 diesel::table! {

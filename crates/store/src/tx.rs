@@ -4,21 +4,23 @@ use std::time::Duration;
 
 use charter_domain::{
     AuthorityId, RegistryId, Timestamp,
-    event::{self, Change, Header},
-    policy::Permit,
+    event::{self, Approved, Change, Header},
+    policy::{Permit, Writes},
     registry::Phase,
 };
 use diesel::{connection::Connection, pg::PgConnection, prelude::*, result::Error as Diesel, sql_types};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{
     Error,
+    restricted::Restricted,
     schema::{events, registries, registry_epochs, set_config},
 };
 
 /// Attempts at one transaction. Losing five times in a row to other writers means overload, not bad luck.
 const ATTEMPTS: u32 = 5;
-/// Nine columns a row: stays below Postgres' 65,535 bind parameters.
+/// Ten columns a row: stays below Postgres' 65,535 bind parameters.
 const EVENTS_PER_INSERT: usize = 5_000;
 
 /// What a committed change leaves behind.
@@ -119,9 +121,30 @@ pub(crate) fn write<T>(
     })
 }
 
+/// Who stands behind a change.
+#[derive(Debug, Default)]
+pub struct Authorship<'a> {
+    /// Number of a member of staff; 0 is nobody in particular.
+    pub actor: i64,
+    pub approvals: &'a [Approved],
+    pub proposal: Option<Uuid>,
+    /// About natural persons; for a single change only.
+    pub restricted: Option<&'a Restricted>,
+}
+
 impl Tx<'_> {
     /// Records changes as events, in order, and projects them. Returns the seq of the first; the others follow.
-    pub fn record<V>(&mut self, permit: &Permit<V>, changes: &[Change]) -> Result<i64, Error> {
+    pub fn record<V: Writes>(&mut self, permit: &Permit<V>, changes: &[Change]) -> Result<i64, Error> {
+        self.record_by(permit, changes, &Authorship::default())
+    }
+
+    /// The same, in somebody's name.
+    pub fn record_by<V: Writes>(
+        &mut self,
+        permit: &Permit<V>,
+        changes: &[Change],
+        by: &Authorship<'_>,
+    ) -> Result<i64, Error> {
         if permit.registry() != self.registry {
             return Err(Error::Internal("a permit of another registry".to_owned()));
         }
@@ -129,9 +152,14 @@ impl Tx<'_> {
         if changes.is_empty() {
             return Ok(first);
         }
+        let commitment = by.restricted.map(Restricted::commitment).transpose()?;
         for run in changes.chunks(EVENTS_PER_INSERT) {
-            let rows = run.iter().map(|c| self.row(permit.origin(), c)).collect::<Result<Vec<_>, _>>()?;
+            let row = |c| self.row(permit.origin(), c, by, commitment.as_deref());
+            let rows = run.iter().map(row).collect::<Result<Vec<_>, _>>()?;
             diesel::insert_into(events::table).values(&rows).execute(self.conn)?;
+        }
+        if let Some(restricted) = by.restricted {
+            restricted.keep(self.conn, self.registry, first)?;
         }
         diesel::sql_query("call project($1, $2, $3)")
             .bind::<sql_types::Integer, _>(self.registry.0)
@@ -148,16 +176,24 @@ impl Tx<'_> {
         Ok(first)
     }
 
-    fn row(&mut self, origin: &'static str, change: &Change) -> Result<EventRow, Error> {
+    fn row(
+        &mut self,
+        origin: &'static str,
+        change: &Change,
+        by: &Authorship<'_>,
+        restricted: Option<&str>,
+    ) -> Result<EventRow, Error> {
         let seq = self.epoch + 1;
+        let actor = by.actor.to_string();
         let header = Header {
             registry: &self.authority,
             seq,
-            actor: "0",
+            actor: &actor,
             origin,
             recorded_at: self.now,
+            approvals: by.approvals,
             prev: self.head.as_deref(),
-            restricted: None,
+            restricted,
         };
         let body = event::body(&header, change)?;
         let leaf_hash = event::leaf_hash(&body);
@@ -170,9 +206,10 @@ impl Tx<'_> {
             subject: change.subject(),
             body,
             leaf_hash: leaf_hash.to_vec(),
-            actor: "0",
+            actor,
             origin,
             recorded_at: offset(self.now),
+            proposal: by.proposal,
         })
     }
 }
@@ -186,9 +223,10 @@ struct EventRow {
     subject: String,
     body: Vec<u8>,
     leaf_hash: Vec<u8>,
-    actor: &'static str,
+    actor: String,
     origin: &'static str,
     recorded_at: OffsetDateTime,
+    proposal: Option<Uuid>,
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -199,7 +237,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).filter_map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Delegations: a subordinate may speak for a scope, never wider than what this registry may delegate.
 
 use charter_domain::{
-    AuthorityId, HttpsId, Interval, Invalid, RegistryId, Scope,
+    AuthorityId, Delegation, HttpsId, Interval, Invalid, RegistryId, Scope,
     event::{Change, DelegationMade},
     policy::Caller,
 };
@@ -40,30 +40,13 @@ pub async fn put(
 ) -> Result<Delegated, Error> {
     let permit = permit_load(app, caller, registry).await?;
     let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
-    if new.subordinate == tenant.registry.authority {
-        return Err(Invalid::new("subordinate_id", "must be another authority").into());
-    }
-    if new.entity_identifier == tenant.registry.entity_identifier {
-        return Err(Invalid::new("entity_identifier", "must be another authority's").into());
-    }
-    within_own_scope(app, tenant, &new.scope).await?;
+    check(app, tenant, &new).await?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
     let warnings = overlaps(app, registry, &new).await?;
     let written = app
         .store
         .write("delegation.put", registry, move |tx| {
-            let jwks =
-                serde_json::to_value(&new.jwks).map_err(|e| charter_store::Error::Internal(e.to_string()))?;
-            let made = DelegationMade {
-                subordinate: new.subordinate.clone(),
-                entity_identifier: new.entity_identifier.clone(),
-                jwks,
-                endpoint: new.endpoint.clone(),
-                scope: new.scope.clone(),
-                max_path_length: new.max_path_length,
-                answers_as_own: new.answers_as_own,
-                valid: new.valid,
-            };
+            let made = made(&new)?;
             let id = tx.record(&permit, &[Change::DelegationMade(made)])?;
             issuing.sign_delegations(tx, &[id])?;
             Ok(id)
@@ -71,6 +54,47 @@ pub async fn put(
         .await?;
     app.changed(registry, written.epoch).await?;
     Ok(Delegated { delegation_id: written.value, epoch: written.epoch, warnings })
+}
+
+/// The event that a delegation is.
+pub fn made(new: &NewDelegation) -> Result<DelegationMade, charter_store::Error> {
+    Ok(DelegationMade {
+        subordinate: new.subordinate.clone(),
+        entity_identifier: new.entity_identifier.clone(),
+        jwks: serde_json::to_value(&new.jwks).map_err(|e| charter_store::Error::Internal(e.to_string()))?,
+        endpoint: new.endpoint.clone(),
+        scope: new.scope.clone(),
+        max_path_length: new.max_path_length,
+        answers_as_own: new.answers_as_own,
+        valid: new.valid,
+    })
+}
+
+/// What may not be delegated, and to whom.
+pub async fn check(app: &App, tenant: &Tenant, new: &NewDelegation) -> Result<(), Error> {
+    if new.subordinate == tenant.registry.authority {
+        return Err(Invalid::new("subordinate_id", "must be another authority").into());
+    }
+    if new.entity_identifier == tenant.registry.entity_identifier {
+        return Err(Invalid::new("entity_identifier", "must be another authority's").into());
+    }
+    within_own_scope(app, tenant, &new.scope).await
+}
+
+/// The delegation of a subordinate that holds now, else its last one.
+pub async fn of(app: &App, registry: RegistryId, subordinate: &AuthorityId) -> Result<Delegation, Error> {
+    let list = app.store.delegations(registry).await?;
+    let found = current(&list, subordinate, app.clock.now()).cloned();
+    found.ok_or_else(|| Error::not_found("delegation of", subordinate))
+}
+
+pub fn current<'a>(
+    list: &'a [Delegation],
+    subordinate: &AuthorityId,
+    now: charter_domain::Timestamp,
+) -> Option<&'a Delegation> {
+    let of = || list.iter().filter(|d| d.subordinate == *subordinate);
+    of().find(|d| d.valid.contains(now)).or_else(|| of().next_back())
 }
 
 /// Checked when written, and again by every verifier: a registry whose superior is of this process may pass on only

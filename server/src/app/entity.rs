@@ -18,13 +18,18 @@ pub async fn get(app: &App, registry: RegistryId, identifier: &str) -> Result<En
     })
 }
 
-fn domain(list: Option<&Vec<StatusView>>) -> Vec<Status> {
-    list.into_iter().flatten().map(|s| Status { state: s.state, effective: s.effective() }).collect()
+/// Statuses as they are decided about.
+pub fn domain(list: &[StatusView]) -> Vec<Status> {
+    list.iter().map(|s| Status { state: s.state, effective: s.effective() }).collect()
+}
+
+fn statuses(list: Option<&Vec<StatusView>>) -> Vec<Status> {
+    domain(list.map_or(&[], Vec::as_slice))
 }
 
 /// The state in force at an instant, since when, and why.
 pub fn status_of(entity: &EntityView, at: Timestamp) -> (State, Option<Timestamp>, String) {
-    let state = state_at(&domain(entity.statuses.as_ref()), at);
+    let state = state_at(&statuses(entity.statuses.as_ref()), at);
     let row = entity.statuses.iter().flatten().find(|s| s.state == state && s.effective().contains(at));
     row.map_or((state, None, String::new()), |s| (state, s.effective().from, s.reason.clone()))
 }
@@ -38,7 +43,7 @@ pub fn issuer(entity: &EntityView, asked: &str, language: &str, at: Timestamp) -
         let ground =
             entity.accreditations.iter().flatten().find(|a| Some(a.accreditation_id) == s.accreditation_id);
         let stands = |valid: charter_domain::Interval, statuses: &Option<Vec<StatusView>>| {
-            valid.contains(at) && state_at(&domain(statuses.as_ref()), at) == State::Active
+            valid.contains(at) && state_at(&self::statuses(statuses.as_ref()), at) == State::Active
         };
         s.kind == 0
             && s.action == "issue"

@@ -114,11 +114,3 @@ fn duplicate(line: u32, record: &Record) -> Rejected {
         message: format!("`{}` exists already", record.identifier()),
     }
 }
-
-/// Ends BOOTSTRAP; final.
-pub async fn seal(app: &App, caller: &Caller, registry: RegistryId) -> Result<i64, Error> {
-    let permit = permit_load(app, caller, registry).await?;
-    let written = app.store.write("registry.seal", registry, move |tx| tx.seal(&permit)).await?;
-    app.changed(registry, written.epoch).await?;
-    Ok(written.epoch)
-}

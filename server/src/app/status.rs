@@ -1,7 +1,7 @@
 //! Suspending, reinstating, revoking and ending entities and delegations.
 
 use charter_domain::{
-    AuthorityId, EntityId, RegistryId, Timestamp,
+    AuthorityId, EntityId, Invalid, RegistryId, Timestamp,
     event::{Change, StatusChanged},
     policy::Caller,
     status::{State, TargetKind},
@@ -39,13 +39,9 @@ pub async fn set(app: &App, caller: &Caller, registry: RegistryId, new: NewStatu
         .write("status.set", registry, move |tx| {
             let (target, target_id) = find(tx, &new.target)?;
             let delegation = target_id.parse::<i64>().ok();
-            let changed = StatusChanged {
-                target,
-                target_id: target_id.clone(),
-                state: new.state,
-                effective_from: new.effective_from.unwrap_or(tx.now),
-                reason: new.reason.clone(),
-            };
+            let from = new.effective_from.unwrap_or(tx.now);
+            let changed =
+                StatusChanged::plain(target, target_id.clone(), new.state, from, new.reason.clone());
             tx.record(&permit, &[Change::StatusChanged(changed)])?;
             match (target, delegation) {
                 (TargetKind::Delegation, Some(id)) => issuing.sign_delegations(tx, &[id]),
@@ -71,11 +67,17 @@ fn find(tx: &mut Tx<'_>, target: &Target) -> Result<(TargetKind, String), charte
         Target::Delegation(id) => {
             let now = tx.now;
             let list = tx.delegations()?;
-            let of = || list.iter().filter(|d| d.subordinate == *id);
-            let found = of().find(|d| d.valid.contains(now)).or_else(|| of().next_back());
+            let found = super::delegation::current(&list, id, now);
             let found =
                 found.ok_or_else(|| charter_store::Error::NotFound(format!("delegation of `{id}`")))?;
             Ok((TargetKind::Delegation, found.id.to_string()))
         }
     }
+}
+
+/// A reason code as it is recorded.
+pub fn code(text: &str) -> Result<String, Invalid> {
+    let good = (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    if good { Ok(text.to_owned()) } else { Err(Invalid::new("reason", "must be a code in UPPER_SNAKE")) }
 }

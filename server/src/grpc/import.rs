@@ -22,6 +22,7 @@ use crate::{
     app::{
         delegation::{self, NewDelegation},
         import::{self, Rejected},
+        init::{self, Administrator},
         schema,
         status::{self, NewStatus, Target},
     },
@@ -36,7 +37,7 @@ fn patterns(field: &str, list: &[String]) -> Result<Vec<Pattern>, Invalid> {
     list.iter().map(|p| Pattern::parse(p).map_err(|e| e.at(field))).collect()
 }
 
-fn grant(g: pb::Grant) -> Result<Grant, Invalid> {
+pub(super) fn grant(g: pb::Grant) -> Result<Grant, Invalid> {
     Ok(Grant {
         actions: patterns("scope.actions", &g.actions)?,
         resources: patterns("scope.resources", &g.resources)?,
@@ -77,17 +78,10 @@ fn new_status(r: pb::SetStatusRequest) -> Result<NewStatus, Invalid> {
         }
         None => return Err(Invalid::new("target", "must be an entity or a subordinate")),
     };
-    let code = |s: &str| {
-        (1..=64).contains(&s.len())
-            && s.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-    };
-    if !code(&r.reason) {
-        return Err(Invalid::new("reason", "must be a code in UPPER_SNAKE"));
-    }
     Ok(NewStatus {
         target,
         state: State::parse(&r.state).map_err(|e| e.at("state"))?,
-        reason: r.reason,
+        reason: status::code(&r.reason)?,
         effective_from: convert::optional_time("effective_from", r.effective_from)?,
     })
 }
@@ -179,8 +173,12 @@ impl ImportService for Doorway {
         request: Request<pb::SealRegistryRequest>,
     ) -> Reply<pb::SealRegistryResponse> {
         let (here, caller) = (self.here(&request)?, self.caller(&request)?);
-        let registry = self.named(&here, &request.into_inner().registry_id)?;
-        let epoch = import::seal(&self.app, &caller, registry).await?;
+        let r = request.into_inner();
+        let registry = self.named(&here, &r.registry_id)?;
+        let administrator = |a: pb::Administrator| Administrator { issuer: a.issuer, subject: a.subject };
+        let two = r.administrators.into_iter().map(administrator).collect();
+        let (_, epoch) = init::init(&self.app.store, &caller, registry, two).await?;
+        self.app.changed(registry, epoch).await?;
         Ok(Response::new(pb::SealRegistryResponse { epoch }))
     }
 }

@@ -71,21 +71,27 @@ fn view(e: EntityView, now: Timestamp) -> pb::Entity {
 }
 
 /// What a page was asked for.
-struct Page {
-    list: String,
-    limit: i64,
-    after: Option<String>,
+pub(super) struct Page {
+    pub(super) list: String,
+    pub(super) limit: i64,
+    pub(super) after: Option<String>,
 }
 
 impl Doorway {
-    fn page(&self, noun: &str, registry: RegistryId, size: i32, token: &str) -> Result<Page, Error> {
+    pub(super) fn page(
+        &self,
+        noun: &str,
+        registry: RegistryId,
+        size: i32,
+        token: &str,
+    ) -> Result<Page, Error> {
         let list = format!("{noun}|{registry}");
         let after = page::cursor(&self.app.page_secret, &list, token)?;
         Ok(Page { limit: page::size(size)?, list, after })
     }
 
     /// The token of the next page: none when this one was not full.
-    fn next(&self, page: &Page, count: usize, last: Option<String>) -> String {
+    pub(super) fn next(&self, page: &Page, count: usize, last: Option<String>) -> String {
         let full = usize::try_from(page.limit).is_ok_and(|l| count >= l);
         let cursor = last.filter(|_| full);
         cursor.map(|c| page::token(&self.app.page_secret, &page.list, &c)).unwrap_or_default()

@@ -49,8 +49,8 @@ async fn run() -> anyhow::Result<ExitCode> {
     demand("cargo", &["nextest", "--version"]).await?;
     let mut stop = Stop::new()?;
     let tests = async {
-        // Tests start `charterd` itself.
-        let build = ["build", "--locked", "-p", "charter-server", "--bins"];
+        // Tests start `charterd` and `charter` themselves.
+        let build = ["build", "--locked", "-p", "charter-server", "-p", "charter-cli", "--bins"];
         let built = Command::new("cargo").args(build).kill_on_drop(true).status().await?;
         if !built.success() {
             return Ok(built);

@@ -9,7 +9,7 @@ use serde_json::json;
 use self::view::View;
 use crate::{
     args::{Connection, Entity, Format, List, ListFormat},
-    command::status,
+    command::{emergency, propose, status},
     connect::Server,
     exit::{Exit, Failure},
     output,
@@ -25,7 +25,9 @@ pub async fn run(to: &Connection, command: Entity) -> Result<Exit, Failure> {
         Entity::Suspend(change) => status::entity(to, State::Suspended, change).await,
         Entity::Reinstate(change) => status::entity(to, State::Active, change).await,
         Entity::Revoke(change) => status::entity(to, State::Revoked, change).await,
-        Entity::End(change) => status::entity(to, State::Ended, change).await,
+        Entity::End(args) => status::end(to, State::Ended, args).await,
+        Entity::Register(args) => propose::register(to, args).await,
+        Entity::EmergencySuspend(args) => emergency::suspend(to, args).await,
     }
 }
 

@@ -1,14 +1,21 @@
-//! Suspends, reinstates, revokes and ends: one call for entities and delegations.
+//! Suspends, reinstates, revokes and ends: at once with the bootstrap token, or with `--propose` as a proposal.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
-
-use charter_domain::{AuthorityId, EntityId, status::State};
-use charter_proto::charter::registry::v1::{SetStatusRequest, set_status_request::Target};
+use charter_domain::{
+    AuthorityId, EntityId,
+    status::{Reach, State},
+};
+use charter_proto::charter::registry::v1::{
+    self as pb, change_status, propose_request, set_status_request::Target,
+};
+use serde_json::json;
+use tonic::Status;
 
 use crate::{
-    args::{self, Change, Connection, Delegation},
+    args::{self, Change, Connection, Delegation, Draft, Effect, End, Format},
+    command::propose,
+    confirm::confirm,
     connect::{Server, Token},
-    exit::{Exit, Failure},
+    exit::{self, Exit, Failure},
     output,
 };
 
@@ -18,12 +25,65 @@ pub async fn delegation(to: &Connection, command: Delegation) -> Result<Exit, Fa
         Delegation::Reinstate(change) => (State::Active, change),
         Delegation::Revoke(change) => (State::Revoked, change),
     };
+    if change.propose {
+        let target = |id: AuthorityId| change_status::Target::SubordinateId(id.into());
+        return draft(to, state, change, target, Vec::new()).await;
+    }
     let target = |id: AuthorityId| Target::SubordinateId(id.into());
     set(to, ("delegation to", state), change, target).await
 }
 
 pub async fn entity(to: &Connection, state: State, change: Change<EntityId>) -> Result<Exit, Failure> {
+    end(to, state, End { change, successor: Vec::new() }).await
+}
+
+pub async fn end(to: &Connection, state: State, args: End) -> Result<Exit, Failure> {
+    let End { change, successor } = args;
+    if change.propose {
+        let target = |id: EntityId| change_status::Target::EntityId(id.into());
+        return draft(to, state, change, target, successor).await;
+    }
+    if !successor.is_empty() {
+        return Err(only_proposed("--successor"));
+    }
     set(to, ("entity", state), change, |id| Target::EntityId(id.into())).await
+}
+
+async fn draft<Id: args::Target>(
+    to: &Connection,
+    state: State,
+    args: Change<Id>,
+    target: impl FnOnce(Id) -> change_status::Target,
+    successors: Vec<EntityId>,
+) -> Result<Exit, Failure> {
+    let change = proposed(target(args.id), state, args.effect, successors)?;
+    let draft = Draft { dry_run: args.dry_run, call: args.call, output: args.output };
+    propose::send(to, draft, args.why.unwrap_or_default(), change).await
+}
+
+/// A change of state, as it is proposed.
+pub fn proposed(
+    target: change_status::Target,
+    state: State,
+    effect: Effect,
+    successors: Vec<EntityId>,
+) -> Result<propose_request::Change, Failure> {
+    if effect.reach == Some(Reach::From) && effect.at.is_none() {
+        return Err(Failure::usage("--reach FROM needs --at with the instant that it reaches back to"));
+    }
+    let back = matches!(effect.reach, Some(Reach::From | Reach::AbInitio));
+    if back && effect.legal_basis.is_none() {
+        return Err(Failure::usage("a revocation that reaches back needs --legal-basis"));
+    }
+    Ok(propose_request::Change::ChangeStatus(pb::ChangeStatus {
+        target: Some(target),
+        state: state.code().to_owned(),
+        code: effect.reason,
+        reach: effect.reach.map_or_else(String::new, |reach| reach.code().to_owned()),
+        effective_from: effect.at.map(output::timestamp),
+        legal_basis: effect.legal_basis.unwrap_or_default(),
+        succeeded_by: successors.into_iter().map(Into::into).collect(),
+    }))
 }
 
 async fn set<Id: args::Target>(
@@ -32,41 +92,53 @@ async fn set<Id: args::Target>(
     change: Change<Id>,
     target: impl FnOnce(Id) -> Target,
 ) -> Result<Exit, Failure> {
+    only_at_once(&change)?;
     let what = format!("{noun} `{}`", change.id);
-    let token = Token::read(change.token.token_file.as_deref())?;
+    let effect = change.effect;
+    let token = Token::read(change.call.token.token_file.as_deref())?;
     if !change.yes && state != State::Active {
-        confirm(&format!("{what} becomes {}, reason {}", state.code(), change.reason)).await?;
+        confirm(&format!("{what} becomes {}, reason {}", state.code(), effect.reason)).await?;
     }
     let server = Server::connect(to).await?;
-    let request = SetStatusRequest {
-        registry_id: change.registry.map_or_else(String::new, Into::into),
+    let request = pb::SetStatusRequest {
+        registry_id: change.call.registry.map_or_else(String::new, Into::into),
         target: Some(target(change.id)),
         state: state.code().to_owned(),
-        reason: change.reason,
-        effective_from: change.at.map(output::timestamp),
+        reason: effect.reason,
+        effective_from: effect.at.map(output::timestamp),
     };
-    let receipt = server.import().set_status(token.attach(server.request(request))).await?.into_inner();
-    let from = change.at.map_or_else(String::new, |at| format!(" from {at}"));
-    output::text(&format!("{what} is {}{from} (epoch {})", state.code(), receipt.epoch))?;
+    let receipt = server.import().set_status(token.attach(server.request(request))).await;
+    let receipt = receipt.map_err(sealed)?.into_inner();
+    let from = effect.at.map_or_else(String::new, |at| format!(" from {at}"));
+    match change.output {
+        Format::Json => output::json(&json!({ "epoch": receipt.epoch }))?,
+        Format::Table => {
+            output::text(&format!("{what} is {}{from} (epoch {})", state.code(), receipt.epoch))?
+        }
+    };
     Ok(Exit::Ok)
 }
 
-/// Asks the person at the terminal. Where there is none, `--yes` has to say it.
-async fn confirm(what: &str) -> Result<(), Failure> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(
-            Failure::usage(format!("{what}: not confirmed")).hint("add --yes where nobody can be asked")
-        );
+/// What only a proposal has must not be passed over in silence.
+fn only_at_once<Id: args::Target>(change: &Change<Id>) -> Result<(), Failure> {
+    let given = [
+        (change.why.is_some(), "--why"),
+        (change.dry_run, "--dry-run"),
+        (change.effect.reach.is_some(), "--reach"),
+        (change.effect.legal_basis.is_some(), "--legal-basis"),
+    ];
+    given.iter().find(|(given, _)| *given).map_or(Ok(()), |(_, option)| Err(only_proposed(option)))
+}
+
+fn only_proposed(option: &str) -> Failure {
+    Failure::usage(format!("{option} is for proposals: add --propose, or leave it out"))
+}
+
+fn sealed(status: Status) -> Failure {
+    let is_sealed = exit::public_code(&status) == "REGISTRY_SEALED";
+    let failure = Failure::from(status);
+    if !is_sealed {
+        return failure;
     }
-    let question = format!("{}. Continue? [y/N] ", output::clean(what));
-    // In a thread of its own, so that an interrupt is seen while it waits.
-    let answer = tokio::task::spawn_blocking(move || {
-        let _ = std::io::stderr().lock().write_all(question.as_bytes());
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line).map(|_| line)
-    });
-    match answer.await {
-        Ok(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes") => Ok(()),
-        _ => Err(Failure::usage("not confirmed, nothing was changed")),
-    }
+    failure.hint("propose it: the same command with `--propose --why TEXT`, and a staff member's token")
 }

@@ -1,5 +1,7 @@
 //! A server of a few fixed answers: an entity named like a reason is answered with that reason.
 
+pub mod governance;
+
 use std::pin::Pin;
 
 use charter_domain::{Outcome, Reason};
@@ -10,6 +12,7 @@ use charter_proto::charter::{
     },
     registry::v1::{
         self as reg,
+        governance_service_server::GovernanceServiceServer,
         import_service_server::{ImportService, ImportServiceServer},
         registry_service_server::{RegistryService, RegistryServiceServer},
     },
@@ -33,6 +36,7 @@ impl Fake {
         let address = incoming.local_addr().expect("bound");
         let server = tonic::transport::Server::builder()
             .add_service(FederationServiceServer::new(Self))
+            .add_service(GovernanceServiceServer::new(Self))
             .add_service(ImportServiceServer::new(Self))
             .add_service(RegistryServiceServer::new(Self));
         tokio::spawn(server.serve_with_incoming(incoming));

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Context, Kind, Outcome, Reason, decide,
+    Context, Interval, Kind, Outcome, Reason, decide,
     event::{EntityRegistered, Header, Identifier, StatusChanged},
-    status::state_at,
+    status::{State, state_at},
 };
 
 const ENTITY: &str = "did:web:e.example";
@@ -32,14 +32,14 @@ fn made() -> Vec<Change> {
     vec![Change::EntityRegistered(registered), Change::StatementMade(stated)]
 }
 
-fn status(from: i64, state: State) -> Change {
-    Change::StatusChanged(StatusChanged {
-        target: TargetKind::Entity,
-        target_id: Uuid::from_u128(7).to_string(),
-        state,
-        effective_from: Timestamp::from_secs(from),
-        reason: "R".to_owned(),
-    })
+/// From an instant on, for good or for a while.
+type Word = (i64, Option<i64>, State);
+
+fn status((from, lasts, state): Word) -> Change {
+    let (id, at) = (Uuid::from_u128(7).to_string(), Timestamp::from_secs(from));
+    let lapses_at = lasts.map(|secs| Timestamp::from_secs(from + secs));
+    let plain = StatusChanged::plain(TargetKind::Entity, id, state, at, "R".to_owned());
+    Change::StatusChanged(StatusChanged { lapses_at, ..plain })
 }
 
 fn recorded(changes: Vec<Change>) -> Vec<Recorded> {
@@ -53,16 +53,16 @@ fn query(known_at: Option<i64>) -> Query {
         .expect("valid")
 }
 
-fn states() -> impl Strategy<Value = Vec<(i64, State)>> {
+fn states() -> impl Strategy<Value = Vec<Word>> {
     let state = prop::sample::select(vec![State::Active, State::Ended, State::Suspended, State::Revoked]);
-    prop::collection::vec((0_i64..40, state), 0..12)
+    prop::collection::vec((0_i64..40, prop::option::of(1_i64..20), state), 0..12)
 }
 
 #[test]
 fn an_event_is_read_back_from_its_public_bytes() {
     let authority = crate::AuthorityId::parse("did:web:a.example").expect("valid");
     let mut changes = made();
-    changes.extend([status(3, State::Ended), Change::RegistrySealed]);
+    changes.extend([status((3, Some(4), State::Ended)), Change::RegistrySealed]);
     for event in recorded(changes) {
         let header = Header {
             registry: &authority,
@@ -70,6 +70,7 @@ fn an_event_is_read_back_from_its_public_bytes() {
             actor: "0",
             origin: "bootstrap",
             recorded_at: event.recorded_at,
+            approvals: &[],
             prev: None,
             restricted: None,
         };
@@ -83,9 +84,10 @@ proptest! {
     #[test]
     fn at_every_instant_the_last_word_that_reaches_it_counts(list in states(), at in -1_i64..45) {
         let mut changes = made();
-        changes.extend(list.iter().map(|(from, state)| status(*from, *state)));
+        changes.extend(list.iter().copied().map(status));
         let facts = facts(&recorded(changes), &query(None));
-        let last = list.iter().rev().find(|(from, _)| *from <= at).map_or(State::Active, |(_, s)| *s);
+        let reaches = |w: &&Word| w.0 <= at && w.1.is_none_or(|lasts| at < w.0 + lasts);
+        let last = list.iter().rev().find(reaches).map_or(State::Active, |w| w.2);
         prop_assert_eq!(state_at(&facts.entity, Timestamp::from_secs(at)), last);
         let decision = decide(&query(None), &facts, Timestamp::from_secs(at));
         prop_assert_eq!(decision.reason, last.reason());
@@ -95,7 +97,7 @@ proptest! {
     #[test]
     fn the_past_of_knowledge_is_never_rewritten(list in states(), known in 0_i64..14) {
         let mut changes = made();
-        changes.extend(list.iter().map(|(from, state)| status(*from, *state)));
+        changes.extend(list.iter().copied().map(status));
         let all = recorded(changes);
         let before: Vec<Recorded> = all.iter().filter(|e| e.seq <= known).cloned().collect();
         let epoch = all.len() as i64;
@@ -106,10 +108,10 @@ proptest! {
     #[test]
     fn a_revocation_makes_no_yes(list in states(), from in 0_i64..40, at in -1_i64..45) {
         let mut changes = made();
-        changes.extend(list.iter().map(|(from, state)| status(*from, *state)));
+        changes.extend(list.iter().copied().map(status));
         let at = Timestamp::from_secs(at);
         let before = decide(&query(None), &facts(&recorded(changes.clone()), &query(None)), at);
-        changes.push(status(from, State::Revoked));
+        changes.push(status((from, None, State::Revoked)));
         let after = decide(&query(None), &facts(&recorded(changes), &query(None)), at);
         prop_assert!(before.outcome() == Outcome::Yes || after.outcome() == Outcome::No);
         prop_assert!(at < Timestamp::from_secs(from) || after.reason == Reason::Revoked);

@@ -1,0 +1,130 @@
+//! Options of what changes entities and delegations: at once where the registry still loads, else by a proposal.
+
+use charter_domain::{AuthorityId, EntityId, Timestamp, status::Reach};
+use clap::{Args, Subcommand};
+
+use super::{Call, Format, member, reason_code};
+
+#[derive(Debug, Subcommand)]
+pub enum Delegation {
+    /// Suspends the delegation to a subordinate authority, with all that rests on it.
+    Suspend(Change<AuthorityId>),
+    /// Ends a suspension.
+    Reinstate(Change<AuthorityId>),
+    /// Revokes the delegation to a subordinate authority, with all that rests on it.
+    Revoke(Change<AuthorityId>),
+}
+
+/// A change of state.
+#[derive(Debug, Args)]
+pub struct Change<Id: Target> {
+    #[arg(value_parser = Id::parse)]
+    pub id: Id,
+    #[command(flatten)]
+    pub effect: Effect,
+    /// Propose the change to others, as a sealed registry demands, with a staff member's token.
+    #[arg(long, requires = "why")]
+    pub propose: bool,
+    /// Why it is proposed, for those who approve; not public.
+    #[arg(long, value_name = "TEXT")]
+    pub why: Option<String>,
+    /// Check the proposal, keep nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask whether this is meant.
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub call: Call,
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+}
+
+/// Why, from when on, and how far back.
+#[derive(Debug, Args)]
+pub struct Effect {
+    /// Why, as a code such as `LICENCE_WITHDRAWN`; it is public.
+    #[arg(long, value_name = "CODE", value_parser = reason_code)]
+    pub reason: String,
+    /// When it takes effect (RFC 3339); now when absent.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse, visible_alias = "from")]
+    pub at: Option<Timestamp>,
+    /// How far back a proposed revocation reaches: PROSPECTIVE, FROM (an instant in the past) or AB_INITIO.
+    #[arg(long, value_name = "REACH", value_parser = Reach::parse)]
+    pub reach: Option<Reach>,
+    /// The law that lets a revocation reach back.
+    #[arg(long, value_name = "TEXT")]
+    pub legal_basis: Option<String>,
+}
+
+/// The end of an entity, and who continues what it did.
+#[derive(Debug, Args)]
+pub struct End {
+    #[command(flatten)]
+    pub change: Change<EntityId>,
+    /// An entity that succeeds it; may be given again.
+    #[arg(long, value_name = "ID", value_parser = EntityId::parse)]
+    pub successor: Vec<EntityId>,
+}
+
+#[derive(Debug, Args)]
+pub struct Register {
+    #[arg(value_parser = EntityId::parse)]
+    pub identifier: EntityId,
+    /// Its name in a language, such as `fi=Helsingin yliopisto`; may be given again.
+    #[arg(long, value_name = "LANGUAGE=NAME", value_parser = member, required = true)]
+    pub name: Vec<(String, String)>,
+    /// ISO 3166-1 alpha-2, such as `FI`.
+    #[arg(long, value_name = "CODE")]
+    pub country: String,
+    /// Why it is proposed, for those who approve; not public.
+    #[arg(long, value_name = "TEXT", visible_alias = "why")]
+    pub reason: String,
+    #[command(flatten)]
+    pub draft: Draft,
+}
+
+#[derive(Debug, Args)]
+pub struct Emergency {
+    #[arg(value_parser = EntityId::parse)]
+    pub id: EntityId,
+    /// Why, as a code such as `KEY_COMPROMISED`; it is public.
+    #[arg(long, value_name = "CODE", value_parser = reason_code)]
+    pub reason: String,
+    /// Do not ask whether this is meant.
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub call: Call,
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+}
+
+/// What every proposal takes.
+#[derive(Debug, Args)]
+pub struct Draft {
+    /// Check the proposal, keep nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub call: Call,
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+}
+
+/// What can be suspended, reinstated, revoked.
+pub trait Target: Clone + Send + Sync + std::fmt::Display + 'static {
+    fn parse(text: &str) -> Result<Self, charter_domain::Invalid>;
+}
+
+impl Target for EntityId {
+    fn parse(text: &str) -> Result<Self, charter_domain::Invalid> {
+        Self::parse(text)
+    }
+}
+
+impl Target for AuthorityId {
+    fn parse(text: &str) -> Result<Self, charter_domain::Invalid> {
+        Self::parse(text)
+    }
+}

@@ -1,0 +1,46 @@
+//! `charter approval approve`: nobody approves what they have not seen, or what is not what they have seen.
+
+use charter_proto::charter::registry::v1 as pb;
+use serde_json::json;
+
+use crate::{
+    args::{Approve, Connection, Format},
+    confirm::confirm,
+    desk::Desk,
+    exit::{Exit, Failure},
+    output,
+    proposal::{self, View},
+};
+
+pub async fn run(to: &Connection, args: Approve) -> Result<Exit, Failure> {
+    let desk = Desk::open(to, args.call).await?;
+    let hash = match args.hash {
+        Some(hash) => hash,
+        None => look(&desk, &args.id, args.yes).await?,
+    };
+    if !args.yes {
+        confirm(&format!("you approve proposal {} with hash {hash}", args.id)).await?;
+    }
+    let request = pb::ApproveProposalRequest { registry_id: desk.registry_id(), proposal_id: args.id, hash };
+    let answer = desk.client().approve_proposal(desk.request(request)).await?.into_inner();
+    let view = View::from(proposal::given(answer.proposal)?);
+    match args.output {
+        Format::Json => output::json(&json!({ "proposal": view, "epoch": answer.epoch }))?,
+        Format::Table => {
+            let epoch = if answer.epoch > 0 { format!(" (epoch {})", answer.epoch) } else { String::new() };
+            let id = output::clean(&view.proposal_id);
+            output::text(&format!("proposal {id} is approved; {}{epoch}", view.next()))?
+        }
+    };
+    Ok(Exit::Ok)
+}
+
+/// The hash of the proposal as it is now, checked; the person who is asked sees what it is the hash of.
+async fn look(desk: &Desk, id: &str, yes: bool) -> Result<String, Failure> {
+    let found = super::fetch(desk, id.to_owned()).await?;
+    let hash = proposal::verify(&found, id)?;
+    if !yes {
+        output::show(&View::from(found).text());
+    }
+    Ok(hash)
+}

@@ -1,0 +1,48 @@
+//! Sends a proposal, and says what happens next.
+
+use charter_proto::charter::registry::v1::{self as pb, propose_request::Change};
+use serde_json::json;
+
+use crate::{
+    args::{Connection, Draft, Format, Register},
+    desk::Desk,
+    exit::{Exit, Failure},
+    output,
+    proposal::{self, View},
+};
+
+pub async fn register(to: &Connection, args: Register) -> Result<Exit, Failure> {
+    let change = Change::RegisterEntity(pb::RegisterEntity {
+        identifier: args.identifier.into(),
+        identifiers: Vec::new(),
+        names: args.name.into_iter().collect(),
+        country: args.country,
+    });
+    send(to, args.draft, args.reason, change).await
+}
+
+/// Proposes one change; `why` stays with the proposal.
+pub async fn send(to: &Connection, draft: Draft, why: String, change: Change) -> Result<Exit, Failure> {
+    let desk = Desk::open(to, draft.call).await?;
+    let request = pb::ProposeRequest {
+        registry_id: desk.registry_id(),
+        reason: why,
+        validate_only: draft.dry_run,
+        change: Some(change),
+    };
+    let answer = desk.client().propose(desk.request(request)).await?.into_inner();
+    let view = View::from(proposal::given(answer.proposal)?);
+    match draft.output {
+        Format::Json => output::json(&json!({ "proposal": view }))?,
+        Format::Table if draft.dry_run => output::text(&format!("would propose {}", kind(&view)))?,
+        Format::Table => {
+            let id = output::clean(&view.proposal_id);
+            output::text(&format!("proposal {id}: {}\n{}", kind(&view), view.next()))?
+        }
+    };
+    Ok(Exit::Ok)
+}
+
+fn kind(view: &View) -> String {
+    output::clean(&view.measure)
+}

@@ -1,0 +1,38 @@
+//! A member of staff at the governance of one registry: connection, token and registry for every call.
+
+use charter_proto::charter::registry::v1::governance_service_client::GovernanceServiceClient;
+use tonic::{Request, transport::Channel};
+
+use crate::{
+    args::{Call, Connection},
+    connect::{Server, Token},
+    exit::Failure,
+};
+
+pub struct Desk {
+    server: Server,
+    token: Token,
+    registry_id: String,
+}
+
+impl Desk {
+    /// The token is read first: nobody is connected to for somebody who has none.
+    pub async fn open(to: &Connection, call: Call) -> Result<Self, Failure> {
+        let token = Token::read(call.token.token_file.as_deref())?;
+        let server = Server::connect(to).await?;
+        Ok(Self { server, token, registry_id: call.registry.map_or_else(String::new, Into::into) })
+    }
+
+    /// Empty means the server's own.
+    pub fn registry_id(&self) -> String {
+        self.registry_id.clone()
+    }
+
+    pub fn client(&self) -> GovernanceServiceClient<Channel> {
+        self.server.governance()
+    }
+
+    pub fn request<T>(&self, message: T) -> Request<T> {
+        self.token.attach(self.server.request(message))
+    }
+}

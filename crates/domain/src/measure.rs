@@ -1,0 +1,156 @@
+//! The kinds of change that people may propose. A change that is no measure comes from nobody's proposal.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Invalid;
+#[cfg(feature = "records")]
+use crate::{
+    Kind,
+    event::{Change, StatusChanged},
+    status::{Reach, State, TargetKind},
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Measure {
+    RegisterEntity,
+    GrantAccreditation,
+    Authorize,
+    Recognize,
+    Suspend,
+    Reinstate,
+    Revoke,
+    /// A revocation that reaches back in time, of whatever target.
+    RevokeBack,
+    End,
+    Delegate,
+    SuspendDelegation,
+    ReinstateDelegation,
+    RevokeDelegation,
+    EndDelegation,
+    PublishSchema,
+    Appoint,
+    Dismiss,
+}
+
+impl Measure {
+    pub const ALL: [Self; 17] = [
+        Self::RegisterEntity,
+        Self::GrantAccreditation,
+        Self::Authorize,
+        Self::Recognize,
+        Self::Suspend,
+        Self::Reinstate,
+        Self::Revoke,
+        Self::RevokeBack,
+        Self::End,
+        Self::Delegate,
+        Self::SuspendDelegation,
+        Self::ReinstateDelegation,
+        Self::RevokeDelegation,
+        Self::EndDelegation,
+        Self::PublishSchema,
+        Self::Appoint,
+        Self::Dismiss,
+    ];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::RegisterEntity => "REGISTER_ENTITY",
+            Self::GrantAccreditation => "GRANT_ACCREDITATION",
+            Self::Authorize => "AUTHORIZE",
+            Self::Recognize => "RECOGNIZE",
+            Self::Suspend => "SUSPEND",
+            Self::Reinstate => "REINSTATE",
+            Self::Revoke => "REVOKE",
+            Self::RevokeBack => "REVOKE_BACK",
+            Self::End => "END",
+            Self::Delegate => "DELEGATE",
+            Self::SuspendDelegation => "SUSPEND_DELEGATION",
+            Self::ReinstateDelegation => "REINSTATE_DELEGATION",
+            Self::RevokeDelegation => "REVOKE_DELEGATION",
+            Self::EndDelegation => "END_DELEGATION",
+            Self::PublishSchema => "PUBLISH_SCHEMA",
+            Self::Appoint => "APPOINT",
+            Self::Dismiss => "DISMISS",
+        }
+    }
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let known = Self::ALL.into_iter().find(|m| m.code() == text);
+        known.ok_or_else(|| Invalid::new("measure", "must be a known measure such as `REGISTER_ENTITY`"))
+    }
+
+    /// Persons it takes at least, the proposer included.
+    pub const fn quorum(self) -> u8 {
+        match self {
+            Self::RevokeBack => 3,
+            _ => 2,
+        }
+    }
+
+    /// `None` for what nobody may propose: a registry's opening, its keys and its sealing.
+    #[cfg(feature = "records")]
+    pub const fn of(change: &Change) -> Option<Self> {
+        Some(match change {
+            Change::RegistryOpened(_) | Change::KeyAdded(_) | Change::RegistrySealed => return None,
+            Change::EntityRegistered(_) => Self::RegisterEntity,
+            Change::AccreditationGranted(_) => Self::GrantAccreditation,
+            Change::StatementMade(s) => match s.statement {
+                Kind::Authorization => Self::Authorize,
+                Kind::Recognition => Self::Recognize,
+            },
+            Change::DelegationMade(_) => Self::Delegate,
+            Change::StatusChanged(s) => Self::of_status(s),
+            Change::SchemaPublished(_) => Self::PublishSchema,
+            Change::StaffAppointed(_) => Self::Appoint,
+            Change::StaffDismissed(_) => Self::Dismiss,
+        })
+    }
+
+    #[cfg(feature = "records")]
+    const fn of_status(change: &StatusChanged) -> Self {
+        let reaches_back = matches!(change.reach, Some(Reach::From | Reach::AbInitio));
+        match (change.state, matches!(change.target, TargetKind::Delegation)) {
+            (State::Revoked, _) if reaches_back => Self::RevokeBack,
+            (State::Active, false) => Self::Reinstate,
+            (State::Suspended, false) => Self::Suspend,
+            (State::Revoked, false) => Self::Revoke,
+            (State::Ended, false) => Self::End,
+            (State::Active, true) => Self::ReinstateDelegation,
+            (State::Suspended, true) => Self::SuspendDelegation,
+            (State::Revoked, true) => Self::RevokeDelegation,
+            (State::Ended, true) => Self::EndDelegation,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measure_is_written_alike_everywhere() {
+        for measure in Measure::ALL {
+            assert_eq!(Measure::parse(measure.code()), Ok(measure));
+            assert_eq!(serde_json::to_string(&measure).expect("JSON"), format!("\"{}\"", measure.code()));
+        }
+    }
+
+    #[cfg(feature = "records")]
+    #[test]
+    fn a_status_is_named_by_its_target_and_reach() {
+        let measure = |target, state, reach| {
+            let at = crate::Timestamp::from_secs(0);
+            let plain = StatusChanged::plain(target, "1".to_owned(), state, at, "R".to_owned());
+            Measure::of(&Change::StatusChanged(StatusChanged { reach, ..plain }))
+        };
+        let (entity, delegation) = (TargetKind::Entity, TargetKind::Delegation);
+        assert_eq!(measure(TargetKind::Statement, State::Active, None), Some(Measure::Reinstate));
+        assert_eq!(measure(TargetKind::Accreditation, State::Ended, None), Some(Measure::End));
+        assert_eq!(measure(entity, State::Revoked, Some(Reach::Prospective)), Some(Measure::Revoke));
+        assert_eq!(measure(entity, State::Revoked, Some(Reach::From)), Some(Measure::RevokeBack));
+        assert_eq!(measure(delegation, State::Revoked, Some(Reach::AbInitio)), Some(Measure::RevokeBack));
+        assert_eq!(measure(delegation, State::Revoked, None), Some(Measure::RevokeDelegation));
+        assert_eq!(Measure::of(&Change::RegistrySealed), None);
+    }
+}

@@ -1,0 +1,88 @@
+//! The verbs as a table, and the emergency's conditions.
+
+use super::*;
+
+const REGISTRY: RegistryId = RegistryId(1);
+
+fn staff(roles: &[Role]) -> Staff {
+    Staff {
+        id: crate::staff::StaffId(1),
+        roles: roles.iter().copied().collect(),
+        service: false,
+        stepped_up: true,
+    }
+}
+
+fn cell<V: Verb>(caller: &Caller, phase: Phase) -> String {
+    let answer = permit::<V>(caller, REGISTRY, phase);
+    format!("{}={}", V::NAME, answer.map_or_else(|e| format!("{e:?}"), |_| "yes".to_owned()))
+}
+
+fn line(name: &str, caller: &Caller, phase: Phase) -> String {
+    let cells = [
+        cell::<Load>(caller, phase),
+        cell::<Open>(caller, phase),
+        cell::<Read>(caller, phase),
+        cell::<Audit>(caller, phase),
+    ];
+    format!("{name} {} {}\n", phase.code(), cells.join(" "))
+}
+
+#[test]
+fn rights_are_this_table() {
+    let callers = [
+        ("Anonymous", Caller::Anonymous),
+        ("Bootstrap", Caller::Bootstrap),
+        ("System", Caller::System),
+        ("Officer", Caller::Staff(staff(&[Role::Officer]))),
+        ("Auditor", Caller::Staff(staff(&[Role::Auditor]))),
+    ];
+    let mut table = String::new();
+    for (name, caller) in &callers {
+        for phase in [Phase::Bootstrap, Phase::Governed] {
+            table += &line(name, caller, phase);
+        }
+    }
+    assert_eq!(
+        table,
+        "Anonymous BOOTSTRAP load=Unauthenticated open=Unauthenticated read=yes audit=Unauthenticated\n\
+         Anonymous GOVERNED load=Unauthenticated open=Unauthenticated read=yes audit=Unauthenticated\n\
+         Bootstrap BOOTSTRAP load=yes open=Denied read=yes audit=Denied\n\
+         Bootstrap GOVERNED load=Sealed open=Denied read=yes audit=Denied\n\
+         System BOOTSTRAP load=Denied open=yes read=yes audit=Denied\n\
+         System GOVERNED load=Denied open=yes read=yes audit=Denied\n\
+         Officer BOOTSTRAP load=Denied open=Denied read=yes audit=Denied\n\
+         Officer GOVERNED load=Denied open=Denied read=yes audit=Denied\n\
+         Auditor BOOTSTRAP load=Denied open=Denied read=yes audit=yes\n\
+         Auditor GOVERNED load=Denied open=Denied read=yes audit=yes\n"
+    );
+}
+
+#[test]
+fn no_caller_is_permitted_to_execute_or_to_act_in_an_emergency() {
+    let all = Caller::Staff(staff(&Role::ALL));
+    for caller in [Caller::Anonymous, Caller::Bootstrap, Caller::System, all] {
+        for phase in [Phase::Bootstrap, Phase::Governed] {
+            assert!(permit::<Execute>(&caller, REGISTRY, phase).is_err());
+            assert!(permit::<Emergency>(&caller, REGISTRY, phase).is_err());
+        }
+    }
+}
+
+#[test]
+fn an_emergency_is_declared_by_a_person_with_the_role_and_not_twice_in_30_days() {
+    let now = Timestamp::from_secs(100 * 86_400);
+    let declare = |staff: &Staff, phase, last: Option<i64>| {
+        let last = last.map(Timestamp::from_secs);
+        emergency(staff, REGISTRY, phase, last, now).map(|p| p.origin())
+    };
+    let officer = staff(&[Role::Officer]);
+    assert_eq!(declare(&officer, Phase::Governed, None), Ok("emergency"));
+    assert_eq!(declare(&officer, Phase::Governed, Some(70 * 86_400)), Ok("emergency"));
+    assert_eq!(declare(&officer, Phase::Governed, Some(70 * 86_400 + 1)), Err(Refusal::RepeatedEmergency));
+    assert_eq!(declare(&officer, Phase::Governed, Some(101 * 86_400)), Err(Refusal::RepeatedEmergency));
+    assert_eq!(declare(&officer, Phase::Bootstrap, None), Err(Refusal::NotGoverned));
+    assert_eq!(declare(&staff(&[Role::Approver]), Phase::Governed, None), Err(Refusal::Denied));
+    let service = Staff { service: true, ..officer };
+    assert_eq!(declare(&service, Phase::Governed, None), Err(Refusal::ServiceMayNotApprove));
+}

@@ -1,0 +1,239 @@
+//! Changes under four eyes: one drafts, others approve exactly what they saw, the last approval executes.
+
+use charter_domain::{
+    Invalid, RegistryId, Timestamp,
+    event::Change,
+    govern::{
+        Measure,
+        proposal::{Proposal, ProposalState},
+    },
+    policy::{Refusal, Right, rights},
+    registry::Phase,
+    staff::{Role, Staff},
+    status::State,
+};
+use charter_store::{
+    Tx,
+    document::Which,
+    proposal::{Cursor, Kept},
+    restricted::Restricted,
+};
+use uuid::Uuid;
+
+use crate::{App, Error, app::document::Issuing, error::Code, hosted::Tenant};
+
+mod check;
+pub mod diff;
+mod draft;
+pub mod view;
+pub mod wish;
+
+pub use self::wish::Wish;
+
+/// What `approve` came to: the proposal as it is now, and the epoch if it was executed.
+pub type Outcome = (Kept, Option<i64>);
+
+fn tenant(app: &App, registry: RegistryId) -> Result<&Tenant, Error> {
+    app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))
+}
+
+async fn phase(app: &App, registry: RegistryId) -> Result<Phase, Error> {
+    let found = app.store.registries().await?.into_iter().find(|r| r.id == registry).map(|r| r.phase);
+    found.ok_or_else(|| Error::not_found("registry", registry))
+}
+
+/// Drafts a change, checks it as its execution will, and keeps it unless only asked to check.
+pub async fn propose(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    wish: Wish,
+    (reason, validate_only): (String, bool),
+) -> Result<Kept, Error> {
+    let tenant = tenant(app, registry)?;
+    let now = app.clock.now();
+    let draft = draft::draft(app, tenant, wish, now).await?;
+    let base = app.store.subject_seq(registry, draft.change.subject()).await?;
+    let authority = tenant.registry.authority.clone();
+    let phase = phase(app, registry).await?;
+    let proposal =
+        Proposal::propose(staff, authority, phase, Uuid::now_v7(), draft.change, reason, base, now)?;
+    let commitment = draft.restricted.as_ref().map(Restricted::commitment).transpose()?;
+    let proposal = proposal.committed(commitment);
+    check::change(app, registry, &proposal.change, now).await?;
+    if !validate_only {
+        app.store.put_proposal(registry, proposal.clone(), draft.restricted.clone()).await?;
+    }
+    Ok(Kept { proposal, restricted: draft.restricted, closed_why: String::new(), seq: None })
+}
+
+/// Approves what `over` names. A change that completes is executed in the same transaction, and acknowledged as
+/// loading does: a negative one when no reader of this registry can answer yes any more.
+pub async fn approve(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    id: Uuid,
+    over: String,
+) -> Result<Outcome, Error> {
+    let tenant = tenant(app, registry)?;
+    let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
+    let staff = staff.clone();
+    let written = app
+        .store
+        .write("proposal.approve", registry, move |tx| {
+            let mut kept = found(tx, id)?;
+            let subject = tx.subject_seq(&kept.proposal.change.subject())?;
+            let step = kept.proposal.approve(&staff, registry, &over, subject, tx.now)?;
+            tx.put_approval(&kept.proposal, &step.approval)?;
+            kept.proposal.approvals.push(step.approval);
+            if let Some(permit) = step.execute {
+                check::locked(tx, &kept.proposal.change)?;
+                let seq = tx.execute(&permit, &kept, &kept.proposal.approvals)?;
+                if let (Change::StaffAppointed(_), Some(who)) = (&kept.proposal.change, &kept.restricted) {
+                    let text = |name: &str| who.body[name].as_str().unwrap_or_default().to_owned();
+                    tx.put_principal(
+                        &permit,
+                        charter_domain::staff::StaffId(seq),
+                        &text("issuer"),
+                        &text("subject"),
+                    )?;
+                }
+                sign(tx, &issuing, &kept.proposal.change, seq)?;
+                kept.seq = Some(seq);
+                kept.proposal.state = ProposalState::Executed;
+            }
+            Ok(kept)
+        })
+        .await?;
+    let kept = written.value;
+    if kept.seq.is_none() {
+        return Ok((kept, None));
+    }
+    acknowledge(app, registry, written.epoch, is_negative(&kept.proposal.change)).await?;
+    Ok((kept, Some(written.epoch)))
+}
+
+/// Tells the readers of this process, and waits until no other process can still answer from before.
+pub async fn acknowledge(app: &App, registry: RegistryId, epoch: i64, negative: bool) -> Result<(), Error> {
+    let committed = tokio::time::Instant::now();
+    app.changed(registry, epoch).await?;
+    if negative {
+        tokio::time::sleep_until(committed + app.register.hold()).await;
+    }
+    Ok(())
+}
+
+fn is_negative(change: &Change) -> bool {
+    matches!(change, Change::StatusChanged(s) if s.state != State::Active)
+}
+
+fn found(tx: &mut Tx<'_>, id: Uuid) -> Result<Kept, charter_store::Error> {
+    tx.proposal(id)?.ok_or_else(|| charter_store::Error::NotFound(format!("proposal `{id}`")))
+}
+
+/// Signs what an executed change is about, in its transaction.
+fn sign(tx: &mut Tx<'_>, issuing: &Issuing, change: &Change, seq: i64) -> Result<(), charter_store::Error> {
+    use charter_domain::status::TargetKind as T;
+    let number = |s: &str| s.parse::<i64>().unwrap_or_default();
+    match change {
+        Change::StatementMade(_) => issuing.sign(tx, &Which::These(vec![seq])).map(drop),
+        Change::DelegationMade(_) => issuing.sign_delegations(tx, &[seq]).map(drop),
+        Change::StatusChanged(s) => match s.target {
+            T::Entity => issuing.sign(tx, &Which::Entity(s.target_id.clone())).map(drop),
+            T::Statement => issuing.sign(tx, &Which::These(vec![number(&s.target_id)])).map(drop),
+            T::Accreditation => issuing.sign(tx, &Which::Ground(s.target_id.clone())).map(drop),
+            T::Delegation => issuing.sign_delegations(tx, &[number(&s.target_id)]).map(drop),
+        },
+        _ => Ok(()),
+    }
+}
+
+pub async fn refuse(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    id: Uuid,
+    why: String,
+) -> Result<Kept, Error> {
+    let staff = staff.clone();
+    let closed = app.store.write("proposal.refuse", registry, move |tx| {
+        let mut kept = found(tx, id)?;
+        kept.proposal.refuse(&staff, &why, tx.now)?;
+        tx.close_proposal(id, ProposalState::Refused, staff.id, &why)?;
+        kept.proposal.state = ProposalState::Refused;
+        kept.closed_why.clone_from(&why);
+        Ok(kept)
+    });
+    Ok(closed.await?.value)
+}
+
+pub async fn withdraw(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    id: Uuid,
+    why: String,
+) -> Result<Kept, Error> {
+    let staff = staff.clone();
+    let closed = app.store.write("proposal.withdraw", registry, move |tx| {
+        let mut kept = found(tx, id)?;
+        kept.proposal.withdraw(&staff)?;
+        tx.close_proposal(id, ProposalState::Withdrawn, staff.id, &why)?;
+        kept.proposal.state = ProposalState::Withdrawn;
+        kept.closed_why.clone_from(&why);
+        Ok(kept)
+    });
+    Ok(closed.await?.value)
+}
+
+/// Staff of any role but a peer's may see what is going on.
+pub fn may_read(staff: &Staff) -> Result<(), Error> {
+    let reads = |role: &Role| rights::may(*role, Right::Read, Measure::RegisterEntity);
+    if staff.roles.iter().any(reads) { Ok(()) } else { Err(Refusal::Denied.into()) }
+}
+
+pub async fn get(app: &App, staff: &Staff, registry: RegistryId, id: Uuid) -> Result<Kept, Error> {
+    may_read(staff)?;
+    app.store.proposal(registry, id).await?.ok_or_else(|| Error::not_found("proposal", id))
+}
+
+pub async fn list(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    state: Option<ProposalState>,
+    (after, limit): (Option<Cursor>, i64),
+) -> Result<Vec<Kept>, Error> {
+    may_read(staff)?;
+    Ok(app.store.proposals(registry, state, after, limit).await?)
+}
+
+/// Runs to its end even when the caller leaves: a change is acknowledged or unknown, never half told.
+pub async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let lost = |_| Error::new(Code::Internal, "an error of ours; it was logged");
+    tokio::spawn(work).await.map_err(lost)?
+}
+
+/// Where a page of proposals ends, and what such an end stands for.
+pub fn cursor_of(kept: &Kept) -> String {
+    format!("{}|{}", kept.proposal.created_at.micros(), kept.proposal.id)
+}
+
+pub fn cursor(text: Option<&String>) -> Result<Option<Cursor>, Error> {
+    let bad = || Invalid::new("page_token", "is not one that this list gave");
+    let Some(text) = text else { return Ok(None) };
+    let (at, id) = text.split_once('|').ok_or_else(bad)?;
+    let at = at.parse().map_err(|_| bad())?;
+    Ok(Some((Timestamp::from_micros(at), Uuid::parse_str(id).map_err(|_| bad())?)))
+}
+
+/// The id of a proposal as text.
+pub fn id(text: &str) -> Result<Uuid, Error> {
+    Uuid::parse_str(text).map_err(|_| Error {
+        field: Some("proposal_id".to_owned()),
+        ..Error::new(Code::Invalid, "`proposal_id` must be a UUID")
+    })
+}

@@ -1,0 +1,97 @@
+//! Whether a drafted change may still happen: looked at when it is proposed and again when it is approved.
+
+use charter_domain::{
+    RegistryId, Timestamp,
+    event::{Change, StatusChanged},
+    govern::lifecycle,
+    policy::Refusal,
+    staff::{Role, StaffId},
+    status::{Status, TargetKind},
+};
+use charter_store::Tx;
+use uuid::Uuid;
+
+use crate::{App, Error, app::entity::domain, error::Code};
+
+/// Security officers who must remain: one could never appoint another.
+const LEAST_SECURITY: usize = 2;
+
+pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Timestamp) -> Result<(), Error> {
+    match change {
+        Change::StatusChanged(s) => status(app, registry, s, now).await,
+        Change::EntityRegistered(e) => {
+            let all = e.identifiers.iter().map(|i| i.value.clone()).collect();
+            let taken = app.store.taken(registry, all).await?;
+            taken.iter().next().map_or(Ok(()), |value| {
+                Err(Error::new(Code::DuplicateEntity, format!("`{value}` exists already")))
+            })
+        }
+        // A grant may not begin before it was drafted; what is approved later is as it was drafted.
+        Change::StaffDismissed(d) => {
+            let known = app.store.staff(registry).await?;
+            let found = known.iter().any(|m| m.id == d.staff_id && !m.dismissed);
+            if found { Ok(()) } else { Err(Error::not_found("member of staff", d.staff_id)) }
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn status(app: &App, registry: RegistryId, s: &StatusChanged, now: Timestamp) -> Result<(), Error> {
+    let current = current(app, registry, s).await?;
+    lifecycle::transition(&current, s, now)?;
+    if s.succeeded_by.is_empty() {
+        return Ok(());
+    }
+    Ok(no_loop(s, &app.store.successors(registry).await?)?)
+}
+
+fn no_loop(s: &StatusChanged, links: &[(Uuid, Uuid)]) -> Result<(), Refusal> {
+    let of = |id: Uuid| links.iter().filter(|(from, _)| *from == id).map(|(_, to)| *to).collect();
+    let entity = Uuid::parse_str(&s.target_id).map_err(|e| Refusal::Illegal(e.to_string()))?;
+    lifecycle::no_loop(entity, &s.succeeded_by, of)
+}
+
+async fn current(app: &App, registry: RegistryId, s: &StatusChanged) -> Result<Vec<Status>, Error> {
+    let rows = app.store.statuses(registry, s.target, s.target_id.clone()).await?;
+    let gone = || Error::not_found(s.target.as_str(), &s.target_id);
+    let exists = match s.target {
+        // These two were found by what the caller called them.
+        TargetKind::Entity | TargetKind::Delegation => true,
+        TargetKind::Accreditation => {
+            let id = Uuid::parse_str(&s.target_id).map_err(|_| gone())?;
+            !app.store.accreditations(registry, None, Some(id), 1).await?.is_empty()
+        }
+        TargetKind::Statement => {
+            app.store.statement_exists(registry, s.target_id.parse().map_err(|_| gone())?).await?
+        }
+    };
+    if exists { Ok(domain(&rows)) } else { Err(gone()) }
+}
+
+/// The same under the registry's lock, when it is executed: nothing can come between.
+pub fn locked(tx: &mut Tx<'_>, change: &Change) -> Result<(), charter_store::Error> {
+    match change {
+        Change::StatusChanged(s) => {
+            let current = domain(&tx.statuses(s.target, &s.target_id)?);
+            lifecycle::transition(&current, s, tx.now)?;
+            if s.succeeded_by.is_empty() {
+                return Ok(());
+            }
+            Ok(no_loop(s, &tx.successors()?)?)
+        }
+        Change::StaffDismissed(d) => two_remain(tx, d.staff_id),
+        _ => Ok(()),
+    }
+}
+
+/// Two approvals at once would each see the other's security officer.
+fn two_remain(tx: &mut Tx<'_>, leaving: StaffId) -> Result<(), charter_store::Error> {
+    let staff = tx.staff()?;
+    let officers = || staff.iter().filter(|m| !m.dismissed && m.roles.contains(&Role::SecurityOfficer));
+    let remain = officers().filter(|m| m.id != leaving && !m.service);
+    if officers().any(|m| m.id == leaving) && remain.count() < LEAST_SECURITY {
+        let text = "two security officers must remain: appoint another first".to_owned();
+        return Err(Refusal::Illegal(text).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! From what somebody wants to the event that it would be: identifiers resolved, times filled in, everything parsed.
+
+use charter_domain::{
+    AuthorityId, EntityId, HttpsId, Interval, Invalid, Resource, Scope, Timestamp,
+    event::{
+        AccreditationGranted, Change, EntityRegistered, StaffAppointed, StaffDismissed, StatementMade,
+        StatusChanged,
+    },
+    record::{RawRecord, Record},
+    staff::{Role, StaffId},
+    status::{Reach, State, TargetKind},
+};
+use charter_signing::JwkSet;
+use charter_store::restricted::Restricted;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::wish::{
+    Appoint, ChangeStatus, GrantAccreditation, MakeStatement, RawDelegation, RegisterEntity, Wish,
+};
+use crate::{
+    App, Error,
+    app::{
+        delegation::{self, NewDelegation},
+        schema,
+    },
+    hosted::Tenant,
+};
+
+pub struct Draft {
+    pub change: Change,
+    /// About natural persons: becomes the restricted part.
+    pub restricted: Option<Restricted>,
+}
+
+impl From<Change> for Draft {
+    fn from(change: Change) -> Self {
+        Self { change, restricted: None }
+    }
+}
+
+pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Result<Draft, Error> {
+    Ok(match wish {
+        Wish::RegisterEntity(w) => register(w)?.into(),
+        Wish::GrantAccreditation(w) => accredit(app, tenant, w, now).await?.into(),
+        Wish::MakeStatement(w) => state(app, tenant, w, now).await?.into(),
+        Wish::ChangeStatus(w) => change_status(app, tenant, w).await?.into(),
+        Wish::Delegation(w) => {
+            let new = new_delegation(w, now)?;
+            delegation::check(app, tenant, &new).await?;
+            Change::DelegationMade(delegation::made(&new)?).into()
+        }
+        Wish::Schema(w) => {
+            Change::SchemaPublished(schema::published(Resource::parse(&w.resource)?, w.uri, &w.schema_json)?)
+                .into()
+        }
+        Wish::Appoint(w) => appoint(app, tenant, &w).await?,
+        Wish::Dismiss(w) => Change::StaffDismissed(StaffDismissed { staff_id: StaffId(w.staff_id) }).into(),
+    })
+}
+
+fn register(w: RegisterEntity) -> Result<Change, Error> {
+    let raw = RawRecord {
+        identifier: w.identifier,
+        identifiers: w.identifiers,
+        names: w.names,
+        country: w.country,
+        ..RawRecord::default()
+    };
+    let record = Record::parse(raw)?;
+    Ok(Change::EntityRegistered(EntityRegistered {
+        entity_id: Uuid::now_v7(),
+        names: record.names,
+        country: record.country,
+        identifiers: record.identifiers,
+    }))
+}
+
+/// The internal id of an entity by any of its identifiers.
+async fn entity(app: &App, tenant: &Tenant, identifier: &str) -> Result<Uuid, Error> {
+    let id = EntityId::parse(identifier)?;
+    let found = crate::app::entity::get(app, tenant.registry.id, id.as_str()).await?;
+    Ok(found.entity_id)
+}
+
+/// A grant holds from now on where nothing else is said.
+fn from_now(valid: Interval, now: Timestamp) -> Result<Interval, Invalid> {
+    Interval::new(Some(valid.from.unwrap_or(now)), valid.until)
+}
+
+/// What is granted is read as a record to be loaded is: one validator for both.
+fn parsed(raw: RawRecord) -> Result<Record, Invalid> {
+    Record::parse(RawRecord {
+        identifier: "did:web:a.example".to_owned(),
+        names: [("en".to_owned(), "a".to_owned())].into(),
+        country: "XX".to_owned(),
+        ..raw
+    })
+}
+
+async fn accredit(
+    app: &App,
+    tenant: &Tenant,
+    w: GrantAccreditation,
+    now: Timestamp,
+) -> Result<Change, Error> {
+    let record = parsed(RawRecord { accreditation: Some(w.accreditation), ..RawRecord::default() })?;
+    let a = record.accreditation.ok_or_else(|| Invalid::new("accreditation", "must be given"))?;
+    Ok(Change::AccreditationGranted(AccreditationGranted {
+        accreditation_id: Uuid::now_v7(),
+        entity_id: entity(app, tenant, &w.entity_id).await?,
+        body: a.body,
+        legal_basis: a.legal_basis,
+        evidence_uri: a.evidence_uri,
+        evidence_date: a.evidence_date,
+        evidence_sha256: a.evidence_sha256,
+        valid: from_now(a.valid, now)?,
+    }))
+}
+
+async fn state(app: &App, tenant: &Tenant, w: MakeStatement, now: Timestamp) -> Result<Change, Error> {
+    let record = parsed(RawRecord { authorizations: vec![w.authorization], ..RawRecord::default() })?;
+    let a = record.authorizations.into_iter().next();
+    let a = a.ok_or_else(|| Invalid::new("authorization", "must be given"))?;
+    Ok(Change::StatementMade(StatementMade {
+        statement: a.kind,
+        entity_id: entity(app, tenant, &w.entity_id).await?,
+        action: a.action,
+        resource: a.resource,
+        accreditation_id: optional_uuid("accreditation_id", &w.accreditation_id)?,
+        jurisdictions: a.jurisdictions,
+        conditions: a.conditions,
+        valid: from_now(a.valid, now)?,
+    }))
+}
+
+fn optional_uuid(field: &str, text: &str) -> Result<Option<Uuid>, Invalid> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Uuid::parse_str(text).map(Some).map_err(|_| Invalid::new(field, "must be a UUID"))
+}
+
+async fn change_status(app: &App, tenant: &Tenant, w: ChangeStatus) -> Result<Change, Error> {
+    let (target, target_id) = target(app, tenant, &w).await?;
+    let mut succeeded_by = Vec::new();
+    for successor in &w.succeeded_by {
+        succeeded_by.push(entity(app, tenant, successor).await?);
+    }
+    let reach = match w.reach.as_str() {
+        "" => None,
+        text => Some(Reach::parse(text).map_err(|e| e.at("reach"))?),
+    };
+    if w.legal_basis.len() > 1_024 || w.legal_basis.chars().any(char::is_control) {
+        return Err(
+            Invalid::new("legal_basis", "must be at most 1,024 bytes without control characters").into()
+        );
+    }
+    let effective_from = match reach {
+        Some(Reach::AbInitio) => Some(Timestamp::BEGINNING),
+        _ => w.effective_from,
+    };
+    Ok(Change::StatusChanged(StatusChanged {
+        target,
+        target_id,
+        state: State::parse(&w.state).map_err(|e| e.at("state"))?,
+        effective_from,
+        reason: crate::app::status::code(&w.code)?,
+        reach,
+        legal_basis: Some(w.legal_basis).filter(|b| !b.is_empty()),
+        succeeded_by,
+        lapses_at: None,
+    }))
+}
+
+async fn target(app: &App, tenant: &Tenant, w: &ChangeStatus) -> Result<(TargetKind, String), Error> {
+    let named =
+        [&w.entity_id, &w.subordinate_id, &w.accreditation_id].iter().filter(|n| !n.is_empty()).count();
+    if named + usize::from(w.statement_id != 0) != 1 {
+        return Err(
+            Invalid::new("target", "must be one entity, subordinate, accreditation or statement").into()
+        );
+    }
+    if !w.entity_id.is_empty() {
+        return Ok((TargetKind::Entity, entity(app, tenant, &w.entity_id).await?.to_string()));
+    }
+    if let Some(id) = optional_uuid("accreditation_id", &w.accreditation_id)? {
+        return Ok((TargetKind::Accreditation, id.to_string()));
+    }
+    if w.statement_id != 0 {
+        return Ok((TargetKind::Statement, w.statement_id.to_string()));
+    }
+    let subordinate = AuthorityId::parse(&w.subordinate_id).map_err(|e| e.at("subordinate_id"))?;
+    let found = delegation::of(app, tenant.registry.id, &subordinate).await?;
+    Ok((TargetKind::Delegation, found.id.to_string()))
+}
+
+fn new_delegation(w: RawDelegation, now: Timestamp) -> Result<NewDelegation, Error> {
+    let max_path_length = w.max_path_length.map(u8::try_from).transpose();
+    if !w.endpoint.starts_with("http://") && !w.endpoint.starts_with("https://") {
+        return Err(Invalid::new("endpoint", "must begin with http:// or https://").into());
+    }
+    Ok(NewDelegation {
+        subordinate: AuthorityId::parse(&w.subordinate_id).map_err(|e| e.at("subordinate_id"))?,
+        entity_identifier: HttpsId::parse(&w.entity_identifier)?,
+        jwks: JwkSet::parse(w.jwks_json.as_bytes()).map_err(|e| Invalid::new("jwks_json", e.to_string()))?,
+        endpoint: w.endpoint,
+        scope: Scope::parse(w.scope)?,
+        max_path_length: max_path_length
+            .map_err(|_| Invalid::new("max_path_length", "must be at most 255"))?,
+        answers_as_own: w.answers_as_own,
+        valid: from_now(Interval { from: w.valid_from, until: w.valid_until }, now)?,
+    })
+}
+
+async fn appoint(app: &App, tenant: &Tenant, w: &Appoint) -> Result<Draft, Error> {
+    let roles =
+        w.roles.iter().map(|r| Role::parse(r)).collect::<Result<std::collections::BTreeSet<_>, _>>()?;
+    if roles.is_empty() {
+        return Err(Invalid::new("roles", "must be at least one").into());
+    }
+    crate::app::staff::identifier("issuer", &w.issuer)?;
+    crate::app::staff::identifier("subject", &w.subject)?;
+    if app.store.was_staff(tenant.registry.id, w.issuer.clone(), w.subject.clone()).await? {
+        return Err(Error::new(
+            crate::error::Code::Conflict,
+            "this person is or was staff here: a person has one number, for good",
+        ));
+    }
+    let who = Restricted::new(json!({ "issuer": w.issuer, "subject": w.subject }));
+    let change = Change::StaffAppointed(StaffAppointed { roles, service: w.service });
+    Ok(Draft { change, restricted: Some(who) })
+}

@@ -1,0 +1,109 @@
+//! What somebody wants changed, in their own terms: identifiers instead of internal ids, times left out.
+
+use charter_domain::{
+    Timestamp,
+    event::Identifier,
+    event::LanguageMap,
+    record::{RawAccreditation, RawAuthorization},
+    scope::Grant,
+};
+use serde::Deserialize;
+
+/// One change. REST reads it as JSON with one member named after the variant; gRPC has the same as a oneof.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    RegisterEntity(RegisterEntity),
+    GrantAccreditation(GrantAccreditation),
+    MakeStatement(MakeStatement),
+    ChangeStatus(ChangeStatus),
+    Delegation(RawDelegation),
+    Schema(RawSchema),
+    Appoint(Appoint),
+    Dismiss(Dismiss),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterEntity {
+    pub identifier: String,
+    #[serde(default)]
+    pub identifiers: Vec<Identifier>,
+    pub names: LanguageMap,
+    pub country: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantAccreditation {
+    pub entity_id: String,
+    pub accreditation: RawAccreditation,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MakeStatement {
+    pub entity_id: String,
+    pub authorization: RawAuthorization,
+    #[serde(default)]
+    pub accreditation_id: String,
+}
+
+/// Exactly one of the first four names the target.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangeStatus {
+    pub entity_id: String,
+    pub subordinate_id: String,
+    pub accreditation_id: String,
+    pub statement_id: i64,
+    pub state: String,
+    pub code: String,
+    pub reach: String,
+    pub effective_from: Option<Timestamp>,
+    pub legal_basis: String,
+    pub succeeded_by: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawDelegation {
+    pub subordinate_id: String,
+    pub entity_identifier: String,
+    /// A JWK set, as JSON text.
+    pub jwks_json: String,
+    pub endpoint: String,
+    pub scope: Vec<Grant>,
+    #[serde(default)]
+    pub max_path_length: Option<u32>,
+    #[serde(default)]
+    pub answers_as_own: bool,
+    #[serde(default)]
+    pub valid_from: Option<Timestamp>,
+    #[serde(default)]
+    pub valid_until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawSchema {
+    pub resource: String,
+    pub uri: String,
+    pub schema_json: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Appoint {
+    pub issuer: String,
+    pub subject: String,
+    pub roles: Vec<String>,
+    #[serde(default)]
+    pub service: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dismiss {
+    pub staff_id: i64,
+}

@@ -1,0 +1,189 @@
+//! `charter.registry.v1.GovernanceService`: every call needs a member of staff.
+
+use charter_domain::{EntityId, RegistryId, govern::proposal::ProposalState, staff::Staff};
+use charter_proto::charter::registry::v1::{self as pb, governance_service_server::GovernanceService};
+use charter_store::proposal::Kept;
+use tonic::{Request, Response};
+
+use super::{Doorway, Reply, convert, wish};
+use crate::{
+    App, Error,
+    app::{audit, emergency, govern, govern::view, staff},
+    page,
+};
+
+pub(super) fn proposal(shown: view::Shown) -> pb::Proposal {
+    let approval = |a: view::Approval| pb::Approval {
+        by: a.by,
+        role: a.role.to_owned(),
+        over: a.over,
+        at: Some(convert::time(a.at)),
+    };
+    let restricted = shown.restricted.and_then(|r| serde_json::to_string(&r).ok());
+    pb::Proposal {
+        proposal_id: shown.proposal_id,
+        revision: i32::try_from(shown.revision).unwrap_or(i32::MAX),
+        measure: shown.measure.to_owned(),
+        change_json: shown.change.to_string(),
+        bytes: shown.bytes.into_bytes(),
+        hash: shown.hash,
+        proposer: shown.proposer,
+        reason: shown.reason,
+        quorum: shown.quorum.into(),
+        state: shown.state.to_owned(),
+        approvals: shown.approvals.into_iter().map(approval).collect(),
+        created_at: Some(convert::time(shown.created_at)),
+        expires_at: Some(convert::time(shown.expires_at)),
+        seq: shown.seq.unwrap_or_default(),
+        closed_why: shown.closed_why,
+        diff_json: shown.diff.to_string(),
+        restricted_json: restricted.unwrap_or_default(),
+    }
+}
+
+async fn shown(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    kept: Kept,
+) -> Result<Option<pb::Proposal>, Error> {
+    Ok(Some(proposal(view::show(app, staff, registry, kept).await?)))
+}
+
+impl Doorway {
+    /// Which registry is meant, and who asks there.
+    async fn staff<T>(&self, request: &Request<T>, registry_id: &str) -> Result<(RegistryId, Staff), Error> {
+        let here = self.here(request)?;
+        let registry = self.named(&here, registry_id)?;
+        let headers = request.metadata().clone().into_headers();
+        Ok((registry, staff::identify(&self.app, &headers, registry).await?))
+    }
+}
+
+fn state(text: &str) -> Result<Option<ProposalState>, Error> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(ProposalState::parse(text).map_err(|e| e.at("state"))?))
+}
+
+#[tonic::async_trait]
+impl GovernanceService for Doorway {
+    async fn propose(&self, request: Request<pb::ProposeRequest>) -> Reply<pb::ProposeResponse> {
+        let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
+        let r = request.into_inner();
+        let wish = wish::parse(r.change)?;
+        let kept = govern::propose(&self.app, &staff, registry, wish, (r.reason, r.validate_only)).await?;
+        let proposal = shown(&self.app, &staff, registry, kept).await?;
+        Ok(Response::new(pb::ProposeResponse { proposal }))
+    }
+
+    async fn get_proposal(&self, request: Request<pb::GetProposalRequest>) -> Reply<pb::GetProposalResponse> {
+        let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
+        let id = govern::id(&request.get_ref().proposal_id)?;
+        let kept = govern::get(&self.app, &staff, registry, id).await?;
+        let proposal = shown(&self.app, &staff, registry, kept).await?;
+        Ok(Response::new(pb::GetProposalResponse { proposal }))
+    }
+
+    async fn list_proposals(
+        &self,
+        request: Request<pb::ListProposalsRequest>,
+    ) -> Reply<pb::ListProposalsResponse> {
+        let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
+        let r = request.into_inner();
+        let state = state(&r.state)?;
+        let page = self.page(&format!("proposals {}", r.state), registry, r.page_size, &r.page_token)?;
+        let after = govern::cursor(page.after.as_ref())?;
+        let list = govern::list(&self.app, &staff, registry, state, (after, page.limit)).await?;
+        let next_page_token = self.next(&page, list.len(), list.last().map(govern::cursor_of));
+        let mut proposals = Vec::with_capacity(list.len());
+        for kept in list {
+            proposals.extend(shown(&self.app, &staff, registry, kept).await?);
+        }
+        Ok(Response::new(pb::ListProposalsResponse { proposals, next_page_token }))
+    }
+
+    async fn approve_proposal(
+        &self,
+        request: Request<pb::ApproveProposalRequest>,
+    ) -> Reply<pb::ApproveProposalResponse> {
+        let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
+        let r = request.into_inner();
+        let id = govern::id(&r.proposal_id)?;
+        let app = self.app.clone();
+        let approver = staff.clone();
+        let approve = async move { govern::approve(&app, &approver, registry, id, r.hash).await };
+        let (kept, epoch) = govern::to_its_end(approve).await?;
+        let proposal = shown(&self.app, &staff, registry, kept).await?;
+        Ok(Response::new(pb::ApproveProposalResponse { proposal, epoch: epoch.unwrap_or_default() }))
+    }
+
+    async fn refuse_proposal(
+        &self,
+        request: Request<pb::RefuseProposalRequest>,
+    ) -> Reply<pb::RefuseProposalResponse> {
+        let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
+        let r = request.into_inner();
+        let kept = govern::refuse(&self.app, &staff, registry, govern::id(&r.proposal_id)?, r.reason).await?;
+        let proposal = shown(&self.app, &staff, registry, kept).await?;
+        Ok(Response::new(pb::RefuseProposalResponse { proposal }))
+    }
+
+    async fn withdraw_proposal(
+        &self,
+        request: Request<pb::WithdrawProposalRequest>,
+    ) -> Reply<pb::WithdrawProposalResponse> {
+        let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
+        let r = request.into_inner();
+        let kept =
+            govern::withdraw(&self.app, &staff, registry, govern::id(&r.proposal_id)?, r.reason).await?;
+        let proposal = shown(&self.app, &staff, registry, kept).await?;
+        Ok(Response::new(pb::WithdrawProposalResponse { proposal }))
+    }
+
+    async fn suspend_in_emergency(
+        &self,
+        request: Request<pb::SuspendInEmergencyRequest>,
+    ) -> Reply<pb::SuspendInEmergencyResponse> {
+        let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
+        let r = request.into_inner();
+        let entity = EntityId::parse(&r.entity_id).map_err(Error::from)?;
+        let app = self.app.clone();
+        let suspend = async move { emergency::suspend(&app, &staff, registry, &entity, &r.code).await };
+        let (epoch, lapses_at) = govern::to_its_end(suspend).await?;
+        let lapses_at = Some(convert::time(lapses_at));
+        Ok(Response::new(pb::SuspendInEmergencyResponse { epoch, lapses_at }))
+    }
+
+    async fn list_staff(&self, request: Request<pb::ListStaffRequest>) -> Reply<pb::ListStaffResponse> {
+        let (registry, caller) = self.staff(&request, &request.get_ref().registry_id).await?;
+        govern::may_read(&caller)?;
+        let member = |m: charter_store::staff::Member| pb::StaffMember {
+            staff_id: m.id.0,
+            roles: m.roles.iter().map(|r| r.code().to_owned()).collect(),
+            service: m.service,
+            dismissed: m.dismissed,
+            you: m.id == caller.id,
+        };
+        let staff = staff::list(&self.app, registry).await?.into_iter().map(member).collect();
+        Ok(Response::new(pb::ListStaffResponse { staff }))
+    }
+
+    async fn list_events(&self, request: Request<pb::ListEventsRequest>) -> Reply<pb::ListEventsResponse> {
+        let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
+        let r = request.into_inner();
+        let limit = page::size(if r.page_size == 0 { 100 } else { r.page_size }).map_err(Error::from)?;
+        let wish = audit::Wish {
+            subject: r.subject,
+            actor: r.actor,
+            from: convert::optional_time("from", r.from).map_err(Error::from)?,
+            until: convert::optional_time("until", r.until).map_err(Error::from)?,
+        };
+        let list = audit::list(&self.app, &staff, registry, wish, (r.after, limit)).await?;
+        let full = usize::try_from(limit).is_ok_and(|l| list.len() >= l);
+        let next_after = list.last().filter(|_| full).map_or(0, |(seq, _)| *seq);
+        let events = list.into_iter().map(|(_, body)| body).collect();
+        Ok(Response::new(pb::ListEventsResponse { events, next_after }))
+    }
+}

@@ -1,0 +1,96 @@
+//! The oneof of `ProposeRequest` as a `Wish`.
+
+use charter_domain::{Invalid, event::Identifier, record::RawRecord};
+use charter_proto::charter::registry::v1::{self as pb, change_status::Target, propose_request::Change};
+
+use super::{convert, import};
+use crate::{
+    Error,
+    app::govern::wish::{
+        Appoint, ChangeStatus, Dismiss, GrantAccreditation, MakeStatement, RawDelegation, RawSchema,
+        RegisterEntity, Wish,
+    },
+};
+
+pub fn parse(change: Option<Change>) -> Result<Wish, Error> {
+    let change = change.ok_or_else(|| Invalid::new("change", "must be one change"))?;
+    Ok(match change {
+        Change::RegisterEntity(c) => Wish::RegisterEntity(RegisterEntity {
+            identifier: c.identifier,
+            identifiers: c.identifiers.into_iter().map(identifier).collect(),
+            names: c.names.into_iter().collect(),
+            country: c.country,
+        }),
+        Change::GrantAccreditation(c) => {
+            let accreditation =
+                record(pb::ImportRecord { accreditation: c.accreditation, ..Default::default() });
+            Wish::GrantAccreditation(GrantAccreditation {
+                entity_id: c.entity_id,
+                accreditation: accreditation.accreditation.unwrap_or_default(),
+            })
+        }
+        Change::MakeStatement(c) => {
+            let authorizations = c.authorization.into_iter().collect();
+            let record = record(pb::ImportRecord { authorizations, ..Default::default() });
+            Wish::MakeStatement(MakeStatement {
+                entity_id: c.entity_id,
+                authorization: record.authorizations.into_iter().next().unwrap_or_default(),
+                accreditation_id: c.accreditation_id,
+            })
+        }
+        Change::ChangeStatus(c) => Wish::ChangeStatus(status(c)?),
+        Change::Delegation(c) => Wish::Delegation(delegation(c)?),
+        Change::Schema(c) => {
+            Wish::Schema(RawSchema { resource: c.resource, uri: c.uri, schema_json: c.schema_json })
+        }
+        Change::Appoint(c) => Wish::Appoint(Appoint {
+            issuer: c.issuer,
+            subject: c.subject,
+            roles: c.roles,
+            service: c.service,
+        }),
+        Change::Dismiss(c) => Wish::Dismiss(Dismiss { staff_id: c.staff_id }),
+    })
+}
+
+fn identifier(i: pb::ImportIdentifier) -> Identifier {
+    Identifier { r#type: i.r#type, value: i.value }
+}
+
+fn record(r: pb::ImportRecord) -> RawRecord {
+    convert::record(r).1
+}
+
+fn status(c: pb::ChangeStatus) -> Result<ChangeStatus, Error> {
+    let mut wish = ChangeStatus {
+        state: c.state,
+        code: c.code,
+        reach: c.reach,
+        effective_from: convert::optional_time("effective_from", c.effective_from)?,
+        legal_basis: c.legal_basis,
+        succeeded_by: c.succeeded_by,
+        ..ChangeStatus::default()
+    };
+    match c.target {
+        Some(Target::EntityId(id)) => wish.entity_id = id,
+        Some(Target::SubordinateId(id)) => wish.subordinate_id = id,
+        Some(Target::AccreditationId(id)) => wish.accreditation_id = id,
+        Some(Target::StatementId(id)) => wish.statement_id = id,
+        None => {}
+    }
+    Ok(wish)
+}
+
+fn delegation(c: pb::PutDelegationRequest) -> Result<RawDelegation, Error> {
+    Ok(RawDelegation {
+        subordinate_id: c.subordinate_id,
+        entity_identifier: c.entity_identifier,
+        jwks_json: c.jwks_json,
+        endpoint: c.endpoint,
+        scope: c.scope.into_iter().map(import::grant).collect::<Result<_, _>>()?,
+        max_path_length: c.max_path_length,
+        answers_as_own: c.answers_as_own,
+        valid_from: convert::optional_time("valid_from", c.valid_from)?,
+        valid_until: convert::optional_time("valid_until", c.valid_until)?,
+    })
+}

@@ -1,0 +1,205 @@
+//! Governance over REST: the same use-cases as `GovernanceService`. Every route needs a member of staff.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{Path, State},
+    http::{Request, Uri},
+};
+use charter_domain::{EntityId, Timestamp, govern::proposal::ProposalState, staff::Staff};
+use http::HeaderMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{body, query};
+use crate::{
+    App, Error,
+    app::{audit, emergency, govern, govern::view, staff},
+    door::Here,
+    error::Code,
+    page,
+};
+
+type Answer = Result<Json<Value>, Error>;
+
+async fn who(app: &App, here: &Here, headers: &HeaderMap) -> Result<Staff, Error> {
+    staff::identify(app, headers, here.registry).await
+}
+
+async fn shown(
+    app: &App,
+    staff: &Staff,
+    here: &Here,
+    kept: charter_store::proposal::Kept,
+) -> Result<Value, Error> {
+    let shown = view::show(app, staff, here.registry, kept).await?;
+    serde_json::to_value(shown).map_err(|_| Error::new(Code::Internal, "an error of ours; it was logged"))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Propose {
+    reason: String,
+    #[serde(default)]
+    validate_only: bool,
+    change: govern::Wish,
+}
+
+/// `POST /api/v1/proposals`
+pub async fn propose(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    request: Request<Body>,
+) -> Answer {
+    let staff = who(&app, &here, request.headers()).await?;
+    let bytes = body::json_bytes(request, body::SINGLE).await?;
+    let r: Propose = body::parse(&bytes)?;
+    let kept = govern::propose(&app, &staff, here.registry, r.change, (r.reason, r.validate_only)).await?;
+    Ok(Json(shown(&app, &staff, &here, kept).await?))
+}
+
+/// `GET /api/v1/proposals?state=&page_size=&page_token=`
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Answer {
+    let staff = who(&app, &here, &headers).await?;
+    let [state, size, token] = query::parameters(&uri, ["state", "page_size", "page_token"])?;
+    let wanted = match state.as_str() {
+        "" => None,
+        text => Some(ProposalState::parse(text).map_err(|e| e.at("state"))?),
+    };
+    let limit = page::size(query::number("page_size", &size)?)?;
+    let name = format!("proposals {state}|{}", here.registry);
+    let after = govern::cursor(page::cursor(&app.page_secret, &name, &token)?.as_ref())?;
+    let list = govern::list(&app, &staff, here.registry, wanted, (after, limit)).await?;
+    let last = list.last().filter(|_| usize::try_from(limit).is_ok_and(|l| list.len() >= l));
+    let next = last.map(|k| page::token(&app.page_secret, &name, &govern::cursor_of(k))).unwrap_or_default();
+    let mut proposals = Vec::with_capacity(list.len());
+    for kept in list {
+        proposals.push(shown(&app, &staff, &here, kept).await?);
+    }
+    Ok(Json(json!({ "proposals": proposals, "next_page_token": next })))
+}
+
+/// `GET /api/v1/proposals/{id}`
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    let staff = who(&app, &here, &headers).await?;
+    let kept = govern::get(&app, &staff, here.registry, govern::id(&id)?).await?;
+    Ok(Json(shown(&app, &staff, &here, kept).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Act {
+    #[serde(default)]
+    hash: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /api/v1/proposals/{id}:approve`, `:refuse`, `:withdraw`
+pub async fn act(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    Path(segment): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let staff = who(&app, &here, request.headers()).await?;
+    let registry = here.registry;
+    let r: Act = body::parse(&body::json_bytes(request, body::SINGLE).await?)?;
+    let (id, verb) = segment.split_once(':').unwrap_or((segment.as_str(), ""));
+    let id = govern::id(id)?;
+    match verb {
+        "approve" => {
+            let task = Arc::clone(&app);
+            let approver = staff.clone();
+            let work = async move { govern::approve(&task, &approver, registry, id, r.hash).await };
+            let (kept, epoch) = govern::to_its_end(work).await?;
+            let proposal = shown(&app, &staff, &here, kept).await?;
+            Ok(Json(json!({ "proposal": proposal, "epoch": epoch.unwrap_or_default() })))
+        }
+        "refuse" => {
+            let kept = govern::refuse(&app, &staff, registry, id, r.reason).await?;
+            Ok(Json(shown(&app, &staff, &here, kept).await?))
+        }
+        "withdraw" => {
+            let kept = govern::withdraw(&app, &staff, registry, id, r.reason).await?;
+            Ok(Json(shown(&app, &staff, &here, kept).await?))
+        }
+        _ => Err(Error::new(Code::NotFound, "a proposal takes `:approve`, `:refuse` and `:withdraw`")),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Emergency {
+    entity_id: String,
+    code: String,
+}
+
+/// `POST /api/v1/emergency-suspensions`
+pub async fn suspend(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    request: Request<Body>,
+) -> Answer {
+    let staff = who(&app, &here, request.headers()).await?;
+    let r: Emergency = body::parse(&body::json_bytes(request, body::SINGLE).await?)?;
+    let entity = EntityId::parse(&r.entity_id)?;
+    let work = async move { emergency::suspend(&app, &staff, here.registry, &entity, &r.code).await };
+    let (epoch, lapses_at) = govern::to_its_end(work).await?;
+    Ok(Json(json!({ "epoch": epoch, "lapses_at": lapses_at })))
+}
+
+/// `GET /api/v1/staff`
+pub async fn members(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    headers: HeaderMap,
+) -> Answer {
+    let caller = who(&app, &here, &headers).await?;
+    govern::may_read(&caller)?;
+    let member = |m: charter_store::staff::Member| json!({ "staff_id": m.id, "roles": m.roles, "service": m.service, "dismissed": m.dismissed, "you": m.id == caller.id });
+    let staff: Vec<Value> = staff::list(&app, here.registry).await?.into_iter().map(member).collect();
+    Ok(Json(json!({ "staff": staff })))
+}
+
+/// `GET /api/v1/events?subject=&actor=&from=&until=&after=&page_size=`
+pub async fn events(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Answer {
+    let staff = who(&app, &here, &headers).await?;
+    let names = ["subject", "actor", "from", "until", "after", "page_size"];
+    let [subject, actor, from, until, after, size] = query::parameters(&uri, names)?;
+    let time = |name: &str, text: &str| match text {
+        "" => Ok(None),
+        text => Timestamp::parse(text).map(Some).map_err(|e| e.at(name)),
+    };
+    let wish = audit::Wish {
+        subject,
+        actor: query::number("actor", &actor)?,
+        from: time("from", &from)?,
+        until: time("until", &until)?,
+    };
+    let size: i32 = query::number("page_size", &size)?;
+    let limit = page::size(if size == 0 { 100 } else { size })?;
+    let after = query::number("after", &after)?;
+    let list = audit::list(&app, &staff, here.registry, wish, (after, limit)).await?;
+    let next = list.last().filter(|_| usize::try_from(limit).is_ok_and(|l| list.len() >= l));
+    let next = next.map_or(0, |(seq, _)| *seq);
+    let events: Vec<Value> = list.iter().filter_map(|(_, body)| serde_json::from_slice(body).ok()).collect();
+    Ok(Json(json!({ "events": events, "next_after": next })))
+}

@@ -1,0 +1,171 @@
+//! Four eyes through the doors: who may propose, who may approve, and what nobody can do alone.
+
+use charter_proto::charter::registry::v1::{self as pb, propose_request::Change};
+use charter_tests::{
+    ask::error,
+    governed::{Governed, ISSUER, status},
+};
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::kept::Dice;
+
+pub fn said(status: &tonic::Status) -> String {
+    error(status).line()
+}
+
+#[tokio::test]
+async fn a_change_takes_effect_when_another_person_approves_exactly_it() {
+    let g = Governed::start().await;
+    let asking = g.app.anonymous().asks(ISSUER, "issue", "Degree");
+    let draft = g.person("olga").proposes(status(ISSUER, "REVOKED")).await.expect("proposed");
+    assert_eq!((draft.measure.as_str(), draft.quorum, draft.state.as_str()), ("REVOKE", 2, "OPEN"));
+    assert!(draft.diff_json.contains(r#""from":"ACTIVE","to":"REVOKED""#), "{}", draft.diff_json);
+    let digest = charter_store::credential::hash(std::str::from_utf8(&draft.bytes).expect("JSON"));
+    assert_eq!(digest.map(|b| format!("{b:02x}")).concat(), draft.hash);
+    assert_eq!(asking.both().await.line(), "200 yes ACTIVE");
+    let done = g.person("anna").approves(&draft).await.expect("approved");
+    assert_eq!(done.state, "EXECUTED");
+    assert_eq!(asking.both().await.line(), "200 no REVOKED");
+    let events = g.person("aino").reads_events(ISSUER).await.expect("read");
+    let last = events.last().expect("an event");
+    assert_eq!(last["seq"], done.seq);
+    assert_eq!((&last["origin"], &last["approvals"][0]["over"]), (&json!("governance"), &json!(draft.hash)));
+    assert_eq!(last["actor"], draft.proposer.to_string());
+}
+
+#[tokio::test]
+async fn nobody_decides_what_they_proposed_whatever_their_roles() {
+    let g = Governed::start().await;
+    for (who, change) in
+        [("arvo", status(ISSUER, "SUSPENDED")), ("alice", Change::Dismiss(pb::DismissStaff { staff_id: 1 }))]
+    {
+        let Ok(draft) = g.person(who).proposes(change).await else { continue };
+        let refused = g.person(who).approves(&draft).await.expect_err("refused");
+        assert_eq!(said(&refused), "403 SELF_APPROVAL_FORBIDDEN", "{who}");
+        let refused = g.person(who).refuses(&draft, "no").await.expect_err("refused");
+        assert_eq!(said(&refused), "403 SELF_APPROVAL_FORBIDDEN", "{who}");
+    }
+    let draft = g.person("arvo").proposes(status(ISSUER, "SUSPENDED")).await.expect("proposed");
+    for (who, line) in [("olga", "403 DENIED"), ("aino", "403 DENIED"), ("alice", "403 DENIED")] {
+        assert_eq!(said(&g.person(who).approves(&draft).await.expect_err("refused")), line, "{who}");
+    }
+    let weak = g.with_token(g.issuer.token("anna"));
+    assert_eq!(said(&weak.approves(&draft).await.expect_err("refused")), "401 STEP_UP_REQUIRED");
+    assert_eq!(said(&g.person("stranger").approves(&draft).await.expect_err("refused")), "403 DENIED");
+    let bootstrap = g.with_token(g.app.token.clone());
+    assert_eq!(said(&bootstrap.approves(&draft).await.expect_err("refused")), "401 UNAUTHENTICATED");
+    let other = pb::Proposal { hash: "00".repeat(32), ..draft.clone() };
+    assert_eq!(said(&g.person("anna").approves(&other).await.expect_err("refused")), "409 PROPOSAL_CHANGED");
+    g.person("anna").approves(&draft).await.expect("approved by another");
+}
+
+#[tokio::test]
+async fn a_service_proposes_and_never_approves() {
+    let g = Governed::start().await;
+    g.appoints("robot", &["OFFICER", "APPROVER"], true).await;
+    let draft = g.person("robot").proposes(status(ISSUER, "SUSPENDED")).await.expect("proposed");
+    g.person("anna").refuses(&draft, "not now").await.expect("refused");
+    let draft = g.person("olga").proposes(status(ISSUER, "SUSPENDED")).await.expect("proposed");
+    assert_eq!(said(&g.person("robot").approves(&draft).await.expect_err("refused")), "403 DENIED");
+}
+
+#[tokio::test]
+async fn of_a_hundred_approvals_at_once_one_wins() {
+    let g = Governed::start().await;
+    let people: Vec<String> = (0..5).map(|n| format!("approver-{n}")).collect();
+    for person in &people {
+        g.appoints(person, &["APPROVER"], false).await;
+    }
+    let draft = g.person("olga").proposes(status(ISSUER, "REVOKED")).await.expect("proposed");
+    let tried = join_all((0..100).map(|n| {
+        let (person, draft) = (g.person(&people[n % people.len()]), draft.clone());
+        async move { person.approves(&draft).await }
+    }))
+    .await;
+    assert_eq!(tried.iter().filter(|t| t.is_ok()).count(), 1);
+    for refused in tried.iter().filter_map(|t| t.as_ref().err()) {
+        assert!(matches!(said(refused).as_str(), "409 PROPOSAL_CLOSED" | "503 UNAVAILABLE"), "{refused:?}");
+    }
+    let events = g.person("aino").reads_events(ISSUER).await.expect("read");
+    assert_eq!(events.iter().filter(|e| e["kind"] == "StatusChanged").count(), 1);
+}
+
+#[tokio::test]
+async fn a_proposal_whose_subject_has_changed_meanwhile_is_not_approved() {
+    let g = Governed::start().await;
+    let stale = g.person("olga").proposes(status(ISSUER, "SUSPENDED")).await.expect("proposed");
+    let other = g.person("otto").proposes(status(ISSUER, "SUSPENDED")).await.expect("proposed");
+    g.person("anna").approves(&other).await.expect("approved");
+    let refused = g.person("arvo").approves(&stale).await.expect_err("refused");
+    assert!(
+        matches!(said(&refused).as_str(), "409 PROPOSAL_CHANGED" | "409 ILLEGAL_TRANSITION"),
+        "{refused:?}"
+    );
+    g.person("olga").withdraws(&stale).await.expect("withdrawn");
+    assert_eq!(said(&g.person("otto").withdraws(&other).await.expect_err("executed")), "409 PROPOSAL_CLOSED");
+}
+
+#[tokio::test]
+async fn a_person_is_staff_once_and_two_security_officers_remain() {
+    let g = Governed::start().await;
+    let again = pb::AppointStaff {
+        issuer: g.issuer.url(),
+        subject: "olga".to_owned(),
+        roles: vec!["APPROVER".to_owned()],
+        service: false,
+    };
+    let refused = g.person("alice").proposes(Change::Appoint(again)).await.expect_err("a second account");
+    assert_eq!(said(&refused), "409 CONFLICT");
+    let aino = g.person("aino");
+    let listed = aino.client().list_staff(aino.signed(pb::ListStaffRequest::default())).await;
+    let staff = listed.expect("read").into_inner().staff;
+    assert_eq!(staff.iter().filter(|m| m.roles.contains(&"SECURITY_OFFICER".to_owned())).count(), 2);
+    let bob = staff
+        .iter()
+        .filter(|m| m.roles.contains(&"SECURITY_OFFICER".to_owned()))
+        .nth(1)
+        .expect("bob")
+        .staff_id;
+    let draft = g
+        .person("alice")
+        .proposes(Change::Dismiss(pb::DismissStaff { staff_id: bob }))
+        .await
+        .expect("proposed");
+    let refused = g.person("bob").approves(&draft).await.expect_err("one would remain");
+    assert_eq!(said(&refused), "409 ILLEGAL_TRANSITION");
+}
+
+#[tokio::test]
+async fn a_dismissed_member_decides_nothing_more() {
+    let g = Governed::start().await;
+    let staff_id = g.appoints("brief", &["APPROVER"], false).await;
+    let draft = g.person("olga").proposes(status(ISSUER, "SUSPENDED")).await.expect("proposed");
+    let dismiss =
+        g.person("alice").proposes(Change::Dismiss(pb::DismissStaff { staff_id })).await.expect("proposed");
+    g.person("bob").approves(&dismiss).await.expect("dismissed");
+    assert_eq!(said(&g.person("brief").approves(&draft).await.expect_err("refused")), "403 DENIED");
+}
+
+/// One principal with every role of an officer and an approver, at random: nothing becomes anything but open.
+#[tokio::test]
+async fn five_hundred_random_calls_of_one_person_activate_nothing() {
+    let g = Governed::start().await;
+    let (me, mut dice, mut mine) = (g.person("arvo"), Dice::new(7), Vec::new());
+    let before = g.person("aino").reads_events(ISSUER).await.expect("read").len();
+    for _ in 0..500 {
+        match dice.below(4) {
+            0 => {
+                let state = *dice.pick(&["SUSPENDED", "REVOKED", "ENDED", "ACTIVE"]);
+                mine.extend(me.proposes(status(ISSUER, state)).await.ok());
+            }
+            1 if !mine.is_empty() => drop(me.approves(dice.pick(&mine)).await.expect_err("refused")),
+            2 if !mine.is_empty() => drop(me.refuses(dice.pick(&mine), "no").await.expect_err("refused")),
+            _ if mine.len() > 20 => drop(me.withdraws(&mine.swap_remove(0)).await),
+            _ => {}
+        }
+    }
+    assert!(mine.len() > 5);
+    assert_eq!(g.person("aino").reads_events(ISSUER).await.expect("read").len(), before);
+    assert_eq!(g.app.anonymous().asks(ISSUER, "issue", "Degree").both().await.line(), "200 yes ACTIVE");
+}

@@ -1,0 +1,176 @@
+//! The life of an entity from the command line alone: sealed, proposed, approved, suspended, reinstated, revoked, and
+//! read again as of then and now (docs/WALKTHROUGH.md).
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use charter_domain::time::Clock;
+use charter_tests::{AUTHORITY, TestApp, TestClock, app::SETTINGS, issuer::Issuer, program::built};
+use tokio::process::Command;
+
+const ENTITY: &str = "did:web:university.example";
+const OTHER: &str = "did:web:college.example";
+
+struct Site {
+    app: TestApp,
+    issuer: Arc<Issuer>,
+    settings: String,
+    dir: tempfile::TempDir,
+}
+
+/// What a program said, and how it ended.
+struct Done {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+async fn run(program: &Path, args: &[&str]) -> Done {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHARTER_")) {
+        command.env_remove(name); // The harness' own are no settings.
+    }
+    let output = command.args(args).env("NO_COLOR", "1").output().await.expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Done { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+impl Site {
+    async fn start() -> Self {
+        let clock = Arc::<TestClock>::default();
+        let issuer = Issuer::start(&clock);
+        let settings = format!("{SETTINGS}\n{}", issuer.toml());
+        let app = TestApp::build().clock(&clock).settings(&settings).start().await;
+        Self { app, issuer, settings, dir: tempfile::tempdir().expect("a directory") }
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+        path
+    }
+
+    /// `charter` with somebody's token.
+    async fn charter(&self, who: &str, args: &[&str]) -> Done {
+        let token = match who {
+            "bootstrap" => self.app.token.clone(),
+            person => self.issuer.approver_token(person),
+        };
+        let token = self.file("token", &token);
+        let url = self.app.url();
+        let with = ["--server", &url, "--token-file", token.to_str().expect("UTF-8")];
+        run(&built("charter"), &[args, &with].concat()).await
+    }
+
+    async fn check(&self, entity: &str, at: Option<&str>) -> i32 {
+        let url = self.app.url();
+        let mut args = vec!["check", entity, "issue", "Degree", "--server", &url];
+        if let Some(at) = at {
+            args.extend(["--at", at]);
+        }
+        run(&built("charter"), &args).await.code
+    }
+
+    /// Proposed by one and approved by another; the proposal's id.
+    async fn decide(&self, proposer: &str, approver: &str, args: &[&str]) -> String {
+        let drafted = self.charter(proposer, args).await;
+        assert_eq!(drafted.code, 0, "{args:?} {}", drafted.err);
+        let id = proposal(&drafted.out);
+        let done = self.charter(approver, &["approval", "approve", &id, "-y"]).await;
+        assert_eq!(done.code, 0, "{args:?} {}", done.err);
+        id
+    }
+}
+
+/// The id in `proposal ID: MEASURE`.
+fn proposal(out: &str) -> String {
+    let rest = out.split("proposal ").nth(1).and_then(|rest| rest.split(':').next());
+    rest.unwrap_or_default().trim().to_owned()
+}
+
+#[tokio::test]
+async fn the_life_of_an_entity_from_the_command_line_alone() {
+    let site = Site::start().await;
+    let records = site.file(
+        "records.json",
+        &serde_json::json!([ENTITY, OTHER].map(|identifier| serde_json::json!({
+            "identifier": identifier, "names": { "en": identifier }, "country": "FI",
+            "authorizations": [{ "action": "issue", "resource": "Degree" }],
+        })))
+        .to_string(),
+    );
+    let loaded = site.charter("bootstrap", &["import", records.to_str().expect("UTF-8")]).await;
+    assert_eq!(loaded.code, 0, "{}", loaded.err);
+    assert_eq!(site.check(ENTITY, None).await, 0);
+
+    // Two administrators, and the seal.
+    let build = TestApp::build().settings(&site.settings).registry(AUTHORITY);
+    let config =
+        site.file("charterd.toml", &build.toml(&site.app.database, site.app.directory(), site.app.address));
+    let (url, config) = (site.issuer.url(), config.to_str().expect("UTF-8").to_owned());
+    let init = ["--config", &config, "init", "--issuer", &url, "--administrator", "alice", "--administrator"];
+    let one = run(&built("charterd"), &[&init[..], &["alice"]].concat()).await;
+    assert_eq!(one.code, 1, "one person twice: {}", one.err);
+    let sealed = run(&built("charterd"), &[&init[..], &["bob"]].concat()).await;
+    assert_eq!(sealed.code, 0, "{}", sealed.err);
+    assert_eq!(run(&built("charterd"), &[&init[..], &["carol"]].concat()).await.code, 1, "it is final");
+    // `charterd` had the time of the wall; the servers' clock stands still in tests.
+    site.app.clock.advance(Duration::from_secs(60));
+    let again = site.charter("bootstrap", &["import", records.to_str().expect("UTF-8")]).await;
+    assert!(again.code != 0 && again.err.contains("sealed"), "{} {}", again.code, again.err);
+    for (subject, role) in [("olga", "OFFICER"), ("anna", "APPROVER"), ("aino", "AUDITOR")] {
+        let appoint =
+            ["staff", "appoint", "--issuer", &url, "--subject", subject, "--role", role, "--why", "hired"];
+        site.decide("alice", "bob", &appoint).await;
+    }
+
+    // Nobody alone: the loader's command says how, the proposer cannot approve.
+    let revoke = ["entity", "revoke", ENTITY, "--reason", "CLOSED"];
+    let alone = site.charter("bootstrap", &[&revoke[..], &["-y"]].concat()).await;
+    assert_eq!(alone.code, 7, "{}", alone.err);
+    assert!(alone.err.contains("--propose"), "{}", alone.err);
+    let suspend =
+        ["entity", "suspend", ENTITY, "--reason", "UNDER_REVIEW", "--propose", "--why", "a complaint"];
+    let drafted = site.charter("olga", &suspend).await;
+    let id = proposal(&drafted.out);
+    assert_eq!(site.charter("olga", &["approval", "approve", &id, "-y"]).await.code, 6);
+    let shown = site.charter("aino", &["approval", "show", &id]).await;
+    assert!(shown.out.contains("SUSPEND") && shown.out.contains("ACTIVE"), "{}", shown.out);
+    assert_eq!(site.check(ENTITY, None).await, 0);
+    assert_eq!(site.charter("anna", &["approval", "approve", &id, "-y"]).await.code, 0);
+    assert_eq!(site.check(ENTITY, None).await, 3);
+    assert_eq!(site.charter("anna", &["approval", "approve", &id, "-y"]).await.code, 7, "it is executed");
+
+    site.app.clock.advance(Duration::from_secs(3_600));
+    let between = site.app.clock.now().minus(Duration::from_secs(60)).to_string();
+    let reinstate = ["entity", "reinstate", ENTITY, "--reason", "CLEARED", "--propose", "--why", "unfounded"];
+    site.decide("olga", "anna", &reinstate).await;
+    assert_eq!(site.check(ENTITY, None).await, 0);
+    site.app.clock.advance(Duration::from_secs(3_600));
+    let before = site.app.clock.now().minus(Duration::from_secs(60)).to_string();
+    site.decide("olga", "anna", &[&revoke[..], &["--propose", "--why", "it closed"]].concat()).await;
+    assert_eq!(site.check(ENTITY, None).await, 3, "now");
+    assert_eq!(site.check(ENTITY, Some(&before)).await, 0, "as of before the revocation");
+    assert_eq!(site.check(ENTITY, Some(&between)).await, 3, "as of the suspension");
+    let back = site.charter("olga", &reinstate).await;
+    assert_eq!(back.code, 7, "revoked is final: {}", back.err);
+
+    let emergency = ["entity", "emergency-suspend", OTHER, "--reason", "KEY_STOLEN", "-y"];
+    assert_eq!(site.charter("olga", &emergency).await.code, 0);
+    assert_eq!(site.check(OTHER, None).await, 3);
+    assert_eq!(site.charter("olga", &emergency).await.code, 6, "not twice in 30 days");
+
+    let audit = site.charter("aino", &["audit", "export", "--subject", ENTITY]).await;
+    let kinds: Vec<String> = audit
+        .out
+        .lines()
+        .map(|l| serde_json::from_str::<serde_json::Value>(l).expect("JSON")["kind"].to_string())
+        .collect();
+    assert_eq!(kinds.iter().filter(|k| k.contains("StatusChanged")).count(), 3, "{kinds:?}");
+    assert_eq!(site.charter("stranger", &["audit", "list"]).await.code, 6);
+}

@@ -1,0 +1,151 @@
+//! A sealed registry with staff, who sign in at a real OIDC provider.
+
+use std::sync::Arc;
+
+use charter_proto::charter::registry::v1::{
+    self as pb, change_status::Target, governance_service_client::GovernanceServiceClient,
+    propose_request::Change,
+};
+use tonic::{Request, Status, transport::Channel};
+
+use crate::{AUTHORITY, TestApp, TestClock, app::SETTINGS, issuer::Issuer};
+
+/// Loaded before the registry was sealed.
+pub const ISSUER: &str = "did:web:university.example";
+
+pub struct Governed {
+    pub app: TestApp,
+    pub issuer: Arc<Issuer>,
+}
+
+/// Somebody with a subject at the provider; approvals need `steps_up`.
+#[derive(Clone)]
+pub struct Person<'a> {
+    app: &'a TestApp,
+    token: String,
+}
+
+impl Governed {
+    /// Alice and Bob administer; Olga and Otto are officers, Anna and Arvo approvers, Aino audits.
+    pub async fn start() -> Self {
+        let clock = Arc::<TestClock>::default();
+        let issuer = Issuer::start(&clock);
+        let settings = format!("{SETTINGS}\n{}", issuer.toml());
+        let app = TestApp::build().clock(&clock).settings(&settings).start().await;
+        let registry = app.registry(AUTHORITY);
+        registry.registers(ISSUER).authorized("issue", "Degree").await;
+        let who = |subject: &str| pb::Administrator { issuer: issuer.url(), subject: subject.to_owned() };
+        registry.seals_with(vec![who("alice"), who("bob")]).await.expect("sealed");
+        let governed = Self { app, issuer };
+        for (subject, roles) in [
+            ("olga", ["OFFICER"].as_slice()),
+            ("otto", &["OFFICER", "SECTOR_ADMIN"]),
+            ("anna", &["APPROVER"]),
+            ("arvo", &["APPROVER", "OFFICER"]),
+            ("aino", &["AUDITOR"]),
+        ] {
+            governed.appoints(subject, roles, false).await;
+        }
+        governed
+    }
+
+    /// Proposed by Alice, approved by Bob; the number of the new member.
+    pub async fn appoints(&self, subject: &str, roles: &[&str], service: bool) -> i64 {
+        let appoint = pb::AppointStaff {
+            issuer: self.issuer.url(),
+            subject: subject.to_owned(),
+            roles: roles.iter().map(|r| (*r).to_owned()).collect(),
+            service,
+        };
+        let proposal = self.person("alice").proposes(Change::Appoint(appoint)).await.expect("proposed");
+        let done = self.person("bob").approves(&proposal).await.expect("approved");
+        assert_eq!(done.state, "EXECUTED");
+        done.seq
+    }
+
+    /// Signed in with a second factor.
+    pub fn person(&self, subject: &str) -> Person<'_> {
+        Person { app: &self.app, token: self.issuer.approver_token(subject) }
+    }
+
+    pub fn with_token(&self, token: String) -> Person<'_> {
+        Person { app: &self.app, token }
+    }
+}
+
+/// A change of state of an entity, from when it is executed on.
+pub fn status(entity: &str, state: &str) -> Change {
+    Change::ChangeStatus(pb::ChangeStatus {
+        target: Some(Target::EntityId(entity.to_owned())),
+        state: state.to_owned(),
+        code: "TESTED".to_owned(),
+        ..pb::ChangeStatus::default()
+    })
+}
+
+impl Person<'_> {
+    pub fn client(&self) -> GovernanceServiceClient<Channel> {
+        GovernanceServiceClient::new(self.app.channel())
+    }
+
+    pub fn signed<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let token = format!("Bearer {}", self.token);
+        request.metadata_mut().insert("authorization", token.parse().expect("ASCII"));
+        request
+    }
+
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    pub async fn proposes(&self, change: Change) -> Result<pb::Proposal, Status> {
+        self.asks_for(change, false).await
+    }
+
+    pub async fn asks_for(&self, change: Change, validate_only: bool) -> Result<pb::Proposal, Status> {
+        let request = pb::ProposeRequest {
+            reason: "as tested".to_owned(),
+            change: Some(change),
+            validate_only,
+            ..pb::ProposeRequest::default()
+        };
+        let reply = self.client().propose(self.signed(request)).await?.into_inner();
+        Ok(reply.proposal.expect("a proposal"))
+    }
+
+    /// Approves what the proposal said when it was read.
+    pub async fn approves(&self, proposal: &pb::Proposal) -> Result<pb::Proposal, Status> {
+        let (proposal_id, hash) = (proposal.proposal_id.clone(), proposal.hash.clone());
+        let request = pb::ApproveProposalRequest { proposal_id, hash, ..Default::default() };
+        let reply = self.client().approve_proposal(self.signed(request)).await?.into_inner();
+        Ok(reply.proposal.expect("a proposal"))
+    }
+
+    pub async fn refuses(&self, proposal: &pb::Proposal, reason: &str) -> Result<pb::Proposal, Status> {
+        let (proposal_id, reason) = (proposal.proposal_id.clone(), reason.to_owned());
+        let request = pb::RefuseProposalRequest { proposal_id, reason, ..Default::default() };
+        let reply = self.client().refuse_proposal(self.signed(request)).await?.into_inner();
+        Ok(reply.proposal.expect("a proposal"))
+    }
+
+    pub async fn withdraws(&self, proposal: &pb::Proposal) -> Result<pb::Proposal, Status> {
+        let proposal_id = proposal.proposal_id.clone();
+        let request = pb::WithdrawProposalRequest { proposal_id, ..Default::default() };
+        let reply = self.client().withdraw_proposal(self.signed(request)).await?.into_inner();
+        Ok(reply.proposal.expect("a proposal"))
+    }
+
+    pub async fn suspends_at_once(&self, entity: &str) -> Result<pb::SuspendInEmergencyResponse, Status> {
+        let (entity_id, code) = (entity.to_owned(), "KEY_STOLEN".to_owned());
+        let request = pb::SuspendInEmergencyRequest { entity_id, code, ..Default::default() };
+        Ok(self.client().suspend_in_emergency(self.signed(request)).await?.into_inner())
+    }
+
+    /// Public events after a number.
+    pub async fn reads_events(&self, subject: &str) -> Result<Vec<serde_json::Value>, Status> {
+        let request = pb::ListEventsRequest { subject: subject.to_owned(), ..Default::default() };
+        let reply = self.client().list_events(self.signed(request)).await?.into_inner();
+        Ok(reply.events.iter().map(|e| serde_json::from_slice(e).expect("JSON")).collect())
+    }
+}
