@@ -4,10 +4,11 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "trqp/v2/trqp.proto",
     "charter/registry/v1/registry.proto",
     "charter/registry/v1/import.proto",
+    "charter/registry/v1/event.proto",
     "charter/registry/v1/governance.proto",
     "charter/federation/v1/federation.proto",
 ];

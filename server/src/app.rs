@@ -15,3 +15,4 @@ pub mod resolve;
 pub mod schema;
 pub mod staff;
 pub mod status;
+pub mod watch;

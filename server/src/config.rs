@@ -127,6 +127,7 @@ pub struct Limits {
     pub per_address_burst: u32,
     pub global_rps: u32,
     pub max_connections: usize,
+    pub max_watchers: usize,
     pub first_bytes_ms: u64,
     pub drain_secs: u64,
 }

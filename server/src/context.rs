@@ -8,7 +8,15 @@ use charter_federation::{Native, Resolver};
 use charter_signing::Kek;
 use charter_store::Store;
 
-use crate::{Config, app::answer::Kept, caller, error::Error, hosted::Hosted, limit::Limiter, oidc::Oidc};
+use crate::{
+    Config,
+    app::{answer::Kept, watch::News},
+    caller,
+    error::Error,
+    hosted::Hosted,
+    limit::Limiter,
+    oidc::Oidc,
+};
 
 pub struct App {
     pub config: Config,
@@ -21,6 +29,8 @@ pub struct App {
     pub resolver: Resolver<Hosted>,
     pub protocol: Arc<Native>,
     pub limiter: Limiter,
+    /// For those who watch this process' registries.
+    pub news: News,
     /// The identity providers of staff.
     pub oidc: Oidc,
     /// SHA-256 of the tokens that may load records.
@@ -71,6 +81,7 @@ impl App {
         let bootstrap_tokens = tokens(&config, &store).await?;
         Ok(Arc::new(Self {
             limiter: Limiter::new(&config.limits),
+            news: News::new(config.limits.max_watchers),
             oidc: Oidc::new(&config.oidc),
             store,
             clock,

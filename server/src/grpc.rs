@@ -1,6 +1,7 @@
 //! gRPC: one file per proto service; decode, call the use-case, encode.
 
 pub mod convert;
+pub mod event;
 pub mod federation;
 pub mod governance;
 pub mod import;
@@ -16,8 +17,8 @@ use charter_proto::{
     charter::{
         federation::v1::federation_service_server::FederationServiceServer,
         registry::v1::{
-            governance_service_server::GovernanceServiceServer, import_service_server::ImportServiceServer,
-            registry_service_server::RegistryServiceServer,
+            event_service_server::EventServiceServer, governance_service_server::GovernanceServiceServer,
+            import_service_server::ImportServiceServer, registry_service_server::RegistryServiceServer,
         },
     },
     trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer,
@@ -74,6 +75,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
     routes.add_service(HealthServer::new(health::Health(Arc::clone(app))));
     reflection(&mut routes);
     if listener.offers(Service::Public) {
+        routes.add_service(EventServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         // TRQP's service is not here: see `trqp_services`.
         routes.add_service(RegistryServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
     }

@@ -59,6 +59,7 @@ mod tests {
     #[test]
     fn a_burst_is_admitted_and_then_no_more_while_others_are() {
         let limits = Limits {
+            max_watchers: 1,
             per_address_rps: 1,
             per_address_burst: 3,
             global_rps: 100,

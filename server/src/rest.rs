@@ -8,6 +8,7 @@ pub mod metadata;
 mod query;
 pub mod resolve;
 pub mod trqp;
+pub mod watch;
 pub mod well_known;
 
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> Router {
             .route("/.well-known/trqp-metadata", get(metadata::trqp))
             .route("/api/v1/issuers/{did}", get(issuer::check))
             .route("/api/v1/issuers:batchCheck", any(issuer::batch))
+            .route("/api/v1/watch", get(watch::watch))
             .route("/api/v1/resolve", any(resolve::resolve));
         for path in AYRA_LATER {
             router = router.route(path, any(later));

@@ -55,6 +55,7 @@ impl Running {
     /// Takes no new connections, lets requests in flight finish, then ends the tasks.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
+        self.app.news.stop();
         while self.serving.join_next().await.is_some() {}
         self.tasks.shutdown().await;
     }

@@ -30,3 +30,4 @@ mod store;
 mod trqp;
 mod walks;
 mod walkthrough;
+mod watch;

@@ -63,6 +63,11 @@ impl Rest {
         Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
+    /// A response whose body goes on.
+    pub async fn open(&self, request: Request<Full<Bytes>>) -> http::Response<hyper::body::Incoming> {
+        self.client.request(request).await.expect("a response")
+    }
+
     pub fn request(&self, method: Method, path: &str) -> http::request::Builder {
         Request::builder().method(method).uri(format!("{}{path}", self.base))
     }

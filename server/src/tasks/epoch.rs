@@ -83,6 +83,7 @@ fn advance(app: &App, registry: RegistryId, epoch: i64, changes: Option<Vec<char
     );
     app.register.note(registry, &changes);
     app.register.advance(registry, epoch);
+    app.news.moved();
 }
 
 /// After a change of our own: what lies between the register and the new epoch is noted, others' changes too.

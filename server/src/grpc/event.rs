@@ -1,0 +1,32 @@
+//! `charter.registry.v1.EventService`: what changes, as it changes.
+
+use std::pin::Pin;
+
+use charter_proto::charter::registry::v1::{self as pb, event_service_server::EventService};
+use futures::{Stream, StreamExt};
+use tonic::{Request, Response, Status};
+
+use super::{Doorway, Reply};
+use crate::app::watch::{self, Item};
+
+type Responses = Pin<Box<dyn Stream<Item = Result<pb::WatchResponse, Status>> + Send>>;
+
+fn response(item: Item) -> pb::WatchResponse {
+    match item {
+        Item::Event { seq, body } => pb::WatchResponse { seq, event: body },
+        Item::Heartbeat(seq) => pb::WatchResponse { seq, event: Vec::new() },
+    }
+}
+
+#[tonic::async_trait]
+impl EventService for Doorway {
+    type WatchStream = Responses;
+
+    async fn watch(&self, request: Request<pb::WatchRequest>) -> Reply<Responses> {
+        let here = self.here(&request)?;
+        let r = request.into_inner();
+        let registry = self.named(&here, &r.registry_id)?;
+        let items = watch::watch(&self.app, registry, r.after).await?;
+        Ok(Response::new(Box::pin(items.map(|item| item.map(response).map_err(Status::from)))))
+    }
+}

@@ -1,0 +1,41 @@
+//! `GET /api/v1/watch`: events as server-sent events, their number as the id; `Last-Event-ID` resumes.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderMap, Uri},
+    response::sse::{Event, Sse},
+};
+use futures::{Stream, StreamExt};
+
+use super::query;
+use crate::{
+    App, Error,
+    app::watch::{self, Item},
+    door::Here,
+};
+
+fn sent(item: Result<Item, Error>) -> Event {
+    match item {
+        Ok(Item::Event { seq, body }) => {
+            Event::default().id(seq.to_string()).event("change").data(String::from_utf8_lossy(&body))
+        }
+        Ok(Item::Heartbeat(epoch)) => Event::default().comment(format!("epoch {epoch}")),
+        Err(error) => Event::default().event("problem").data(error.problem().to_string()),
+    }
+}
+
+pub async fn watch(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
+    let [after] = query::parameters(&uri, ["after"])?;
+    let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
+    let after = query::number("after", last.unwrap_or(&after))?;
+    let items = watch::watch(&app, here.registry, after).await?;
+    Ok(Sse::new(items.map(|item| Ok(sent(item)))))
+}
