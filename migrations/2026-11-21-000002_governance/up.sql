@@ -81,7 +81,8 @@ create trigger approval_counts before insert on approvals for each row execute f
 alter table events add column proposal uuid;
 create unique index events_proposal on events (registry_id, proposal) where proposal is not null;
 create index events_subject on events (subject, registry_id, seq);
-create index events_emergency on events (actor, registry_id, recorded_at) where origin = 'emergency';
+create index events_actor on events (actor, registry_id, seq);
+create index events_time on events (registry_id, recorded_at);
 
 -- Four eyes, whatever the program believes. A registry in BOOTSTRAP takes loaded records; a sealed one takes what
 -- enough others than the proposer approved, emergency suspensions that lapse, and its own keys.

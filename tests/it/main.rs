@@ -1,6 +1,7 @@
 //! One binary for all tests through the doors; modules by noun.
 
 mod architecture;
+mod audit;
 mod bad_input;
 mod batch;
 mod demo;
