@@ -94,14 +94,17 @@ begin
               where a.origin = 'bootstrap' and r.phase <> 'BOOTSTRAP') then
     raise exception 'a sealed registry takes no loaded records' using errcode = 'integrity_constraint_violation';
   end if;
-  for e in select a.registry_id, a.kind, a.origin, a.proposal, a.recorded_at, convert_from(a.body, 'UTF8')::jsonb as body
+  for e in select a.registry_id, a.kind, a.origin, a.actor, a.proposal, a.recorded_at, convert_from(a.body, 'UTF8')::jsonb as body
              from added a where a.origin <> 'bootstrap' loop
     if not (case e.origin
       when 'system' then e.kind in ('RegistryOpened', 'KeyAdded')
       when 'init' then e.kind in ('StaffAppointed', 'RegistrySealed')
         and exists (select from registries where registry_id = e.registry_id and phase = 'BOOTSTRAP')
       when 'emergency' then e.kind = 'StatusChanged' and e.body -> 'data' ->> 'state' = 'SUSPENDED'
-        and e.body -> 'data' ->> 'target' = 'entity' and e.body -> 'data' ->> 'lapses_at' is not null
+        and e.body -> 'data' ->> 'target' = 'entity'
+        and (e.body -> 'data' ->> 'lapses_at')::timestamptz <= e.recorded_at + interval '24 hours'
+        and exists (select from staff s where s.registry_id = e.registry_id and s.staff_id::text = e.actor
+                       and upper_inf(s.recorded) and not s.service and s.roles && array['OFFICER', 'SECURITY_OFFICER'])
       when 'governance' then exists (
         select from proposals p
          where p.registry_id = e.registry_id and p.proposal_id = e.proposal and p.state = 'OPEN'
@@ -120,6 +123,14 @@ begin
 end $$;
 create trigger event_is_governed after insert on events referencing new table as added
   for each statement execute function event_is_governed();
+
+-- Sealing is final.
+create function phase_is_final() returns trigger language plpgsql as $$
+begin
+  raise exception 'a sealed registry stays sealed' using errcode = 'integrity_constraint_violation';
+end $$;
+create trigger phase_is_final before update of phase on registries for each row
+  when (old.phase = 'GOVERNED' and new.phase <> 'GOVERNED') execute function phase_is_final();
 
 -- Projections ------------------------------------------------------------------------------------------------
 

@@ -99,6 +99,16 @@ async fn an_entity_is_registered_accredited_and_authorized_by_two() {
     .await;
     let change: serde_json::Value = serde_json::from_str(&ground.change_json).expect("JSON");
     let accreditation = change["data"]["accreditation_id"].as_str().expect("an id");
+    for other in ["00000000-0000-0000-0000-000000000000", "no UUID"] {
+        let refused = g.person("olga").proposes(authorize(other)).await.expect_err("of nobody");
+        assert!(matches!(said(&refused).as_str(), "404 NOT_FOUND" | "400 INVALID"), "{refused:?}");
+    }
+    let mut early = authorize(accreditation);
+    if let Change::MakeStatement(c) = &mut early {
+        c.authorization.get_or_insert_default().valid_from = "2020-01-01T00:00:00Z".to_owned();
+    }
+    let refused = g.person("olga").proposes(early).await.expect_err("a grant may not begin in the past");
+    assert_eq!(said(&refused), "409 ILLEGAL_TRANSITION");
     two(&g, authorize(accreditation)).await;
     let asking = g.app.anonymous().asks(entity, "issue", "Degree").with("evidence", "chain");
     assert_eq!(asking.both().await.line(), "200 yes ACTIVE");

@@ -2,7 +2,7 @@
 
 use charter_domain::{
     RegistryId, Timestamp,
-    event::{Change, StatusChanged},
+    event::{Change, StatementMade, StatusChanged},
     govern::lifecycle,
     policy::Refusal,
     staff::{Role, StaffId},
@@ -26,7 +26,12 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
                 Err(Error::new(Code::DuplicateEntity, format!("`{value}` exists already")))
             })
         }
-        // A grant may not begin before it was drafted; what is approved later is as it was drafted.
+        Change::AccreditationGranted(a) => Ok(lifecycle::grant(&a.valid, now)?),
+        Change::DelegationMade(d) => Ok(lifecycle::grant(&d.valid, now)?),
+        Change::StatementMade(s) => {
+            lifecycle::grant(&s.valid, now)?;
+            ground(app, registry, s).await
+        }
         Change::StaffDismissed(d) => {
             let known = app.store.staff(registry).await?;
             let found = known.iter().any(|m| m.id == d.staff_id && !m.dismissed);
@@ -34,6 +39,16 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
         }
         _ => Ok(()),
     }
+}
+
+/// What a statement stands on is an accreditation of the same entity.
+async fn ground(app: &App, registry: RegistryId, s: &StatementMade) -> Result<(), Error> {
+    let Some(id) = s.accreditation_id else { return Ok(()) };
+    let found = app.store.accreditations(registry, None, Some(id), 1).await?;
+    if found.first().is_some_and(|a| a.entity_id == s.entity_id) {
+        return Ok(());
+    }
+    Err(Error::not_found("accreditation of this entity", id))
 }
 
 async fn status(app: &App, registry: RegistryId, s: &StatusChanged, now: Timestamp) -> Result<(), Error> {
