@@ -3,12 +3,7 @@
 
 use std::{marker::PhantomData, time::Duration};
 
-use crate::{
-    RegistryId, Timestamp,
-    measure::Measure,
-    registry::Phase,
-    staff::{Role, Staff},
-};
+use crate::{RegistryId, Timestamp, measure::Measure, registry::Phase, staff::Staff};
 
 pub mod refusal;
 pub mod rights;
@@ -17,7 +12,7 @@ pub mod verb;
 pub use self::{
     refusal::Refusal,
     rights::Right,
-    verb::{Audit, Emergency, Execute, Init, Load, Open, Read, Verb, Writes},
+    verb::{Emergency, Execute, Init, Load, Open, Read, Verb, Writes},
 };
 
 /// How long one person waits before they may declare another emergency.
@@ -33,12 +28,6 @@ pub enum Caller {
     System,
     /// Somebody appointed in this registry.
     Staff(Staff),
-}
-
-impl Caller {
-    fn has(&self, role: Role) -> bool {
-        matches!(self, Self::Staff(staff) if staff.roles.contains(&role))
-    }
 }
 
 /// Proof that policy said yes to `V` in one registry.

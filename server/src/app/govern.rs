@@ -149,38 +149,23 @@ fn sign(tx: &mut Tx<'_>, issuing: &Issuing, change: &Change, seq: i64) -> Result
     }
 }
 
-pub async fn refuse(
+/// Ends an open proposal without a change: `Refused` by one who may approve it, `Withdrawn` by who proposed it.
+pub async fn end(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
     id: Uuid,
-    why: String,
+    (state, why): (ProposalState, String),
 ) -> Result<Kept, Error> {
     let staff = staff.clone();
-    let closed = app.store.write("proposal.refuse", registry, move |tx| {
+    let closed = app.store.write("proposal.end", registry, move |tx| {
         let mut kept = found(tx, id)?;
-        kept.proposal.refuse(&staff, &why, tx.now)?;
-        tx.close_proposal(id, ProposalState::Refused, staff.id, &why)?;
-        kept.proposal.state = ProposalState::Refused;
-        kept.closed_why.clone_from(&why);
-        Ok(kept)
-    });
-    Ok(closed.await?.value)
-}
-
-pub async fn withdraw(
-    app: &App,
-    staff: &Staff,
-    registry: RegistryId,
-    id: Uuid,
-    why: String,
-) -> Result<Kept, Error> {
-    let staff = staff.clone();
-    let closed = app.store.write("proposal.withdraw", registry, move |tx| {
-        let mut kept = found(tx, id)?;
-        kept.proposal.withdraw(&staff)?;
-        tx.close_proposal(id, ProposalState::Withdrawn, staff.id, &why)?;
-        kept.proposal.state = ProposalState::Withdrawn;
+        match state {
+            ProposalState::Refused => kept.proposal.refuse(&staff, &why, tx.now)?,
+            _ => kept.proposal.withdraw(&staff, &why)?,
+        }
+        tx.close_proposal(id, state, staff.id, &why)?;
+        kept.proposal.state = state;
         kept.closed_why.clone_from(&why);
         Ok(kept)
     });

@@ -125,7 +125,14 @@ impl GovernanceService for Doorway {
     ) -> Reply<pb::RefuseProposalResponse> {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
         let r = request.into_inner();
-        let kept = govern::refuse(&self.app, &staff, registry, govern::id(&r.proposal_id)?, r.reason).await?;
+        let kept = govern::end(
+            &self.app,
+            &staff,
+            registry,
+            govern::id(&r.proposal_id)?,
+            (ProposalState::Refused, r.reason),
+        )
+        .await?;
         let proposal = shown(&self.app, &staff, registry, kept).await?;
         Ok(Response::new(pb::RefuseProposalResponse { proposal }))
     }
@@ -136,8 +143,14 @@ impl GovernanceService for Doorway {
     ) -> Reply<pb::WithdrawProposalResponse> {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
         let r = request.into_inner();
-        let kept =
-            govern::withdraw(&self.app, &staff, registry, govern::id(&r.proposal_id)?, r.reason).await?;
+        let kept = govern::end(
+            &self.app,
+            &staff,
+            registry,
+            govern::id(&r.proposal_id)?,
+            (ProposalState::Withdrawn, r.reason),
+        )
+        .await?;
         let proposal = shown(&self.app, &staff, registry, kept).await?;
         Ok(Response::new(pb::WithdrawProposalResponse { proposal }))
     }

@@ -128,12 +128,9 @@ pub async fn act(
             let proposal = shown(&app, &staff, &here, kept).await?;
             Ok(Json(json!({ "proposal": proposal, "epoch": epoch.unwrap_or_default() })))
         }
-        "refuse" => {
-            let kept = govern::refuse(&app, &staff, registry, id, r.reason).await?;
-            Ok(Json(shown(&app, &staff, &here, kept).await?))
-        }
-        "withdraw" => {
-            let kept = govern::withdraw(&app, &staff, registry, id, r.reason).await?;
+        "refuse" | "withdraw" => {
+            let state = if verb == "refuse" { ProposalState::Refused } else { ProposalState::Withdrawn };
+            let kept = govern::end(&app, &staff, registry, id, (state, r.reason)).await?;
             Ok(Json(shown(&app, &staff, &here, kept).await?))
         }
         _ => Err(Error::new(Code::NotFound, "a proposal takes `:approve`, `:refuse` and `:withdraw`")),

@@ -31,7 +31,7 @@ pub fn transition(current: &[Status], change: &StatusChanged, now: Timestamp) ->
     let (allowed, needs) = match change.state {
         State::Active => (before == State::Suspended, "only what is SUSPENDED then can be reinstated"),
         State::Suspended => (
-            before == State::Active || lapses(current, at),
+            before == State::Active || (change.lapses_at.is_none() && lapses(current, at)),
             "only what is ACTIVE then, or suspended until it lapses, can be suspended",
         ),
         State::Ended => (

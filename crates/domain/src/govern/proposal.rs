@@ -250,11 +250,12 @@ impl Proposal {
         }
     }
 
-    pub fn withdraw(&self, staff: &Staff) -> Result<(), Refusal> {
+    pub fn withdraw(&self, staff: &Staff, reason: &str) -> Result<(), Refusal> {
         if self.state != ProposalState::Open {
             return Err(Refusal::NotOpen);
         }
-        self.own(staff)
+        self.own(staff)?;
+        stated(reason)
     }
 
     /// The next revision, to be approved anew. It expires when the first would have, and its subject is the same:

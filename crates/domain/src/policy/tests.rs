@@ -1,6 +1,7 @@
 //! The verbs as a table, and the emergency's conditions.
 
 use super::*;
+use crate::staff::Role;
 
 const REGISTRY: RegistryId = RegistryId(1);
 
@@ -23,7 +24,7 @@ fn line(name: &str, caller: &Caller, phase: Phase) -> String {
         cell::<Load>(caller, phase),
         cell::<Open>(caller, phase),
         cell::<Read>(caller, phase),
-        cell::<Audit>(caller, phase),
+        cell::<Init>(caller, phase),
     ];
     format!("{name} {} {}\n", phase.code(), cells.join(" "))
 }
@@ -45,16 +46,16 @@ fn rights_are_this_table() {
     }
     assert_eq!(
         table,
-        "Anonymous BOOTSTRAP load=Unauthenticated open=Unauthenticated read=yes audit=Unauthenticated\n\
-         Anonymous GOVERNED load=Unauthenticated open=Unauthenticated read=yes audit=Unauthenticated\n\
-         Bootstrap BOOTSTRAP load=yes open=Denied read=yes audit=Denied\n\
-         Bootstrap GOVERNED load=Sealed open=Denied read=yes audit=Denied\n\
-         System BOOTSTRAP load=Denied open=yes read=yes audit=Denied\n\
-         System GOVERNED load=Denied open=yes read=yes audit=Denied\n\
-         Officer BOOTSTRAP load=Denied open=Denied read=yes audit=Denied\n\
-         Officer GOVERNED load=Denied open=Denied read=yes audit=Denied\n\
-         Auditor BOOTSTRAP load=Denied open=Denied read=yes audit=yes\n\
-         Auditor GOVERNED load=Denied open=Denied read=yes audit=yes\n"
+        "Anonymous BOOTSTRAP load=Unauthenticated open=Unauthenticated read=yes init=Unauthenticated\n\
+         Anonymous GOVERNED load=Unauthenticated open=Unauthenticated read=yes init=Unauthenticated\n\
+         Bootstrap BOOTSTRAP load=yes open=Denied read=yes init=yes\n\
+         Bootstrap GOVERNED load=Sealed open=Denied read=yes init=Sealed\n\
+         System BOOTSTRAP load=Denied open=yes read=yes init=yes\n\
+         System GOVERNED load=Denied open=yes read=yes init=Sealed\n\
+         Officer BOOTSTRAP load=Denied open=Denied read=yes init=Denied\n\
+         Officer GOVERNED load=Denied open=Denied read=yes init=Denied\n\
+         Auditor BOOTSTRAP load=Denied open=Denied read=yes init=Denied\n\
+         Auditor GOVERNED load=Denied open=Denied read=yes init=Denied\n"
     );
 }
 

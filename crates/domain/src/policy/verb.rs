@@ -1,7 +1,6 @@
 //! What a caller may be permitted to do, as types: a permit for one verb is no permit for another.
 
 use super::Caller;
-use crate::staff::Role;
 
 /// Something a caller may be permitted to do; the verbs are those of this file.
 pub trait Verb: sealed::Sealed {
@@ -32,9 +31,6 @@ pub struct Execute;
 /// Suspend an entity at once and alone: the permit comes from `policy::emergency`.
 #[derive(Debug)]
 pub struct Emergency;
-/// Read who did what.
-#[derive(Debug)]
-pub struct Audit;
 
 /// A verb under which changes may be recorded: a permit to read is none to write.
 pub trait Writes: Verb {}
@@ -53,7 +49,6 @@ mod sealed {
     impl Sealed for super::Read {}
     impl Sealed for super::Execute {}
     impl Sealed for super::Emergency {}
-    impl Sealed for super::Audit {}
 }
 
 impl Verb for Load {
@@ -97,12 +92,5 @@ impl Verb for Emergency {
     const BOOTSTRAP_ONLY: bool = false;
     fn allows(_: &Caller) -> bool {
         false
-    }
-}
-impl Verb for Audit {
-    const NAME: &'static str = "audit";
-    const BOOTSTRAP_ONLY: bool = false;
-    fn allows(caller: &Caller) -> bool {
-        caller.has(Role::Auditor) || caller.has(Role::SecurityOfficer)
     }
 }

@@ -64,12 +64,17 @@ fn a_revocation_is_final_even_before_it_begins() {
 }
 
 #[test]
-fn a_suspension_that_lapses_is_confirmed_from_its_lapse_on() {
+fn a_suspension_that_lapses_is_made_to_last_but_not_to_lapse_again() {
     let lapsing = [Status {
         state: State::Suspended,
         effective: Interval { from: Some(t(900)), until: Some(t(2_000)) },
     }];
-    assert!(!ok(&lapsing, &change(State::Suspended, t(1_999))));
+    assert!(ok(&lapsing, &change(State::Suspended, t(1_999))));
+    let again = StatusChanged { lapses_at: Some(t(3_000)), ..change(State::Suspended, t(1_999)) };
+    assert!(!ok(&lapsing, &again));
+    let lasting =
+        [Status { state: State::Suspended, effective: Interval { from: Some(t(900)), until: None } }];
+    assert!(!ok(&lasting, &change(State::Suspended, t(1_999))));
     assert!(ok(&lapsing, &change(State::Suspended, t(2_000))));
     assert!(ok(&lapsing, &change(State::Active, NOW)));
     assert!(!ok(&lapsing, &change(State::Active, t(2_000))));

@@ -138,8 +138,8 @@ fn an_approver_refuses_and_the_proposer_withdraws_or_amends() {
     assert_eq!(proposal.refuse(&approver(2), "no", NOW), Ok(()));
     assert_eq!(proposal.refuse(&officer(), "no", NOW), Err(Refusal::SelfApproval));
     assert_eq!(proposal.refuse(&staff(2, &[Role::Auditor]), "no", NOW), Err(Refusal::Denied));
-    assert_eq!(proposal.withdraw(&officer()), Ok(()));
-    assert_eq!(proposal.withdraw(&approver(2)), Err(Refusal::NotYours));
+    assert_eq!(proposal.withdraw(&officer(), ""), Ok(()));
+    assert_eq!(proposal.withdraw(&approver(2), ""), Err(Refusal::NotYours));
     assert_eq!(proposal.amend(&staff(3, &[Role::Officer]), revoke_back(), NOW), Err(Refusal::NotYours));
     let mut approved = proposal.clone();
     approved.approvals.push(approve(&proposal, &approver(2)).expect("approved").approval);
@@ -150,7 +150,7 @@ fn an_approver_refuses_and_the_proposer_withdraws_or_amends() {
     let elsewhere = Change::StatusChanged(status(TargetKind::Statement, State::Suspended));
     assert!(matches!(proposal.amend(&officer(), elsewhere, NOW), Err(Refusal::Illegal(_))));
     let closed = Proposal { state: ProposalState::Withdrawn, ..proposal };
-    assert_eq!(closed.withdraw(&officer()), Err(Refusal::NotOpen));
+    assert_eq!(closed.withdraw(&officer(), ""), Err(Refusal::NotOpen));
     assert_eq!(closed.amend(&officer(), suspend(), NOW), Err(Refusal::NotOpen));
 }
 

@@ -58,7 +58,7 @@ impl World {
         let Some(proposal) = self.proposal.take() else { return self.propose(&who) };
         self.proposal = match call {
             0 => Some(self.amend(&who, proposal)),
-            1 => proposal.withdraw(&who).is_err().then_some(proposal),
+            1 => proposal.withdraw(&who, "").is_err().then_some(proposal),
             2 => proposal.refuse(&who, "no", NOW).is_err().then_some(proposal),
             _ => self.approve(&who, proposal),
         };
