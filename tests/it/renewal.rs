@@ -166,6 +166,15 @@ async fn what_was_changed_behind_the_events_is_not_signed_again() {
         earliest.since(app.clock.now()) < Duration::from_secs(43_200),
         "the forged one is left to expire"
     );
+    // What is not signed again raises the alarm where an operator looks, hours before it expires.
+    app.clock.advance(2 * ROUND);
+    renewal::once(&app.app).await;
+    let metrics = app.rest().get("/metrics").await;
+    for line in ["charter_documents_renewal_late 1", "charter_documents_renewal_refused 1"] {
+        assert!(metrics.text().contains(line), "{line} in {}", metrics.text());
+    }
+    let left = earliest.since(app.clock.now());
+    assert!(left > Duration::from_secs(7 * 3_600), "{left:?} is left");
 }
 
 /// What a backlog costs: every document is due at once.

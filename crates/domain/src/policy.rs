@@ -26,8 +26,6 @@ pub enum Caller {
     Bootstrap,
     /// The server itself: creating keys, signing and renewing documents. Never made at a door.
     System,
-    /// Somebody appointed in this registry.
-    Staff(Staff),
 }
 
 /// Proof that policy said yes to `V` in one registry.
@@ -65,7 +63,6 @@ pub fn permit<V: Verb>(caller: &Caller, registry: RegistryId, phase: Phase) -> R
         Caller::Anonymous => "anonymous",
         Caller::Bootstrap => "bootstrap",
         Caller::System => "system",
-        Caller::Staff(_) => "staff",
     };
     let origin = V::ORIGIN.unwrap_or(by_caller);
     Ok(Permit { registry, origin, verb: PhantomData })

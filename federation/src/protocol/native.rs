@@ -63,7 +63,7 @@ fn open(endpoint: &str) -> Result<Channel, String> {
 }
 
 /// Plaintext is for this machine only.
-fn is_loopback(uri: &Uri) -> bool {
+pub fn is_loopback(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     uri.scheme_str() == Some("http")
         && (host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))

@@ -1,7 +1,8 @@
 //! `[[oidc]]`: the providers whose access tokens staff authenticate with.
 
-use std::{io::Read as _, net::IpAddr, path::Path};
+use std::{io::Read as _, path::Path};
 
+use charter_federation::protocol::native::is_loopback;
 use charter_signing::token::TokenKeys;
 use http::Uri;
 use serde::Deserialize;
@@ -38,13 +39,6 @@ pub(crate) fn read_keys(path: &str) -> Result<TokenKeys, String> {
         return Err(format!("`{path}` has no key with a kid for RS256, PS256, ES256 or EdDSA"));
     }
     Ok(keys)
-}
-
-/// Plaintext is for this machine only.
-pub(crate) fn is_loopback(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    uri.scheme_str() == Some("http")
-        && (host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
 }
 
 /// OpenID Connect Discovery 1.0, 2: a URL without query and fragment.

@@ -58,6 +58,17 @@ impl Doorway {
         let headers = request.metadata().clone().into_headers();
         Ok((registry, staff::identify(&self.app, &headers, registry).await?))
     }
+
+    /// Ends a proposal without a change, and shows it.
+    async fn end(
+        &self,
+        (registry, staff): (RegistryId, Staff),
+        id: &str,
+        end: (ProposalState, String),
+    ) -> Result<Option<pb::Proposal>, Error> {
+        let kept = govern::end(&self.app, &staff, registry, govern::id(id)?, end).await?;
+        shown(&self.app, &staff, registry, kept).await
+    }
 }
 
 fn state(text: &str) -> Result<Option<ProposalState>, Error> {
@@ -123,17 +134,9 @@ impl GovernanceService for Doorway {
         &self,
         request: Request<pb::RefuseProposalRequest>,
     ) -> Reply<pb::RefuseProposalResponse> {
-        let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
+        let who = self.staff(&request, &request.get_ref().registry_id).await?;
         let r = request.into_inner();
-        let kept = govern::end(
-            &self.app,
-            &staff,
-            registry,
-            govern::id(&r.proposal_id)?,
-            (ProposalState::Refused, r.reason),
-        )
-        .await?;
-        let proposal = shown(&self.app, &staff, registry, kept).await?;
+        let proposal = self.end(who, &r.proposal_id, (ProposalState::Refused, r.reason)).await?;
         Ok(Response::new(pb::RefuseProposalResponse { proposal }))
     }
 
@@ -141,17 +144,9 @@ impl GovernanceService for Doorway {
         &self,
         request: Request<pb::WithdrawProposalRequest>,
     ) -> Reply<pb::WithdrawProposalResponse> {
-        let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
+        let who = self.staff(&request, &request.get_ref().registry_id).await?;
         let r = request.into_inner();
-        let kept = govern::end(
-            &self.app,
-            &staff,
-            registry,
-            govern::id(&r.proposal_id)?,
-            (ProposalState::Withdrawn, r.reason),
-        )
-        .await?;
-        let proposal = shown(&self.app, &staff, registry, kept).await?;
+        let proposal = self.end(who, &r.proposal_id, (ProposalState::Withdrawn, r.reason)).await?;
         Ok(Response::new(pb::WithdrawProposalResponse { proposal }))
     }
 

@@ -1,6 +1,7 @@
 //! The key set of a provider by discovery (OpenID Connect Discovery 1.0, 4), over plain HTTP on loopback only:
 //! this build has no TLS, and the configuration demands a `jwks_file` of any other provider.
 
+use charter_federation::protocol::native::is_loopback;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use hyper_util::{
 };
 use serde::Deserialize;
 
-use crate::config::oidc::{MAX_BODY, is_loopback};
+use crate::config::oidc::MAX_BODY;
 
 /// For both documents together: a request waits for it.
 const DEADLINE: Duration = Duration::from_secs(2);
