@@ -1,6 +1,13 @@
 //! The public bytes: what they hold, and that optional members do not change older ones.
 
 use super::*;
+use uuid::Uuid;
+
+use crate::{
+    AuthorityId, Timestamp,
+    staff::{Role, StaffId},
+    status::{Reach, State},
+};
 
 fn header<'a>(authority: &'a AuthorityId, approvals: &'a [Approved]) -> Header<'a> {
     Header {

@@ -1,0 +1,71 @@
+//! The public bytes of an event, and their hash.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Change;
+use crate::{AuthorityId, Invalid, Timestamp, json, staff::Role};
+
+/// Somebody's yes to what an event records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approved {
+    /// The `StaffId`, as text like `actor`.
+    pub by: String,
+    pub role: Role,
+    /// Hash of the proposal's bytes that they approved, lower-case hex.
+    pub over: String,
+}
+
+/// An event before it is canonical: what the transaction adds to a change.
+#[derive(Debug, Clone)]
+pub struct Header<'a> {
+    pub registry: &'a AuthorityId,
+    pub seq: i64,
+    /// A number that stands for the actor; names and accounts are restricted.
+    pub actor: &'a str,
+    pub origin: &'a str,
+    pub recorded_at: Timestamp,
+    /// Empty for what needed none.
+    pub approvals: &'a [Approved],
+    /// Leaf hash of the event before, lower-case hex; absent for the first.
+    pub prev: Option<&'a str>,
+    pub restricted: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Public<'a> {
+    v: u8,
+    registry: &'a AuthorityId,
+    seq: i64,
+    #[serde(flatten)]
+    change: &'a Change,
+    subject: &'a str,
+    actor: &'a str,
+    origin: &'a str,
+    recorded_at: Timestamp,
+    approvals: &'a [Approved],
+    prev: Option<&'a str>,
+    restricted: Option<&'a str>,
+}
+
+/// The public bytes of an event: RFC 8785, strings and integers only.
+pub fn body(header: &Header<'_>, change: &Change) -> Result<Vec<u8>, Invalid> {
+    json::canonical(&Public {
+        v: 1,
+        registry: header.registry,
+        seq: header.seq,
+        change,
+        subject: &change.subject(),
+        actor: header.actor,
+        origin: header.origin,
+        recorded_at: header.recorded_at,
+        approvals: header.approvals,
+        prev: header.prev,
+        restricted: header.restricted,
+    })
+}
+
+/// RFC 6962 leaf hash: SHA-256 over 0x00 and the bytes. Leaf index = seq - 1.
+pub fn leaf_hash(body: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update([0u8]).chain_update(body).finalize().into()
+}

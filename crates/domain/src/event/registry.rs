@@ -1,0 +1,21 @@
+//! Events of the registry itself.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{AuthorityId, HttpsId, Timestamp};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistryOpened {
+    pub authority_id: AuthorityId,
+    pub entity_identifier: HttpsId,
+    pub name: String,
+    pub jurisdiction: String,
+    pub history_since: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyAdded {
+    pub kid: String,
+    pub jwk: Value,
+}
