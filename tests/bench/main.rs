@@ -7,6 +7,7 @@ mod federated;
 mod grpc;
 mod load;
 mod memory;
+mod policy;
 mod process;
 mod question;
 mod report;
@@ -97,6 +98,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn measure(site: &Site, pace: Pace, latency: bool, samples: &mut Samples) -> anyhow::Result<()> {
+    policy::run(samples);
     let tools = Tools::new(&site.dir.join("tools"))?;
     let field = Field::prepare(site, &tools, pace).await?;
     for round in 1..=pace.rounds {

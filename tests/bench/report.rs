@@ -100,6 +100,7 @@ fn rows(s: &Samples) -> Vec<Row> {
         ("p99_cached", "P99 at 2,000/s, cached", "ms", Below(5.0), limit),
         ("p99_uncached", "P99 at 2,000/s, from Postgres", "ms", Below(15.0), String::new()),
         ("cold", "three levels, cold, median of 50 entities", "ms", Below(50.0), first),
+        ("policy_us", "policy: one check of a right, slowest case", "us", Below(1.0), String::new()),
         ("resident_full", "resident memory, full file asked once", "MB", Below(150.0), full),
         ("ready", "start to ready, 10,000 entities", "s", Below(1.0), start),
         ("ready_full", "start to ready, full file in 400 registries", "s", Below(1.0), String::new()),
@@ -110,6 +111,7 @@ fn shown(value: f64, unit: &str) -> String {
     match unit {
         "%" => format!("{:.0} %", value * 100.0),
         "MB" => format!("{value:.0} MB"),
+        "us" => format!("{value:.3} us"),
         "s" => format!("{value:.2} s"),
         _ => format!("{value:.1} {unit}"),
     }

@@ -5,11 +5,13 @@ use std::{marker::PhantomData, time::Duration};
 
 use crate::{RegistryId, Timestamp, measure::Measure, registry::Phase, staff::Staff};
 
+pub mod action;
 pub mod refusal;
 pub mod rights;
 pub mod verb;
 
 pub use self::{
+    action::{Action, Power, allow},
     refusal::Refusal,
     rights::Right,
     verb::{Emergency, Execute, Init, Load, Open, Read, Verb, Writes},

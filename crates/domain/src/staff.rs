@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Invalid;
+use crate::{Invalid, policy::Power};
 
 /// What someone is appointed as; `policy::rights` says what each may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,6 +71,8 @@ pub struct Staff {
     pub service: bool,
     /// Signed in a short while ago with a second factor.
     pub stepped_up: bool,
+    /// What the credential is limited to, where it is not all that the roles give.
+    pub only: Option<BTreeSet<Power>>,
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! What was done, by whom (as a number), when and why: the public events of a registry.
 
-use charter_domain::{EntityId, RegistryId, Timestamp, staff::Staff};
+use charter_domain::{
+    EntityId, RegistryId, Timestamp,
+    policy::{self, Action},
+    staff::Staff,
+};
 use charter_store::event::Filter;
 
-use crate::{App, Error, app::govern};
+use crate::{App, Error};
 
 /// What to look for; empty is everything.
 #[derive(Debug, Default)]
@@ -23,7 +27,7 @@ pub async fn list(
     wish: Wish,
     (after, limit): (i64, i64),
 ) -> Result<Vec<(i64, Vec<u8>)>, Error> {
-    govern::may_read(staff)?;
+    policy::allow(staff, Action::ReadAudit)?;
     let subject = match wish.subject.as_str() {
         "" => None,
         "staff" => Some("staff".to_owned()),

@@ -3,13 +3,10 @@
 use charter_domain::{
     Invalid, RegistryId, Timestamp,
     event::Change,
-    govern::{
-        Measure,
-        proposal::{Proposal, ProposalState},
-    },
-    policy::{Refusal, Right, rights},
+    govern::proposal::{Proposal, ProposalState},
+    policy::{self, Action},
     registry::Phase,
-    staff::{Role, Staff},
+    staff::Staff,
     status::State,
 };
 use charter_store::{
@@ -172,14 +169,8 @@ pub async fn end(
     Ok(closed.await?.value)
 }
 
-/// Staff of any role but a peer's may see what is going on.
-pub fn may_read(staff: &Staff) -> Result<(), Error> {
-    let reads = |role: &Role| rights::may(*role, Right::Read, Measure::RegisterEntity);
-    if staff.roles.iter().any(reads) { Ok(()) } else { Err(Refusal::Denied.into()) }
-}
-
 pub async fn get(app: &App, staff: &Staff, registry: RegistryId, id: Uuid) -> Result<Kept, Error> {
-    may_read(staff)?;
+    policy::allow(staff, Action::ReadProposals)?;
     app.store.proposal(registry, id).await?.ok_or_else(|| Error::not_found("proposal", id))
 }
 
@@ -190,7 +181,7 @@ pub async fn list(
     state: Option<ProposalState>,
     (after, limit): (Option<Cursor>, i64),
 ) -> Result<Vec<Kept>, Error> {
-    may_read(staff)?;
+    policy::allow(staff, Action::ReadProposals)?;
     Ok(app.store.proposals(registry, state, after, limit).await?)
 }
 

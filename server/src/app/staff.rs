@@ -1,6 +1,10 @@
 //! Staff: who a bearer token stands for in a registry. Nobody else reaches governance.
 
-use charter_domain::{Invalid, RegistryId, policy::Refusal, staff::Staff};
+use charter_domain::{
+    Invalid, RegistryId,
+    policy::{self, Action, Refusal},
+    staff::Staff,
+};
 use charter_store::staff::Member;
 use http::{HeaderMap, header::AUTHORIZATION};
 
@@ -14,10 +18,12 @@ pub async fn identify(app: &App, headers: &HeaderMap, registry: RegistryId) -> R
     let identity = app.oidc.authenticate(token, app.clock.now()).await?;
     let member = app.store.staff_of(registry, identity.issuer, identity.subject).await?;
     let member = member.ok_or(Refusal::Denied)?;
-    Ok(Staff { id: member.id, roles: member.roles, service: member.service, stepped_up: identity.stepped_up })
+    let Member { id, roles, service, .. } = member;
+    Ok(Staff { id, roles, service, stepped_up: identity.stepped_up, only: None })
 }
 
-pub async fn list(app: &App, registry: RegistryId) -> Result<Vec<Member>, Error> {
+pub async fn list(app: &App, staff: &Staff, registry: RegistryId) -> Result<Vec<Member>, Error> {
+    policy::allow(staff, Action::ReadStaff)?;
     Ok(app.store.staff(registry).await?)
 }
 

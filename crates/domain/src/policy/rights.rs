@@ -1,7 +1,9 @@
-//! The table of rights: which role may do what with which measure. `rights.txt` is the same, spelled out.
+//! The table of rights: which role may do what with which measure. `rights.txt` is the same, spelled out, with the
+//! actions of `policy::action`.
 
 use crate::{
     measure::Measure,
+    policy::action::Power,
     staff::{Role, Staff},
 };
 
@@ -11,12 +13,10 @@ pub enum Right {
     Approve,
     /// Do it at once and alone; it lapses unless it is confirmed.
     Emergency,
-    /// Read the proposals and what they are about.
-    Read,
 }
 
 impl Right {
-    pub const ALL: [Self; 4] = [Self::Propose, Self::Approve, Self::Emergency, Self::Read];
+    pub const ALL: [Self; 3] = [Self::Propose, Self::Approve, Self::Emergency];
 }
 
 /// What a measure acts on; rights are given by this.
@@ -53,23 +53,21 @@ struct Rights {
     propose: &'static [Field],
     approve: &'static [Field],
     emergency: bool,
-    read: bool,
 }
 
-const fn row(propose: &'static [Field], approve: &'static [Field], emergency: bool, read: bool) -> Rights {
-    Rights { propose, approve, emergency, read }
+const fn row(propose: &'static [Field], approve: &'static [Field], emergency: bool) -> Rights {
+    Rights { propose, approve, emergency }
 }
 
 const fn rights(role: Role) -> Rights {
     use Field::{Delegations, People, Records};
     match role {
-        // What they propose, what they approve, whether in an emergency, whether they read.
-        Role::Officer => row(&[Records], &[], true, true),
-        Role::Approver => row(&[], &[Records, Delegations], false, true),
-        Role::SecurityOfficer => row(&[People], &[People], true, true),
-        Role::SectorAdmin => row(&[Delegations], &[], false, true),
-        Role::Auditor | Role::Operator => row(&[], &[], false, true),
-        Role::PeerRegistry => row(&[], &[], false, false),
+        // What they propose, what they approve, whether in an emergency.
+        Role::Officer => row(&[Records], &[], true),
+        Role::Approver => row(&[], &[Records, Delegations], false),
+        Role::SecurityOfficer => row(&[People], &[People], true),
+        Role::SectorAdmin => row(&[Delegations], &[], false),
+        Role::Auditor | Role::Operator | Role::PeerRegistry => row(&[], &[], false),
     }
 }
 
@@ -80,43 +78,71 @@ pub fn may(role: Role, right: Right, measure: Measure) -> bool {
         Right::Propose => rights.propose.contains(&field(measure)),
         Right::Approve => rights.approve.contains(&field(measure)),
         Right::Emergency => rights.emergency && measure == Measure::Suspend,
-        Right::Read => rights.read,
     }
 }
 
-/// The role by which somebody has a right: the first in the order of `Role`, so that records are alike.
+/// The role by which somebody has a right: the first in the order of `Role`, so that records are alike. A
+/// credential that is limited proposes what it names and decides nothing.
 pub fn role_for(staff: &Staff, right: Right, measure: Measure) -> Option<Role> {
+    let limited = staff.only.as_ref();
+    if limited.is_some_and(|only| right != Right::Propose || !only.contains(&Power::Propose(measure))) {
+        return None;
+    }
     staff.roles.iter().copied().find(|role| may(*role, right, measure))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        policy::action::{self, Action},
+        staff::StaffId,
+    };
 
     fn cell(role: Role, measure: Measure) -> String {
-        let letters = Right::ALL.into_iter().zip("PAER".chars());
+        let letters = Right::ALL.into_iter().zip("PAE".chars());
         letters.map(|(right, letter)| if may(role, right, measure) { letter } else { '.' }).collect()
     }
 
+    fn act(role: Role, action: Action) -> &'static str {
+        match (action::may(role, action), action.needs_step_up()) {
+            (false, _) => ".",
+            (true, false) => "Y",
+            (true, true) => "S",
+        }
+    }
+
+    fn line(name: &str, cells: impl Iterator<Item = String>) -> String {
+        let cells: String = cells.map(|cell| format!(" {cell:<16}")).collect();
+        format!("{name:<21}{cells}").trim_end().to_owned()
+    }
+
     fn table() -> String {
-        let mut text = format!("{:<21}", "");
-        for role in Role::ALL {
-            text += &format!(" {:<16}", role.code());
-        }
-        let mut lines = vec![text.trim_end().to_owned()];
-        for measure in Measure::ALL {
-            let cells: String =
-                Role::ALL.into_iter().map(|role| format!(" {:<16}", cell(role, measure))).collect();
-            lines.push(format!("{:<21}{cells}", measure.code()).trim_end().to_owned());
-        }
+        let roles = || Role::ALL.into_iter();
+        let mut lines = vec![line("", roles().map(|r| r.code().to_owned()))];
+        lines.extend(Measure::ALL.map(|m| line(m.code(), roles().map(|r| cell(r, m)))));
+        lines.extend(Action::ALL.map(|a| line(a.code(), roles().map(|r| act(r, a).to_owned()))));
         lines.join("\n") + "\n"
     }
 
-    /// P proposes, A approves, E in an emergency, R reads. A change of rights is accepted by copying the table
-    /// that the failure prints into `rights.txt`.
+    /// P proposes, A approves, E in an emergency; Y does, S does after step-up. A change of rights is accepted by
+    /// copying the table that the failure prints into `rights.txt`.
     #[test]
     fn rights_are_the_accepted_table() {
         let table = table();
         assert!(table == include_str!("rights.txt"), "rights.txt would now be:\n{table}");
+    }
+
+    #[test]
+    fn a_limited_credential_proposes_what_it_names_and_decides_nothing() {
+        let only = Some([Power::Propose(Measure::Suspend)].into());
+        let roles = Role::ALL.into();
+        let staff = Staff { id: StaffId(1), roles, service: false, stepped_up: true, only };
+        for right in Right::ALL {
+            for measure in Measure::ALL {
+                let expected = right == Right::Propose && measure == Measure::Suspend;
+                assert_eq!(role_for(&staff, right, measure).is_some(), expected, "{right:?} {measure:?}");
+            }
+        }
     }
 }

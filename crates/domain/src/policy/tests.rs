@@ -11,6 +11,7 @@ fn staff(roles: &[Role]) -> Staff {
         roles: roles.iter().copied().collect(),
         service: false,
         stepped_up: true,
+        only: None,
     }
 }
 

@@ -16,7 +16,13 @@ fn authority() -> AuthorityId {
 }
 
 fn staff(id: i64, roles: &[Role]) -> Staff {
-    Staff { id: StaffId(id), roles: roles.iter().copied().collect(), service: false, stepped_up: true }
+    Staff {
+        id: StaffId(id),
+        roles: roles.iter().copied().collect(),
+        service: false,
+        stepped_up: true,
+        only: None,
+    }
 }
 
 fn officer() -> Staff {

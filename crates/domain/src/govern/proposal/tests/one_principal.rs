@@ -21,7 +21,13 @@ impl Dice {
         let held = self.below(1 << Role::ALL.len());
         let roles = (0..).zip(Role::ALL).filter(|(bit, _)| held >> bit & 1 == 1).map(|(_, role)| role);
         let id = StaffId(i64::try_from(self.below(principals)).expect("few"));
-        Staff { id, roles: roles.collect(), service: self.below(4) == 0, stepped_up: self.below(4) > 0 }
+        Staff {
+            id,
+            roles: roles.collect(),
+            service: self.below(4) == 0,
+            stepped_up: self.below(4) > 0,
+            only: None,
+        }
     }
 
     fn change(&mut self) -> Change {
