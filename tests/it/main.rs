@@ -1,5 +1,6 @@
 //! One binary for all tests through the doors; modules by noun.
 
+mod amendment;
 mod architecture;
 mod audit;
 mod bad_input;

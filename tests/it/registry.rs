@@ -40,7 +40,8 @@ const BOOTSTRAP_TOKEN: [&str; 5] = [
 ];
 
 /// A member of staff, by a token of their identity provider.
-const STAFF: [&str; 9] = [
+const STAFF: [&str; 10] = [
+    "charter.registry.v1.GovernanceService/AmendProposal",
     "charter.registry.v1.GovernanceService/ApproveProposal",
     "charter.registry.v1.GovernanceService/GetProposal",
     "charter.registry.v1.GovernanceService/ListEvents",
@@ -52,11 +53,12 @@ const STAFF: [&str; 9] = [
     "charter.registry.v1.GovernanceService/WithdrawProposal",
 ];
 /// The same over REST.
-const STAFF_ROUTES: [(&str, &str); 7] = [
+const STAFF_ROUTES: [(&str, &str); 8] = [
     ("GET", "/api/v1/proposals"),
     ("POST", "/api/v1/proposals"),
     ("GET", "/api/v1/proposals/00000000-0000-0000-0000-000000000000"),
     ("POST", "/api/v1/proposals/00000000-0000-0000-0000-000000000000:approve"),
+    ("POST", "/api/v1/proposals/00000000-0000-0000-0000-000000000000:amend"),
     ("POST", "/api/v1/emergency-suspensions"),
     ("GET", "/api/v1/staff"),
     ("GET", "/api/v1/events"),

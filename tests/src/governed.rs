@@ -114,6 +114,38 @@ impl Person<'_> {
         Ok(reply.proposal.expect("a proposal"))
     }
 
+    /// Puts another draft in the place of one.
+    pub async fn amends(&self, proposal: &pb::Proposal, change: Change) -> Result<pb::Proposal, Status> {
+        let draft = pb::ProposeRequest {
+            reason: "better so".to_owned(),
+            change: Some(change),
+            ..pb::ProposeRequest::default()
+        };
+        let proposal_id = proposal.proposal_id.clone();
+        let request = pb::AmendProposalRequest { proposal_id, proposal: Some(draft), ..Default::default() };
+        let reply = self.client().amend_proposal(self.signed(request)).await?.into_inner();
+        Ok(reply.proposal.expect("a proposal"))
+    }
+
+    /// The proposals in a state; all of them where it is empty.
+    pub async fn lists(&self, state: &str) -> Result<Vec<pb::Proposal>, Status> {
+        let request = pb::ListProposalsRequest { state: state.to_owned(), ..Default::default() };
+        Ok(self.client().list_proposals(self.signed(request)).await?.into_inner().proposals)
+    }
+
+    /// A request over REST with their token; the reply.
+    pub async fn sends(&self, method: &str, path: &str, body: &serde_json::Value) -> crate::rest::Reply {
+        self.sends_text(method, path, body.to_string()).await
+    }
+
+    pub async fn sends_text(&self, method: &str, path: &str, body: String) -> crate::rest::Reply {
+        let rest = self.app.rest();
+        let request = rest.request(method.parse().expect("a method"), path);
+        let request = request.header("content-type", "application/json");
+        let request = request.header("authorization", format!("Bearer {}", self.token));
+        rest.send(request.body(body.into()).expect("a request")).await
+    }
+
     /// Approves what the proposal said when it was read.
     pub async fn approves(&self, proposal: &pb::Proposal) -> Result<pb::Proposal, Status> {
         let (proposal_id, hash) = (proposal.proposal_id.clone(), proposal.hash.clone());

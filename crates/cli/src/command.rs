@@ -15,13 +15,16 @@ mod staff;
 mod status;
 
 use crate::{
-    args::{Cli, Command},
+    args::{Cli, Command, Connection},
     exit::{Exit, Failure},
 };
 
 pub async fn run(cli: Cli) -> Result<Exit, Failure> {
-    let to = &cli.connection;
-    match cli.command {
+    execute(&cli.connection, cli.command).await
+}
+
+async fn execute(to: &Connection, command: Command) -> Result<Exit, Failure> {
+    match command {
         Command::Check(args) => check::run(to, args).await,
         Command::Chain(command) => chain::run(to, command).await,
         Command::Import(args) => import::run(to, args).await,

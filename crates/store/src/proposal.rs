@@ -116,9 +116,11 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Kept>, Error> {
         let sql = format!(
-            "{SQL} and ($2 is null or p.state = $2) and ($3 is null or (p.created_at, p.proposal_id) < ($3, $4))
+            "{SQL} and ($2 is null or $2 = case when p.state = 'OPEN' and p.expires_at <= $6 then 'EXPIRED' else p.state end)
+               and ($3 is null or (p.created_at, p.proposal_id) < ($3, $4))
                order by p.created_at desc, p.proposal_id desc limit $5"
         );
+        let now = offset(self.now());
         self.read("proposal.list", registry, move |conn| {
             let rows: Vec<Json> = sql_query(&sql)
                 .bind::<sql_types::Integer, _>(registry.0)
@@ -126,6 +128,7 @@ impl Store {
                 .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(after.map(|c| offset(c.0)))
                 .bind::<sql_types::Uuid, _>(after.map_or(Uuid::nil(), |c| c.1))
                 .bind::<sql_types::BigInt, _>(limit)
+                .bind::<sql_types::Timestamptz, _>(now)
                 .load(conn)?;
             rows.iter().map(kept).collect()
         })
@@ -188,6 +191,32 @@ impl Tx<'_> {
     /// The last event about a subject; 0 when there is none. A proposal that was drafted before it is out of date.
     pub fn subject_seq(&mut self, subject: &str) -> Result<i64, Error> {
         subject_seq(self.conn, self.registry, subject)
+    }
+
+    /// Puts the next revision in the place of the one before.
+    pub fn put_revision(
+        &mut self,
+        proposal: &Proposal,
+        restricted: Option<&Restricted>,
+    ) -> Result<(), Error> {
+        sql_query(
+            "update proposals set revision = $3, change = $4::jsonb, restricted = $5::jsonb, reason = $6, base = $7,
+                    quorum = $8, hash = $9
+              where registry_id = $1 and proposal_id = $2",
+        )
+        .bind::<sql_types::Integer, _>(self.registry.0)
+        .bind::<sql_types::Uuid, _>(proposal.id)
+        .bind::<sql_types::Integer, _>(i32::try_from(proposal.revision).unwrap_or(i32::MAX))
+        .bind::<sql_types::Text, _>(json(&proposal.change)?)
+        .bind::<sql_types::Nullable<sql_types::Text>, _>(
+            restricted.map(serde_json::to_string).transpose().map_err(internal)?,
+        )
+        .bind::<sql_types::Text, _>(&proposal.reason)
+        .bind::<sql_types::BigInt, _>(proposal.base)
+        .bind::<sql_types::SmallInt, _>(i16::from(proposal.quorum))
+        .bind::<sql_types::Text, _>(proposal.hash()?)
+        .execute(self.conn)?;
+        Ok(())
     }
 
     /// Keeps an approval. The database checks again that it is another person's, and over what the proposal says.

@@ -19,13 +19,14 @@ use uuid::Uuid;
 
 use crate::{App, Error, app::document::Issuing, error::Code, hosted::Tenant};
 
+mod amend;
 mod check;
 pub mod diff;
 mod draft;
 pub mod view;
 pub mod wish;
 
-pub use self::wish::Wish;
+pub use self::{amend::amend, wish::Wish};
 
 /// What `approve` came to: the proposal as it is now, and the epoch if it was executed.
 pub type Outcome = (Kept, Option<i64>);

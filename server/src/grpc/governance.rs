@@ -130,6 +130,21 @@ impl GovernanceService for Doorway {
         Ok(Response::new(pb::ApproveProposalResponse { proposal, epoch: epoch.unwrap_or_default() }))
     }
 
+    async fn amend_proposal(
+        &self,
+        request: Request<pb::AmendProposalRequest>,
+    ) -> Reply<pb::AmendProposalResponse> {
+        let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
+        let r = request.into_inner();
+        let id = govern::id(&r.proposal_id)?;
+        let p = r.proposal.unwrap_or_default();
+        let wish = wish::parse(p.change)?;
+        let draft = (p.reason, p.validate_only);
+        let kept = govern::amend(&self.app, &staff, registry, id, wish, draft).await?;
+        let proposal = shown(&self.app, &staff, registry, kept).await?;
+        Ok(Response::new(pb::AmendProposalResponse { proposal }))
+    }
+
     async fn refuse_proposal(
         &self,
         request: Request<pb::RefuseProposalRequest>,

@@ -107,7 +107,7 @@ struct Act {
     reason: String,
 }
 
-/// `POST /api/v1/proposals/{id}:approve`, `:refuse`, `:withdraw`
+/// `POST /api/v1/proposals/{id}:approve`, `:amend`, `:refuse`, `:withdraw`
 pub async fn act(
     State(app): State<Arc<App>>,
     Extension(here): Extension<Here>,
@@ -116,8 +116,15 @@ pub async fn act(
 ) -> Answer {
     let staff = who(&app, &here, request.headers()).await?;
     let registry = here.registry;
-    let r: Act = body::parse(&body::json_bytes(request, body::SINGLE).await?)?;
+    let bytes = body::json_bytes(request, body::SINGLE).await?;
     let (id, verb) = segment.split_once(':').unwrap_or((segment.as_str(), ""));
+    if verb == "amend" {
+        let r: Propose = body::parse(&bytes)?;
+        let draft = (r.reason, r.validate_only);
+        let kept = govern::amend(&app, &staff, registry, govern::id(id)?, r.change, draft).await?;
+        return Ok(Json(shown(&app, &staff, &here, kept).await?));
+    }
+    let r: Act = body::parse(&bytes)?;
     let id = govern::id(id)?;
     match verb {
         "approve" => {
@@ -133,7 +140,10 @@ pub async fn act(
             let kept = govern::end(&app, &staff, registry, id, (state, r.reason)).await?;
             Ok(Json(shown(&app, &staff, &here, kept).await?))
         }
-        _ => Err(Error::new(Code::NotFound, "a proposal takes `:approve`, `:refuse` and `:withdraw`")),
+        _ => Err(Error::new(
+            Code::NotFound,
+            "a proposal takes `:amend`, `:approve`, `:refuse` and `:withdraw`",
+        )),
     }
 }
 

@@ -12,6 +12,14 @@ pub enum Approval {
     Show(Show),
     /// Approves a proposal; the last approval needed executes it.
     Approve(Approve),
+    /// Puts another draft in the place of a proposal of one's own, which is then approved anew.
+    Amend {
+        #[arg(value_parser = uuid)]
+        id: String,
+        /// The command that proposes the change as it shall be now, such as `entity revoke ID ..`.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        command: Vec<String>,
+    },
     /// Refuses a proposal; that ends it.
     Refuse {
         #[arg(value_parser = uuid)]
@@ -41,7 +49,7 @@ pub enum Approval {
 #[derive(Debug, Args)]
 pub struct ListProposals {
     /// Only those in this state; all when absent.
-    #[arg(long, value_name = "STATE", value_parser = ["OPEN", "EXECUTED", "REFUSED", "WITHDRAWN"])]
+    #[arg(long, value_name = "STATE", value_parser = ["OPEN", "EXECUTED", "REFUSED", "WITHDRAWN", "EXPIRED"])]
     pub state: Option<String>,
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i32).range(1..=1000))]
     pub page_size: i32,

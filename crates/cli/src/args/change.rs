@@ -3,7 +3,7 @@
 use charter_domain::{AuthorityId, EntityId, Timestamp, status::Reach};
 use clap::{Args, Subcommand};
 
-use super::{Call, Format, member, reason_code};
+use super::{Call, Format, member, reason_code, uuid};
 
 #[derive(Debug, Subcommand)]
 pub enum Delegation {
@@ -31,6 +31,9 @@ pub struct Change<Id: Target> {
     /// Check the proposal, keep nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// The proposal of one's own that it takes the place of.
+    #[arg(long, value_name = "ID", value_parser = uuid, requires = "propose")]
+    pub amend: Option<String>,
     /// Do not ask whether this is meant.
     #[arg(short, long)]
     pub yes: bool,
@@ -106,6 +109,9 @@ pub struct Draft {
     /// Check the proposal, keep nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// The proposal of one's own that it takes the place of.
+    #[arg(long, value_name = "ID", value_parser = uuid)]
+    pub amend: Option<String>,
     #[command(flatten)]
     pub call: Call,
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]

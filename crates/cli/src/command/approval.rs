@@ -1,5 +1,6 @@
 //! `charter approval`: proposals, read and decided.
 
+mod amend;
 mod approve;
 
 use charter_proto::charter::registry::v1 as pb;
@@ -18,6 +19,7 @@ pub async fn run(to: &Connection, command: Approval) -> Result<Exit, Failure> {
         Approval::List(args) => list(to, args).await,
         Approval::Show(args) => show(to, args).await,
         Approval::Approve(args) => approve::run(to, args).await,
+        Approval::Amend { id, command } => amend::run(to, id, command).await,
         Approval::Refuse { id, reason, call, output } => refuse(to, (id, reason), call, output).await,
         Approval::Withdraw { id, reason, call, output } => withdraw(to, (id, reason), call, output).await,
     }

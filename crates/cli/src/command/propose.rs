@@ -30,8 +30,15 @@ pub async fn send(to: &Connection, draft: Draft, why: String, change: Change) ->
         validate_only: draft.dry_run,
         change: Some(change),
     };
-    let answer = desk.client().propose(desk.request(request)).await?.into_inner();
-    let view = View::from(proposal::given(answer.proposal)?);
+    let proposal = match draft.amend {
+        None => desk.client().propose(desk.request(request)).await?.into_inner().proposal,
+        Some(proposal_id) => {
+            let registry_id = desk.registry_id();
+            let request = pb::AmendProposalRequest { registry_id, proposal_id, proposal: Some(request) };
+            desk.client().amend_proposal(desk.request(request)).await?.into_inner().proposal
+        }
+    };
+    let view = View::from(proposal::given(proposal)?);
     match draft.output {
         Format::Json => output::json(&json!({ "proposal": view }))?,
         Format::Table if draft.dry_run => output::text(&format!("would propose {}", kind(&view)))?,

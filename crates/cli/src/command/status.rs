@@ -57,7 +57,7 @@ async fn draft<Id: args::Target>(
     successors: Vec<EntityId>,
 ) -> Result<Exit, Failure> {
     let change = proposed(target(args.id), state, args.effect, successors)?;
-    let draft = Draft { dry_run: args.dry_run, call: args.call, output: args.output };
+    let draft = Draft { dry_run: args.dry_run, amend: args.amend, call: args.call, output: args.output };
     propose::send(to, draft, args.why.unwrap_or_default(), change).await
 }
 

@@ -99,6 +99,16 @@ impl GovernanceService for Fake {
         let executed = reg::Proposal { state: "EXECUTED".to_owned(), seq: 12, ..proposal(GOOD) };
         Ok(Response::new(reg::ApproveProposalResponse { proposal: Some(executed), epoch: 12 }))
     }
+    async fn amend_proposal(
+        &self,
+        request: Request<reg::AmendProposalRequest>,
+    ) -> Reply<reg::AmendProposalResponse> {
+        permit(&request)?;
+        let asked = request.into_inner();
+        let change_json = format!("{:?}", asked.proposal.and_then(|p| p.change));
+        let proposal = reg::Proposal { revision: 2, change_json, ..proposal(&asked.proposal_id) };
+        Ok(Response::new(reg::AmendProposalResponse { proposal: Some(proposal) }))
+    }
     async fn refuse_proposal(
         &self,
         request: Request<reg::RefuseProposalRequest>,

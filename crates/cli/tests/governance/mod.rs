@@ -108,6 +108,12 @@ async fn a_sealed_registry_is_changed_by_a_proposal() {
     for part in ["EntityId", "ENDED", "MERGED", "FROM", "Act 1", "1767225600", "did:web:b.example"] {
         assert!(sent.contains(part), "{part} in {sent}");
     }
+    let amend = ["approval", "amend", GOOD];
+    let revoke = ["delegation", "revoke", "did:web:sealed", "--reason", "LAPSE", "--propose", "--why", "w"];
+    let sent = json(&office.run(&[&amend[..], &revoke, &["-o", "json"]].concat()).await);
+    assert_eq!(sent["proposal"]["revision"], 2);
+    assert!(sent["proposal"]["change_json"].to_string().contains("LAPSE"), "{sent}");
+    assert_eq!(code(&office.run(&[&amend[..], &["entity", "list"]].concat()).await), 2);
     let at_once = office
         .run(&["entity", "emergency-suspend", "did:web:a.example", "--reason", "KEY_LOST", "--yes"])
         .await;

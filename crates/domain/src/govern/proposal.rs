@@ -30,10 +30,12 @@ pub enum ProposalState {
     Executed,
     Refused,
     Withdrawn,
+    /// Open when its time was over: read from the time, never kept.
+    Expired,
 }
 
 impl ProposalState {
-    pub const ALL: [Self; 4] = [Self::Open, Self::Executed, Self::Refused, Self::Withdrawn];
+    pub const ALL: [Self; 5] = [Self::Open, Self::Executed, Self::Refused, Self::Withdrawn, Self::Expired];
 
     pub const fn code(self) -> &'static str {
         match self {
@@ -41,11 +43,12 @@ impl ProposalState {
             Self::Executed => "EXECUTED",
             Self::Refused => "REFUSED",
             Self::Withdrawn => "WITHDRAWN",
+            Self::Expired => "EXPIRED",
         }
     }
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let known = Self::ALL.into_iter().find(|s| s.code() == text);
-        known.ok_or_else(|| Invalid::new("state", "must be OPEN, EXECUTED, REFUSED or WITHDRAWN"))
+        known.ok_or_else(|| Invalid::new("state", "must be OPEN, EXECUTED, REFUSED, WITHDRAWN or EXPIRED"))
     }
 }
 
@@ -155,6 +158,14 @@ impl Proposal {
         Self { restricted, ..self }
     }
 
+    /// What has become of it by `now`.
+    pub fn state_at(&self, now: Timestamp) -> ProposalState {
+        match self.state {
+            ProposalState::Open if now >= self.expires_at => ProposalState::Expired,
+            state => state,
+        }
+    }
+
     /// What an approver approves: RFC 8785.
     pub fn bytes(&self) -> Result<Vec<u8>, Invalid> {
         json::canonical(&Bytes {
@@ -258,12 +269,25 @@ impl Proposal {
         stated(reason)
     }
 
-    /// The next revision, to be approved anew. It expires when the first would have, and its subject is the same:
-    /// `base` speaks of that.
-    pub fn amend(&self, staff: &Staff, change: Change, now: Timestamp) -> Result<Self, Refusal> {
+    /// Whether somebody may put another draft in its place.
+    pub fn amendable(&self, staff: &Staff, now: Timestamp) -> Result<(), Refusal> {
         self.undecided(now)?;
-        self.own(staff)?;
+        self.own(staff)
+    }
+
+    /// The next revision, to be approved anew. It expires when the first would have, and its subject is the same;
+    /// `base` is the `seq` of the last event about that, now.
+    pub fn amend(
+        &self,
+        staff: &Staff,
+        change: Change,
+        reason: String,
+        base: i64,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        self.amendable(staff, now)?;
         let measure = proposable(staff, &change, now)?;
+        stated(&reason)?;
         if change.subject() != self.change.subject() {
             return Err(Refusal::illegal(
                 "an amendment keeps its subject: withdraw this and propose the other",
@@ -271,7 +295,8 @@ impl Proposal {
         }
         let revision = self.revision.checked_add(1).ok_or(Refusal::NotOpen)?;
         let quorum = measure.quorum();
-        Ok(Self { revision, change, quorum, approvals: Vec::new(), ..self.clone() })
+        let approvals = Vec::new();
+        Ok(Self { revision, change, reason, base, quorum, approvals, restricted: None, ..self.clone() })
     }
 }
 

@@ -70,7 +70,7 @@ pub async fn show(app: &App, staff: &Staff, registry: RegistryId, kept: Kept) ->
         proposer: p.proposer.0,
         approvals: approvals.collect(),
         quorum: p.quorum,
-        state: p.state.code(),
+        state: p.state_at(app.clock.now()).code(),
         created_at: p.created_at,
         expires_at: p.expires_at,
         seq: kept.seq,

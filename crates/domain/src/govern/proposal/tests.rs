@@ -64,6 +64,10 @@ fn approve(proposal: &Proposal, staff: &Staff) -> Result<Step, Refusal> {
     proposal.approve(staff, REGISTRY, &over, proposal.base, NOW)
 }
 
+fn amend(proposal: &Proposal, staff: &Staff, change: Change) -> Result<Proposal, Refusal> {
+    proposal.amend(staff, change, "better so".to_owned(), 8, NOW)
+}
+
 fn refusal(proposal: &Proposal, staff: &Staff) -> Refusal {
     approve(proposal, staff).expect_err("refused")
 }
@@ -146,18 +150,23 @@ fn an_approver_refuses_and_the_proposer_withdraws_or_amends() {
     assert_eq!(proposal.refuse(&staff(2, &[Role::Auditor]), "no", NOW), Err(Refusal::Denied));
     assert_eq!(proposal.withdraw(&officer(), ""), Ok(()));
     assert_eq!(proposal.withdraw(&approver(2), ""), Err(Refusal::NotYours));
-    assert_eq!(proposal.amend(&staff(3, &[Role::Officer]), revoke_back(), NOW), Err(Refusal::NotYours));
+    assert_eq!(amend(&proposal, &staff(3, &[Role::Officer]), revoke_back()), Err(Refusal::NotYours));
     let mut approved = proposal.clone();
     approved.approvals.push(approve(&proposal, &approver(2)).expect("approved").approval);
     assert_eq!(approved.refuse(&approver(2), "no", NOW), Ok(()));
-    let amended = approved.amend(&officer(), revoke_back(), NOW).expect("amended");
+    let amended = amend(&approved, &officer(), revoke_back()).expect("amended");
     assert_eq!((amended.revision, amended.quorum, amended.approvals.len()), (2, 3, 0));
-    assert_eq!(amended.expires_at, proposal.expires_at);
+    assert_eq!((amended.expires_at, amended.base), (proposal.expires_at, 8));
+    let seen = proposal.hash().expect("hashed");
+    let blind = amended.approve(&approver(2), REGISTRY, &seen, 8, NOW);
+    assert_eq!(blind.expect_err("the earlier revision"), Refusal::ProposalChanged);
+    assert_eq!(proposal.state_at(NOW), ProposalState::Open);
+    assert_eq!(proposal.state_at(proposal.expires_at), ProposalState::Expired);
     let elsewhere = Change::StatusChanged(status(TargetKind::Statement, State::Suspended));
-    assert!(matches!(proposal.amend(&officer(), elsewhere, NOW), Err(Refusal::Illegal(_))));
+    assert!(matches!(amend(&proposal, &officer(), elsewhere), Err(Refusal::Illegal(_))));
     let closed = Proposal { state: ProposalState::Withdrawn, ..proposal };
     assert_eq!(closed.withdraw(&officer(), ""), Err(Refusal::NotOpen));
-    assert_eq!(closed.amend(&officer(), suspend(), NOW), Err(Refusal::NotOpen));
+    assert_eq!(amend(&closed, &officer(), suspend()), Err(Refusal::NotOpen));
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl World {
     }
 
     fn amend(&mut self, who: &Staff, proposal: Proposal) -> Proposal {
-        let Ok(amended) = proposal.amend(who, self.dice.change(), NOW) else { return proposal };
+        let Ok(amended) = amend(&proposal, who, self.dice.change()) else { return proposal };
         self.over = amended.hash().expect("hashed");
         self.counts.amended += 1;
         amended
