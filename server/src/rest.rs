@@ -7,6 +7,7 @@ pub mod issuer;
 pub mod metadata;
 mod query;
 pub mod resolve;
+pub mod route;
 pub mod trqp;
 pub mod watch;
 pub mod well_known;
@@ -15,56 +16,50 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    routing::{any, get},
+    extract::MatchedPath,
+    routing::{get, post},
 };
 
-use crate::{
-    App, Error,
-    config::{Listener, listener::Service},
-    error::Code,
-};
+use self::route::{Route, direct, everywhere, public, site, staff};
+use crate::{App, Error, config::Listener, error::Code};
 
-/// Optional routes of the Ayra profile that are not served yet: 501, as the profile asks, and not 404.
-const AYRA_LATER: [&str; 8] = [
-    "/entities",
-    "/entities/{entity_id}",
-    "/entities/{entity_id}/authorizations",
-    "/ecosystems/{ecosystem_id}",
-    "/ecosystems/{ecosystem_id}/recognitions",
-    "/lookups/assuranceLevels",
-    "/lookups/authorizations",
-    "/lookups/didMethods",
+/// Every route there is. A router is built from this and from nothing else, so a route that is not here is not
+/// served, and one that is here stands in the tests of who may call what.
+pub const ROUTES: &[Route] = &[
+    everywhere("/livez", || get(health::live)),
+    everywhere("/readyz", || get(health::ready)),
+    everywhere("/.well-known/trust-anchors", || get(well_known::anchors)),
+    everywhere("/.well-known/openid-federation", || get(well_known::configuration)),
+    everywhere("/.well-known/did.json", || get(well_known::did)),
+    direct("/authorization"),
+    direct("/recognition"),
+    public("GET", "/metadata", || get(metadata::ayra)),
+    public("GET", "/.well-known/trqp-metadata", || get(metadata::trqp)),
+    public("GET", "/api/v1/issuers/{did}", || get(issuer::check)),
+    public("POST", "/api/v1/issuers:batchCheck", || post(issuer::batch)),
+    public("GET", "/api/v1/watch", || get(watch::watch)),
+    public("POST", "/api/v1/resolve", || post(resolve::resolve)),
+    // Optional in the Ayra profile and not served yet: 501, as the profile asks, and not 404.
+    public("GET", "/entities", || get(later)),
+    public("GET", "/entities/{entity_id}", || get(later)),
+    public("GET", "/entities/{entity_id}/authorizations", || get(later)),
+    public("GET", "/ecosystems/{ecosystem_id}", || get(later)),
+    public("GET", "/ecosystems/{ecosystem_id}/recognitions", || get(later)),
+    public("GET", "/lookups/assuranceLevels", || get(later)),
+    public("GET", "/lookups/authorizations", || get(later)),
+    public("GET", "/lookups/didMethods", || get(later)),
+    site("/metrics", || get(health::metrics)),
+    staff("GET", "/api/v1/proposals", || get(governance::list)),
+    staff("POST", "/api/v1/proposals", || post(governance::propose)),
+    staff("GET", "/api/v1/proposals/{id}", || get(governance::get)),
+    staff("POST", "/api/v1/proposals/{id}", || post(governance::act)),
+    staff("POST", "/api/v1/emergency-suspensions", || post(governance::suspend)),
+    staff("GET", "/api/v1/staff", || get(governance::members)),
+    staff("GET", "/api/v1/events", || get(governance::events)),
 ];
 
 pub fn router(app: &Arc<App>, listener: &Listener) -> Router {
-    // TRQP's two paths are not here: the door takes them to `trqp::answer` directly.
-    let mut router = Router::new()
-        .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready))
-        .route("/.well-known/trust-anchors", get(well_known::anchors))
-        .route("/.well-known/openid-federation", get(well_known::configuration))
-        .route("/.well-known/did.json", get(well_known::did));
-    if listener.offers(Service::Public) {
-        router = router
-            .route("/metadata", get(metadata::ayra))
-            .route("/.well-known/trqp-metadata", get(metadata::trqp))
-            .route("/api/v1/issuers/{did}", get(issuer::check))
-            .route("/api/v1/issuers:batchCheck", any(issuer::batch))
-            .route("/api/v1/watch", get(watch::watch))
-            .route("/api/v1/resolve", any(resolve::resolve));
-        for path in AYRA_LATER {
-            router = router.route(path, any(later));
-        }
-    }
-    if listener.offers(Service::Staff) {
-        router = router
-            .route("/metrics", get(health::metrics))
-            .route("/api/v1/proposals", get(governance::list).post(governance::propose))
-            .route("/api/v1/proposals/{id}", get(governance::get).post(governance::act))
-            .route("/api/v1/emergency-suspensions", any(governance::suspend))
-            .route("/api/v1/staff", get(governance::members))
-            .route("/api/v1/events", get(governance::events));
-    }
+    let router = route::router(ROUTES, listener);
     router.fallback(unknown).method_not_allowed_fallback(not_allowed).with_state(Arc::clone(app))
 }
 
@@ -79,6 +74,9 @@ async fn unknown(uri: http::Uri) -> Error {
     )
 }
 
-async fn not_allowed() -> Error {
-    Error::new(Code::MethodNotAllowed, "this path takes GET")
+/// The `Allow` header comes from the router.
+async fn not_allowed(path: MatchedPath) -> Error {
+    let here = ROUTES.iter().filter(|route| route.path == path.as_str());
+    let takes: Vec<_> = here.map(|route| route.method).collect();
+    Error::new(Code::MethodNotAllowed, format!("this path takes {}", takes.join(" and ")))
 }

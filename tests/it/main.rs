@@ -7,6 +7,7 @@ mod bad_input;
 mod batch;
 mod demo;
 mod docs;
+mod door;
 mod evidence;
 mod federation;
 mod governance;

@@ -24,6 +24,8 @@ limits = { per_address_rps = 100000, per_address_burst = 100000, global_rps = 10
 pub struct Build {
     registries: Vec<(String, Option<String>)>,
     settings: String,
+    /// More settings of its listener.
+    listener: String,
     clock: Arc<TestClock>,
     redis: bool,
 }
@@ -52,6 +54,11 @@ impl Build {
     /// Settings in TOML, instead of the usual ones of the tests.
     pub fn settings(mut self, toml: &str) -> Self {
         toml.clone_into(&mut self.settings);
+        self
+    }
+    /// More settings of its listener, in TOML.
+    pub fn listener(mut self, toml: &str) -> Self {
+        toml.clone_into(&mut self.listener);
         self
     }
     pub fn clock(mut self, clock: &Arc<TestClock>) -> Self {
@@ -88,7 +95,8 @@ impl Build {
             );
         }
         let first = self.registries.first().map_or(AUTHORITY, |(a, _)| a.as_str());
-        let _ = write!(toml, "[[listeners]]\naddress = \"{address}\"\nregistry = \"{first}\"\n");
+        let more = &self.listener;
+        let _ = write!(toml, "[[listeners]]\naddress = \"{address}\"\nregistry = \"{first}\"\n{more}\n");
         toml
     }
 
@@ -144,6 +152,7 @@ impl TestApp {
         Build {
             registries: Vec::new(),
             settings: SETTINGS.to_owned(),
+            listener: String::new(),
             clock: Arc::default(),
             redis: everywhere(),
         }
