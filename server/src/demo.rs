@@ -3,6 +3,8 @@
 pub mod ask;
 pub mod cluster;
 pub mod facts;
+pub mod four_eyes;
+pub mod office;
 pub mod plan;
 pub mod process;
 pub mod show;
@@ -12,7 +14,7 @@ use std::{path::PathBuf, time::Instant};
 
 use anyhow::Context;
 
-use self::{plan::Plan, process::Federation};
+use self::{office::Office, plan::Plan, process::Federation};
 use crate::serve::asked_to_stop;
 
 /// What `charterd demo` was asked to do.
@@ -53,11 +55,13 @@ async fn start_and_walk(options: &Options) -> anyhow::Result<(Federation, bool)>
         plan.registries().count(),
         plan.processes.len()
     );
+    let office = Office::open(&plan).await.context("the provider for sign-in could not be started")?;
     let federation =
         Federation::start(&plan, &options.dir).await.context("the federation could not be started")?;
     let loaded = facts::load(&plan, &federation).await.context("the records could not be loaded")?;
+    office.seal(&federation).await.context("the education registry could not be sealed")?;
     println!("ready in {:.1} s: {loaded} institutions loaded\n", started.elapsed().as_secs_f64());
-    let good = walk::walk(&plan, &federation).await?;
+    let good = walk::walk(&plan, &federation, &office).await?;
     show::commands(&plan, &federation);
     Ok((federation, good))
 }

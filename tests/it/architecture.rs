@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 /// Crate and the crates of ours that it may depend on.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("charter-proto", &[]),
     ("charter-domain", &[]),
     ("charter-signing", &["charter-domain"]),
@@ -22,6 +22,7 @@ const EDGES: [(&str, &[&str]); 10] = [
         &["charter-cache", "charter-domain", "charter-proof", "charter-proto", "charter-signing"],
     ),
     ("charter-cli", &["charter-domain", "charter-proof", "charter-proto", "charter-signing"]),
+    ("charter-issuer", &["charter-domain", "charter-signing"]),
     (
         "charter-server",
         &[
@@ -29,6 +30,7 @@ const EDGES: [(&str, &[&str]); 10] = [
             "charter-cli",
             "charter-domain",
             "charter-federation",
+            "charter-issuer",
             "charter-proof",
             "charter-proto",
             "charter-signing",
@@ -42,6 +44,7 @@ const EDGES: [(&str, &[&str]); 10] = [
             "charter-cli",
             "charter-domain",
             "charter-federation",
+            "charter-issuer",
             "charter-proof",
             "charter-proto",
             "charter-server",
@@ -52,7 +55,10 @@ const EDGES: [(&str, &[&str]); 10] = [
 ];
 
 /// Heavy dependencies and the crates that may name them.
-const HOMES: [(&str, &[&str]); 6] = [
+const HOMES: [(&str, &[&str]); 8] = [
+    // A provider that asks for no password: for the demonstration and the tests.
+    ("charter-issuer", &["charter-server", "charter-tests"]),
+    ("oauth2", &["charter-cli"]),
     ("diesel", &["charter-store"]),
     ("diesel_migrations", &["charter-store"]),
     ("deadpool-diesel", &["charter-store"]),
@@ -164,4 +170,28 @@ fn the_database_driver_and_generated_types_stop_at_their_edge() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What asks for no password is started by the demonstration alone.
+#[test]
+fn serving_has_no_way_to_the_demonstrations_provider() {
+    let (dir, mut files) = (root().join("server/src"), Vec::new());
+    sources(&dir, &mut files);
+    let mut faults = Vec::new();
+    for path in files.iter().filter(|path| !path.starts_with(dir.join("demo"))) {
+        let text = fs::read_to_string(path).expect("text");
+        let starts = |name: &str| path.ends_with(name);
+        // `main` runs the demonstration's command; `demo.rs` is its front.
+        let words: &[&str] = match () {
+            () if starts("src/demo.rs") => &[],
+            () if starts("src/main.rs") => &["charter_issuer", "Office", "office"],
+            () => &["charter_issuer", "demo::", "Office"],
+        };
+        for word in words.iter().filter(|word| text.contains(**word)) {
+            faults.push(format!("{} names {word}", path.display()));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let main = fs::read_to_string(dir.join("main.rs")).expect("text");
+    assert_eq!(main.matches("demo::run").count(), 1, "one command starts it");
 }

@@ -16,6 +16,7 @@ mod governed_life;
 mod import;
 mod issuer;
 mod kept;
+mod login;
 mod lying;
 mod national;
 mod oidc;

@@ -1,15 +1,18 @@
 //! The life of an entity from the command line alone: sealed, proposed, approved, suspended, reinstated, revoked, and
 //! read again as of then and now (docs/WALKTHROUGH.md).
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use charter_domain::time::Clock;
 use charter_server::clock::WallClock;
-use charter_tests::{AUTHORITY, TestApp, TestClock, app::SETTINGS, issuer::Issuer, program::built};
-use tokio::process::Command;
+use charter_tests::{
+    AUTHORITY, TestApp, TestClock,
+    app::SETTINGS,
+    issuer::Issuer,
+    program::built,
+    terminal::{self, Click, Done, Terminal},
+};
+use futures::future::join_all;
 
 const ENTITY: &str = "did:web:university.example";
 const OTHER: &str = "did:web:college.example";
@@ -18,54 +21,50 @@ struct Site {
     app: TestApp,
     issuer: Arc<Issuer>,
     settings: String,
-    dir: tempfile::TempDir,
-}
-
-/// What a program said, and how it ended.
-struct Done {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-async fn run(program: &Path, args: &[&str]) -> Done {
-    let mut command = Command::new(program);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHARTER_")) {
-        command.env_remove(name); // The harness' own are no settings.
-    }
-    let output = command.args(args).env("NO_COLOR", "1").output().await.expect("it runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Done { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+    terminal: Terminal,
 }
 
 impl Site {
     async fn start() -> Self {
         let clock = Arc::<TestClock>::default();
-        let issuer = Issuer::start(&clock);
+        // Whoever signs in meanwhile asks as often as the wall's clock lets them.
+        let issuer = Issuer::start(&Arc::new(WallClock));
         let settings = format!("{SETTINGS}\n{}", issuer.toml());
         let app = TestApp::build().clock(&clock).settings(&settings).start().await;
-        Self { app, issuer, settings, dir: tempfile::tempdir().expect("a directory") }
+        Self { app, issuer, settings, terminal: Terminal::default() }
+    }
+
+    /// Each in a profile of their own, with a second factor.
+    async fn sign_in(&self, persons: &[&str]) {
+        let login = async |person: &&str| {
+            let args = ["--profile", person, "--step-up"];
+            let done = self.terminal.login(&self.issuer, &args, Click::StepUp(person)).await;
+            assert_eq!(done.code, 0, "{done:?}");
+        };
+        join_all(persons.iter().map(login)).await;
     }
 
     fn file(&self, name: &str, text: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
-        let path = self.dir.path().join(name);
+        let path = self.terminal.home().join(name);
         std::fs::write(&path, text).expect("written");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
         path
     }
 
-    /// `charter` with somebody's token.
+    /// `charter` with the bootstrap token or as somebody who has signed in.
     async fn charter(&self, who: &str, args: &[&str]) -> Done {
         self.now();
-        let token = match who {
-            "bootstrap" => self.app.token.clone(),
-            person => self.issuer.approver_token(person),
+        let (url, token) = (self.app.url(), self.file("token", &self.app.token));
+        let with = match who {
+            "bootstrap" => ["--token-file", token.to_str().expect("UTF-8")],
+            person => ["--profile", person],
         };
-        let token = self.file("token", &token);
-        let url = self.app.url();
-        let with = ["--server", &url, "--token-file", token.to_str().expect("UTF-8")];
-        run(&built("charter"), &[args, &with].concat()).await
+        self.terminal.charter(&[args, &["--server", &url], &with].concat()).await
+    }
+
+    async fn charterd(&self, args: &[&str]) -> Done {
+        terminal::run(terminal::command(&built("charterd"), self.terminal.home(), args)).await
     }
 
     /// The server's clock goes as the wall's here, since the programs beside it have that one.
@@ -81,7 +80,7 @@ impl Site {
             args.extend(["--at", at]);
         }
         self.now();
-        run(&built("charter"), &args).await.code
+        self.terminal.charter(&args).await.code
     }
 
     /// Proposed by one and approved by another; the proposal's id.
@@ -122,11 +121,12 @@ async fn the_life_of_an_entity_from_the_command_line_alone() {
         site.file("charterd.toml", &build.toml(&site.app.database, site.app.directory(), site.app.address));
     let (url, config) = (site.issuer.url(), config.to_str().expect("UTF-8").to_owned());
     let init = ["--config", &config, "init", "--issuer", &url, "--administrator", "alice", "--administrator"];
-    let one = run(&built("charterd"), &[&init[..], &["alice"]].concat()).await;
+    let one = site.charterd(&[&init[..], &["alice"]].concat()).await;
     assert_eq!(one.code, 1, "one person twice: {}", one.err);
-    let sealed = run(&built("charterd"), &[&init[..], &["bob"]].concat()).await;
+    let sealed = site.charterd(&[&init[..], &["bob"]].concat()).await;
     assert_eq!(sealed.code, 0, "{}", sealed.err);
-    assert_eq!(run(&built("charterd"), &[&init[..], &["carol"]].concat()).await.code, 1, "it is final");
+    assert_eq!(site.charterd(&[&init[..], &["carol"]].concat()).await.code, 1, "it is final");
+    site.sign_in(&["alice", "bob", "olga", "anna", "aino", "stranger"]).await;
     let again = site.charter("bootstrap", &["import", records.to_str().expect("UTF-8")]).await;
     assert!(again.code != 0 && again.err.contains("sealed"), "{} {}", again.code, again.err);
     for (subject, role) in [("olga", "OFFICER"), ("anna", "APPROVER"), ("aino", "AUDITOR")] {

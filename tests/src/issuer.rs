@@ -1,4 +1,4 @@
-//! An OIDC provider on loopback: discovery, a key set and access tokens, by the test's clock.
+//! The OIDC provider of the tests: the demonstration's, on loopback, and what a test makes it say instead.
 
 use std::{
     collections::HashMap,
@@ -7,59 +7,76 @@ use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use axum::{Router, extract::State};
+use axum::{
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+};
 use charter_domain::time::Clock;
-use charter_signing::{Algorithm, JwkSet, Signer as _, SoftwareSigner};
-use http::{StatusCode, Uri};
+use charter_issuer::{Person, Service, Settings};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-
-use crate::TestClock;
 
 pub const DISCOVERY: &str = "/.well-known/openid-configuration";
 pub const JWKS: &str = "/jwks";
 /// The audience of its tokens, and the `acr` of those that may approve.
 pub const AUDIENCE: &str = "charter";
 pub const STEPPED_UP: &str = "urn:charter:mfa";
+/// The client of people, and a service with its secret.
+pub const CLIENT: &str = "charter-cli";
+pub const SERVICE: (&str, &str) = ("loader", "a secret of tests");
 
 pub struct Issuer {
     address: SocketAddr,
-    clock: Arc<TestClock>,
-    signer: Mutex<SoftwareSigner>,
-    /// Said at a path instead of the truth.
-    said: Mutex<HashMap<&'static str, String>>,
-    fetches: AtomicUsize,
+    issuer: Arc<charter_issuer::Issuer>,
+    said: Arc<Said>,
     server: Mutex<Option<JoinHandle<()>>>,
 }
 
-fn key() -> SoftwareSigner {
-    SoftwareSigner::generate(Algorithm::Es256).expect("a key")
+/// What is said at a path instead of the truth, and how often keys were asked for.
+#[derive(Default)]
+struct Said {
+    instead: Mutex<HashMap<&'static str, String>>,
+    fetches: AtomicUsize,
 }
 
 fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().expect("no panic while it was held")
 }
 
+fn settings(url: String) -> Settings {
+    let person = |subject: &str| Person {
+        subject: subject.to_owned(),
+        name: subject.to_owned(),
+        office: "tester".to_owned(),
+    };
+    Settings {
+        url,
+        audience: AUDIENCE.to_owned(),
+        step_up: STEPPED_UP.to_owned(),
+        client_id: CLIENT.to_owned(),
+        interval: Duration::from_secs(1),
+        persons: ["alice", "bob", "olga", "anna", "aino", "stranger"].map(person).to_vec(),
+        services: vec![Service { client_id: SERVICE.0.to_owned(), secret: SERVICE.1.to_owned() }],
+    }
+}
+
 impl Issuer {
     /// Serves until it is stopped or the runtime ends.
-    pub fn start(clock: &Arc<TestClock>) -> Arc<Self> {
+    pub fn start<C: Clock + 'static>(clock: &Arc<C>) -> Arc<Self> {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
         socket.set_nonblocking(true).expect("non-blocking");
-        let issuer = Arc::new(Self {
-            address: socket.local_addr().expect("an address"),
-            clock: Arc::clone(clock),
-            signer: Mutex::new(key()),
-            said: Mutex::default(),
-            fetches: AtomicUsize::new(0),
-            server: Mutex::default(),
-        });
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&issuer));
+        let address = socket.local_addr().expect("an address");
+        let clock = Arc::clone(clock) as Arc<dyn Clock>;
+        let issuer = charter_issuer::Issuer::new(settings(format!("http://{address}")), clock).expect("keys");
+        let said = Arc::<Said>::default();
+        let router = issuer.router().layer(middleware::from_fn_with_state(Arc::clone(&said), answer));
         let socket = tokio::net::TcpListener::from_std(socket).expect("a runtime");
         let server = tokio::spawn(async move { axum::serve(socket, router).await.expect("served") });
-        *held(&issuer.server) = Some(server);
-        issuer
+        Arc::new(Self { address, issuer, said, server: Mutex::new(Some(server)) })
     }
 
     /// Nobody listens there afterwards; tokens can still be made.
@@ -76,6 +93,10 @@ impl Issuer {
         format!("http://{}", self.address)
     }
 
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The setting of a server that trusts it.
     pub fn toml(&self) -> String {
         let url = self.url();
@@ -86,7 +107,7 @@ impl Issuer {
 
     /// How often the key set was fetched.
     pub fn fetches(&self) -> usize {
-        self.fetches.load(Ordering::SeqCst)
+        self.said.fetches.load(Ordering::SeqCst)
     }
 
     /// Good for ten minutes, without step-up.
@@ -100,50 +121,41 @@ impl Issuer {
 
     /// A token with these claims over the usual ones; `null` takes one away.
     pub fn with(&self, claims: Value) -> String {
-        let now = self.clock.now().secs();
-        let mut all = json!({
-            "iss": self.url(), "aud": AUDIENCE, "sub": "somebody", "iat": now, "exp": now + 600,
-        });
-        let members = all.as_object_mut().expect("an object");
-        if let Value::Object(claims) = claims {
-            members.extend(claims);
-        }
-        members.retain(|_, value| !value.is_null());
-        held(&self.signer).sign("at+jwt", all.to_string().as_bytes()).expect("signed")
+        self.issuer.with(claims).expect("signed")
     }
 
     /// Signs with a new key from now on; the old one is no longer in the set.
     pub fn rotate(&self) {
-        *held(&self.signer) = key();
+        self.issuer.rotate().expect("a key");
+        self.issuer.withdraw();
+    }
+
+    /// Signs with a new key from now on; the old one stays in the set.
+    pub fn adds_key(&self) {
+        self.issuer.rotate().expect("a key");
     }
 
     pub fn kid(&self) -> String {
-        held(&self.signer).key().kid().to_owned()
+        self.issuer.kid()
     }
 
     pub fn jwks(&self) -> String {
-        JwkSet::from(held(&self.signer).key().clone()).to_json()
+        self.issuer.jwks()
     }
 
     /// Says this at a path ([`DISCOVERY`], [`JWKS`]) from now on.
     pub fn says(&self, path: &'static str, body: &str) {
-        held(&self.said).insert(path, body.to_owned());
+        held(&self.said.instead).insert(path, body.to_owned());
     }
 }
 
-async fn answer(State(issuer): State<Arc<Issuer>>, uri: Uri) -> (StatusCode, String) {
-    let truth = match uri.path() {
-        DISCOVERY => {
-            let url = issuer.url();
-            json!({ "issuer": url, "jwks_uri": format!("{url}{JWKS}"), "id_token_signing_alg_values_supported": ["ES256"] })
-                .to_string()
-        }
-        JWKS => {
-            issuer.fetches.fetch_add(1, Ordering::SeqCst);
-            issuer.jwks()
-        }
-        _ => return (StatusCode::NOT_FOUND, String::new()),
-    };
-    let said = held(&issuer.said).get(uri.path()).cloned();
-    (StatusCode::OK, said.unwrap_or(truth))
+async fn answer(State(said): State<Arc<Said>>, request: Request, next: Next) -> Response {
+    if request.uri().path() == JWKS {
+        said.fetches.fetch_add(1, Ordering::SeqCst);
+    }
+    let instead = held(&said.instead).get(request.uri().path()).cloned();
+    match instead {
+        Some(body) => body.into_response(),
+        None => next.run(request).await,
+    }
 }

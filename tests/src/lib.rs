@@ -12,6 +12,7 @@ pub mod program;
 pub mod question;
 pub mod raw;
 pub mod rest;
+pub mod terminal;
 
 pub use crate::{actor::Registry, app::TestApp, ask::Said, clock::TestClock, question::Asking, rest::Rest};
 

@@ -4,6 +4,7 @@ mod approval;
 mod audit;
 mod change;
 mod grant;
+mod login;
 mod staff;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use self::{
     audit::{Audit, Events, Filter},
     change::{Change, Delegation, Draft, Effect, Emergency, End, Register, Target},
     grant::{Accreditation, Authorize, Grant, OfAccreditation, OfStatement, Statement, Status, Valid},
+    login::{Login, WhoAmI},
     staff::{Appoint, Staff},
 };
 
@@ -44,6 +46,10 @@ pub struct Connection {
         default_value = "http://127.0.0.1:7100"
     )]
     pub server: String,
+    /// Whose sign-in and settings: a table of `$XDG_CONFIG_HOME/charter/config.toml`.
+    #[arg(long, global = true, env = "CHARTER_PROFILE", value_name = "NAME", default_value = "default",
+          value_parser = profile)]
+    pub profile: String,
     /// How long to wait for an answer, such as `10s` or `1m 30s`.
     #[arg(long, global = true, value_name = "DURATION", default_value = "10s")]
     pub timeout: humantime::Duration,
@@ -82,6 +88,12 @@ pub enum Command {
     /// Reads registries.
     #[command(subcommand)]
     Registry(Registry),
+    /// Signs in at an OpenID Connect provider, by a code that is typed into a browser.
+    Login(Login),
+    /// Forgets the sign-in of the profile.
+    Logout,
+    /// Prints who one is in the registry: number and roles.
+    Whoami(WhoAmI),
     /// Prints a completion script for a shell.
     Completion { shell: clap_complete::Shell },
 }
@@ -271,6 +283,15 @@ fn member(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("must be `name=value`".to_owned()),
     }
+}
+
+/// A profile names a directory.
+fn profile(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if (1..=64).contains(&text.len()) && text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err("must be 1 to 64 letters, digits, `-` or `_`".to_owned())
 }
 
 /// The text of a UUID, in the one form that the server writes.

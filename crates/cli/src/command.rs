@@ -9,21 +9,29 @@ mod emergency;
 mod entity;
 mod grant;
 mod import;
+mod login;
 mod propose;
 mod registry;
 mod staff;
 mod status;
 
 use crate::{
-    args::{Cli, Command, Connection},
+    args::{Command, Connection},
     exit::{Exit, Failure},
+    login::{self as signed_in, Place},
+    profile::Asked,
 };
 
-pub async fn run(cli: Cli) -> Result<Exit, Failure> {
-    execute(&cli.connection, cli.command).await
+/// What was parsed; the token of a sign-in is renewed first where it is used.
+pub async fn run(asked: Asked) -> Result<Exit, Failure> {
+    let Asked { cli, place, uses_login } = asked;
+    if uses_login {
+        signed_in::renew(&place, cli.connection.timeout.into()).await?;
+    }
+    execute(&cli.connection, cli.command, &place).await
 }
 
-async fn execute(to: &Connection, command: Command) -> Result<Exit, Failure> {
+async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exit, Failure> {
     match command {
         Command::Check(args) => check::run(to, args).await,
         Command::Chain(command) => chain::run(to, command).await,
@@ -36,6 +44,9 @@ async fn execute(to: &Connection, command: Command) -> Result<Exit, Failure> {
         Command::Staff(command) => staff::run(to, command).await,
         Command::Audit(command) => audit::run(to, command).await,
         Command::Registry(command) => registry::run(to, command).await,
+        Command::Login(args) => login::login(to, place, args).await,
+        Command::Logout => login::logout(place),
+        Command::Whoami(args) => login::whoami(to, args).await,
         Command::Completion { shell } => completion::run(shell),
     }
 }

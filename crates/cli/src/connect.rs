@@ -95,7 +95,7 @@ impl Token {
     pub fn read(path: Option<&Path>) -> Result<Self, Failure> {
         let path = path.ok_or_else(|| {
             Failure::new(Exit::Denied, "this command needs a token")
-                .hint("name the token's file with --token-file or CHARTER_TOKEN_FILE")
+                .hint("sign in with `charter login`, or name the token's file with --token-file or CHARTER_TOKEN_FILE")
         })?;
         let token = std::fs::read_to_string(path)
             .map_err(|e| Failure::usage(format!("cannot read the token's file `{}`: {e}", path.display())))?;

@@ -119,11 +119,14 @@ impl From<Status> for Failure {
             ("REGISTRY_SEALED", _) => {
                 failure.hint("a sealed registry takes changes through its governance only")
             }
-            ("STEP_UP_REQUIRED", _) => failure
-                .hint("sign in again with a second factor, and put the new token into the token's file"),
+            ("STEP_UP_REQUIRED", _) => {
+                failure.hint("sign in again with a second factor: `charter login --step-up`")
+            }
             ("SELF_APPROVAL_FORBIDDEN", _) => failure.hint("ask another member of staff to decide it"),
             ("PROPOSAL_CHANGED", _) => failure.hint("`charter approval show ID` prints what it is now"),
-            (_, Code::Unauthenticated) => failure.hint("name the token's file with --token-file"),
+            (_, Code::Unauthenticated) => {
+                failure.hint("sign in with `charter login`, or name the token's file with --token-file")
+            }
             (_, Code::DeadlineExceeded) => failure.hint("allow more with --timeout"),
             (_, Code::Unknown | Code::Internal) if broken => {
                 failure.hint("does the server speak gRPC at that address?")

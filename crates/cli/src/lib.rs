@@ -13,30 +13,35 @@ mod connect;
 mod desk;
 mod evidence;
 mod exit;
+mod login;
 mod output;
+mod profile;
 mod proposal;
 mod question;
 pub mod records;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
-
 pub use crate::exit::Exit;
-use crate::{args::Cli, exit::Failure};
+use crate::{exit::Failure, profile::Parsed};
 
 /// Runs one command line; what went wrong is on standard error already.
 pub async fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
+    let args: Vec<OsString> = args.into_iter().collect();
+    let asked = match profile::parse(&args) {
+        Ok(Parsed::Run(asked)) => *asked,
         // Help and version are asked for, and go to standard output: not a fault. A reader that left is none either.
-        Err(asked) => {
+        Ok(Parsed::Said(asked)) => {
             let _ = asked.print();
             return if asked.use_stderr() { Exit::Usage } else { Exit::Ok };
         }
+        Err(failure) => {
+            output::report(&failure);
+            return failure.exit;
+        }
     };
     let done = tokio::select! {
-        done = command::run(cli) => done,
+        done = command::run(asked) => done,
         _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted")),
     };
     done.unwrap_or_else(|failure| {

@@ -67,6 +67,11 @@ pub fn list<T: Serialize>(
     Ok(())
 }
 
+/// What the person at the terminal is asked to do.
+pub fn prompt(line: &str) {
+    note(line);
+}
+
 /// A line for the person at the terminal. One that cannot be written is lost.
 pub fn note(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", clean(line));

@@ -5,7 +5,9 @@ use std::time::Duration;
 use axum::body::Body;
 use charter_domain::Reason;
 use charter_proto::{
-    charter::registry::v1::import_service_client::ImportServiceClient,
+    charter::registry::v1::{
+        governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient,
+    },
     trqp::v2::{AuthorizationRequest, trust_registry_query_service_client::TrustRegistryQueryServiceClient},
 };
 use http::{Request, header};
@@ -67,13 +69,30 @@ impl Interceptor for Bearer {
     }
 }
 
+fn bearer(token: &str) -> anyhow::Result<Bearer> {
+    let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse()?;
+    value.set_sensitive(true);
+    Ok(Bearer(value))
+}
+
 pub fn importer(
     url: &str,
     token: &str,
 ) -> anyhow::Result<ImportServiceClient<InterceptedService<Channel, Bearer>>> {
-    let mut value: MetadataValue<Ascii> = format!("Bearer {token}").parse()?;
-    value.set_sensitive(true);
-    Ok(ImportServiceClient::with_interceptor(channel(url)?, Bearer(value)))
+    Ok(ImportServiceClient::with_interceptor(channel(url)?, bearer(token)?))
+}
+
+/// Governance with a member's token.
+pub type Desk = GovernanceServiceClient<InterceptedService<Channel, Bearer>>;
+
+pub fn desk(url: &str, token: &str) -> anyhow::Result<Desk> {
+    Ok(GovernanceServiceClient::with_interceptor(channel(url)?, bearer(token)?))
+}
+
+/// The public code of a refusal.
+pub fn code_of(status: &tonic::Status) -> anyhow::Result<String> {
+    let code = status.get_details_error_info().map(|i| i.reason);
+    code.ok_or_else(|| anyhow::anyhow!("{status}"))
 }
 
 /// What a door said: yes or no with the reason, or the code of a problem.
@@ -122,11 +141,7 @@ pub async fn by_grpc(url: &str, t: Terms<'_>) -> anyhow::Result<Said> {
             let meta = reply.meta.unwrap_or_default();
             Ok(Said { authorized: Some(reply.authorized), code: meta.reason, decided_by: meta.decided_by })
         }
-        Err(status) => {
-            let code = status.get_details_error_info().map(|i| i.reason);
-            let code = code.ok_or_else(|| anyhow::anyhow!("{status}"))?;
-            Ok(Said { authorized: None, code, decided_by: String::new() })
-        }
+        Err(status) => Ok(Said { authorized: None, code: code_of(&status)?, decided_by: String::new() }),
     }
 }
 

@@ -28,11 +28,16 @@ pub struct Process {
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub processes: Vec<Process>,
+    /// Where staff sign in.
+    pub issuer_port: u16,
 }
 
 pub const ROOT: &str = "did:web:eu-trust.example";
 pub const FINLAND: &str = "did:web:trust.fi.example";
 pub const EDUCATION: &str = "did:web:education.trust.fi.example";
+/// The `acr` of a sign-in with a second factor.
+pub const STEP_UP: &str = "urn:charter:mfa";
+const ISSUER_OFFSET: u16 = 50;
 
 const DEGREES: &[&str] = &["UniversityDegreeCredential"];
 const FINNISH_DEGREES: &[&str] = &["UniversityDegreeCredential", "DiplomaCredential"];
@@ -157,13 +162,21 @@ fn processes() -> Vec<Process> {
 
 impl Plan {
     pub fn new(base_port: u16) -> anyhow::Result<Self> {
+        let port = |offset| {
+            base_port.checked_add(offset).ok_or_else(|| {
+                anyhow::anyhow!("--base-port {base_port} is too high: ports go up to base + 410")
+            })
+        };
         let mut processes = processes();
         for member in processes.iter_mut().flat_map(|p| &mut p.members) {
-            member.port = base_port.checked_add(member.offset).ok_or_else(|| {
-                anyhow::anyhow!("--base-port {base_port} is too high: ports go up to base + 410")
-            })?;
+            member.port = port(member.offset)?;
         }
-        Ok(Self { processes })
+        Ok(Self { processes, issuer_port: port(ISSUER_OFFSET)? })
+    }
+
+    /// The provider where staff sign in, as tokens name it.
+    pub fn issuer_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.issuer_port)
     }
 
     pub fn registries(&self) -> impl Iterator<Item = &Member> {
@@ -195,20 +208,22 @@ impl Member {
 
 impl Process {
     /// The configuration file of this process.
-    pub fn config(
-        &self,
-        database_url: &str,
-        dir: &std::path::Path,
-        superior_url: impl Fn(&str) -> Option<String>,
-    ) -> String {
+    pub fn config(&self, database_url: &str, dir: &std::path::Path, plan: &Plan) -> String {
         let dir = dir.display();
         let mut text = format!(
             "[database]\nurl = \"{database_url}\"\n\n[keys]\nkek_file = \"{dir}/kek\"\n\n[bootstrap]\n\
              token_file = \"{dir}/bootstrap-token\"\n\n[log]\nfilter = \"warn\"\n"
         );
+        if self.members.iter().any(|m| m.authority == EDUCATION) {
+            let issuer = plan.issuer_url();
+            let _ = write!(
+                text,
+                "\n[[oidc]]\nissuer = \"{issuer}\"\naudience = \"charter\"\napprove_acr = [\"{STEP_UP}\"]\n"
+            );
+        }
         for m in &self.members {
             let superiors = m.superior.map(|s| {
-                let endpoint = superior_url(s).unwrap_or_default();
+                let endpoint = plan.member(s).map(Member::url).unwrap_or_default();
                 let id = s.replace("did:web:", "https://");
                 format!(
                     "superiors = [\"{id}\"]

@@ -53,7 +53,7 @@ impl Federation {
         fs::create_dir_all(&dir)?;
         let url = self.cluster.url(&database(process.name), "charter_runtime");
         let config = dir.join("charterd.toml");
-        fs::write(&config, process.config(&url, &dir, |s| Some(plan.member(s)?.url())))?;
+        fs::write(&config, process.config(&url, &dir, plan))?;
         let log = fs::File::create(dir.join("log.json"))?;
         let child = Command::new(std::env::current_exe()?)
             .args(["serve", "--with-parent", "--config"])
@@ -90,12 +90,6 @@ impl Federation {
     /// The bootstrap token of the process that serves an authority.
     pub fn token(&self, authority: &str) -> &str {
         self.tokens.get(authority).map_or("", String::as_str)
-    }
-
-    pub fn token_file(&self, plan: &Plan, authority: &str) -> PathBuf {
-        let serves = |p: &&super::plan::Process| p.members.iter().any(|m| m.authority == authority);
-        let name = plan.processes.iter().find(serves).map_or("", |p| p.name);
-        self.dir.join(name).join("bootstrap-token")
     }
 
     /// Asks every process to stop, waits, then stops Postgres.
@@ -140,10 +134,10 @@ fn prepare(dir: &Path, databases: &[String]) -> anyhow::Result<Cluster> {
 /// A port that is taken is named before anything starts; an earlier demo that was just killed is given time to go.
 async fn ports_free(plan: &Plan) -> anyhow::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(5);
-    for member in plan.registries() {
-        while let Err(error) = std::net::TcpListener::bind(("127.0.0.1", member.port)) {
+    for port in plan.registries().map(|member| member.port) {
+        while let Err(error) = std::net::TcpListener::bind(("127.0.0.1", port)) {
             if Instant::now() > deadline {
-                bail!("port {} is taken ({error}): is a demo running? `--base-port` moves all", member.port);
+                bail!("port {port} is taken ({error}): is a demo running? `--base-port` moves all");
             }
             sleep(Duration::from_millis(100)).await;
         }

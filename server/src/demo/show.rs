@@ -16,8 +16,7 @@ pub fn commands(plan: &Plan, federation: &Federation) {
         .map_or_else(|| "charter".to_owned(), |p| relative(&p));
     let anchor = relative(&federation.dir.join("trust-anchors.json"));
     let chain = relative(&federation.dir.join("helsinki.chain.json"));
-    let token = relative(&federation.token_file(plan, EDUCATION));
-    let (url, port) = (root.url(), root.port);
+    let (url, port, issuer) = (root.url(), root.port, plan.issuer_url());
     let body = format!(
         r#"{{"authority_id":"{ROOT}","entity_id":"did:web:helsinki.fi","action":"issue","resource":"UniversityDegreeCredential"}}"#
     );
@@ -33,9 +32,16 @@ pub fn commands(plan: &Plan, federation: &Federation) {
     println!("  curl -s {}/api/v1/issuers/did:web:helsinki.fi", education.url());
     println!("  {charter} entity list --server {}", education.url());
     println!(
-        "  {charter} entity suspend did:web:aalto.fi --reason UNDER_REVIEW --yes --server {} --token-file {token}",
-        education.url()
+        "\nFour eyes: sign in as Aino and propose, sign in as Björn (with a second factor) and approve."
     );
+    println!("  export CHARTER_SERVER={} CHARTER_ISSUER={issuer}", education.url());
+    println!("  {charter} login --profile aino");
+    println!(
+        "  {charter} entity suspend did:web:aalto.fi --reason UNDER_REVIEW --propose --why 'a complaint' --profile aino"
+    );
+    println!("  {charter} login --profile bjorn --step-up");
+    println!("  {charter} approval approve ID --profile bjorn     # ID: as printed by the proposal");
+    println!("  {charter} check did:web:aalto.fi issue UniversityDegreeCredential");
 }
 
 /// As seen from here, where that is shorter.

@@ -1,25 +1,23 @@
-//! The walk-through: the mission's sentence, its proof, the negatives, and a revocation made live.
+//! The walk-through: the mission's sentence, its proof, the negatives, and changes under four eyes made live.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use charter_domain::{EvidenceLevel, Kind, Query, time::Clock};
 use charter_proof::{AnchorSet, Chain, render, verify};
-use charter_proto::charter::registry::v1::{SetStatusRequest, set_status_request::Target};
 use serde_json::json;
 
 use super::{
     ask::{self, Said, Terms},
-    plan::{EDUCATION, Plan, ROOT},
+    four_eyes,
+    office::Office,
+    plan::{Plan, ROOT},
     process::Federation,
 };
 use crate::clock::WallClock;
 
-const DEGREE: &str = "UniversityDegreeCredential";
+pub(super) const DEGREE: &str = "UniversityDegreeCredential";
 const HELSINKI: &str = "did:web:helsinki.fi";
-const LIVE: &str = "did:web:live-university.example";
-/// Across the federation a revocation is seen within this (no feed yet: epochs are polled once a second).
-const SEEN_WITHIN: Duration = Duration::from_secs(3);
 
 /// Entity, resource, what both doors must say, and what it shows.
 const NEGATIVES: [(&str, &str, Option<bool>, &str, &str); 6] = [
@@ -32,18 +30,18 @@ const NEGATIVES: [(&str, &str, Option<bool>, &str, &str); 6] = [
 ];
 
 /// Answers as they come, and whether all were right.
-struct Score {
+pub(super) struct Score {
     wrong: usize,
 }
 
 impl Score {
-    fn mark(&mut self, what: &str, good: bool, got: &str) {
+    pub fn mark(&mut self, what: &str, good: bool, got: &str) {
         self.wrong += usize::from(!good);
         println!("  {} {what}: {got}", if good { "ok   " } else { "WRONG" });
     }
 }
 
-pub async fn walk(plan: &Plan, federation: &Federation) -> anyhow::Result<bool> {
+pub async fn walk(plan: &Plan, federation: &Federation, office: &Office) -> anyhow::Result<bool> {
     let mut score = Score { wrong: 0 };
     let root = plan.member(ROOT).context("no root")?.url();
     println!("A verifier in Germany gets a Finnish degree and asks the EU root:");
@@ -55,17 +53,15 @@ pub async fn walk(plan: &Plan, federation: &Federation) -> anyhow::Result<bool> 
     for (entity, resource, authorized, code, what) in NEGATIVES {
         both(&mut score, &root, entity, resource, authorized, code, what).await?;
     }
-    println!("\nA revocation made live in Finland's education registry:");
-    both(&mut score, &root, LIVE, DEGREE, Some(true), "ACTIVE", "before").await?;
-    revoke(&mut score, plan, federation, &root).await?;
+    four_eyes::walk(&mut score, plan, office).await?;
     Ok(score.wrong == 0)
 }
 
-fn terms<'a>(entity: &'a str, resource: &'a str) -> Terms<'a> {
+pub(super) fn terms<'a>(entity: &'a str, resource: &'a str) -> Terms<'a> {
     Terms { authority: ROOT, entity, action: "issue", resource }
 }
 
-fn describe(said: &Said) -> String {
+pub(super) fn describe(said: &Said) -> String {
     let word = match said.authorized {
         Some(true) => "yes",
         Some(false) => "no",
@@ -129,34 +125,4 @@ async fn prove(score: &mut Score, root: &str, federation: &Federation) -> anyhow
         Err(fault) => score.mark("the exported chain", false, &fault.to_string()),
     }
     Ok(())
-}
-
-async fn revoke(score: &mut Score, plan: &Plan, federation: &Federation, root: &str) -> anyhow::Result<()> {
-    let education = plan.member(EDUCATION).context("no education registry")?;
-    let mut client = ask::importer(&education.url(), federation.token(EDUCATION))?;
-    let request = SetStatusRequest {
-        registry_id: EDUCATION.to_owned(),
-        target: Some(Target::EntityId(LIVE.to_owned())),
-        state: "REVOKED".to_owned(),
-        reason: "ACCREDITATION_WITHDRAWN".to_owned(),
-        effective_from: None,
-    };
-    client.set_status(request).await?;
-    let acknowledged = Instant::now();
-    let at_home =
-        ask::by_rest(&education.url(), Terms { authority: EDUCATION, ..terms(LIVE, DEGREE) }).await?;
-    let good = at_home.authorized == Some(false) && at_home.code == "REVOKED";
-    score.mark("the education registry, first question after the acknowledgement", good, &describe(&at_home));
-    loop {
-        let (grpc, rest) =
-            (ask::by_grpc(root, terms(LIVE, DEGREE)).await?, ask::by_rest(root, terms(LIVE, DEGREE)).await?);
-        let good = grpc == rest && grpc.code == "REVOKED" && grpc.authorized == Some(false);
-        if good || acknowledged.elapsed() > SEEN_WITHIN {
-            let got =
-                format!("{}, seen {:.1} s after", describe(&grpc), acknowledged.elapsed().as_secs_f64());
-            score.mark("the EU root", good, &got);
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -50,9 +50,13 @@ async fn list(to: &Connection, call: Call, format: ListFormat) -> Result<Exit, F
     let desk = Desk::open(to, call).await?;
     let request = pb::ListStaffRequest { registry_id: desk.registry_id() };
     let staff = desk.client().list_staff(desk.request(request)).await?.into_inner().staff;
-    let views: Vec<_> = staff.into_iter().map(View::from).collect();
-    output::list(format, ("staff", None), &views, &["NUMBER", "ROLES", ""], View::row)?;
+    print(format, staff)?;
     Ok(Exit::Ok)
+}
+
+pub fn print(format: ListFormat, staff: Vec<pb::StaffMember>) -> Result<(), Failure> {
+    let views: Vec<_> = staff.into_iter().map(View::from).collect();
+    output::list(format, ("staff", None), &views, &["NUMBER", "ROLES", ""], View::row)
 }
 
 async fn appoint(to: &Connection, args: Appoint) -> Result<Exit, Failure> {
