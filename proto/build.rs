@@ -4,12 +4,13 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "trqp/v2/trqp.proto",
     "charter/registry/v1/registry.proto",
     "charter/registry/v1/import.proto",
     "charter/registry/v1/event.proto",
     "charter/registry/v1/governance.proto",
+    "charter/registry/v1/privacy.proto",
     "charter/federation/v1/federation.proto",
 ];
 

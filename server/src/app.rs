@@ -9,6 +9,7 @@ pub mod entity;
 pub mod govern;
 pub mod import;
 pub mod init;
+pub mod privacy;
 pub mod query;
 pub mod renewal;
 pub mod resolve;

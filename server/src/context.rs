@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use charter_cache::{Answers, Dependencies, RedisTier, Register};
 use charter_domain::{RegistryId, time::Clock};
 use charter_federation::{Native, Resolver};
-use charter_signing::Kek;
+use charter_signing::{Kek, MacKey};
 use charter_store::Store;
 
 use crate::{
@@ -33,6 +33,8 @@ pub struct App {
     pub news: News,
     /// The identity providers of staff.
     pub oidc: Oidc,
+    /// Makes what is left of a member of staff whose data was erased.
+    pub erased: MacKey,
     /// SHA-256 of the tokens that may load records.
     pub bootstrap_tokens: HashSet<[u8; 32]>,
     /// `charter_decisions_total`, by outcome, in the order of `Outcome`.
@@ -70,6 +72,7 @@ impl App {
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Startup> {
         let store = Store::new(store_settings(&config), Arc::clone(&clock))?;
         let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
+        let erased = kek.mac_key("erased staff").map_err(|e| Startup::Kek(e.to_string()))?;
         let register = Arc::new(Register::new(config.cache.lease()));
         let hosted = Arc::new(
             Hosted::open(&config, store.clone(), &kek, Arc::clone(&register), Arc::clone(&clock)).await?,
@@ -92,6 +95,7 @@ impl App {
             resolver,
             protocol,
             bootstrap_tokens,
+            erased,
             page_secret: rand::random(),
             decisions: ["yes", "no", "indeterminate"]
                 .map(|outcome| metrics::counter!("charter_decisions_total", "outcome" => outcome)),

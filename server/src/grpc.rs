@@ -5,6 +5,7 @@ pub mod event;
 pub mod federation;
 pub mod governance;
 pub mod import;
+pub mod privacy;
 pub mod registry;
 pub mod trqp;
 mod wish;
@@ -18,7 +19,8 @@ use charter_proto::{
         federation::v1::federation_service_server::FederationServiceServer,
         registry::v1::{
             event_service_server::EventServiceServer, governance_service_server::GovernanceServiceServer,
-            import_service_server::ImportServiceServer, registry_service_server::RegistryServiceServer,
+            import_service_server::ImportServiceServer, privacy_service_server::PrivacyServiceServer,
+            registry_service_server::RegistryServiceServer,
         },
     },
     trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer,
@@ -84,6 +86,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
     }
     if listener.offers(Service::Staff) {
         routes.add_service(GovernanceServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+        routes.add_service(PrivacyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(ImportServiceServer::new(doorway).max_decoding_message_size(IMPORT));
     }
     routes.routes().prepare().into_axum_router()

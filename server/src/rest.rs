@@ -5,6 +5,7 @@ pub mod governance;
 pub mod health;
 pub mod issuer;
 pub mod metadata;
+pub mod privacy;
 mod query;
 pub mod resolve;
 pub mod route;
@@ -56,6 +57,7 @@ pub const ROUTES: &[Route] = &[
     staff("POST", "/api/v1/emergency-suspensions", || post(governance::suspend)),
     staff("GET", "/api/v1/staff", || get(governance::members)),
     staff("GET", "/api/v1/events", || get(governance::events)),
+    staff("GET", "/api/v1/privacy/records", || get(privacy::records)),
 ];
 
 pub fn router(app: &Arc<App>, listener: &Listener) -> Router {

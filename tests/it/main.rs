@@ -22,6 +22,7 @@ mod national;
 mod oidc;
 mod outage;
 mod peer;
+mod privacy;
 mod rebuild;
 mod redis_faults;
 mod registry;

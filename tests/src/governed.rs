@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use charter_proto::charter::registry::v1::{
     self as pb, change_status::Target, governance_service_client::GovernanceServiceClient,
-    propose_request::Change,
+    privacy_service_client::PrivacyServiceClient, propose_request::Change,
 };
 use tonic::{Request, Status, transport::Channel};
 
@@ -166,6 +166,18 @@ impl Person<'_> {
         let request = pb::WithdrawProposalRequest { proposal_id, ..Default::default() };
         let reply = self.client().withdraw_proposal(self.signed(request)).await?.into_inner();
         Ok(reply.proposal.expect("a proposal"))
+    }
+
+    /// Proposes that what is held about somebody be erased.
+    pub async fn wants_erased(&self, subject: &str) -> Result<pb::Proposal, Status> {
+        let (subject, basis) = (subject.to_owned(), "GDPR art. 17".to_owned());
+        self.proposes(Change::ErasePersonalData(pb::ErasePersonalData { subject, basis })).await
+    }
+
+    pub async fn sees_personal_data(&self, subject: &str) -> Result<Vec<pb::PersonalDataRecord>, Status> {
+        let request = pb::ShowPersonalDataRequest { subject: subject.to_owned(), ..Default::default() };
+        let mut client = PrivacyServiceClient::new(self.app.channel());
+        Ok(client.show_personal_data(self.signed(request)).await?.into_inner().records)
     }
 
     pub async fn suspends_at_once(&self, entity: &str) -> Result<pb::SuspendInEmergencyResponse, Status> {

@@ -5,6 +5,7 @@ mod audit;
 mod change;
 mod grant;
 mod login;
+mod privacy;
 mod staff;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub use self::{
     change::{Change, Delegation, Draft, Effect, Emergency, End, Register, Target},
     grant::{Accreditation, Authorize, Grant, OfAccreditation, OfStatement, Statement, Status, Valid},
     login::{Login, WhoAmI},
+    privacy::{About, Erase, Privacy},
     staff::{Appoint, Staff},
 };
 
@@ -85,6 +87,9 @@ pub enum Command {
     /// What was done, by whom, when and why.
     #[command(subcommand)]
     Audit(Audit),
+    /// What is held about natural persons: shown, exported, erased.
+    #[command(subcommand)]
+    Privacy(Privacy),
     /// Reads registries.
     #[command(subcommand)]
     Registry(Registry),

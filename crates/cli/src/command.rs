@@ -10,6 +10,7 @@ mod entity;
 mod grant;
 mod import;
 mod login;
+mod privacy;
 mod propose;
 mod registry;
 mod staff;
@@ -43,6 +44,7 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
         Command::Statement(command) => grant::statement(to, command).await,
         Command::Staff(command) => staff::run(to, command).await,
         Command::Audit(command) => audit::run(to, command).await,
+        Command::Privacy(command) => privacy::run(to, command).await,
         Command::Registry(command) => registry::run(to, command).await,
         Command::Login(args) => login::login(to, place, args).await,
         Command::Logout => login::logout(place),

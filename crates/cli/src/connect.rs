@@ -6,7 +6,7 @@ use charter_proto::charter::{
     federation::v1::federation_service_client::FederationServiceClient,
     registry::v1::{
         governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient,
-        registry_service_client::RegistryServiceClient,
+        privacy_service_client::PrivacyServiceClient, registry_service_client::RegistryServiceClient,
     },
 };
 use tonic::{
@@ -55,6 +55,10 @@ impl Server {
 
     pub fn governance(&self) -> GovernanceServiceClient<Channel> {
         GovernanceServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn privacy(&self) -> PrivacyServiceClient<Channel> {
+        PrivacyServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     /// A request that gives up after the timeout; the server is told.

@@ -1,6 +1,8 @@
 //! A member of staff at the governance of one registry: connection, token and registry for every call.
 
-use charter_proto::charter::registry::v1::governance_service_client::GovernanceServiceClient;
+use charter_proto::charter::registry::v1::{
+    governance_service_client::GovernanceServiceClient, privacy_service_client::PrivacyServiceClient,
+};
 use tonic::{Request, transport::Channel};
 
 use crate::{
@@ -30,6 +32,10 @@ impl Desk {
 
     pub fn client(&self) -> GovernanceServiceClient<Channel> {
         self.server.governance()
+    }
+
+    pub fn privacy(&self) -> PrivacyServiceClient<Channel> {
+        self.server.privacy()
     }
 
     pub fn request<T>(&self, message: T) -> Request<T> {

@@ -31,6 +31,9 @@ pub struct View {
     expires_at: Option<String>,
     seq: i64,
     closed_why: String,
+    /// The event by which reasons and restricted part were erased.
+    #[serde(skip_serializing_if = "is_zero")]
+    erased: i64,
     diff_json: String,
     /// Whether the bytes are the proposal shown, and have its hash.
     #[serde(skip)]
@@ -66,10 +69,16 @@ impl From<pb::Proposal> for View {
             expires_at: output::time(p.expires_at),
             seq: p.seq,
             closed_why: p.closed_why,
+            erased: p.erased,
             diff_json: p.diff_json,
             fits,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(seq: &i64) -> bool {
+    *seq == 0
 }
 
 /// The proposal of an answer.
@@ -114,6 +123,7 @@ impl View {
             ("event", if self.seq > 0 { self.seq.to_string() } else { String::new() }),
             ("proposer", self.proposer.to_string()),
             ("reason", self.reason.clone()),
+            ("erased", if self.erased > 0 { format!("by event {}", self.erased) } else { String::new() }),
             ("quorum", format!("{}, the proposer included", self.quorum)),
             ("approvals", approvals.collect::<Vec<_>>().join(", ")),
             ("created", self.created_at.clone().unwrap_or_default()),

@@ -5,11 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::status::TargetKind;
+use crate::{privacy::DataSubject, status::TargetKind};
 
 mod body;
 mod delegation;
 mod entity;
+mod privacy;
 mod registry;
 mod schema;
 mod staff;
@@ -19,6 +20,7 @@ pub use self::{
     body::{Approved, Header, body, leaf_hash},
     delegation::DelegationMade,
     entity::{AccreditationGranted, EntityRegistered, Identifier, LanguageMap, StatementMade},
+    privacy::PersonalDataErased,
     registry::{KeyAdded, RegistryOpened},
     schema::SchemaPublished,
     staff::{StaffAppointed, StaffDismissed},
@@ -45,6 +47,7 @@ pub enum Change {
     /// The `seq` of this event is the `StaffId` from now on.
     StaffAppointed(StaffAppointed),
     StaffDismissed(StaffDismissed),
+    PersonalDataErased(PersonalDataErased),
 }
 
 impl Change {
@@ -61,6 +64,7 @@ impl Change {
             Self::RegistrySealed => "RegistrySealed",
             Self::StaffAppointed(_) => "StaffAppointed",
             Self::StaffDismissed(_) => "StaffDismissed",
+            Self::PersonalDataErased(_) => "PersonalDataErased",
         }
     }
 
@@ -73,6 +77,10 @@ impl Change {
             Self::StatementMade(s) => s.entity_id.to_string(),
             Self::StatusChanged(s) if s.target == TargetKind::Entity => s.target_id.clone(),
             Self::StaffAppointed(_) | Self::StaffDismissed(_) => STAFF.to_owned(),
+            Self::PersonalDataErased(e) => match e.subject {
+                DataSubject::Entity(id) => id.to_string(),
+                DataSubject::Staff(_) | DataSubject::Proposal(_) => STAFF.to_owned(),
+            },
             _ => "*".to_owned(),
         }
     }

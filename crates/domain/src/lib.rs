@@ -15,6 +15,7 @@ pub mod id;
 pub mod json;
 pub mod measure;
 pub mod policy;
+pub mod privacy;
 pub mod query;
 pub mod reason;
 #[cfg(feature = "records")]

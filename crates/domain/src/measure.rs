@@ -31,10 +31,12 @@ pub enum Measure {
     PublishSchema,
     Appoint,
     Dismiss,
+    /// Personal data, for good.
+    Erase,
 }
 
 impl Measure {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::RegisterEntity,
         Self::GrantAccreditation,
         Self::Authorize,
@@ -52,6 +54,7 @@ impl Measure {
         Self::PublishSchema,
         Self::Appoint,
         Self::Dismiss,
+        Self::Erase,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -73,6 +76,7 @@ impl Measure {
             Self::PublishSchema => "PUBLISH_SCHEMA",
             Self::Appoint => "APPOINT",
             Self::Dismiss => "DISMISS",
+            Self::Erase => "ERASE",
         }
     }
     pub fn parse(text: &str) -> Result<Self, Invalid> {
@@ -104,6 +108,7 @@ impl Measure {
             Change::SchemaPublished(_) => Self::PublishSchema,
             Change::StaffAppointed(_) => Self::Appoint,
             Change::StaffDismissed(_) => Self::Dismiss,
+            Change::PersonalDataErased(_) => Self::Erase,
         })
     }
 

@@ -28,12 +28,17 @@ pub enum Error {
     /// A sealed private key that could not be made or opened.
     #[error("the sealed key cannot be used: {0}")]
     Sealed(String),
+    #[error("no authentication code could be made: {0}")]
+    Mac(String),
     /// A file that could not be read or written.
     #[error("`{path}`: {reason}")]
     Io { path: String, reason: String },
 }
 
 impl Error {
+    pub(crate) fn mac(reason: &dyn std::fmt::Display) -> Self {
+        Self::Mac(reason.to_string())
+    }
     pub(crate) fn io(path: &Path, reason: &dyn std::fmt::Display) -> Self {
         Self::Io { path: path.display().to_string(), reason: reason.to_string() }
     }

@@ -13,6 +13,7 @@ mod base64url;
 mod error;
 mod kek;
 mod key;
+mod mac;
 mod sealed;
 mod set;
 mod signer;
@@ -22,6 +23,7 @@ pub use crate::{
     error::Error,
     kek::Kek,
     key::PublicKey,
+    mac::MacKey,
     set::{JwkSet, MAX_KEYS},
     signer::{Signer, SoftwareSigner},
 };

@@ -3,6 +3,7 @@
 //! The only crate that knows SQL. Writes and ordinary reads go through diesel on a pool of blocking connections;
 //! the hot read and the epoch poll go through pipelined tokio-postgres connections of their own.
 
+pub mod access;
 pub mod credential;
 pub mod delegation;
 pub mod document;
@@ -14,6 +15,7 @@ mod event_chain;
 mod hot;
 pub mod key;
 pub mod migrate;
+pub mod privacy;
 pub mod proposal;
 pub mod rebuild;
 pub mod registry;

@@ -27,6 +27,8 @@ pub struct Kept {
     pub closed_why: String,
     /// The event, once executed.
     pub seq: Option<i64>,
+    /// The event by which reasons and restricted part were erased.
+    pub erased: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +47,8 @@ struct Row {
     state: String,
     why: Option<String>,
     seq: Option<i64>,
+    commitment: Option<String>,
+    erased: Option<i64>,
     approvals: Option<Vec<RowApproval>>,
 }
 #[derive(Deserialize)]
@@ -58,7 +62,7 @@ struct RowApproval {
 const SQL: &str = "select json_build_object('id', p.proposal_id, 'authority', r.authority_id, 'revision', p.revision,
     'change', p.change, 'restricted', p.restricted, 'reason', p.reason, 'proposer', p.proposer, 'base', p.base,
     'quorum', p.quorum, 'created', micros(p.created_at), 'expires', micros(p.expires_at), 'state', p.state,
-    'why', p.closed_why, 'seq', p.seq,
+    'why', p.closed_why, 'seq', p.seq, 'commitment', p.commitment, 'erased', p.erased,
     'approvals', (select json_agg(json_build_object('by', a.by_staff, 'role', a.role, 'over', a.over_hash, 'at', micros(a.at))
                                   order by a.at, a.by_staff)
                     from approvals a where a.registry_id = p.registry_id and a.proposal_id = p.proposal_id
@@ -74,7 +78,11 @@ fn kept(row: &Json) -> Result<Kept, Error> {
             id: row.id,
             registry: row.authority,
             revision: row.revision,
-            restricted: row.restricted.as_ref().map(Restricted::commitment).transpose()?,
+            // Of what is there; only of what was erased is the commitment all that is left.
+            restricted: match &row.restricted {
+                Some(restricted) => Some(restricted.commitment()?),
+                None => row.commitment.filter(|_| row.erased.is_some()),
+            },
             change: row.change,
             proposer: row.proposer,
             reason: row.reason,
@@ -88,6 +96,7 @@ fn kept(row: &Json) -> Result<Kept, Error> {
         restricted: row.restricted,
         closed_why: row.why.unwrap_or_default(),
         seq: row.seq,
+        erased: row.erased,
     })
 }
 
@@ -156,8 +165,8 @@ fn insert(
 ) -> Result<(), Error> {
     sql_query(
         "insert into proposals (registry_id, proposal_id, revision, change, restricted, reason, proposer, base, quorum,
-                                hash, created_at, expires_at)
-         values ($1, $2, $3, $4::jsonb, $5::jsonb, $6, $7, $8, $9, $10, $11, $12)",
+                                hash, created_at, expires_at, subject, commitment)
+         values ($1, $2, $3, $4::jsonb, $5::jsonb, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind::<sql_types::Integer, _>(registry.0)
     .bind::<sql_types::Uuid, _>(proposal.id)
@@ -171,6 +180,8 @@ fn insert(
     .bind::<sql_types::Text, _>(proposal.hash()?)
     .bind::<sql_types::Timestamptz, _>(offset(proposal.created_at))
     .bind::<sql_types::Timestamptz, _>(offset(proposal.expires_at))
+    .bind::<sql_types::Text, _>(proposal.change.subject())
+    .bind::<sql_types::Nullable<sql_types::Text>, _>(proposal.restricted.as_deref())
     .execute(conn)?;
     Ok(())
 }
@@ -201,7 +212,7 @@ impl Tx<'_> {
     ) -> Result<(), Error> {
         sql_query(
             "update proposals set revision = $3, change = $4::jsonb, restricted = $5::jsonb, reason = $6, base = $7,
-                    quorum = $8, hash = $9
+                    quorum = $8, hash = $9, subject = $10, commitment = $11
               where registry_id = $1 and proposal_id = $2",
         )
         .bind::<sql_types::Integer, _>(self.registry.0)
@@ -215,6 +226,8 @@ impl Tx<'_> {
         .bind::<sql_types::BigInt, _>(proposal.base)
         .bind::<sql_types::SmallInt, _>(i16::from(proposal.quorum))
         .bind::<sql_types::Text, _>(proposal.hash()?)
+        .bind::<sql_types::Text, _>(proposal.change.subject())
+        .bind::<sql_types::Nullable<sql_types::Text>, _>(proposal.restricted.as_deref())
         .execute(self.conn)?;
         Ok(())
     }

@@ -59,20 +59,24 @@ impl Store {
         .await
     }
 
-    /// Whether somebody was staff ever, in office or not.
+    /// Whether somebody was staff ever, in office or not; `mac` is what they are called once they were erased.
     pub async fn was_staff(
         &self,
         registry: RegistryId,
         issuer: String,
         subject: String,
+        mac: String,
     ) -> Result<bool, Error> {
         self.read("staff.was", registry, move |conn| {
-            let rows: Vec<Json> =
-                sql_query("select staff_id::text as value from principals where registry_id = $1 and issuer = $2 and subject = $3")
-                    .bind::<sql_types::Integer, _>(registry.0)
-                    .bind::<sql_types::Text, _>(&issuer)
-                    .bind::<sql_types::Text, _>(&subject)
-                    .load(conn)?;
+            let rows: Vec<Json> = sql_query(
+                "select staff_id::text as value from principals where registry_id = $1
+                              and ((issuer = $2 and subject = $3) or (issuer = '' and subject = $4))",
+            )
+            .bind::<sql_types::Integer, _>(registry.0)
+            .bind::<sql_types::Text, _>(&issuer)
+            .bind::<sql_types::Text, _>(&subject)
+            .bind::<sql_types::Text, _>(&mac)
+            .load(conn)?;
             Ok(!rows.is_empty())
         })
         .await

@@ -6,6 +6,7 @@ use charter_domain::{
     staff::Staff,
 };
 use charter_store::event::Filter;
+use serde_json::Value;
 
 use crate::{App, Error};
 
@@ -39,4 +40,15 @@ pub async fn list(
     let actor = Some(wish.actor).filter(|a| *a != 0);
     let filter = Filter { subject, actor, from: wish.from, until: wish.until };
     Ok(app.store.events(registry, filter, after, limit).await?)
+}
+
+/// Records that somebody looks, before they see anything.
+pub async fn accessed(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    what: &'static str,
+    filter: Value,
+) -> Result<(), Error> {
+    Ok(app.store.put_access(registry, staff.id, what, filter, app.clock.now()).await?)
 }

@@ -17,7 +17,12 @@ use charter_store::{
 };
 use uuid::Uuid;
 
-use crate::{App, Error, app::document::Issuing, error::Code, hosted::Tenant};
+use crate::{
+    App, Error,
+    app::{document::Issuing, privacy},
+    error::Code,
+    hosted::Tenant,
+};
 
 mod amend;
 mod check;
@@ -62,7 +67,7 @@ pub async fn propose(
     if !validate_only {
         app.store.put_proposal(registry, proposal.clone(), draft.restricted.clone()).await?;
     }
-    Ok(Kept { proposal, restricted: draft.restricted, closed_why: String::new(), seq: None })
+    Ok(Kept { proposal, restricted: draft.restricted, closed_why: String::new(), seq: None, erased: None })
 }
 
 /// Approves what `over` names. A change that completes is executed in the same transaction, and acknowledged as
@@ -76,7 +81,7 @@ pub async fn approve(
 ) -> Result<Outcome, Error> {
     let tenant = tenant(app, registry)?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
-    let staff = staff.clone();
+    let (staff, erased) = (staff.clone(), app.erased.clone());
     let written = app
         .store
         .write("proposal.approve", registry, move |tx| {
@@ -96,6 +101,10 @@ pub async fn approve(
                         &text("issuer"),
                         &text("subject"),
                     )?;
+                }
+                if let Change::PersonalDataErased(e) = &kept.proposal.change {
+                    privacy::erase(tx, &permit, &erased, (e.subject, seq))?;
+                    kept = found(tx, id)?;
                 }
                 sign(tx, &issuing, &kept.proposal.change, seq)?;
                 kept.seq = Some(seq);

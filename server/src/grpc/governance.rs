@@ -36,6 +36,7 @@ pub(super) fn proposal(shown: view::Shown) -> pb::Proposal {
         expires_at: Some(convert::time(shown.expires_at)),
         seq: shown.seq.unwrap_or_default(),
         closed_why: shown.closed_why,
+        erased: shown.erased.unwrap_or_default(),
         diff_json: shown.diff.to_string(),
         restricted_json: restricted.unwrap_or_default(),
     }
@@ -52,7 +53,11 @@ async fn shown(
 
 impl Doorway {
     /// Which registry is meant, and who asks there.
-    async fn staff<T>(&self, request: &Request<T>, registry_id: &str) -> Result<(RegistryId, Staff), Error> {
+    pub(super) async fn staff<T>(
+        &self,
+        request: &Request<T>,
+        registry_id: &str,
+    ) -> Result<(RegistryId, Staff), Error> {
         let here = self.here(request)?;
         let registry = self.named(&here, registry_id)?;
         let headers = request.metadata().clone().into_headers();

@@ -7,7 +7,7 @@ use super::{convert, import};
 use crate::{
     Error,
     app::govern::wish::{
-        Appoint, ChangeStatus, Dismiss, GrantAccreditation, MakeStatement, RawDelegation, RawSchema,
+        Appoint, ChangeStatus, Dismiss, Erase, GrantAccreditation, MakeStatement, RawDelegation, RawSchema,
         RegisterEntity, Wish,
     },
 };
@@ -50,6 +50,7 @@ pub fn parse(change: Option<Change>) -> Result<Wish, Error> {
             service: c.service,
         }),
         Change::Dismiss(c) => Wish::Dismiss(Dismiss { staff_id: c.staff_id }),
+        Change::ErasePersonalData(c) => Wish::ErasePersonalData(Erase { subject: c.subject, basis: c.basis }),
     })
 }
 

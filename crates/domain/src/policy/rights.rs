@@ -35,7 +35,7 @@ const fn field(measure: Measure) -> Field {
         | M::ReinstateDelegation
         | M::RevokeDelegation
         | M::EndDelegation => Field::Delegations,
-        M::Appoint | M::Dismiss => Field::People,
+        M::Appoint | M::Dismiss | M::Erase => Field::People,
         M::RegisterEntity
         | M::GrantAccreditation
         | M::Authorize

@@ -11,7 +11,11 @@ use charter_domain::{
 use charter_store::Tx;
 use uuid::Uuid;
 
-use crate::{App, Error, app::entity::domain, error::Code};
+use crate::{
+    App, Error,
+    app::{entity::domain, privacy},
+    error::Code,
+};
 
 /// Security officers who must remain: one could never appoint another.
 const LEAST_SECURITY: usize = 2;
@@ -32,6 +36,7 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
             lifecycle::grant(&s.valid, now)?;
             ground(app, registry, s).await
         }
+        Change::PersonalDataErased(e) => privacy::check(app, registry, e.subject).await,
         Change::StaffDismissed(d) => {
             let known = app.store.staff(registry).await?;
             let found = known.iter().any(|m| m.id == d.staff_id && !m.dismissed);

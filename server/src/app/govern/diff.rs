@@ -4,7 +4,10 @@ use charter_domain::{RegistryId, event::Change, status::state_at};
 use charter_store::restricted::Restricted;
 use serde_json::{Map, Value, json};
 
-use crate::{App, Error, app::entity::domain};
+use crate::{
+    App, Error,
+    app::{entity::domain, privacy},
+};
 
 /// A member for each field that differs, with `from` and `to`; for something new, `from` is null.
 pub async fn of(
@@ -31,6 +34,10 @@ pub async fn of(
             let staff = app.store.staff(registry).await?;
             let roles = staff.into_iter().find(|m| m.id == d.staff_id).map(|m| m.roles);
             fields = [("roles".to_owned(), json!({ "from": roles, "to": null }))].into_iter().collect();
+        }
+        Change::PersonalDataErased(e) => {
+            let held = privacy::counts(app, registry, e.subject).await?;
+            fields.insert("held".to_owned(), json!({ "from": held, "to": null }));
         }
         _ => {}
     }

@@ -22,7 +22,7 @@ use crate::{
     App, Error,
     app::{
         delegation::{self, NewDelegation},
-        schema,
+        privacy, schema,
     },
     hosted::Tenant,
 };
@@ -55,6 +55,7 @@ pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Re
                 .into()
         }
         Wish::Appoint(w) => appoint(app, tenant, &w).await?,
+        Wish::ErasePersonalData(w) => privacy::draft(app, tenant.registry.id, w).await?.into(),
         Wish::Dismiss(w) => Change::StaffDismissed(StaffDismissed { staff_id: StaffId(w.staff_id) }).into(),
     })
 }
@@ -221,7 +222,8 @@ async fn appoint(app: &App, tenant: &Tenant, w: &Appoint) -> Result<Draft, Error
     }
     crate::app::staff::identifier("issuer", &w.issuer)?;
     crate::app::staff::identifier("subject", &w.subject)?;
-    if app.store.was_staff(tenant.registry.id, w.issuer.clone(), w.subject.clone()).await? {
+    let mac = privacy::mac(&app.erased, &w.issuer, &w.subject)?;
+    if app.store.was_staff(tenant.registry.id, w.issuer.clone(), w.subject.clone(), mac).await? {
         return Err(Error::new(
             crate::error::Code::Conflict,
             "this person is or was staff here: a person has one number, for good",

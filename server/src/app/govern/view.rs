@@ -34,6 +34,9 @@ pub struct Shown {
     pub seq: Option<i64>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub closed_why: String,
+    /// The event by which `reason`, `closed_why` and `restricted` were erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased: Option<i64>,
     pub diff: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restricted: Option<Restricted>,
@@ -75,6 +78,7 @@ pub async fn show(app: &App, staff: &Staff, registry: RegistryId, kept: Kept) ->
         expires_at: p.expires_at,
         seq: kept.seq,
         closed_why: kept.closed_why,
+        erased: kept.erased,
         diff: diff::of(app, registry, &p.change, restricted.as_ref()).await?,
         restricted,
         reason: p.reason,

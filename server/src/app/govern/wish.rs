@@ -21,6 +21,7 @@ pub enum Wish {
     Schema(RawSchema),
     Appoint(Appoint),
     Dismiss(Dismiss),
+    ErasePersonalData(Erase),
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -106,4 +107,12 @@ pub struct Appoint {
 #[serde(deny_unknown_fields)]
 pub struct Dismiss {
     pub staff_id: i64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erase {
+    /// `staff:NUMBER`, `proposal:UUID` or `entity:IDENTIFIER`.
+    pub subject: String,
+    pub basis: String,
 }
