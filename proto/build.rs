@@ -4,13 +4,14 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "trqp/v2/trqp.proto",
     "charter/registry/v1/registry.proto",
     "charter/registry/v1/import.proto",
     "charter/registry/v1/event.proto",
     "charter/registry/v1/governance.proto",
     "charter/registry/v1/privacy.proto",
+    "charter/registry/v1/schema.proto",
     "charter/federation/v1/federation.proto",
 ];
 

@@ -7,6 +7,7 @@ pub mod governance;
 pub mod import;
 pub mod privacy;
 pub mod registry;
+pub mod schema;
 pub mod trqp;
 mod wish;
 
@@ -20,7 +21,7 @@ use charter_proto::{
         registry::v1::{
             event_service_server::EventServiceServer, governance_service_server::GovernanceServiceServer,
             import_service_server::ImportServiceServer, privacy_service_server::PrivacyServiceServer,
-            registry_service_server::RegistryServiceServer,
+            registry_service_server::RegistryServiceServer, schema_service_server::SchemaServiceServer,
         },
     },
     trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer,
@@ -38,6 +39,10 @@ use crate::{
 /// Largest message of one question; batches and imports have their own.
 const SINGLE: usize = 64 * 1024;
 const BATCH: usize = 256 * 1024;
+/// A schema of the largest size, and what is said about it.
+const PROPOSAL: usize = 96 * 1024;
+/// A document of the largest size, and which schema is meant.
+const DOCUMENT: usize = 260 * 1024;
 const IMPORT: usize = 4 * 1024 * 1024;
 
 /// What every service has.
@@ -78,6 +83,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
     reflection(&mut routes);
     if listener.offers(Service::Public) {
         routes.add_service(EventServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+        routes.add_service(SchemaServiceServer::new(doorway.clone()).max_decoding_message_size(DOCUMENT));
         // TRQP's service is not here: see `trqp_services`.
         routes.add_service(RegistryServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
     }
@@ -85,7 +91,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
         routes.add_service(FederationServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
     }
     if listener.offers(Service::Staff) {
-        routes.add_service(GovernanceServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+        routes.add_service(GovernanceServiceServer::new(doorway.clone()).max_decoding_message_size(PROPOSAL));
         routes.add_service(PrivacyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(ImportServiceServer::new(doorway).max_decoding_message_size(IMPORT));
     }

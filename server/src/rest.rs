@@ -9,6 +9,7 @@ pub mod privacy;
 mod query;
 pub mod resolve;
 pub mod route;
+pub mod schema;
 pub mod trqp;
 pub mod watch;
 pub mod well_known;
@@ -39,6 +40,11 @@ pub const ROUTES: &[Route] = &[
     public("GET", "/api/v1/issuers/{did}", || get(issuer::check)),
     public("POST", "/api/v1/issuers:batchCheck", || post(issuer::batch)),
     public("GET", "/api/v1/watch", || get(watch::watch)),
+    public("GET", "/api/v1/schemas", || get(schema::list)),
+    public("POST", "/api/v1/schemas:validate", || post(schema::validate)),
+    public("GET", "/api/v1/schemas/{name}", || get(schema::get)),
+    public("GET", "/api/v1/credential-types", || get(schema::types)),
+    public("GET", "/api/v1/credential-types/{name}", || get(schema::get_type)),
     public("POST", "/api/v1/resolve", || post(resolve::resolve)),
     // Optional in the Ayra profile and not served yet: 501, as the profile asks, and not 404.
     public("GET", "/entities", || get(later)),

@@ -180,6 +180,7 @@ fn serving_has_no_way_to_the_demonstrations_provider() {
     let mut faults = Vec::new();
     for path in files.iter().filter(|path| !path.starts_with(dir.join("demo"))) {
         let text = fs::read_to_string(path).expect("text");
+        let ends = |text: &str, at: usize| !text[at..].starts_with(char::is_alphanumeric);
         let starts = |name: &str| path.ends_with(name);
         // `main` runs the demonstration's command; `demo.rs` is its front.
         let words: &[&str] = match () {
@@ -187,7 +188,12 @@ fn serving_has_no_way_to_the_demonstrations_provider() {
             () if starts("src/main.rs") => &["charter_issuer", "Office", "office"],
             () => &["charter_issuer", "demo::", "Office"],
         };
-        for word in words.iter().filter(|word| text.contains(**word)) {
+        // Whole words: an officer is no office.
+        let named = |word: &str| {
+            word.ends_with("::") && text.contains(word)
+                || text.match_indices(word).any(|(at, _)| ends(&text, at + word.len()))
+        };
+        for word in words.iter().filter(|word| named(word)) {
             faults.push(format!("{} names {word}", path.display()));
         }
     }

@@ -21,7 +21,7 @@ use prost::Message;
 use tonic::Code;
 
 /// Open to anyone who reaches the listener, by decision.
-const PUBLIC: [&str; 16] = [
+const PUBLIC: [&str; 19] = [
     "charter.federation.v1.FederationService/GetEntityConfiguration",
     "charter.federation.v1.FederationService/GetEpoch",
     "charter.federation.v1.FederationService/GetSubordinateStatement",
@@ -35,6 +35,9 @@ const PUBLIC: [&str; 16] = [
     "charter.registry.v1.RegistryService/ListEntities",
     "charter.registry.v1.RegistryService/ListRegistries",
     "charter.registry.v1.RegistryService/ListSchemas",
+    "charter.registry.v1.SchemaService/GetCredentialType",
+    "charter.registry.v1.SchemaService/ListCredentialTypes",
+    "charter.registry.v1.SchemaService/ValidateDocument",
     "trqp.v2.TrustRegistryQueryService/Authorization",
     "trqp.v2.TrustRegistryQueryService/BatchAuthorization",
     "trqp.v2.TrustRegistryQueryService/Recognition",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use charter_domain::event::{Change, SchemaPublished};
+use charter_domain::event::{Change, CredentialTypeDefined, SchemaDeprecated, SchemaPublished};
 use charter_store::rebuild::{self, Rebuilt};
 use charter_tests::{AUTHORITY, TestApp};
 
@@ -32,6 +32,8 @@ async fn lived_in() -> TestApp {
         uri: "https://schemas.example/degree".to_owned(),
         sha256: "00".to_owned(),
         schema: serde_json::json!({ "type": "object" }),
+        id: String::new(),
+        references: Default::default(),
     };
     let id = app.app.hosted.by_authority(AUTHORITY).expect("served");
     let permit = charter_domain::policy::permit::<charter_domain::policy::Load>(
@@ -40,7 +42,24 @@ async fn lived_in() -> TestApp {
         charter_domain::registry::Phase::Bootstrap,
     )
     .expect("permitted");
-    let changes = [Change::SchemaPublished(schema)];
+    let resource = || "Degree".to_owned().try_into().expect("valid");
+    let define = |vct: &str| CredentialTypeDefined {
+        resource: resource(),
+        vct: Some(vct.to_owned().try_into().expect("valid")),
+        vc_type: None,
+        doc_type: None,
+        schema_id: None,
+        equivalents: Default::default(),
+    };
+    let reason = "SUPERSEDED".to_owned();
+    let deprecated = SchemaDeprecated { resource: resource(), revision: 1, reason, replaced_by: None };
+    let changes = [
+        Change::SchemaPublished(schema.clone()),
+        Change::SchemaPublished(schema),
+        Change::SchemaDeprecated(deprecated),
+        Change::CredentialTypeDefined(define("https://types.example/old")),
+        Change::CredentialTypeDefined(define("https://types.example/degree")),
+    ];
     let written = app.app.store.write("test.schema", id, move |tx| tx.record(&permit, &changes));
     written.await.expect("recorded");
     app

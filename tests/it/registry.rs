@@ -137,7 +137,7 @@ async fn schemas_are_published_under_their_hash_and_make_their_type_known() {
         let status = registry.client().put_schema(put(bad)).await.expect_err("refused");
         assert_eq!(error(&status).line(), "400 INVALID", "{bad}");
     }
-    let request = pb::GetSchemaRequest { registry_id: String::new(), resource: "Degree".to_owned() };
+    let request = pb::GetSchemaRequest { resource: "Degree".to_owned(), ..Default::default() };
     let found = client(&app).get_schema(request).await.expect("one").into_inner().schema.expect("one");
     assert_eq!(found.sha256, spaced.sha256);
     let list = client(&app).list_schemas(pb::ListSchemasRequest::default()).await.expect("a page");
@@ -162,7 +162,7 @@ async fn what_is_not_there_is_not_found_and_what_is_no_id_is_invalid() {
     };
     assert_eq!(accreditation("7").await, "400 INVALID");
     assert_eq!(accreditation("00000000-0000-0000-0000-000000000000").await, "404 NOT_FOUND");
-    let request = pb::GetSchemaRequest { registry_id: String::new(), resource: "Nothing".to_owned() };
+    let request = pb::GetSchemaRequest { resource: "Nothing".to_owned(), ..Default::default() };
     let status = client(&app).get_schema(request).await.expect_err("refused");
     assert_eq!(error(&status).line(), "404 NOT_FOUND");
 }

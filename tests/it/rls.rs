@@ -20,7 +20,7 @@ const ATTEMPTS: usize = 7_000;
 const RAW_ATTEMPTS: usize = 3_000;
 const WORKERS: u64 = 12;
 /// Every table that holds a tenant's rows and may be read.
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 23] = [
     "accesses",
     "staff",
     "principals",
@@ -37,6 +37,10 @@ const TABLES: [&str; 19] = [
     "status_changes",
     "terms",
     "schemas",
+    "schema_revisions",
+    "schema_deprecations",
+    "credential_types",
+    "type_identifiers",
     "keys",
     "sealed_keys",
     "documents",

@@ -6,6 +6,7 @@ mod change;
 mod grant;
 mod login;
 mod privacy;
+mod schema;
 mod staff;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub use self::{
     grant::{Accreditation, Authorize, Grant, OfAccreditation, OfStatement, Statement, Status, Valid},
     login::{Login, WhoAmI},
     privacy::{About, Erase, Privacy},
+    schema::{DefineType, Publish, Schema},
     staff::{Appoint, Staff},
 };
 
@@ -90,6 +92,9 @@ pub enum Command {
     /// What is held about natural persons: shown, exported, erased.
     #[command(subcommand)]
     Privacy(Privacy),
+    /// Schemas of credential types, and what those are called elsewhere.
+    #[command(subcommand)]
+    Schema(Schema),
     /// Reads registries.
     #[command(subcommand)]
     Registry(Registry),

@@ -13,6 +13,7 @@ mod login;
 mod privacy;
 mod propose;
 mod registry;
+mod schema;
 mod staff;
 mod status;
 
@@ -45,6 +46,7 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
         Command::Staff(command) => staff::run(to, command).await,
         Command::Audit(command) => audit::run(to, command).await,
         Command::Privacy(command) => privacy::run(to, command).await,
+        Command::Schema(command) => schema::run(to, command).await,
         Command::Registry(command) => registry::run(to, command).await,
         Command::Login(args) => login::login(to, place, args).await,
         Command::Logout => login::logout(place),

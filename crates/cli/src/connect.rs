@@ -7,6 +7,7 @@ use charter_proto::charter::{
     registry::v1::{
         governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient,
         privacy_service_client::PrivacyServiceClient, registry_service_client::RegistryServiceClient,
+        schema_service_client::SchemaServiceClient,
     },
 };
 use tonic::{
@@ -47,6 +48,10 @@ impl Server {
 
     pub fn registry(&self) -> RegistryServiceClient<Channel> {
         RegistryServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn schema(&self) -> SchemaServiceClient<Channel> {
+        SchemaServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     pub fn import(&self) -> ImportServiceClient<Channel> {

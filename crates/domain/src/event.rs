@@ -22,7 +22,7 @@ pub use self::{
     entity::{AccreditationGranted, EntityRegistered, Identifier, LanguageMap, StatementMade},
     privacy::PersonalDataErased,
     registry::{KeyAdded, RegistryOpened},
-    schema::SchemaPublished,
+    schema::{CredentialTypeDefined, SchemaDeprecated, SchemaPublished},
     staff::{StaffAppointed, StaffDismissed},
     status::StatusChanged,
 };
@@ -42,6 +42,8 @@ pub enum Change {
     DelegationMade(DelegationMade),
     StatusChanged(StatusChanged),
     SchemaPublished(SchemaPublished),
+    SchemaDeprecated(SchemaDeprecated),
+    CredentialTypeDefined(CredentialTypeDefined),
     /// BOOTSTRAP has ended.
     RegistrySealed,
     /// The `seq` of this event is the `StaffId` from now on.
@@ -61,6 +63,8 @@ impl Change {
             Self::DelegationMade(_) => "DelegationMade",
             Self::StatusChanged(_) => "StatusChanged",
             Self::SchemaPublished(_) => "SchemaPublished",
+            Self::SchemaDeprecated(_) => "SchemaDeprecated",
+            Self::CredentialTypeDefined(_) => "CredentialTypeDefined",
             Self::RegistrySealed => "RegistrySealed",
             Self::StaffAppointed(_) => "StaffAppointed",
             Self::StaffDismissed(_) => "StaffDismissed",

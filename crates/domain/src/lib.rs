@@ -23,6 +23,8 @@ pub mod record;
 pub mod registry;
 #[cfg(feature = "records")]
 pub mod replay;
+#[cfg(feature = "records")]
+pub mod schema;
 pub mod scope;
 pub mod staff;
 pub mod status;

@@ -29,6 +29,8 @@ pub enum Measure {
     RevokeDelegation,
     EndDelegation,
     PublishSchema,
+    DeprecateSchema,
+    DefineCredentialType,
     Appoint,
     Dismiss,
     /// Personal data, for good.
@@ -36,7 +38,7 @@ pub enum Measure {
 }
 
 impl Measure {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::RegisterEntity,
         Self::GrantAccreditation,
         Self::Authorize,
@@ -52,6 +54,8 @@ impl Measure {
         Self::RevokeDelegation,
         Self::EndDelegation,
         Self::PublishSchema,
+        Self::DeprecateSchema,
+        Self::DefineCredentialType,
         Self::Appoint,
         Self::Dismiss,
         Self::Erase,
@@ -74,6 +78,8 @@ impl Measure {
             Self::RevokeDelegation => "REVOKE_DELEGATION",
             Self::EndDelegation => "END_DELEGATION",
             Self::PublishSchema => "PUBLISH_SCHEMA",
+            Self::DeprecateSchema => "DEPRECATE_SCHEMA",
+            Self::DefineCredentialType => "DEFINE_CREDENTIAL_TYPE",
             Self::Appoint => "APPOINT",
             Self::Dismiss => "DISMISS",
             Self::Erase => "ERASE",
@@ -106,6 +112,8 @@ impl Measure {
             Change::DelegationMade(_) => Self::Delegate,
             Change::StatusChanged(s) => Self::of_status(s),
             Change::SchemaPublished(_) => Self::PublishSchema,
+            Change::SchemaDeprecated(_) => Self::DeprecateSchema,
+            Change::CredentialTypeDefined(_) => Self::DefineCredentialType,
             Change::StaffAppointed(_) => Self::Appoint,
             Change::StaffDismissed(_) => Self::Dismiss,
             Change::PersonalDataErased(_) => Self::Erase,

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use self::course::Course;
 use crate::{
-    Invalid, Query, Timestamp,
-    event::{AccreditationGranted, Change, StatementMade},
+    Invalid, Query, Resource, Timestamp,
+    event::{AccreditationGranted, Change, CredentialTypeDefined, StatementMade},
     fact::{AccreditationFact, Facts, StatementFact},
     status::TargetKind,
 };
@@ -42,9 +42,11 @@ pub fn facts(events: &[Recorded], query: &Query) -> Facts {
     let known = query.context.known_at.unwrap_or(i64::MAX);
     let mut facts = Facts { epoch: events.last().map_or(0, |e| e.seq), ..Facts::default() };
     let mut entity: Option<Uuid> = None;
+    let mut own_resource = false;
     let mut grounds: BTreeMap<Uuid, &AccreditationGranted> = BTreeMap::new();
     let mut statements: Vec<(i64, &StatementMade)> = Vec::new();
     let mut courses: BTreeMap<(&str, &str), Course> = BTreeMap::new();
+    let mut types: BTreeMap<&Resource, &CredentialTypeDefined> = BTreeMap::new();
     for event in events.iter().filter(|e| e.seq <= known) {
         match &event.change {
             Change::EntityRegistered(e) if e.identifiers.iter().any(|i| i.value == query.entity.as_str()) => {
@@ -53,16 +55,21 @@ pub fn facts(events: &[Recorded], query: &Query) -> Facts {
             Change::AccreditationGranted(a) => drop(grounds.insert(a.accreditation_id, a)),
             Change::StatementMade(s) => {
                 facts.known_action |= s.action == query.action;
-                facts.known_resource |= s.resource == query.resource;
+                own_resource |= s.resource == query.resource;
                 statements.push((event.seq, s));
             }
-            Change::SchemaPublished(s) => facts.known_resource |= s.resource == query.resource,
+            Change::SchemaPublished(s) => own_resource |= s.resource == query.resource,
+            Change::CredentialTypeDefined(t) => drop(types.insert(&t.resource, t)),
             Change::StatusChanged(s) => {
                 courses.entry((s.target.as_str(), &s.target_id)).or_default().turn(s, event.recorded_at);
             }
             _ => {}
         }
     }
+    // What has records of its own is answered by them; else it may stand for a credential type.
+    let stands_for = types.values().find(|t| t.identifiers().any(|(_, i)| *i == query.resource));
+    let resource = stands_for.filter(|_| !own_resource).map_or(&query.resource, |t| &t.resource);
+    facts.known_resource = own_resource || stands_for.is_some();
     let of = |kind: TargetKind, id: &str| {
         courses.get(&(kind.as_str(), id)).map_or_else(Vec::new, Course::statuses)
     };
@@ -73,7 +80,7 @@ pub fn facts(events: &[Recorded], query: &Query) -> Facts {
         s.entity_id == entity
             && s.statement == query.kind
             && s.action == query.action
-            && s.resource == query.resource
+            && s.resource == *resource
     };
     let ground = |id: Uuid| {
         grounds.get(&id).map(|a| AccreditationFact {

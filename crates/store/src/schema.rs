@@ -64,16 +64,6 @@ diesel::table! {
         exp -> Timestamptz,
     }
 }
-diesel::table! {
-    schemas (registry_id, schema_id) {
-        registry_id -> Integer,
-        schema_id -> BigInt,
-        resource -> Text,
-        uri -> Text,
-        sha256 -> Text,
-        schema -> Jsonb,
-    }
-}
 
 diesel::define_sql_function! {
     /// The tenant of this transaction (third argument true: until it ends).

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, pin::Pin};
 
 use charter_domain::{
-    AuthorityId, EntityId, HttpsId, Interval, Invalid, Resource, Scope,
+    AuthorityId, EntityId, HttpsId, Interval, Invalid, Scope,
     scope::{Grant, Jurisdiction, Pattern},
     status::State,
 };
@@ -21,6 +21,7 @@ use crate::{
     Error,
     app::{
         delegation::{self, NewDelegation},
+        govern::wish::RawSchema,
         import::{self, Rejected},
         init::{self, Administrator},
         schema,
@@ -148,9 +149,8 @@ impl ImportService for Doorway {
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
         import::permit_load(&self.app, &caller, registry).await?;
-        let resource = Resource::parse(&r.resource).map_err(Error::from)?;
-        let (sha256, epoch) =
-            schema::put(&self.app, &caller, registry, (resource, r.uri, r.schema_json)).await?;
+        let raw = RawSchema { resource: r.resource, uri: r.uri, schema_json: r.schema_json };
+        let (sha256, epoch) = schema::put(&self.app, &caller, registry, raw).await?;
         Ok(Response::new(pb::PutSchemaResponse { sha256, epoch }))
     }
 

@@ -7,7 +7,11 @@ use tonic::{Request, Response};
 use uuid::Uuid;
 
 use super::{Doorway, Reply, convert};
-use crate::{Error, app::entity, page};
+use crate::{
+    Error,
+    app::{entity, schema as app_schema},
+    page,
+};
 
 fn optional(t: Option<Timestamp>) -> Option<prost_types::Timestamp> {
     t.map(convert::time)
@@ -190,27 +194,44 @@ impl RegistryService for Doorway {
         let here = self.here(&request)?;
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
-        let resource = Some(r.resource.clone());
-        let list = self.app.store.schemas(registry, resource, 0, 1_000).await.map_err(Error::from)?;
-        let latest = list.into_iter().last().ok_or_else(|| Error::not_found("schema of", &r.resource))?;
-        Ok(Response::new(pb::GetSchemaResponse { schema: Some(schema(latest)) }))
+        let which = app_schema::which(&r.schema_id, &r.resource, r.revision).map_err(Error::from)?;
+        let found = app_schema::find(&self.app, registry, which).await?;
+        Ok(Response::new(pb::GetSchemaResponse { schema: Some(schema(found)) }))
     }
 
     async fn list_schemas(&self, request: Request<pb::ListSchemasRequest>) -> Reply<pb::ListSchemasResponse> {
         let here = self.here(&request)?;
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
-        let page = self.page("schemas", registry, r.page_size, &r.page_token)?;
+        let page = self.page(&format!("schemas {}", r.resource), registry, r.page_size, &r.page_token)?;
         let after = page.after.as_ref().and_then(|a| a.parse().ok()).unwrap_or(0);
-        let list = self.app.store.schemas(registry, None, after, page.limit).await.map_err(Error::from)?;
-        let next_page_token = self.next(&page, list.len(), list.last().map(|s| s.id.to_string()));
+        let resource = Some(r.resource).filter(|r| !r.is_empty());
+        let list =
+            self.app.store.schemas(registry, resource, after, page.limit).await.map_err(Error::from)?;
+        let next_page_token = self.next(&page, list.len(), list.last().map(|s| s.seq.to_string()));
         let schemas = list.into_iter().map(schema).collect();
         Ok(Response::new(pb::ListSchemasResponse { schemas, next_page_token }))
     }
 }
 
 fn schema(s: charter_store::schemas::SchemaView) -> pb::Schema {
-    pb::Schema { resource: s.resource, uri: s.uri, sha256: s.sha256, schema_json: s.schema.to_string() }
+    let published_at = Some(convert::time(s.published_at()));
+    let deprecation = s.deprecated.map(|d| pb::SchemaDeprecation {
+        at: Some(convert::time(d.at())),
+        code: d.reason,
+        replaced_by: d.replaced_by.unwrap_or_default(),
+    });
+    pb::Schema {
+        resource: s.resource,
+        uri: s.uri,
+        sha256: s.sha256,
+        schema_json: s.schema.to_string(),
+        schema_id: s.id,
+        revision: s.revision,
+        published_at,
+        deprecation,
+        references: s.references.into_iter().collect(),
+    }
 }
 
 impl Doorway {

@@ -7,8 +7,8 @@ use super::{convert, import};
 use crate::{
     Error,
     app::govern::wish::{
-        Appoint, ChangeStatus, Dismiss, Erase, GrantAccreditation, MakeStatement, RawDelegation, RawSchema,
-        RegisterEntity, Wish,
+        Appoint, ChangeStatus, DefineCredentialType, DeprecateSchema, Dismiss, Erase, GrantAccreditation,
+        MakeStatement, RawDelegation, RawSchema, RegisterEntity, Wish,
     },
 };
 
@@ -51,6 +51,20 @@ pub fn parse(change: Option<Change>) -> Result<Wish, Error> {
         }),
         Change::Dismiss(c) => Wish::Dismiss(Dismiss { staff_id: c.staff_id }),
         Change::ErasePersonalData(c) => Wish::ErasePersonalData(Erase { subject: c.subject, basis: c.basis }),
+        Change::DeprecateSchema(c) => Wish::DeprecateSchema(DeprecateSchema {
+            resource: c.resource,
+            revision: c.revision,
+            code: c.code,
+            replaced_by: c.replaced_by,
+        }),
+        Change::DefineCredentialType(c) => Wish::DefineCredentialType(DefineCredentialType {
+            resource: c.resource,
+            vc_type: c.vc_type,
+            vct: c.vct,
+            doc_type: c.doc_type,
+            schema_id: c.schema_id,
+            equivalents: c.equivalents,
+        }),
     })
 }
 

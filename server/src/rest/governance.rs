@@ -24,6 +24,9 @@ use crate::{
 
 type Answer = Result<Json<Value>, Error>;
 
+/// A schema of the largest size as a JSON string, in which each byte may be escaped.
+const PROPOSAL: usize = 3 * body::SINGLE;
+
 async fn who(app: &App, here: &Here, headers: &HeaderMap) -> Result<Staff, Error> {
     staff::identify(app, headers, here.registry).await
 }
@@ -54,7 +57,7 @@ pub async fn propose(
     request: Request<Body>,
 ) -> Answer {
     let staff = who(&app, &here, request.headers()).await?;
-    let bytes = body::json_bytes(request, body::SINGLE).await?;
+    let bytes = body::json_bytes(request, PROPOSAL).await?;
     let r: Propose = body::parse(&bytes)?;
     let kept = govern::propose(&app, &staff, here.registry, r.change, (r.reason, r.validate_only)).await?;
     Ok(Json(shown(&app, &staff, &here, kept).await?))
@@ -116,7 +119,7 @@ pub async fn act(
 ) -> Answer {
     let staff = who(&app, &here, request.headers()).await?;
     let registry = here.registry;
-    let bytes = body::json_bytes(request, body::SINGLE).await?;
+    let bytes = body::json_bytes(request, PROPOSAL).await?;
     let (id, verb) = segment.split_once(':').unwrap_or((segment.as_str(), ""));
     if verb == "amend" {
         let r: Propose = body::parse(&bytes)?;

@@ -45,7 +45,9 @@ const fn field(measure: Measure) -> Field {
         | M::Revoke
         | M::RevokeBack
         | M::End
-        | M::PublishSchema => Field::Records,
+        | M::PublishSchema
+        | M::DeprecateSchema
+        | M::DefineCredentialType => Field::Records,
     }
 }
 
@@ -114,7 +116,7 @@ mod tests {
 
     fn line(name: &str, cells: impl Iterator<Item = String>) -> String {
         let cells: String = cells.map(|cell| format!(" {cell:<16}")).collect();
-        format!("{name:<21}{cells}").trim_end().to_owned()
+        format!("{name:<22}{cells}").trim_end().to_owned()
     }
 
     fn table() -> String {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     App, Error,
-    app::{entity::domain, privacy},
+    app::{credential_type, entity::domain, privacy, schema},
     error::Code,
 };
 
@@ -34,9 +34,17 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
         Change::DelegationMade(d) => Ok(lifecycle::grant(&d.valid, now)?),
         Change::StatementMade(s) => {
             lifecycle::grant(&s.valid, now)?;
+            let value = s.resource.as_str().to_owned();
+            credential_type::free(&value, app.store.stands_for(registry, value.clone()).await?)?;
             ground(app, registry, s).await
         }
         Change::PersonalDataErased(e) => privacy::check(app, registry, e.subject).await,
+        Change::SchemaPublished(s) => {
+            let value = s.resource.as_str().to_owned();
+            Ok(credential_type::free(&value, app.store.stands_for(registry, value.clone()).await?)?)
+        }
+        Change::SchemaDeprecated(d) => schema::may_deprecate(app, registry, d).await,
+        Change::CredentialTypeDefined(t) => credential_type::may_define(app, registry, t).await,
         Change::StaffDismissed(d) => {
             let known = app.store.staff(registry).await?;
             let found = known.iter().any(|m| m.id == d.staff_id && !m.dismissed);
@@ -100,6 +108,16 @@ pub fn locked(tx: &mut Tx<'_>, change: &Change) -> Result<(), charter_store::Err
             Ok(no_loop(s, &tx.successors()?)?)
         }
         Change::StaffDismissed(d) => two_remain(tx, d.staff_id),
+        Change::StatementMade(s) => {
+            let resource = tx.stands_for(s.resource.as_str())?;
+            Ok(credential_type::free(s.resource.as_str(), resource)?)
+        }
+        Change::SchemaPublished(s) => {
+            let resource = tx.stands_for(s.resource.as_str())?;
+            Ok(credential_type::free(s.resource.as_str(), resource)?)
+        }
+        Change::SchemaDeprecated(d) => schema::locked(tx, d),
+        Change::CredentialTypeDefined(t) => credential_type::locked(tx, t),
         _ => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! From what somebody wants to the event that it would be: identifiers resolved, times filled in, everything parsed.
 
 use charter_domain::{
-    AuthorityId, EntityId, HttpsId, Interval, Invalid, Resource, Scope, Timestamp,
+    AuthorityId, EntityId, HttpsId, Interval, Invalid, Scope, Timestamp,
     event::{
         AccreditationGranted, Change, EntityRegistered, StaffAppointed, StaffDismissed, StatementMade,
         StatusChanged,
@@ -21,6 +21,7 @@ use super::wish::{
 use crate::{
     App, Error,
     app::{
+        credential_type,
         delegation::{self, NewDelegation},
         privacy, schema,
     },
@@ -51,9 +52,11 @@ pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Re
             Change::DelegationMade(delegation::made(&new)?).into()
         }
         Wish::Schema(w) => {
-            Change::SchemaPublished(schema::published(Resource::parse(&w.resource)?, w.uri, &w.schema_json)?)
-                .into()
+            let published = schema::published(app, tenant.registry.id, &w).await?;
+            Change::SchemaPublished(published).into()
         }
+        Wish::DeprecateSchema(w) => Change::SchemaDeprecated(schema::deprecated(w)?).into(),
+        Wish::DefineCredentialType(w) => Change::CredentialTypeDefined(credential_type::defined(&w)?).into(),
         Wish::Appoint(w) => appoint(app, tenant, &w).await?,
         Wish::ErasePersonalData(w) => privacy::draft(app, tenant.registry.id, w).await?.into(),
         Wish::Dismiss(w) => Change::StaffDismissed(StaffDismissed { staff_id: StaffId(w.staff_id) }).into(),

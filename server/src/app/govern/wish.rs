@@ -22,6 +22,8 @@ pub enum Wish {
     Appoint(Appoint),
     Dismiss(Dismiss),
     ErasePersonalData(Erase),
+    DeprecateSchema(DeprecateSchema),
+    DefineCredentialType(DefineCredentialType),
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -115,4 +117,26 @@ pub struct Erase {
     /// `staff:NUMBER`, `proposal:UUID` or `entity:IDENTIFIER`.
     pub subject: String,
     pub basis: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeprecateSchema {
+    pub resource: String,
+    pub revision: u32,
+    pub code: String,
+    #[serde(default)]
+    pub replaced_by: String,
+}
+
+/// Empty is not given.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DefineCredentialType {
+    pub resource: String,
+    pub vc_type: String,
+    pub vct: String,
+    pub doc_type: String,
+    pub schema_id: String,
+    pub equivalents: Vec<String>,
 }
