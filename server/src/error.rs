@@ -55,8 +55,11 @@ codes! {
     IllegalTransition "ILLEGAL_TRANSITION" FailedPrecondition 409 "the life of the target does not allow this";
     RegistryNotSealed "REGISTRY_NOT_SEALED" FailedPrecondition 409 "the registry is not sealed yet";
     RegistrySealed "REGISTRY_SEALED" FailedPrecondition 409 "the registry is sealed";
+    EtagMismatch "ETAG_MISMATCH" Aborted 412 "it has changed since it was read";
     TooLarge "TOO_LARGE" ResourceExhausted 413 "the message is too large";
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" InvalidArgument 415 "the media type is not supported";
+    RequestIdReused "REQUEST_ID_REUSED" InvalidArgument 422 "the request id stands for another request";
+    EtagRequired "ETAG_REQUIRED" InvalidArgument 428 "the etag of what is changed is needed";
     RateLimited "RATE_LIMITED" ResourceExhausted 429 "too many requests";
     Internal "INTERNAL" Internal 500 "an error of ours";
     NotImplemented "NOT_IMPLEMENTED" Unimplemented 501 "not implemented";
@@ -181,10 +184,13 @@ impl From<Refusal> for Error {
             Refusal::ProposalChanged | Refusal::TargetChanged => Code::ProposalChanged,
             Refusal::NotOpen | Refusal::ProposalExpired | Refusal::AlreadyApproved => Code::ProposalClosed,
             Refusal::Illegal(_) => Code::IllegalTransition,
+            Refusal::NotAsSeen => Code::EtagMismatch,
+            Refusal::Unseen => Code::EtagRequired,
             Refusal::NotGoverned => Code::RegistryNotSealed,
             Refusal::Sealed => Code::RegistrySealed,
         };
-        Self::new(code, e.to_string())
+        let field = matches!(code, Code::EtagMismatch | Code::EtagRequired).then(|| "etag".to_owned());
+        Self { field, ..Self::new(code, e.to_string()) }
     }
 }
 
@@ -205,6 +211,7 @@ impl From<charter_store::Error> for Error {
             S::Refused(refusal) => refusal.into(),
             S::Invalid(invalid) => invalid.into(),
             S::NotFound(what) => Self::new(Code::NotFound, format!("{what} does not exist")),
+            S::TriedOut => Self::hidden(Code::Internal, "an error of ours; it was logged", "tried out"),
             S::Internal(source) => Self::hidden(Code::Internal, "an error of ours; it was logged", &source),
         }
     }

@@ -1,6 +1,7 @@
 //! gRPC: one file per proto service; decode, call the use-case, encode.
 
 pub mod convert;
+pub mod delegation;
 pub mod event;
 pub mod federation;
 pub mod governance;
@@ -85,6 +86,9 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
         routes.add_service(EventServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(SchemaServiceServer::new(doorway.clone()).max_decoding_message_size(DOCUMENT));
         // TRQP's service is not here: see `trqp_services`.
+    }
+    // Staff read what they change.
+    if listener.offers(Service::Public) || listener.offers(Service::Staff) {
         routes.add_service(RegistryServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
     }
     if listener.offers(Service::Peer) {

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod doctor;
 pub mod door;
 pub mod error;
+pub mod etag;
 pub mod grpc;
 pub mod hosted;
 pub mod limit;

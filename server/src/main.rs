@@ -163,7 +163,8 @@ async fn init(
         found.with_context(|| format!("`{wanted}` has not been opened yet: start `charterd serve` once"))?;
     let who = |subject: &String| Administrator { issuer: issuer.to_owned(), subject: subject.clone() };
     let two = subjects.iter().map(who).collect();
-    let ([one, other], epoch) = app::init::init(&store, &Caller::System, found.id, two).await?;
+    let ([one, other], epoch) =
+        app::init::init(&store, &Caller::System, found.id, two, (false, None)).await?;
     println!("`{wanted}` is sealed at epoch {epoch}; its security officers are {one} and {other}");
     Ok(())
 }

@@ -10,6 +10,7 @@ mod query;
 pub mod resolve;
 pub mod route;
 pub mod schema;
+pub mod tag;
 pub mod trqp;
 pub mod watch;
 pub mod well_known;

@@ -3,6 +3,7 @@
 pub mod epoch;
 pub mod peer_epoch;
 pub mod renewal;
+pub mod requests;
 pub mod superior;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     set.spawn(epoch::run(Arc::clone(app)));
     set.spawn(peer_epoch::run(Arc::clone(app)));
     set.spawn(renewal::run(Arc::clone(app)));
+    set.spawn(requests::run(Arc::clone(app)));
     set.spawn(superior::run(Arc::clone(app)));
     let limiter = Arc::clone(app);
     set.spawn(async move {

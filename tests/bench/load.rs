@@ -102,6 +102,7 @@ pub async fn delegate(
         answers_as_own: true,
         valid_from: None,
         valid_until: None,
+        ..Default::default()
     };
     let mut client = ask::importer(&format!("http://{}", superior.address), &site.token(superior)?)?;
     client.put_delegation(request).await?;

@@ -85,11 +85,12 @@ async fn rest_amends_with_the_same_members() {
     let path = format!("/api/v1/proposals/{}:amend", draft.proposal_id);
     let change = json!({ "change_status": { "entity_id": ISSUER, "state": "REVOKED", "code": "TESTED" } });
     let mut body = json!({ "reason": "graver", "change": change, "validate_only": true });
-    let dry = g.person("olga").sends("POST", &path, &body).await.json();
+    let etag = [("if-match", draft.etag.as_str())];
+    let dry = g.person("olga").sends_with(&etag, "POST", &path, body.to_string()).await.json();
     assert_eq!((&dry["revision"], &dry["measure"]), (&json!(2), &json!("REVOKE")));
     assert_eq!(g.person("aino").lists("OPEN").await.expect("read")[0].revision, 1, "only checked");
     body["validate_only"] = json!(false);
-    let kept = g.person("olga").sends("POST", &path, &body).await.json();
+    let kept = g.person("olga").sends_with(&etag, "POST", &path, body.to_string()).await.json();
     assert_eq!((&kept["revision"], &kept["reason"]), (&json!(2), &json!("graver")));
     let refused = g.person("otto").sends("POST", &path, &body).await.problem();
     assert_eq!(refused, (403, "DENIED".to_owned()));

@@ -115,8 +115,11 @@ async fn who_is_appointed_is_part_of_what_is_approved() {
 async fn rest_says_what_grpc_says() {
     let g = Governed::start().await;
     let rest = g.app.rest();
+    let etag = g.person("olga").etag_of(&status(ISSUER, "REVOKED")).await.expect("read");
+    let etag = std::cell::RefCell::new(etag);
     let send = async |who: &str, method: http::Method, path: &str, body: serde_json::Value| {
         let request = rest.request(method, path).header("content-type", "application/json");
+        let request = request.header("if-match", etag.borrow().as_str());
         let request = request.header("authorization", format!("Bearer {}", g.person(who).token()));
         rest.send(request.body(body.to_string().into()).expect("a request")).await
     };
@@ -124,6 +127,7 @@ async fn rest_says_what_grpc_says() {
     let body = json!({ "reason": "as tested", "change": change });
     let draft = send("olga", http::Method::POST, "/api/v1/proposals", body.clone()).await.json();
     let id = draft["proposal_id"].as_str().expect("an id").to_owned();
+    etag.replace(draft["etag"].as_str().expect("an etag").to_owned());
     let person = g.person("anna");
     let request = pb::GetProposalRequest { proposal_id: id.clone(), ..Default::default() };
     let other = person.client().get_proposal(person.signed(request)).await.expect("read").into_inner();

@@ -78,6 +78,7 @@ impl Peer {
             answers_as_own: true,
             valid_from: None,
             valid_until: None,
+            ..Default::default()
         };
         registry.client().put_delegation(registry.signed(request)).await.expect("delegated");
     }

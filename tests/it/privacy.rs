@@ -105,9 +105,11 @@ async fn a_person_is_erased_everywhere_and_stays_known_as_one_who_was_here() {
 async fn reasons_about_an_entity_are_erased_and_every_hash_and_proof_stays() {
     let g = Governed::start().await;
     let olga = g.person("olga");
+    let change = status(ISSUER, "SUSPENDED");
     let request = pb::ProposeRequest {
         reason: format!("{NAME} complained"),
-        change: Some(status(ISSUER, "SUSPENDED")),
+        etag: olga.etag_of(&change).await.expect("read"),
+        change: Some(change),
         ..Default::default()
     };
     let drafted = olga.client().propose(olga.signed(request)).await.expect("proposed").into_inner();

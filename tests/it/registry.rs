@@ -127,6 +127,7 @@ async fn schemas_are_published_under_their_hash_and_make_their_type_known() {
             resource: "Degree".to_owned(),
             uri: "https://schemas.example/degree".to_owned(),
             schema_json: schema_json.to_owned(),
+            ..Default::default()
         })
     };
     let spaced = registry.client().put_schema(put("{ \"type\" :\"object\", \"a\":1}")).await;

@@ -24,6 +24,7 @@ pub fn publish(resource: &str, uri: &str, schema: &Value) -> Change {
         resource: resource.to_owned(),
         uri: uri.to_owned(),
         schema_json: schema.to_string(),
+        ..Default::default()
     })
 }
 

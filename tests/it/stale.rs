@@ -124,6 +124,7 @@ async fn write(app: Arc<TestApp>, n: usize, watches: Arc<Vec<Watch>>) -> Vec<Dur
                 state: state.to_owned(),
                 reason: "DECIDED_IN_A_TEST".to_owned(),
                 effective_from: None,
+                ..Default::default()
             };
             client.set_status(registry.signed(request)).await.expect("acknowledged");
         };

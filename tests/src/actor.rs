@@ -122,6 +122,7 @@ impl<'a> Registry<'a> {
             state: state.to_owned(),
             reason: "DECIDED_IN_A_TEST".to_owned(),
             effective_from: None,
+            ..Default::default()
         };
         let reply = self.client().set_status(self.signed(request)).await;
         reply.expect("the state is set").into_inner().epoch
@@ -154,6 +155,7 @@ impl<'a> Registry<'a> {
             answers_as_own: true,
             valid_from: None,
             valid_until: None,
+            ..Default::default()
         }
     }
 
@@ -168,7 +170,11 @@ impl<'a> Registry<'a> {
 
     /// Ends BOOTSTRAP with these administrators.
     pub async fn seals_with(&self, administrators: Vec<pb::Administrator>) -> Result<i64, Status> {
-        let request = pb::SealRegistryRequest { registry_id: self.authority.clone(), administrators };
+        let request = pb::SealRegistryRequest {
+            registry_id: self.authority.clone(),
+            administrators,
+            ..Default::default()
+        };
         let reply = self.client().seal_registry(self.signed(request)).await?;
         Ok(reply.into_inner().epoch)
     }

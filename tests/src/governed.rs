@@ -5,6 +5,7 @@ use std::sync::Arc;
 use charter_proto::charter::registry::v1::{
     self as pb, change_status::Target, governance_service_client::GovernanceServiceClient,
     privacy_service_client::PrivacyServiceClient, propose_request::Change,
+    registry_service_client::RegistryServiceClient,
 };
 use tonic::{Request, Status, transport::Channel};
 
@@ -105,6 +106,7 @@ impl Person<'_> {
 
     pub async fn asks_for(&self, change: Change, validate_only: bool) -> Result<pb::Proposal, Status> {
         let request = pb::ProposeRequest {
+            etag: self.etag_of(&change).await?,
             reason: "as tested".to_owned(),
             change: Some(change),
             validate_only,
@@ -122,7 +124,9 @@ impl Person<'_> {
             ..pb::ProposeRequest::default()
         };
         let proposal_id = proposal.proposal_id.clone();
-        let request = pb::AmendProposalRequest { proposal_id, proposal: Some(draft), ..Default::default() };
+        let etag = proposal.etag.clone();
+        let request =
+            pb::AmendProposalRequest { proposal_id, proposal: Some(draft), etag, ..Default::default() };
         let reply = self.client().amend_proposal(self.signed(request)).await?.into_inner();
         Ok(reply.proposal.expect("a proposal"))
     }
@@ -139,31 +143,79 @@ impl Person<'_> {
     }
 
     pub async fn sends_text(&self, method: &str, path: &str, body: String) -> crate::rest::Reply {
+        self.sends_with(&[], method, path, body).await
+    }
+
+    /// With more headers; `if-match` is needed where something that exists changes.
+    pub async fn sends_with(
+        &self,
+        headers: &[(&str, &str)],
+        method: &str,
+        path: &str,
+        body: String,
+    ) -> crate::rest::Reply {
         let rest = self.app.rest();
-        let request = rest.request(method.parse().expect("a method"), path);
+        let mut request = rest.request(method.parse().expect("a method"), path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let request = request.header("content-type", "application/json");
         let request = request.header("authorization", format!("Bearer {}", self.token));
         rest.send(request.body(body.into()).expect("a request")).await
     }
 
+    /// Of what the change is about, as it is now; empty for something new, or something that is not there.
+    pub async fn etag_of(&self, change: &Change) -> Result<String, Status> {
+        let Change::ChangeStatus(pb::ChangeStatus { target: Some(target), .. }) = change else {
+            return Ok(String::new());
+        };
+        let mut client = RegistryServiceClient::new(self.app.channel());
+        Ok(match target.clone() {
+            Target::EntityId(entity_id) => {
+                let request = pb::GetEntityRequest { entity_id, ..Default::default() };
+                let found = client.get_entity(request).await.ok().and_then(|r| r.into_inner().entity);
+                found.map(|e| e.etag)
+            }
+            Target::AccreditationId(accreditation_id) => {
+                let request = pb::GetAccreditationRequest { accreditation_id, ..Default::default() };
+                let found = client.get_accreditation(request).await.ok();
+                found.and_then(|r| r.into_inner().accreditation).map(|a| a.etag)
+            }
+            Target::StatementId(statement_id) => {
+                let request = pb::GetStatementRequest { statement_id, ..Default::default() };
+                let found = client.get_statement(request).await.ok();
+                found.and_then(|r| r.into_inner().statement).map(|s| s.etag)
+            }
+            Target::SubordinateId(subordinate_id) => {
+                let request = pb::GetDelegationRequest { subordinate_id, ..Default::default() };
+                let found = client.get_delegation(request).await.ok();
+                found.and_then(|r| r.into_inner().delegation).map(|d| d.etag)
+            }
+        }
+        .unwrap_or_default())
+    }
+
     /// Approves what the proposal said when it was read.
     pub async fn approves(&self, proposal: &pb::Proposal) -> Result<pb::Proposal, Status> {
         let (proposal_id, hash) = (proposal.proposal_id.clone(), proposal.hash.clone());
-        let request = pb::ApproveProposalRequest { proposal_id, hash, ..Default::default() };
+        let etag = proposal.etag.clone();
+        let request = pb::ApproveProposalRequest { proposal_id, hash, etag, ..Default::default() };
         let reply = self.client().approve_proposal(self.signed(request)).await?.into_inner();
         Ok(reply.proposal.expect("a proposal"))
     }
 
     pub async fn refuses(&self, proposal: &pb::Proposal, reason: &str) -> Result<pb::Proposal, Status> {
         let (proposal_id, reason) = (proposal.proposal_id.clone(), reason.to_owned());
-        let request = pb::RefuseProposalRequest { proposal_id, reason, ..Default::default() };
+        let etag = proposal.etag.clone();
+        let request = pb::RefuseProposalRequest { proposal_id, reason, etag, ..Default::default() };
         let reply = self.client().refuse_proposal(self.signed(request)).await?.into_inner();
         Ok(reply.proposal.expect("a proposal"))
     }
 
     pub async fn withdraws(&self, proposal: &pb::Proposal) -> Result<pb::Proposal, Status> {
         let proposal_id = proposal.proposal_id.clone();
-        let request = pb::WithdrawProposalRequest { proposal_id, ..Default::default() };
+        let etag = proposal.etag.clone();
+        let request = pb::WithdrawProposalRequest { proposal_id, etag, ..Default::default() };
         let reply = self.client().withdraw_proposal(self.signed(request)).await?.into_inner();
         Ok(reply.proposal.expect("a proposal"))
     }

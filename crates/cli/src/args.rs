@@ -218,6 +218,9 @@ pub struct Call {
     /// The registry; the server's own when absent.
     #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
     pub registry: Option<AuthorityId>,
+    /// Names a change, so that it is carried out once however often the command is repeated (24 h).
+    #[arg(long, value_name = "UUID")]
+    pub request_id: Option<String>,
     #[command(flatten)]
     pub token: TokenFile,
 }

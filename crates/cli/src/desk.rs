@@ -2,6 +2,7 @@
 
 use charter_proto::charter::registry::v1::{
     governance_service_client::GovernanceServiceClient, privacy_service_client::PrivacyServiceClient,
+    registry_service_client::RegistryServiceClient,
 };
 use tonic::{Request, transport::Channel};
 
@@ -15,6 +16,7 @@ pub struct Desk {
     server: Server,
     token: Token,
     registry_id: String,
+    request_id: String,
 }
 
 impl Desk {
@@ -22,12 +24,27 @@ impl Desk {
     pub async fn open(to: &Connection, call: Call) -> Result<Self, Failure> {
         let token = Token::read(call.token.token_file.as_deref())?;
         let server = Server::connect(to).await?;
-        Ok(Self { server, token, registry_id: call.registry.map_or_else(String::new, Into::into) })
+        let registry_id = call.registry.map_or_else(String::new, Into::into);
+        Ok(Self { server, token, registry_id, request_id: call.request_id.unwrap_or_default() })
     }
 
     /// Empty means the server's own.
     pub fn registry_id(&self) -> String {
         self.registry_id.clone()
+    }
+
+    /// Empty where none was given.
+    pub fn request_id(&self) -> String {
+        self.request_id.clone()
+    }
+
+    /// What is public needs no token.
+    pub fn registry(&self) -> RegistryServiceClient<Channel> {
+        self.server.registry()
+    }
+
+    pub fn plain<T>(&self, message: T) -> Request<T> {
+        self.server.request(message)
     }
 
     pub fn client(&self) -> GovernanceServiceClient<Channel> {

@@ -124,6 +124,9 @@ impl From<Status> for Failure {
             }
             ("SELF_APPROVAL_FORBIDDEN", _) => failure.hint("ask another member of staff to decide it"),
             ("PROPOSAL_CHANGED", _) => failure.hint("`charter approval show ID` prints what it is now"),
+            ("ETAG_MISMATCH", _) => {
+                failure.hint("it has changed meanwhile: look at it again, then repeat the command")
+            }
             (_, Code::Unauthenticated) => {
                 failure.hint("sign in with `charter login`, or name the token's file with --token-file")
             }

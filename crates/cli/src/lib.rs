@@ -18,6 +18,7 @@ mod output;
 mod profile;
 mod proposal;
 mod question;
+mod read;
 pub mod records;
 
 use std::ffi::OsString;

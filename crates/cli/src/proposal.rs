@@ -35,6 +35,7 @@ pub struct View {
     #[serde(skip_serializing_if = "is_zero")]
     erased: i64,
     diff_json: String,
+    etag: String,
     /// Whether the bytes are the proposal shown, and have its hash.
     #[serde(skip)]
     fits: bool,
@@ -71,6 +72,7 @@ impl From<pb::Proposal> for View {
             closed_why: p.closed_why,
             erased: p.erased,
             diff_json: p.diff_json,
+            etag: p.etag,
             fits,
         }
     }

@@ -158,15 +158,40 @@ fn accreditation_json() -> String {
 impl Store {
     /// By any identifier.
     pub async fn entity(&self, registry: RegistryId, identifier: &str) -> Result<Option<EntityView>, Error> {
-        let sql = view_sql(
-            "e.entity_id = (select entity_id from entity_identifiers
-                where registry_id = $1 and value = $2 and upper_inf(recorded))",
-        );
-        let identifier = identifier.to_owned();
-        self.read("entity.get", registry, move |conn| {
+        let condition = "e.entity_id = (select entity_id from entity_identifiers
+                where registry_id = $1 and value = $2 and upper_inf(recorded))";
+        self.entity_where("entity.get", registry, condition, identifier.to_owned()).await
+    }
+
+    /// By its internal id.
+    pub async fn entity_of(&self, registry: RegistryId, id: Uuid) -> Result<Option<EntityView>, Error> {
+        self.entity_where("entity.of", registry, "e.entity_id = $2::uuid", id.to_string()).await
+    }
+
+    /// The one that a statement is about.
+    pub async fn entity_stated(
+        &self,
+        registry: RegistryId,
+        statement: i64,
+    ) -> Result<Option<EntityView>, Error> {
+        let condition = "e.entity_id = (select t.entity_id from statements s
+            join tuples t on t.registry_id = $1 and t.tuple_id = s.tuple_id
+            where s.registry_id = $1 and s.statement_id = $2::bigint and upper_inf(s.recorded))";
+        self.entity_where("entity.stated", registry, condition, statement.to_string()).await
+    }
+
+    async fn entity_where(
+        &self,
+        name: &'static str,
+        registry: RegistryId,
+        condition: &str,
+        value: String,
+    ) -> Result<Option<EntityView>, Error> {
+        let sql = view_sql(condition);
+        self.read(name, registry, move |conn| {
             let rows: Vec<Json> = sql_query(&sql)
                 .bind::<sql_types::Integer, _>(registry.0)
-                .bind::<sql_types::Text, _>(&identifier)
+                .bind::<sql_types::Text, _>(&value)
                 .load(conn)?;
             rows.first().map(from_json).transpose()
         })

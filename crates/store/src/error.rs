@@ -23,6 +23,9 @@ pub enum Error {
     /// A refusal of the use-case inside a transaction; nothing was written.
     #[error("{0} does not exist")]
     NotFound(String),
+    /// Only tried out: rolled back as it was meant to be. Never leaves the store.
+    #[error("tried out")]
+    TriedOut,
     #[error("internal error")]
     Internal(String),
 }

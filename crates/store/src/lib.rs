@@ -20,6 +20,7 @@ pub mod proposal;
 pub mod rebuild;
 pub mod registry;
 pub mod renewal;
+pub mod request;
 pub mod restricted;
 mod schema;
 pub mod schemas;
@@ -88,8 +89,23 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, Error> + Send + Sync + 'static,
     {
+        self.write_or_try(name, registry, false, change).await
+    }
+
+    /// The same, rolled back when it is only to be tried out: what a change would meet and come to.
+    pub async fn write_or_try<T, F>(
+        &self,
+        name: &'static str,
+        registry: RegistryId,
+        only_try: bool,
+        change: F,
+    ) -> Result<Committed<T>, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, Error> + Send + Sync + 'static,
+    {
         let clock = Arc::clone(&self.clock);
-        self.interact(name, move |conn| tx::write(conn, registry, clock.now(), &change)).await
+        self.interact(name, move |conn| tx::write(conn, registry, clock.now(), only_try, &change)).await
     }
 
     /// Reads of one registry, in one snapshot.

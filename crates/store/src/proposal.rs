@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     Error, Store, Tx,
     entity::{Json, from_json},
+    request::{self, Call},
     restricted::Restricted,
     tx::{Authorship, offset},
 };
@@ -144,14 +145,18 @@ impl Store {
         .await
     }
 
-    pub async fn put_proposal(
+    /// Keeps a draft, and what its proposer is answered.
+    pub async fn put_proposal<A: serde::Serialize + Send + Sync + 'static>(
         &self,
         registry: RegistryId,
         proposal: Proposal,
         restricted: Option<Restricted>,
+        kept: Option<(Call, A)>,
     ) -> Result<(), Error> {
+        let now = self.now();
         self.amend("proposal.put", registry, move |conn| {
-            insert(conn, registry, &proposal, restricted.as_ref())
+            insert(conn, registry, &proposal, restricted.as_ref())?;
+            kept.as_ref().map_or(Ok(()), |(call, answer)| request::keep(conn, registry, now, call, answer))
         })
         .await
     }

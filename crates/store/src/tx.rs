@@ -84,9 +84,11 @@ pub(crate) fn write<T>(
     conn: &mut PgConnection,
     registry: RegistryId,
     now: Timestamp,
+    only_try: bool,
     change: &impl Fn(&mut Tx<'_>) -> Result<T, Error>,
 ) -> Result<Committed<T>, Error> {
-    conn.transaction(|conn| {
+    let mut tried = None;
+    let result = conn.transaction(|conn| {
         enter(conn, registry)?;
         // First, and for the whole transaction: the row lock that makes commit order = seq order.
         let (epoch, head, last): (i64, Option<Vec<u8>>, OffsetDateTime) = registry_epochs::table
@@ -117,8 +119,17 @@ pub(crate) fn write<T>(
             head: head.map(|h| hex(&h)),
         };
         let value = change(&mut tx)?;
-        Ok(Committed { value, registry, epoch: tx.epoch })
-    })
+        let done = Committed { value, registry, epoch: tx.epoch };
+        if only_try {
+            tried = Some(done);
+            return Err(Error::TriedOut);
+        }
+        Ok(done)
+    });
+    match (result, tried) {
+        (Err(Error::TriedOut), Some(done)) => Ok(done),
+        (result, _) => result,
+    }
 }
 
 /// Who stands behind a change.

@@ -6,15 +6,21 @@ use charter_domain::{
     policy::Caller,
 };
 use charter_signing::JwkSet;
+use charter_store::request::Call;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     App, Error,
-    app::{document::Issuing, import::permit_load},
+    app::{
+        document::Issuing,
+        import::permit_load,
+        once::{Asked, once, principal},
+    },
     error::Code,
     hosted::Tenant,
 };
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct NewDelegation {
     pub subordinate: AuthorityId,
     pub entity_identifier: HttpsId,
@@ -26,6 +32,8 @@ pub struct NewDelegation {
     pub valid: Interval,
 }
 
+/// The epoch is 0 when it was only tried out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Delegated {
     pub delegation_id: i64,
     pub epoch: i64,
@@ -37,6 +45,23 @@ pub async fn put(
     caller: &Caller,
     registry: RegistryId,
     new: NewDelegation,
+    asked: &Asked,
+) -> Result<Delegated, Error> {
+    let call = asked.call(principal(caller)?, "PutDelegation", &new)?;
+    let fresh = put_one(app, caller, registry, new, (asked.validate_only, call.clone()));
+    let made: Delegated = once(app, registry, call.as_ref(), fresh).await?;
+    if made.epoch > 0 {
+        app.changed(registry, made.epoch).await?;
+    }
+    Ok(made)
+}
+
+async fn put_one(
+    app: &App,
+    caller: &Caller,
+    registry: RegistryId,
+    new: NewDelegation,
+    (only_try, call): (bool, Option<Call>),
 ) -> Result<Delegated, Error> {
     let permit = permit_load(app, caller, registry).await?;
     let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
@@ -45,15 +70,17 @@ pub async fn put(
     let warnings = overlaps(app, registry, &new).await?;
     let written = app
         .store
-        .write("delegation.put", registry, move |tx| {
+        .write_or_try("delegation.put", registry, only_try, move |tx| {
             let made = made(&new)?;
             let id = tx.record(&permit, &[Change::DelegationMade(made)])?;
             issuing.sign_delegations(tx, &[id])?;
-            Ok(id)
+            let epoch = if only_try { 0 } else { tx.epoch };
+            let made = Delegated { delegation_id: id, epoch, warnings: warnings.clone() };
+            tx.keep(call.as_ref(), &made)?;
+            Ok(made)
         })
         .await?;
-    app.changed(registry, written.epoch).await?;
-    Ok(Delegated { delegation_id: written.value, epoch: written.epoch, warnings })
+    Ok(written.value)
 }
 
 /// The event that a delegation is.
@@ -86,6 +113,15 @@ pub async fn of(app: &App, registry: RegistryId, subordinate: &AuthorityId) -> R
     let list = app.store.delegations(registry).await?;
     let found = current(&list, subordinate, app.clock.now()).cloned();
     found.ok_or_else(|| Error::not_found("delegation of", subordinate))
+}
+
+/// Delegations by number, after one.
+pub async fn list(app: &App, registry: RegistryId, after: i64, limit: i64) -> Result<Vec<Delegation>, Error> {
+    let mut list = app.store.delegations(registry).await?;
+    list.retain(|d| d.id > after);
+    list.sort_unstable_by_key(|d| d.id);
+    list.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(list)
 }
 
 pub fn current<'a>(

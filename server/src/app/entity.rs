@@ -4,7 +4,7 @@ use charter_domain::{
     RegistryId, Timestamp,
     status::{State, Status, state_at},
 };
-use charter_store::entity::{EntityView, StatusView};
+use charter_store::entity::{EntityView, StatementView, StatusView};
 use serde_json::{Value, json};
 
 use crate::{App, Error, error::Code};
@@ -39,7 +39,7 @@ pub fn issuer(entity: &EntityView, asked: &str, language: &str, at: Timestamp) -
     let (state, _, _) = status_of(entity, at);
     let accreditation = entity.accreditations.iter().flatten().find(|a| a.valid.interval().contains(at));
     let latest = accreditation.or_else(|| entity.accreditations.iter().flatten().last());
-    let in_force = |s: &&charter_store::entity::StatementView| {
+    let in_force = |s: &&StatementView| {
         let ground =
             entity.accreditations.iter().flatten().find(|a| Some(a.accreditation_id) == s.accreditation_id);
         let stands = |valid: charter_domain::Interval, statuses: &Option<Vec<StatusView>>| {
@@ -86,4 +86,18 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<EntityView>, Error> {
     Ok(app.store.entities(registry, after, limit).await?)
+}
+
+/// A statement by its number, and the entity that it is about.
+pub async fn statement(
+    app: &App,
+    registry: RegistryId,
+    id: i64,
+) -> Result<(uuid::Uuid, StatementView), Error> {
+    let entity = app.store.entity_stated(registry, id).await?;
+    let found = entity.and_then(|e| {
+        let id_of = e.entity_id;
+        e.statements.into_iter().flatten().find(|s| s.id == id).map(|s| (id_of, s))
+    });
+    found.ok_or_else(|| Error::not_found("statement", id))
 }

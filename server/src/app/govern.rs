@@ -4,22 +4,29 @@ use charter_domain::{
     Invalid, RegistryId, Timestamp,
     event::Change,
     govern::proposal::{Proposal, ProposalState},
-    policy::{self, Action},
+    policy::{self, Action, Execute, Permit},
     registry::Phase,
-    staff::Staff,
+    staff::{Staff, StaffId},
     status::State,
 };
+use charter_signing::MacKey;
 use charter_store::{
     Tx,
     document::Which,
     proposal::{Cursor, Kept},
+    request::Call,
     restricted::Restricted,
 };
 use uuid::Uuid;
 
 use crate::{
     App, Error,
-    app::{document::Issuing, privacy},
+    app::{
+        document::Issuing,
+        etag,
+        once::{Asked, once},
+        privacy,
+    },
     error::Code,
     hosted::Tenant,
 };
@@ -31,10 +38,11 @@ mod draft;
 pub mod view;
 pub mod wish;
 
-pub use self::{amend::amend, wish::Wish};
-
-/// What `approve` came to: the proposal as it is now, and the epoch if it was executed.
-pub type Outcome = (Kept, Option<i64>);
+pub use self::{
+    amend::amend,
+    view::{Decided, Frame, Shown},
+    wish::Wish,
+};
 
 fn tenant(app: &App, registry: RegistryId) -> Result<&Tenant, Error> {
     app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))
@@ -50,9 +58,21 @@ pub async fn propose(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
-    wish: Wish,
-    (reason, validate_only): (String, bool),
-) -> Result<Kept, Error> {
+    (wish, reason): (Wish, String),
+    asked: &Asked,
+) -> Result<Shown, Error> {
+    let call = asked.call(&staff.id, "Propose", &(&wish, &reason))?;
+    let fresh = draft_one(app, staff, registry, (wish, reason), (asked, call.clone()));
+    once(app, registry, call.as_ref(), fresh).await
+}
+
+async fn draft_one(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    (wish, reason): (Wish, String),
+    (asked, call): (&Asked, Option<Call>),
+) -> Result<Shown, Error> {
     let tenant = tenant(app, registry)?;
     let now = app.clock.now();
     let draft = draft::draft(app, tenant, wish, now).await?;
@@ -64,10 +84,17 @@ pub async fn propose(
     let commitment = draft.restricted.as_ref().map(Restricted::commitment).transpose()?;
     let proposal = proposal.committed(commitment);
     check::change(app, registry, &proposal.change, now).await?;
-    if !validate_only {
-        app.store.put_proposal(registry, proposal.clone(), draft.restricted.clone()).await?;
+    if let Some(etag) = etag::touched(app, registry, &proposal.change, now).await? {
+        etag.expected(asked.etag.as_ref())?;
     }
-    Ok(Kept { proposal, restricted: draft.restricted, closed_why: String::new(), seq: None, erased: None })
+    let kept =
+        Kept { proposal, restricted: draft.restricted, closed_why: String::new(), seq: None, erased: None };
+    let shown = view::show(app, staff, registry, kept.clone()).await?;
+    if !asked.validate_only {
+        let answer = call.map(|call| (call, shown.clone()));
+        app.store.put_proposal(registry, kept.proposal, kept.restricted, answer).await?;
+    }
+    Ok(shown)
 }
 
 /// Approves what `over` names. A change that completes is executed in the same transaction, and acknowledged as
@@ -76,49 +103,72 @@ pub async fn approve(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
-    id: Uuid,
-    over: String,
-) -> Result<Outcome, Error> {
-    let tenant = tenant(app, registry)?;
-    let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
-    let (staff, erased) = (staff.clone(), app.erased.clone());
-    let written = app
-        .store
-        .write("proposal.approve", registry, move |tx| {
-            let mut kept = found(tx, id)?;
-            let subject = tx.subject_seq(&kept.proposal.change.subject())?;
-            let step = kept.proposal.approve(&staff, registry, &over, subject, tx.now)?;
-            tx.put_approval(&kept.proposal, &step.approval)?;
-            kept.proposal.approvals.push(step.approval);
-            if let Some(permit) = step.execute {
-                check::locked(tx, &kept.proposal.change)?;
-                let seq = tx.execute(&permit, &kept, &kept.proposal.approvals)?;
-                if let (Change::StaffAppointed(_), Some(who)) = (&kept.proposal.change, &kept.restricted) {
-                    let text = |name: &str| who.body[name].as_str().unwrap_or_default().to_owned();
-                    tx.put_principal(
-                        &permit,
-                        charter_domain::staff::StaffId(seq),
-                        &text("issuer"),
-                        &text("subject"),
-                    )?;
-                }
-                if let Change::PersonalDataErased(e) = &kept.proposal.change {
-                    privacy::erase(tx, &permit, &erased, (e.subject, seq))?;
-                    kept = found(tx, id)?;
-                }
-                sign(tx, &issuing, &kept.proposal.change, seq)?;
-                kept.seq = Some(seq);
-                kept.proposal.state = ProposalState::Executed;
-            }
-            Ok(kept)
-        })
-        .await?;
-    let kept = written.value;
-    if kept.seq.is_none() {
-        return Ok((kept, None));
+    (id, over): (Uuid, String),
+    asked: &Asked,
+) -> Result<Decided, Error> {
+    let call = asked.call(&staff.id, "ApproveProposal", &(id, &over))?;
+    let fresh = approve_one(app, staff, registry, (id, over), (asked, call.clone()));
+    let done: Decided = once(app, registry, call.as_ref(), fresh).await?;
+    if done.epoch > 0 {
+        acknowledge(app, registry, done.epoch, done.negative).await?;
     }
-    acknowledge(app, registry, written.epoch, is_negative(&kept.proposal.change)).await?;
-    Ok((kept, Some(written.epoch)))
+    Ok(done)
+}
+
+async fn approve_one(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    (id, over): (Uuid, String),
+    (asked, call): (&Asked, Option<Call>),
+) -> Result<Decided, Error> {
+    let issuing = Issuing::new(tenant(app, registry)?, app.config.documents.lifetime_secs);
+    let frame = Frame::of(app, staff, registry, &read(app, registry, id).await?).await?;
+    let (staff, asked, only_try) = (staff.clone(), asked.clone(), asked.validate_only);
+    let erased = app.erased.clone();
+    let written = app.store.write_or_try("proposal.approve", registry, only_try, move |tx| {
+        let mut kept = found(tx, id)?;
+        let etag = etag::proposal(&kept, tx.now)?;
+        let subject = tx.subject_seq(&kept.proposal.change.subject())?;
+        let step = kept.proposal.approve(&staff, registry, &over, subject, tx.now)?;
+        etag.expected(asked.etag.as_ref())?;
+        tx.put_approval(&kept.proposal, &step.approval)?;
+        kept.proposal.approvals.push(step.approval);
+        let mut epoch = 0;
+        if let Some(permit) = step.execute {
+            execute(tx, &permit, (&issuing, &erased), &mut kept)?;
+            epoch = tx.epoch;
+        }
+        let negative = is_negative(&kept.proposal.change);
+        let epoch = if only_try { 0 } else { epoch };
+        let done = Decided { proposal: frame.show(kept, tx.now)?, epoch, negative };
+        tx.keep(call.as_ref(), &done)?;
+        Ok(done)
+    });
+    Ok(written.await?.value)
+}
+
+/// The event of an approved change, and what follows from it.
+fn execute(
+    tx: &mut Tx<'_>,
+    permit: &Permit<Execute>,
+    (issuing, erased): (&Issuing, &MacKey),
+    kept: &mut Kept,
+) -> Result<(), charter_store::Error> {
+    check::locked(tx, &kept.proposal.change)?;
+    let seq = tx.execute(permit, kept, &kept.proposal.approvals)?;
+    if let (Change::StaffAppointed(_), Some(who)) = (&kept.proposal.change, &kept.restricted) {
+        let text = |name: &str| who.body[name].as_str().unwrap_or_default().to_owned();
+        tx.put_principal(permit, StaffId(seq), &text("issuer"), &text("subject"))?;
+    }
+    if let Change::PersonalDataErased(e) = &kept.proposal.change {
+        privacy::erase(tx, permit, erased, (e.subject, seq))?;
+        *kept = found(tx, kept.proposal.id)?;
+    }
+    sign(tx, issuing, &kept.proposal.change, seq)?;
+    kept.seq = Some(seq);
+    kept.proposal.state = ProposalState::Executed;
+    Ok(())
 }
 
 /// Tells the readers of this process, and waits until no other process can still answer from before.
@@ -162,25 +212,47 @@ pub async fn end(
     staff: &Staff,
     registry: RegistryId,
     id: Uuid,
-    (state, why): (ProposalState, String),
-) -> Result<Kept, Error> {
-    let staff = staff.clone();
-    let closed = app.store.write("proposal.end", registry, move |tx| {
+    end: (ProposalState, String),
+    asked: &Asked,
+) -> Result<Shown, Error> {
+    let call = asked.call(&staff.id, "EndProposal", &(id, &end))?;
+    let fresh = end_one(app, staff, registry, (id, end), (asked, call.clone()));
+    once(app, registry, call.as_ref(), fresh).await
+}
+
+async fn end_one(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    (id, (state, why)): (Uuid, (ProposalState, String)),
+    (asked, call): (&Asked, Option<Call>),
+) -> Result<Shown, Error> {
+    let frame = Frame::of(app, staff, registry, &read(app, registry, id).await?).await?;
+    let (staff, asked, only_try) = (staff.clone(), asked.clone(), asked.validate_only);
+    let closed = app.store.write_or_try("proposal.end", registry, only_try, move |tx| {
         let mut kept = found(tx, id)?;
+        let etag = etag::proposal(&kept, tx.now)?;
         match state {
             ProposalState::Refused => kept.proposal.refuse(&staff, &why, tx.now)?,
             _ => kept.proposal.withdraw(&staff, &why)?,
         }
+        etag.expected(asked.etag.as_ref())?;
         tx.close_proposal(id, state, staff.id, &why)?;
         kept.proposal.state = state;
         kept.closed_why.clone_from(&why);
-        Ok(kept)
+        let shown = frame.show(kept, tx.now)?;
+        tx.keep(call.as_ref(), &shown)?;
+        Ok(shown)
     });
     Ok(closed.await?.value)
 }
 
 pub async fn get(app: &App, staff: &Staff, registry: RegistryId, id: Uuid) -> Result<Kept, Error> {
     policy::allow(staff, Action::ReadProposals)?;
+    read(app, registry, id).await
+}
+
+async fn read(app: &App, registry: RegistryId, id: Uuid) -> Result<Kept, Error> {
     app.store.proposal(registry, id).await?.ok_or_else(|| Error::not_found("proposal", id))
 }
 

@@ -10,6 +10,7 @@ use charter_domain::{
 };
 use charter_store::{
     Tx,
+    request::Call,
     schemas::{SchemaView, Which},
 };
 use serde_json::Value;
@@ -19,6 +20,7 @@ use crate::{
     app::{
         govern::wish::{DeprecateSchema, RawSchema},
         import::permit_load,
+        once::{Asked, once, principal},
     },
 };
 
@@ -31,18 +33,36 @@ pub async fn put(
     caller: &Caller,
     registry: RegistryId,
     raw: RawSchema,
+    asked: &Asked,
+) -> Result<(String, i64), Error> {
+    let call = asked.call(principal(caller)?, "PutSchema", &raw)?;
+    let fresh = put_one(app, caller, registry, raw, (asked.validate_only, call.clone()));
+    let (sha256, epoch) = once(app, registry, call.as_ref(), fresh).await?;
+    if epoch > 0 {
+        app.changed(registry, epoch).await?;
+    }
+    Ok((sha256, epoch))
+}
+
+async fn put_one(
+    app: &App,
+    caller: &Caller,
+    registry: RegistryId,
+    raw: RawSchema,
+    (only_try, call): (bool, Option<Call>),
 ) -> Result<(String, i64), Error> {
     let permit = permit_load(app, caller, registry).await?;
     let published = published(app, registry, &raw).await?;
-    let sha256 = published.sha256.clone();
     let written = app
         .store
-        .write("schema.put", registry, move |tx| {
-            tx.record(&permit, &[Change::SchemaPublished(published.clone())]).map(drop)
+        .write_or_try("schema.put", registry, only_try, move |tx| {
+            tx.record(&permit, &[Change::SchemaPublished(published.clone())])?;
+            let done = (published.sha256.clone(), if only_try { 0 } else { tx.epoch });
+            tx.keep(call.as_ref(), &done)?;
+            Ok(done)
         })
         .await?;
-    app.changed(registry, written.epoch).await?;
-    Ok((sha256, written.epoch))
+    Ok(written.value)
 }
 
 /// The event that a schema is: parsed strictly, whole, compiled once, addressed by its content.

@@ -6,20 +6,26 @@ use charter_domain::{
     policy::Caller,
     status::{State, TargetKind},
 };
-use charter_store::{Tx, document::Which};
+use charter_store::{Tx, document::Which, request::Call};
+use serde::Serialize;
 
 use crate::{
     App, Error,
-    app::{document::Issuing, import::permit_load},
+    app::{
+        document::Issuing,
+        govern,
+        import::permit_load,
+        once::{Asked, once, principal},
+    },
 };
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub enum Target {
     Entity(EntityId),
     Delegation(AuthorityId),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct NewStatus {
     pub target: Target,
     pub state: State,
@@ -29,14 +35,36 @@ pub struct NewStatus {
 
 /// Records the state and signs what it touches again. A revocation or suspension is acknowledged only when no
 /// register of any process can still accept an older answer: commit + 1.01 leases (foundation: cache and lease).
-pub async fn set(app: &App, caller: &Caller, registry: RegistryId, new: NewStatus) -> Result<i64, Error> {
+pub async fn set(
+    app: &App,
+    caller: &Caller,
+    registry: RegistryId,
+    new: NewStatus,
+    asked: &Asked,
+) -> Result<i64, Error> {
+    let call = asked.call(principal(caller)?, "SetStatus", &new)?;
+    let negative = new.state != State::Active;
+    let fresh = set_one(app, caller, registry, new, (asked.validate_only, call.clone()));
+    let epoch = once(app, registry, call.as_ref(), fresh).await?;
+    if !asked.validate_only {
+        govern::acknowledge(app, registry, epoch, negative).await?;
+    }
+    Ok(epoch)
+}
+
+async fn set_one(
+    app: &App,
+    caller: &Caller,
+    registry: RegistryId,
+    new: NewStatus,
+    (only_try, call): (bool, Option<Call>),
+) -> Result<i64, Error> {
     let permit = permit_load(app, caller, registry).await?;
     let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
-    let negative = new.state != State::Active;
     let written = app
         .store
-        .write("status.set", registry, move |tx| {
+        .write_or_try("status.set", registry, only_try, move |tx| {
             let (target, target_id) = find(tx, &new.target)?;
             let delegation = target_id.parse::<i64>().ok();
             let from = new.effective_from.unwrap_or(tx.now);
@@ -46,15 +74,13 @@ pub async fn set(app: &App, caller: &Caller, registry: RegistryId, new: NewStatu
             match (target, delegation) {
                 (TargetKind::Delegation, Some(id)) => issuing.sign_delegations(tx, &[id]),
                 _ => issuing.sign(tx, &Which::Entity(target_id)),
-            }
+            }?;
+            let epoch = if only_try { 0 } else { tx.epoch };
+            tx.keep(call.as_ref(), &epoch)?;
+            Ok(epoch)
         })
         .await?;
-    let committed = tokio::time::Instant::now();
-    app.changed(registry, written.epoch).await?;
-    if negative {
-        tokio::time::sleep_until(committed + app.register.hold()).await;
-    }
-    Ok(written.epoch)
+    Ok(written.value)
 }
 
 fn find(tx: &mut Tx<'_>, target: &Target) -> Result<(TargetKind, String), charter_store::Error> {

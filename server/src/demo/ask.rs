@@ -7,6 +7,7 @@ use charter_domain::Reason;
 use charter_proto::{
     charter::registry::v1::{
         governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient,
+        registry_service_client::RegistryServiceClient,
     },
     trqp::v2::{AuthorizationRequest, trust_registry_query_service_client::TrustRegistryQueryServiceClient},
 };
@@ -87,6 +88,11 @@ pub type Desk = GovernanceServiceClient<InterceptedService<Channel, Bearer>>;
 
 pub fn desk(url: &str, token: &str) -> anyhow::Result<Desk> {
     Ok(GovernanceServiceClient::with_interceptor(channel(url)?, bearer(token)?))
+}
+
+/// What is recorded; public.
+pub fn records(url: &str) -> anyhow::Result<RegistryServiceClient<Channel>> {
+    Ok(RegistryServiceClient::new(channel(url)?))
 }
 
 /// The public code of a refusal.

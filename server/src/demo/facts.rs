@@ -68,6 +68,7 @@ async fn delegate(superior: &Member, member: &Member, federation: &Federation) -
         answers_as_own: true,
         valid_from: Some(prost_types::Timestamp { seconds: 946_684_800, nanos: 0 }),
         valid_until: None,
+        ..Default::default()
     };
     let mut client = ask::importer(&superior.url(), federation.token(superior.authority))?;
     client.put_delegation(request).await.with_context(|| format!("{} -> {}", superior.slug, member.slug))?;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use charter_issuer::{Issuer, Person, Settings};
-use charter_proto::charter::registry::v1::{self as pb, propose_request::Change};
+use charter_proto::charter::registry::v1::{self as pb, change_status::Target, propose_request::Change};
 
 use super::{
     ask,
@@ -61,6 +61,7 @@ impl Office {
         let request = pb::SealRegistryRequest {
             registry_id: EDUCATION.to_owned(),
             administrators: ["carita", "daavid"].map(administrator).to_vec(),
+            ..Default::default()
         };
         ask::importer(&self.education, federation.token(EDUCATION))?.seal_registry(request).await?;
         for (subject, role) in [("aino", "OFFICER"), ("bjorn", "APPROVER")] {
@@ -81,11 +82,22 @@ impl Office {
         let request = pb::ProposeRequest {
             registry_id: EDUCATION.to_owned(),
             reason: why.to_owned(),
+            etag: self.etag(&change).await?,
             change: Some(change),
             ..Default::default()
         };
         let answer = self.desk(who)?.propose(request).await?.into_inner();
         answer.proposal.context("an answer without a proposal")
+    }
+
+    /// That of the entity whose status is to change; empty for what is new.
+    async fn etag(&self, change: &Change) -> anyhow::Result<String> {
+        let Change::ChangeStatus(pb::ChangeStatus { target: Some(Target::EntityId(id)), .. }) = change else {
+            return Ok(String::new());
+        };
+        let request = pb::GetEntityRequest { registry_id: EDUCATION.to_owned(), entity_id: id.clone() };
+        let found = ask::records(&self.education)?.get_entity(request).await?.into_inner();
+        Ok(found.entity.context("an answer without an entity")?.etag)
     }
 
     /// A member approves what it says now; or the code of the refusal.
@@ -98,6 +110,8 @@ impl Office {
             registry_id: EDUCATION.to_owned(),
             proposal_id: proposal.proposal_id.clone(),
             hash: proposal.hash.clone(),
+            etag: proposal.etag.clone(),
+            ..Default::default()
         };
         match self.desk(who)?.approve_proposal(request).await {
             Ok(answer) => Ok(Ok(answer.into_inner().proposal.context("an answer without a proposal")?)),

@@ -8,14 +8,14 @@ use tonic::{Request, Response};
 use super::{Doorway, Reply, convert, wish};
 use crate::{
     App, Error,
-    app::{audit, emergency, govern, govern::view, staff},
+    app::{audit, emergency, etag, govern, govern::view, once::Asked, staff},
     page,
 };
 
 pub(super) fn proposal(shown: view::Shown) -> pb::Proposal {
     let approval = |a: view::Approval| pb::Approval {
         by: a.by,
-        role: a.role.to_owned(),
+        role: a.role,
         over: a.over,
         at: Some(convert::time(a.at)),
     };
@@ -23,14 +23,14 @@ pub(super) fn proposal(shown: view::Shown) -> pb::Proposal {
     pb::Proposal {
         proposal_id: shown.proposal_id,
         revision: i32::try_from(shown.revision).unwrap_or(i32::MAX),
-        measure: shown.measure.to_owned(),
+        measure: shown.measure,
         change_json: shown.change.to_string(),
         bytes: shown.bytes.into_bytes(),
         hash: shown.hash,
         proposer: shown.proposer,
         reason: shown.reason,
         quorum: shown.quorum.into(),
-        state: shown.state.to_owned(),
+        state: shown.state,
         approvals: shown.approvals.into_iter().map(approval).collect(),
         created_at: Some(convert::time(shown.created_at)),
         expires_at: Some(convert::time(shown.expires_at)),
@@ -39,6 +39,7 @@ pub(super) fn proposal(shown: view::Shown) -> pb::Proposal {
         erased: shown.erased.unwrap_or_default(),
         diff_json: shown.diff.to_string(),
         restricted_json: restricted.unwrap_or_default(),
+        etag: shown.etag,
     }
 }
 
@@ -70,10 +71,15 @@ impl Doorway {
         (registry, staff): (RegistryId, Staff),
         id: &str,
         end: (ProposalState, String),
+        asked: &Asked,
     ) -> Result<Option<pb::Proposal>, Error> {
-        let kept = govern::end(&self.app, &staff, registry, govern::id(id)?, end).await?;
-        shown(&self.app, &staff, registry, kept).await
+        let shown = govern::end(&self.app, &staff, registry, govern::id(id)?, end, asked).await?;
+        Ok(Some(proposal(shown)))
     }
+}
+
+fn asked(request_id: &str, etag: &str, validate_only: bool) -> Result<Asked, Error> {
+    Ok(Asked::parse(request_id, etag, validate_only)?)
 }
 
 fn state(text: &str) -> Result<Option<ProposalState>, Error> {
@@ -89,8 +95,9 @@ impl GovernanceService for Doorway {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
         let r = request.into_inner();
         let wish = wish::parse(r.change)?;
-        let kept = govern::propose(&self.app, &staff, registry, wish, (r.reason, r.validate_only)).await?;
-        let proposal = shown(&self.app, &staff, registry, kept).await?;
+        let asked = asked(&r.request_id, &r.etag, r.validate_only)?;
+        let shown = govern::propose(&self.app, &staff, registry, (wish, r.reason), &asked).await?;
+        let proposal = Some(proposal(shown));
         Ok(Response::new(pb::ProposeResponse { proposal }))
     }
 
@@ -128,11 +135,11 @@ impl GovernanceService for Doorway {
         let r = request.into_inner();
         let id = govern::id(&r.proposal_id)?;
         let app = self.app.clone();
-        let approver = staff.clone();
-        let approve = async move { govern::approve(&app, &approver, registry, id, r.hash).await };
-        let (kept, epoch) = govern::to_its_end(approve).await?;
-        let proposal = shown(&self.app, &staff, registry, kept).await?;
-        Ok(Response::new(pb::ApproveProposalResponse { proposal, epoch: epoch.unwrap_or_default() }))
+        let asked = asked(&r.request_id, &r.etag, r.validate_only)?;
+        let approve = async move { govern::approve(&app, &staff, registry, (id, r.hash), &asked).await };
+        let done = govern::to_its_end(approve).await?;
+        let proposal = Some(proposal(done.proposal));
+        Ok(Response::new(pb::ApproveProposalResponse { proposal, epoch: done.epoch }))
     }
 
     async fn amend_proposal(
@@ -144,9 +151,9 @@ impl GovernanceService for Doorway {
         let id = govern::id(&r.proposal_id)?;
         let p = r.proposal.unwrap_or_default();
         let wish = wish::parse(p.change)?;
-        let draft = (p.reason, p.validate_only);
-        let kept = govern::amend(&self.app, &staff, registry, id, wish, draft).await?;
-        let proposal = shown(&self.app, &staff, registry, kept).await?;
+        let asked = asked(&r.request_id, &r.etag, p.validate_only)?;
+        let shown = govern::amend(&self.app, &staff, registry, id, (wish, p.reason), &asked).await?;
+        let proposal = Some(proposal(shown));
         Ok(Response::new(pb::AmendProposalResponse { proposal }))
     }
 
@@ -156,7 +163,9 @@ impl GovernanceService for Doorway {
     ) -> Reply<pb::RefuseProposalResponse> {
         let who = self.staff(&request, &request.get_ref().registry_id).await?;
         let r = request.into_inner();
-        let proposal = self.end(who, &r.proposal_id, (ProposalState::Refused, r.reason)).await?;
+        let asked = asked(&r.request_id, &r.etag, r.validate_only)?;
+        let end = (ProposalState::Refused, r.reason);
+        let proposal = self.end(who, &r.proposal_id, end, &asked).await?;
         Ok(Response::new(pb::RefuseProposalResponse { proposal }))
     }
 
@@ -166,7 +175,9 @@ impl GovernanceService for Doorway {
     ) -> Reply<pb::WithdrawProposalResponse> {
         let who = self.staff(&request, &request.get_ref().registry_id).await?;
         let r = request.into_inner();
-        let proposal = self.end(who, &r.proposal_id, (ProposalState::Withdrawn, r.reason)).await?;
+        let asked = asked(&r.request_id, &r.etag, r.validate_only)?;
+        let end = (ProposalState::Withdrawn, r.reason);
+        let proposal = self.end(who, &r.proposal_id, end, &asked).await?;
         Ok(Response::new(pb::WithdrawProposalResponse { proposal }))
     }
 
@@ -178,22 +189,28 @@ impl GovernanceService for Doorway {
         let r = request.into_inner();
         let entity = EntityId::parse(&r.entity_id).map_err(Error::from)?;
         let app = self.app.clone();
-        let suspend = async move { emergency::suspend(&app, &staff, registry, &entity, &r.code).await };
-        let (epoch, lapses_at) = govern::to_its_end(suspend).await?;
-        let lapses_at = Some(convert::time(lapses_at));
-        Ok(Response::new(pb::SuspendInEmergencyResponse { epoch, lapses_at }))
+        let asked = asked(&r.request_id, "", r.validate_only)?;
+        let suspend =
+            async move { emergency::suspend(&app, &staff, registry, &entity, &r.code, &asked).await };
+        let done = govern::to_its_end(suspend).await?;
+        let lapses_at = Some(convert::time(done.lapses_at));
+        Ok(Response::new(pb::SuspendInEmergencyResponse { epoch: done.epoch, lapses_at }))
     }
 
     async fn list_staff(&self, request: Request<pb::ListStaffRequest>) -> Reply<pb::ListStaffResponse> {
         let (registry, caller) = self.staff(&request, &request.get_ref().registry_id).await?;
-        let member = |m: charter_store::staff::Member| pb::StaffMember {
-            staff_id: m.id.0,
-            roles: m.roles.iter().map(|r| r.code().to_owned()).collect(),
-            service: m.service,
-            dismissed: m.dismissed,
-            you: m.id == caller.id,
+        let member = |m: charter_store::staff::Member| {
+            Ok(pb::StaffMember {
+                staff_id: m.id.0,
+                roles: m.roles.iter().map(|r| r.code().to_owned()).collect(),
+                service: m.service,
+                dismissed: m.dismissed,
+                you: m.id == caller.id,
+                etag: etag::member(&m)?.header(),
+            })
         };
-        let staff = staff::list(&self.app, &caller, registry).await?.into_iter().map(member).collect();
+        let list = staff::list(&self.app, &caller, registry).await?;
+        let staff = list.into_iter().map(member).collect::<Result<_, Error>>()?;
         Ok(Response::new(pb::ListStaffResponse { staff }))
     }
 

@@ -24,6 +24,7 @@ use crate::{
         govern::wish::RawSchema,
         import::{self, Rejected},
         init::{self, Administrator},
+        once::Asked,
         schema,
         status::{self, NewStatus, Target},
     },
@@ -136,7 +137,8 @@ impl ImportService for Doorway {
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
         import::permit_load(&self.app, &caller, registry).await?;
-        let made = delegation::put(&self.app, &caller, registry, delegation(r)?).await?;
+        let asked = Asked::parse(&r.request_id, "", r.validate_only).map_err(Error::from)?;
+        let made = delegation::put(&self.app, &caller, registry, delegation(r)?, &asked).await?;
         Ok(Response::new(pb::PutDelegationResponse {
             delegation_id: made.delegation_id,
             epoch: made.epoch,
@@ -150,7 +152,8 @@ impl ImportService for Doorway {
         let registry = self.named(&here, &r.registry_id)?;
         import::permit_load(&self.app, &caller, registry).await?;
         let raw = RawSchema { resource: r.resource, uri: r.uri, schema_json: r.schema_json };
-        let (sha256, epoch) = schema::put(&self.app, &caller, registry, raw).await?;
+        let asked = Asked::parse(&r.request_id, "", r.validate_only).map_err(Error::from)?;
+        let (sha256, epoch) = schema::put(&self.app, &caller, registry, raw, &asked).await?;
         Ok(Response::new(pb::PutSchemaResponse { sha256, epoch }))
     }
 
@@ -159,10 +162,11 @@ impl ImportService for Doorway {
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
         import::permit_load(&self.app, &caller, registry).await?;
+        let asked = Asked::parse(&r.request_id, "", r.validate_only).map_err(Error::from)?;
         let new = new_status(r).map_err(Error::from)?;
         // Runs to its end even when the caller leaves: a change is acknowledged or unknown, never half told.
         let app = self.app.clone();
-        let task = tokio::spawn(async move { status::set(&app, &caller, registry, new).await });
+        let task = tokio::spawn(async move { status::set(&app, &caller, registry, new, &asked).await });
         let epoch =
             task.await.map_err(|_| Error::new(Code::Internal, "an error of ours; it was logged"))??;
         Ok(Response::new(pb::SetStatusResponse { epoch }))
@@ -177,8 +181,8 @@ impl ImportService for Doorway {
         let registry = self.named(&here, &r.registry_id)?;
         let administrator = |a: pb::Administrator| Administrator { issuer: a.issuer, subject: a.subject };
         let two = r.administrators.into_iter().map(administrator).collect();
-        let (_, epoch) = init::init(&self.app.store, &caller, registry, two).await?;
-        self.app.changed(registry, epoch).await?;
+        let asked = Asked::parse(&r.request_id, "", r.validate_only).map_err(Error::from)?;
+        let epoch = init::seal(&self.app, &caller, registry, two, &asked).await?;
         Ok(Response::new(pb::SealRegistryResponse { epoch }))
     }
 }

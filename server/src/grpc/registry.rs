@@ -1,15 +1,15 @@
 //! `charter.registry.v1.RegistryService`: public reads.
 
-use charter_domain::{Invalid, RegistryId, Timestamp, status::State};
+use charter_domain::{AuthorityId, Invalid, RegistryId, Timestamp, status::State};
 use charter_proto::charter::registry::v1::{self as pb, registry_service_server::RegistryService};
 use charter_store::entity::{AccreditationView, EntityView, StatementView, StatusView};
 use tonic::{Request, Response};
 use uuid::Uuid;
 
-use super::{Doorway, Reply, convert};
+use super::{Doorway, Reply, convert, delegation};
 use crate::{
     Error,
-    app::{entity, schema as app_schema},
+    app::{self, entity, etag, schema as app_schema},
     page,
 };
 
@@ -17,9 +17,10 @@ fn optional(t: Option<Timestamp>) -> Option<prost_types::Timestamp> {
     t.map(convert::time)
 }
 
-fn accreditation(a: AccreditationView) -> pb::Accreditation {
+fn accreditation(a: AccreditationView, now: Timestamp) -> Result<pb::Accreditation, Error> {
     let valid = a.valid.interval();
-    pb::Accreditation {
+    Ok(pb::Accreditation {
+        etag: etag::accreditation(&a, now)?.header(),
         accreditation_id: a.accreditation_id.to_string(),
         entity_id: a.entity_id.to_string(),
         body: a.body,
@@ -29,7 +30,7 @@ fn accreditation(a: AccreditationView) -> pb::Accreditation {
         evidence_sha256: a.evidence_sha256,
         valid_from: optional(valid.from),
         valid_until: optional(valid.until),
-    }
+    })
 }
 
 fn status(list: Option<&Vec<StatusView>>, now: Timestamp) -> pb::Status {
@@ -44,9 +45,10 @@ fn status(list: Option<&Vec<StatusView>>, now: Timestamp) -> pb::Status {
     )
 }
 
-fn statement(s: StatementView, now: Timestamp) -> pb::Statement {
+fn statement(s: StatementView, now: Timestamp) -> Result<pb::Statement, Error> {
     let valid = s.valid.interval();
-    pb::Statement {
+    Ok(pb::Statement {
+        etag: etag::statement(&s, now)?.header(),
         statement_id: s.id,
         kind: if s.kind == 0 { "authorization" } else { "recognition" }.to_owned(),
         action: s.action,
@@ -55,23 +57,27 @@ fn statement(s: StatementView, now: Timestamp) -> pb::Statement {
         valid_from: optional(valid.from),
         valid_until: optional(valid.until),
         status: Some(status(s.statuses.as_ref(), now)),
-    }
+    })
 }
 
-fn view(e: EntityView, now: Timestamp) -> pb::Entity {
+fn view(e: EntityView, now: Timestamp) -> Result<pb::Entity, Error> {
+    let etag = etag::entity(&e, now)?.header();
     let registered_at = convert::time(e.registered_at());
     let identifier =
         |i: charter_domain::event::Identifier| pb::Identifier { r#type: i.r#type, value: i.value };
-    pb::Entity {
+    let statements = e.statements.into_iter().flatten().map(|s| statement(s, now));
+    let accreditations = e.accreditations.into_iter().flatten().map(|a| accreditation(a, now));
+    Ok(pb::Entity {
         entity_id: e.entity_id.to_string(),
         names: e.names.into_iter().collect(),
         country: e.country,
         status: Some(status(e.statuses.as_ref(), now)),
         registered_at: Some(registered_at),
         identifiers: e.identifiers.into_iter().map(identifier).collect(),
-        statements: e.statements.into_iter().flatten().map(|s| statement(s, now)).collect(),
-        accreditations: e.accreditations.into_iter().flatten().map(accreditation).collect(),
-    }
+        statements: statements.collect::<Result<_, _>>()?,
+        accreditations: accreditations.collect::<Result<_, _>>()?,
+        etag,
+    })
 }
 
 /// What a page was asked for.
@@ -140,7 +146,7 @@ impl RegistryService for Doorway {
         let registry = self.named(&here, &r.registry_id)?;
         charter_domain::EntityId::parse(&r.entity_id).map_err(Error::from)?;
         let found = entity::get(&self.app, registry, &r.entity_id).await?;
-        let entity = Some(view(found, self.app.clock.now()));
+        let entity = Some(view(found, self.app.clock.now())?);
         Ok(Response::new(pb::GetEntityResponse { entity }))
     }
 
@@ -155,7 +161,7 @@ impl RegistryService for Doorway {
         let list = entity::list(&self.app, registry, uuid(page.after.as_ref())?, page.limit).await?;
         let next_page_token = self.next(&page, list.len(), list.last().map(|e| e.entity_id.to_string()));
         let now = self.app.clock.now();
-        let entities = list.into_iter().map(|e| view(e, now)).collect();
+        let entities = list.into_iter().map(|e| view(e, now)).collect::<Result<_, _>>()?;
         Ok(Response::new(pb::ListEntitiesResponse { entities, next_page_token }))
     }
 
@@ -170,7 +176,8 @@ impl RegistryService for Doorway {
         let id = Uuid::parse_str(&r.accreditation_id).map_err(bad)?;
         let list = self.app.store.accreditations(registry, None, Some(id), 1).await.map_err(Error::from)?;
         let found = list.into_iter().next().ok_or_else(|| Error::not_found("accreditation", id))?;
-        Ok(Response::new(pb::GetAccreditationResponse { accreditation: Some(accreditation(found)) }))
+        let accreditation = Some(accreditation(found, self.app.clock.now())?);
+        Ok(Response::new(pb::GetAccreditationResponse { accreditation }))
     }
 
     async fn list_accreditations(
@@ -186,8 +193,50 @@ impl RegistryService for Doorway {
             self.app.store.accreditations(registry, after, None, page.limit).await.map_err(Error::from)?;
         let next_page_token =
             self.next(&page, list.len(), list.last().map(|a| a.accreditation_id.to_string()));
-        let accreditations = list.into_iter().map(accreditation).collect();
+        let now = self.app.clock.now();
+        let accreditations = list.into_iter().map(|a| accreditation(a, now)).collect::<Result<_, _>>()?;
         Ok(Response::new(pb::ListAccreditationsResponse { accreditations, next_page_token }))
+    }
+
+    async fn get_statement(
+        &self,
+        request: Request<pb::GetStatementRequest>,
+    ) -> Reply<pb::GetStatementResponse> {
+        let here = self.here(&request)?;
+        let r = request.into_inner();
+        let registry = self.named(&here, &r.registry_id)?;
+        let (entity, found) = entity::statement(&self.app, registry, r.statement_id).await?;
+        let statement = Some(statement(found, self.app.clock.now())?);
+        Ok(Response::new(pb::GetStatementResponse { statement, entity_id: entity.to_string() }))
+    }
+
+    async fn get_delegation(
+        &self,
+        request: Request<pb::GetDelegationRequest>,
+    ) -> Reply<pb::GetDelegationResponse> {
+        let here = self.here(&request)?;
+        let r = request.into_inner();
+        let registry = self.named(&here, &r.registry_id)?;
+        let subordinate = AuthorityId::parse(&r.subordinate_id).map_err(|e| e.at("subordinate_id"));
+        let found = app::delegation::of(&self.app, registry, &subordinate.map_err(Error::from)?).await?;
+        let delegation = Some(delegation::view(&found, self.app.clock.now())?);
+        Ok(Response::new(pb::GetDelegationResponse { delegation }))
+    }
+
+    async fn list_delegations(
+        &self,
+        request: Request<pb::ListDelegationsRequest>,
+    ) -> Reply<pb::ListDelegationsResponse> {
+        let here = self.here(&request)?;
+        let r = request.into_inner();
+        let registry = self.named(&here, &r.registry_id)?;
+        let page = self.page("delegations", registry, r.page_size, &r.page_token)?;
+        let after: i64 = page.after.as_ref().and_then(|a| a.parse().ok()).unwrap_or(0);
+        let list = app::delegation::list(&self.app, registry, after, page.limit).await?;
+        let next_page_token = self.next(&page, list.len(), list.last().map(|d| d.id.to_string()));
+        let now = self.app.clock.now();
+        let delegations = list.iter().map(|d| delegation::view(d, now)).collect::<Result<_, _>>()?;
+        Ok(Response::new(pb::ListDelegationsResponse { delegations, next_page_token }))
     }
 
     async fn get_schema(&self, request: Request<pb::GetSchemaRequest>) -> Reply<pb::GetSchemaResponse> {

@@ -6,17 +6,20 @@ use axum::{
     Extension, Json,
     body::Body,
     extract::{Path, State},
-    http::{Request, Uri},
+    http::{Request, Response, Uri},
 };
 use charter_domain::{EntityId, Timestamp, govern::proposal::ProposalState, staff::Staff};
 use http::HeaderMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{body, query};
+use super::{
+    body, query,
+    tag::{asked, tagged},
+};
 use crate::{
     App, Error,
-    app::{audit, emergency, govern, govern::view, staff},
+    app::{audit, emergency, etag, govern, govern::view, staff},
     door::Here,
     error::Code,
     page,
@@ -37,8 +40,15 @@ async fn shown(
     here: &Here,
     kept: charter_store::proposal::Kept,
 ) -> Result<Value, Error> {
-    let shown = view::show(app, staff, here.registry, kept).await?;
+    value(&view::show(app, staff, here.registry, kept).await?)
+}
+
+fn value<T: Serialize>(shown: &T) -> Result<Value, Error> {
     serde_json::to_value(shown).map_err(|_| Error::new(Code::Internal, "an error of ours; it was logged"))
+}
+
+fn json_of<T: Serialize>(shown: &T) -> Answer {
+    Ok(Json(value(shown)?))
 }
 
 #[derive(Deserialize)]
@@ -57,10 +67,12 @@ pub async fn propose(
     request: Request<Body>,
 ) -> Answer {
     let staff = who(&app, &here, request.headers()).await?;
+    let headers = request.headers().clone();
     let bytes = body::json_bytes(request, PROPOSAL).await?;
     let r: Propose = body::parse(&bytes)?;
-    let kept = govern::propose(&app, &staff, here.registry, r.change, (r.reason, r.validate_only)).await?;
-    Ok(Json(shown(&app, &staff, &here, kept).await?))
+    let asked = asked(&headers, r.validate_only)?;
+    let shown = govern::propose(&app, &staff, here.registry, (r.change, r.reason), &asked).await?;
+    json_of(&shown)
 }
 
 /// `GET /api/v1/proposals?state=&page_size=&page_token=`
@@ -95,10 +107,12 @@ pub async fn get(
     Extension(here): Extension<Here>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer {
+) -> Result<Response<Body>, Error> {
     let staff = who(&app, &here, &headers).await?;
     let kept = govern::get(&app, &staff, here.registry, govern::id(&id)?).await?;
-    Ok(Json(shown(&app, &staff, &here, kept).await?))
+    let shown = view::show(&app, &staff, here.registry, kept).await?;
+    let etag = shown.etag.clone();
+    Ok(tagged(&headers, &etag, &shown))
 }
 
 #[derive(Deserialize)]
@@ -108,6 +122,8 @@ struct Act {
     hash: String,
     #[serde(default)]
     reason: String,
+    #[serde(default)]
+    validate_only: bool,
 }
 
 /// `POST /api/v1/proposals/{id}:approve`, `:amend`, `:refuse`, `:withdraw`
@@ -119,29 +135,27 @@ pub async fn act(
 ) -> Answer {
     let staff = who(&app, &here, request.headers()).await?;
     let registry = here.registry;
+    let headers = request.headers().clone();
     let bytes = body::json_bytes(request, PROPOSAL).await?;
     let (id, verb) = segment.split_once(':').unwrap_or((segment.as_str(), ""));
     if verb == "amend" {
         let r: Propose = body::parse(&bytes)?;
-        let draft = (r.reason, r.validate_only);
-        let kept = govern::amend(&app, &staff, registry, govern::id(id)?, r.change, draft).await?;
-        return Ok(Json(shown(&app, &staff, &here, kept).await?));
+        let asked = asked(&headers, r.validate_only)?;
+        let draft = (r.change, r.reason);
+        return json_of(&govern::amend(&app, &staff, registry, govern::id(id)?, draft, &asked).await?);
     }
     let r: Act = body::parse(&bytes)?;
+    let asked = asked(&headers, r.validate_only)?;
     let id = govern::id(id)?;
     match verb {
         "approve" => {
-            let task = Arc::clone(&app);
-            let approver = staff.clone();
-            let work = async move { govern::approve(&task, &approver, registry, id, r.hash).await };
-            let (kept, epoch) = govern::to_its_end(work).await?;
-            let proposal = shown(&app, &staff, &here, kept).await?;
-            Ok(Json(json!({ "proposal": proposal, "epoch": epoch.unwrap_or_default() })))
+            let work = async move { govern::approve(&app, &staff, registry, (id, r.hash), &asked).await };
+            let done = govern::to_its_end(work).await?;
+            Ok(Json(json!({ "proposal": value(&done.proposal)?, "epoch": done.epoch })))
         }
         "refuse" | "withdraw" => {
             let state = if verb == "refuse" { ProposalState::Refused } else { ProposalState::Withdrawn };
-            let kept = govern::end(&app, &staff, registry, id, (state, r.reason)).await?;
-            Ok(Json(shown(&app, &staff, &here, kept).await?))
+            json_of(&govern::end(&app, &staff, registry, id, (state, r.reason), &asked).await?)
         }
         _ => Err(Error::new(
             Code::NotFound,
@@ -155,6 +169,8 @@ pub async fn act(
 struct Emergency {
     entity_id: String,
     code: String,
+    #[serde(default)]
+    validate_only: bool,
 }
 
 /// `POST /api/v1/emergency-suspensions`
@@ -164,11 +180,12 @@ pub async fn suspend(
     request: Request<Body>,
 ) -> Answer {
     let staff = who(&app, &here, request.headers()).await?;
+    let headers = request.headers().clone();
     let r: Emergency = body::parse(&body::json_bytes(request, body::SINGLE).await?)?;
     let entity = EntityId::parse(&r.entity_id)?;
-    let work = async move { emergency::suspend(&app, &staff, here.registry, &entity, &r.code).await };
-    let (epoch, lapses_at) = govern::to_its_end(work).await?;
-    Ok(Json(json!({ "epoch": epoch, "lapses_at": lapses_at })))
+    let asked = asked(&headers, r.validate_only)?;
+    let work = async move { emergency::suspend(&app, &staff, here.registry, &entity, &r.code, &asked).await };
+    json_of(&govern::to_its_end(work).await?)
 }
 
 /// `GET /api/v1/staff`
@@ -178,9 +195,15 @@ pub async fn members(
     headers: HeaderMap,
 ) -> Answer {
     let caller = who(&app, &here, &headers).await?;
-    let member = |m: charter_store::staff::Member| json!({ "staff_id": m.id, "roles": m.roles, "service": m.service, "dismissed": m.dismissed, "you": m.id == caller.id });
-    let staff: Vec<Value> =
-        staff::list(&app, &caller, here.registry).await?.into_iter().map(member).collect();
+    let member = |m: charter_store::staff::Member| {
+        let etag = etag::member(&m)?.header();
+        Ok(json!({
+            "staff_id": m.id, "roles": m.roles, "service": m.service, "dismissed": m.dismissed,
+            "you": m.id == caller.id, "etag": etag,
+        }))
+    };
+    let list = staff::list(&app, &caller, here.registry).await?;
+    let staff: Vec<Value> = list.into_iter().map(member).collect::<Result<_, Error>>()?;
     Ok(Json(json!({ "staff": staff })))
 }
 

@@ -25,7 +25,7 @@ pub async fn run(to: &Connection, command: Approval) -> Result<Exit, Failure> {
     }
 }
 
-async fn fetch(desk: &Desk, id: String) -> Result<pb::Proposal, Failure> {
+pub async fn fetch(desk: &Desk, id: String) -> Result<pb::Proposal, Failure> {
     let request = pb::GetProposalRequest { registry_id: desk.registry_id(), proposal_id: id };
     proposal::given(desk.client().get_proposal(desk.request(request)).await?.into_inner().proposal)
 }
@@ -76,7 +76,15 @@ async fn refuse(
     format: Format,
 ) -> Result<Exit, Failure> {
     let desk = Desk::open(to, call).await?;
-    let request = pb::RefuseProposalRequest { registry_id: desk.registry_id(), proposal_id, reason };
+    let etag = fetch(&desk, proposal_id.clone()).await?.etag;
+    let request = pb::RefuseProposalRequest {
+        registry_id: desk.registry_id(),
+        request_id: desk.request_id(),
+        proposal_id,
+        reason,
+        etag,
+        ..Default::default()
+    };
     let answer = desk.client().refuse_proposal(desk.request(request)).await?.into_inner();
     closed(answer.proposal, format)
 }
@@ -88,7 +96,15 @@ async fn withdraw(
     format: Format,
 ) -> Result<Exit, Failure> {
     let desk = Desk::open(to, call).await?;
-    let request = pb::WithdrawProposalRequest { registry_id: desk.registry_id(), proposal_id, reason };
+    let etag = fetch(&desk, proposal_id.clone()).await?.etag;
+    let request = pb::WithdrawProposalRequest {
+        registry_id: desk.registry_id(),
+        request_id: desk.request_id(),
+        proposal_id,
+        reason,
+        etag,
+        ..Default::default()
+    };
     let answer = desk.client().withdraw_proposal(desk.request(request)).await?.into_inner();
     closed(answer.proposal, format)
 }

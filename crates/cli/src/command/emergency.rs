@@ -21,6 +21,8 @@ pub async fn suspend(to: &Connection, args: Emergency) -> Result<Exit, Failure> 
         registry_id: desk.registry_id(),
         entity_id: args.id.into(),
         code: args.reason,
+        request_id: desk.request_id(),
+        ..Default::default()
     };
     let receipt = desk.client().suspend_in_emergency(desk.request(request)).await?.into_inner();
     let (epoch, lapses_at) = (receipt.epoch, output::time(receipt.lapses_at));

@@ -5,10 +5,12 @@ use serde_json::json;
 
 use crate::{
     args::{Connection, Draft, Format, Register},
+    command::approval,
     desk::Desk,
     exit::{Exit, Failure},
     output,
     proposal::{self, View},
+    read,
 };
 
 pub async fn register(to: &Connection, args: Register) -> Result<Exit, Failure> {
@@ -26,6 +28,8 @@ pub async fn send(to: &Connection, draft: Draft, why: String, change: Change) ->
     let desk = Desk::open(to, draft.call).await?;
     let request = pb::ProposeRequest {
         registry_id: desk.registry_id(),
+        request_id: desk.request_id(),
+        etag: read::etag(&desk, &change).await?,
         reason: why,
         validate_only: draft.dry_run,
         change: Some(change),
@@ -33,8 +37,13 @@ pub async fn send(to: &Connection, draft: Draft, why: String, change: Change) ->
     let proposal = match draft.amend {
         None => desk.client().propose(desk.request(request)).await?.into_inner().proposal,
         Some(proposal_id) => {
-            let registry_id = desk.registry_id();
-            let request = pb::AmendProposalRequest { registry_id, proposal_id, proposal: Some(request) };
+            let request = pb::AmendProposalRequest {
+                registry_id: desk.registry_id(),
+                request_id: desk.request_id(),
+                etag: approval::fetch(&desk, proposal_id.clone()).await?.etag,
+                proposal_id,
+                proposal: Some(request),
+            };
             desk.client().amend_proposal(desk.request(request)).await?.into_inner().proposal
         }
     };

@@ -118,6 +118,8 @@ async fn publish(to: &Connection, args: Publish) -> Result<Exit, Failure> {
         resource: args.resource.to_string(),
         uri: args.uri.clone(),
         schema_json: read(&args.file).await?,
+        request_id: args.call.request_id.clone().unwrap_or_default(),
+        ..Default::default()
     };
     if args.propose {
         let draft = Draft { amend: None, dry_run: args.dry_run, call: args.call, output: args.output };

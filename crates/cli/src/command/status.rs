@@ -106,6 +106,8 @@ async fn set<Id: args::Target>(
         state: state.code().to_owned(),
         reason: effect.reason,
         effective_from: effect.at.map(output::timestamp),
+        request_id: change.call.request_id.unwrap_or_default(),
+        validate_only: false,
     };
     let receipt = server.import().set_status(token.attach(server.request(request))).await;
     let receipt = receipt.map_err(sealed)?.into_inner();

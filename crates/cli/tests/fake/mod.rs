@@ -154,7 +154,11 @@ impl RegistryService for Fake {
         let registries = vec![registry];
         Ok(Response::new(reg::ListRegistriesResponse { registries, next_page_token: String::new() }))
     }
-    async fn get_entity(&self, _: Request<reg::GetEntityRequest>) -> Reply<reg::GetEntityResponse> {
+    async fn get_entity(&self, request: Request<reg::GetEntityRequest>) -> Reply<reg::GetEntityResponse> {
+        if request.get_ref().entity_id == "did:web:a.example" {
+            let entity = Some(reg::Entity { etag: "W/\"1\"".to_owned(), ..Default::default() });
+            return Ok(Response::new(reg::GetEntityResponse { entity }));
+        }
         Err(status(Code::NotFound, "NOT_FOUND", "no such entity"))
     }
     async fn list_entities(
@@ -173,6 +177,21 @@ impl RegistryService for Fake {
         &self,
         _: Request<reg::GetAccreditationRequest>,
     ) -> Reply<reg::GetAccreditationResponse> {
+        Ok(Response::new(reg::GetAccreditationResponse::default()))
+    }
+    async fn get_statement(&self, _: Request<reg::GetStatementRequest>) -> Reply<reg::GetStatementResponse> {
+        Ok(Response::new(reg::GetStatementResponse::default()))
+    }
+    async fn get_delegation(
+        &self,
+        _: Request<reg::GetDelegationRequest>,
+    ) -> Reply<reg::GetDelegationResponse> {
+        Ok(Response::new(reg::GetDelegationResponse::default()))
+    }
+    async fn list_delegations(
+        &self,
+        _: Request<reg::ListDelegationsRequest>,
+    ) -> Reply<reg::ListDelegationsResponse> {
         none()
     }
     async fn list_accreditations(

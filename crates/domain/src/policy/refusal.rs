@@ -18,6 +18,10 @@ pub enum Refusal {
     NotOpen,
     #[error("the proposal is not the one you approve: read it again and approve the hash it has now")]
     ProposalChanged,
+    #[error("it has changed since you read it: read it again")]
+    NotAsSeen,
+    #[error("name the `etag` of what you read (REST: `If-Match`), so that nothing unseen is changed")]
+    Unseen,
     #[error("its subject has changed since it was proposed: withdraw it and propose the change again")]
     TargetChanged,
     #[error("the proposal has expired: propose the change again")]

@@ -1,11 +1,17 @@
 //! Another draft in the place of an open proposal: by its proposer, to be approved anew.
 
-use charter_domain::{RegistryId, event::Change, staff::Staff};
-use charter_store::{proposal::Kept, restricted::Restricted};
+use charter_domain::{RegistryId, event::Change, govern::proposal::Proposal, staff::Staff};
+use charter_store::{proposal::Kept, request::Call, restricted::Restricted};
 use uuid::Uuid;
 
-use super::{Wish, check, draft, found, tenant};
-use crate::{App, Error};
+use super::{Frame, Shown, Wish, check, draft, found, tenant};
+use crate::{
+    App, Error,
+    app::{
+        etag,
+        once::{Asked, once},
+    },
+};
 
 /// Drafts and checks as `propose` does; keeps the next revision unless only asked to check.
 pub async fn amend(
@@ -13,9 +19,21 @@ pub async fn amend(
     staff: &Staff,
     registry: RegistryId,
     id: Uuid,
-    wish: Wish,
-    (reason, validate_only): (String, bool),
-) -> Result<Kept, Error> {
+    (wish, reason): (Wish, String),
+    asked: &Asked,
+) -> Result<Shown, Error> {
+    let call = asked.call(&staff.id, "AmendProposal", &(id, &wish, &reason))?;
+    let fresh = amend_one(app, staff, registry, (id, wish, reason), (asked, call.clone()));
+    once(app, registry, call.as_ref(), fresh).await
+}
+
+async fn amend_one(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    (id, wish, reason): (Uuid, Wish, String),
+    (asked, call): (&Asked, Option<Call>),
+) -> Result<Shown, Error> {
     let tenant = tenant(app, registry)?;
     let now = app.clock.now();
     let before = super::get(app, staff, registry, id).await?;
@@ -24,16 +42,25 @@ pub async fn amend(
     keep_ids(&before.proposal.change, &mut draft.change);
     check::change(app, registry, &draft.change, now).await?;
     let commitment = draft.restricted.as_ref().map(Restricted::commitment).transpose()?;
-    let staff = staff.clone();
-    let written = app.store.write("proposal.amend", registry, move |tx| {
+    let next = Proposal {
+        revision: before.proposal.revision.saturating_add(1),
+        change: draft.change.clone(),
+        ..before.proposal.clone()
+    };
+    let next = Kept { proposal: next, restricted: draft.restricted.clone(), ..before };
+    let frame = Frame::of(app, staff, registry, &next).await?;
+    let (staff, asked, only_try) = (staff.clone(), asked.clone(), asked.validate_only);
+    let written = app.store.write_or_try("proposal.amend", registry, only_try, move |tx| {
         let kept = found(tx, id)?;
+        let etag = etag::proposal(&kept, tx.now)?;
         let base = tx.subject_seq(&draft.change.subject())?;
         let proposal = kept.proposal.amend(&staff, draft.change.clone(), reason.clone(), base, tx.now)?;
         let proposal = proposal.committed(commitment.clone());
-        if !validate_only {
-            tx.put_revision(&proposal, draft.restricted.as_ref())?;
-        }
-        Ok(Kept { proposal, restricted: draft.restricted.clone(), ..kept })
+        etag.expected(asked.etag.as_ref())?;
+        tx.put_revision(&proposal, draft.restricted.as_ref())?;
+        let shown = frame.show(Kept { proposal, restricted: draft.restricted.clone(), ..kept }, tx.now)?;
+        tx.keep(call.as_ref(), &shown)?;
+        Ok(shown)
     });
     Ok(written.await?.value)
 }

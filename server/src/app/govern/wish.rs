@@ -7,10 +7,10 @@ use charter_domain::{
     record::{RawAccreditation, RawAuthorization},
     scope::Grant,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One change. REST reads it as JSON with one member named after the variant; gRPC has the same as a oneof.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wish {
     RegisterEntity(RegisterEntity),
@@ -26,7 +26,7 @@ pub enum Wish {
     DefineCredentialType(DefineCredentialType),
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegisterEntity {
     pub identifier: String,
@@ -36,14 +36,14 @@ pub struct RegisterEntity {
     pub country: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrantAccreditation {
     pub entity_id: String,
     pub accreditation: RawAccreditation,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MakeStatement {
     pub entity_id: String,
@@ -53,7 +53,7 @@ pub struct MakeStatement {
 }
 
 /// Exactly one of the first four names the target.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangeStatus {
     pub entity_id: String,
@@ -68,7 +68,7 @@ pub struct ChangeStatus {
     pub succeeded_by: Vec<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawDelegation {
     pub subordinate_id: String,
@@ -87,7 +87,7 @@ pub struct RawDelegation {
     pub valid_until: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawSchema {
     pub resource: String,
@@ -95,7 +95,7 @@ pub struct RawSchema {
     pub schema_json: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Appoint {
     pub issuer: String,
@@ -105,13 +105,13 @@ pub struct Appoint {
     pub service: bool,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dismiss {
     pub staff_id: i64,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Erase {
     /// `staff:NUMBER`, `proposal:UUID` or `entity:IDENTIFIER`.
@@ -119,7 +119,7 @@ pub struct Erase {
     pub basis: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeprecateSchema {
     pub resource: String,
@@ -130,7 +130,7 @@ pub struct DeprecateSchema {
 }
 
 /// Empty is not given.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DefineCredentialType {
     pub resource: String,

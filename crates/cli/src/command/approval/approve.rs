@@ -14,14 +14,23 @@ use crate::{
 
 pub async fn run(to: &Connection, args: Approve) -> Result<Exit, Failure> {
     let desk = Desk::open(to, args.call).await?;
+    let found = super::fetch(&desk, args.id.clone()).await?;
+    let etag = found.etag.clone();
     let hash = match args.hash {
         Some(hash) => hash,
-        None => look(&desk, &args.id, args.yes).await?,
+        None => look(found, &args.id, args.yes)?,
     };
     if !args.yes {
         confirm(&format!("you approve proposal {} with hash {hash}", args.id)).await?;
     }
-    let request = pb::ApproveProposalRequest { registry_id: desk.registry_id(), proposal_id: args.id, hash };
+    let request = pb::ApproveProposalRequest {
+        registry_id: desk.registry_id(),
+        request_id: desk.request_id(),
+        proposal_id: args.id,
+        hash,
+        etag,
+        ..Default::default()
+    };
     let answer = desk.client().approve_proposal(desk.request(request)).await?.into_inner();
     let view = View::from(proposal::given(answer.proposal)?);
     match args.output {
@@ -36,8 +45,7 @@ pub async fn run(to: &Connection, args: Approve) -> Result<Exit, Failure> {
 }
 
 /// The hash of the proposal as it is now, checked; the person who is asked sees what it is the hash of.
-async fn look(desk: &Desk, id: &str, yes: bool) -> Result<String, Failure> {
-    let found = super::fetch(desk, id.to_owned()).await?;
+fn look(found: pb::Proposal, id: &str, yes: bool) -> Result<String, Failure> {
     let hash = proposal::verify(&found, id)?;
     if !yes {
         output::show(&View::from(found).text());

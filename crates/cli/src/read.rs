@@ -1,0 +1,36 @@
+//! What is read before it is changed: the server refuses a change of anything that has changed since.
+
+use charter_proto::charter::registry::v1::{self as pb, change_status::Target, propose_request::Change};
+
+use crate::{desk::Desk, exit::Failure};
+
+/// The etag of what a change is about; empty for something new.
+pub async fn etag(desk: &Desk, change: &Change) -> Result<String, Failure> {
+    match change {
+        Change::ChangeStatus(pb::ChangeStatus { target: Some(target), .. }) => of(desk, target.clone()).await,
+        _ => Ok(String::new()),
+    }
+}
+
+async fn of(desk: &Desk, target: Target) -> Result<String, Failure> {
+    let (mut client, registry_id) = (desk.registry(), desk.registry_id());
+    let found = match target {
+        Target::EntityId(entity_id) => {
+            let request = desk.plain(pb::GetEntityRequest { registry_id, entity_id });
+            client.get_entity(request).await?.into_inner().entity.map(|e| e.etag)
+        }
+        Target::AccreditationId(accreditation_id) => {
+            let request = desk.plain(pb::GetAccreditationRequest { registry_id, accreditation_id });
+            client.get_accreditation(request).await?.into_inner().accreditation.map(|a| a.etag)
+        }
+        Target::StatementId(statement_id) => {
+            let request = desk.plain(pb::GetStatementRequest { registry_id, statement_id });
+            client.get_statement(request).await?.into_inner().statement.map(|s| s.etag)
+        }
+        Target::SubordinateId(subordinate_id) => {
+            let request = desk.plain(pb::GetDelegationRequest { registry_id, subordinate_id });
+            client.get_delegation(request).await?.into_inner().delegation.map(|d| d.etag)
+        }
+    };
+    Ok(found.unwrap_or_default())
+}

@@ -1,0 +1,125 @@
+//! Requests that were carried out, each with its answer. Written in the transaction of the change, so that an answer is
+//! kept exactly when there was a change; the primary key lets one of two that run at once commit.
+
+use std::time::Duration;
+
+use charter_domain::{RegistryId, Timestamp};
+use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{Error, Store, Tx, tx::offset};
+
+/// How long the same request is answered from what is kept (AIP-155).
+pub const KEPT: Duration = Duration::from_secs(24 * 3_600);
+
+/// A request that its sender may send again.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Who sends it: ids of one never meet those of another.
+    pub principal: String,
+    pub request_id: Uuid,
+    pub method: &'static str,
+    /// SHA-256 of what is asked.
+    pub payload: [u8; 32],
+}
+
+/// What became of an id.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// The answer of the same request, as JSON.
+    Answer(String),
+    /// It was given to another request.
+    Other,
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = sql_types::Text)]
+    method: String,
+    #[diesel(sql_type = sql_types::Binary)]
+    payload: Vec<u8>,
+    #[diesel(sql_type = sql_types::Text)]
+    answer: String,
+}
+
+/// The latest instant that is forgotten at `now`.
+fn forgotten(now: Timestamp) -> time::OffsetDateTime {
+    offset(Timestamp::from_micros(now.micros() - i64::try_from(KEPT.as_micros()).unwrap_or(i64::MAX)))
+}
+
+pub(crate) fn keep<T: Serialize>(
+    conn: &mut PgConnection,
+    registry: RegistryId,
+    now: Timestamp,
+    call: &Call,
+    answer: &T,
+) -> Result<(), Error> {
+    let answer = serde_json::to_string(answer).map_err(|e| Error::Internal(e.to_string()))?;
+    sql_query(
+        "delete from requests where registry_id = $1 and principal = $2 and request_id = $3 and at <= $4",
+    )
+    .bind::<sql_types::Integer, _>(registry.0)
+    .bind::<sql_types::Text, _>(&call.principal)
+    .bind::<sql_types::Uuid, _>(call.request_id)
+    .bind::<sql_types::Timestamptz, _>(forgotten(now))
+    .execute(conn)?;
+    sql_query(
+        "insert into requests (registry_id, principal, request_id, method, payload, answer, at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind::<sql_types::Integer, _>(registry.0)
+    .bind::<sql_types::Text, _>(&call.principal)
+    .bind::<sql_types::Uuid, _>(call.request_id)
+    .bind::<sql_types::Text, _>(call.method)
+    .bind::<sql_types::Binary, _>(call.payload.to_vec())
+    .bind::<sql_types::Text, _>(answer)
+    .bind::<sql_types::Timestamptz, _>(offset(now))
+    .execute(conn)?;
+    Ok(())
+}
+
+impl Tx<'_> {
+    /// Keeps what this transaction's request is answered; nothing for a request without an id.
+    pub fn keep<T: Serialize>(&mut self, call: Option<&Call>, answer: &T) -> Result<(), Error> {
+        let Some(call) = call else { return Ok(()) };
+        keep(self.conn, self.registry, self.now, call, answer)
+    }
+}
+
+impl Store {
+    /// What became of the id before.
+    pub async fn earlier(&self, registry: RegistryId, call: Call) -> Result<Option<Earlier>, Error> {
+        let since = forgotten(self.now());
+        self.read("request.get", registry, move |conn| {
+            let rows: Vec<Row> = sql_query(
+                "select method, payload, answer from requests
+                  where registry_id = $1 and principal = $2 and request_id = $3 and at > $4",
+            )
+            .bind::<sql_types::Integer, _>(registry.0)
+            .bind::<sql_types::Text, _>(&call.principal)
+            .bind::<sql_types::Uuid, _>(call.request_id)
+            .bind::<sql_types::Timestamptz, _>(since)
+            .load(conn)?;
+            let same = |r: &Row| r.method == call.method && r.payload == call.payload;
+            Ok(rows.into_iter().next().map(|row| match same(&row) {
+                true => Earlier::Answer(row.answer),
+                false => Earlier::Other,
+            }))
+        })
+        .await
+    }
+
+    /// Forgets requests older than a day; returns how many.
+    pub async fn forget_requests(&self, registry: RegistryId) -> Result<usize, Error> {
+        let until = forgotten(self.now());
+        self.amend("request.forget", registry, move |conn| {
+            let gone = sql_query("delete from requests where registry_id = $1 and at <= $2")
+                .bind::<sql_types::Integer, _>(registry.0)
+                .bind::<sql_types::Timestamptz, _>(until)
+                .execute(conn)?;
+            Ok(gone)
+        })
+        .await
+    }
+}

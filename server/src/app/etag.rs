@@ -1,0 +1,90 @@
+//! What the etags of things are made of, and the etag of what a drafted change would change.
+
+use charter_domain::{
+    Delegation, RegistryId, Timestamp,
+    event::{Change, StatusChanged},
+    status::{State, TargetKind, state_at},
+};
+use charter_store::{
+    entity::{AccreditationView, EntityView, StatementView, StatusView},
+    proposal::Kept,
+    staff::Member,
+};
+use uuid::Uuid;
+
+use crate::{App, Error, app::entity::domain, etag::Etag};
+
+/// The state is part of it: one that takes effect later changes what is seen then.
+fn state(statuses: Option<&Vec<StatusView>>, now: Timestamp) -> State {
+    state_at(&domain(statuses.map_or(&[], Vec::as_slice)), now)
+}
+
+pub fn entity(e: &EntityView, now: Timestamp) -> Result<Etag, Error> {
+    let statements: Vec<State> =
+        e.statements.iter().flatten().map(|s| state(s.statuses.as_ref(), now)).collect();
+    let grounds: Vec<State> =
+        e.accreditations.iter().flatten().map(|a| state(a.statuses.as_ref(), now)).collect();
+    Ok(Etag::of(&(e, state(e.statuses.as_ref(), now), statements, grounds))?)
+}
+
+pub fn accreditation(a: &AccreditationView, now: Timestamp) -> Result<Etag, Error> {
+    Ok(Etag::of(&(a, state(a.statuses.as_ref(), now)))?)
+}
+
+pub fn statement(s: &StatementView, now: Timestamp) -> Result<Etag, Error> {
+    Ok(Etag::of(&(s, state(s.statuses.as_ref(), now)))?)
+}
+
+/// Without its document: that is signed anew and says the same.
+pub fn delegation(d: &Delegation, now: Timestamp) -> Result<Etag, Error> {
+    let plain = Delegation { document: None, ..d.clone() };
+    Ok(Etag::of(&(plain, state_at(&d.statuses, now)))?)
+}
+
+pub fn member(m: &Member) -> Result<Etag, Error> {
+    Ok(Etag::of(&(m.id, &m.roles, m.service, m.dismissed))?)
+}
+
+/// What is decided, and what others have said of it meanwhile.
+pub fn proposal(kept: &Kept, now: Timestamp) -> Result<Etag, charter_store::Error> {
+    let p = &kept.proposal;
+    let core = (p.id, p.hash()?, p.state_at(now).code());
+    Ok(Etag::of_two(&core, &(&p.approvals, &p.reason, &kept.closed_why, kept.seq))?)
+}
+
+/// Of what a change is about; none where it makes something new.
+pub async fn touched(
+    app: &App,
+    registry: RegistryId,
+    change: &Change,
+    now: Timestamp,
+) -> Result<Option<Etag>, Error> {
+    match change {
+        Change::StatusChanged(s) => target(app, registry, s, now).await.map(Some),
+        _ => Ok(None),
+    }
+}
+
+async fn target(app: &App, registry: RegistryId, s: &StatusChanged, now: Timestamp) -> Result<Etag, Error> {
+    let gone = || Error::not_found(s.target.as_str(), &s.target_id);
+    let id = || Uuid::parse_str(&s.target_id).map_err(|_| gone());
+    let number = || s.target_id.parse::<i64>().map_err(|_| gone());
+    match s.target {
+        TargetKind::Entity => {
+            let found = app.store.entity_of(registry, id()?).await?;
+            entity(&found.ok_or_else(gone)?, now)
+        }
+        TargetKind::Accreditation => {
+            let found = app.store.accreditations(registry, None, Some(id()?), 1).await?;
+            accreditation(found.first().ok_or_else(gone)?, now)
+        }
+        TargetKind::Statement => {
+            let (_, found) = crate::app::entity::statement(app, registry, number()?).await?;
+            statement(&found, now)
+        }
+        TargetKind::Delegation => {
+            let (id, list) = (number()?, app.store.delegations(registry).await?);
+            delegation(list.iter().find(|d| d.id == id).ok_or_else(gone)?, now)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A request that carries an id is carried out once, however often it is sent (AIP-155).
+//!
+//! The use-case hands its future to `once` and calls `tx.keep` with its answer as the last thing in the transaction.
+
+use charter_domain::{
+    Invalid, RegistryId,
+    policy::{Caller, Refusal},
+};
+use charter_store::request::{Call, Earlier};
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{App, Error, error::Code, etag::Etag};
+
+/// What a change may carry besides its content.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    request_id: Option<Uuid>,
+    /// Of what is changed, as it was read.
+    pub etag: Option<Etag>,
+    /// Checks everything and keeps nothing.
+    pub validate_only: bool,
+}
+
+impl Asked {
+    /// Empty texts are absent.
+    pub fn parse(request_id: &str, etag: &str, validate_only: bool) -> Result<Self, Invalid> {
+        let id = |text: &str| {
+            let id = Uuid::parse_str(text).ok().filter(|id| !id.is_nil());
+            id.ok_or_else(|| Invalid::new("request_id", "must be a UUID"))
+        };
+        Ok(Self {
+            request_id: Some(request_id).filter(|t| !t.is_empty()).map(id).transpose()?,
+            etag: Etag::parse(etag)?,
+            validate_only,
+        })
+    }
+
+    /// The request as it is kept; none where nothing is to be kept. The etag is no part of what is asked: who sends a
+    /// request again may have read again before.
+    pub fn call<T: Serialize>(
+        &self,
+        principal: &(impl ToString + ?Sized),
+        method: &'static str,
+        payload: &T,
+    ) -> Result<Option<Call>, Error> {
+        let Some(request_id) = self.request_id.filter(|_| !self.validate_only) else { return Ok(None) };
+        let lost = |_| Error::new(Code::Internal, "an error of ours; it was logged");
+        let payload = Sha256::digest(serde_json::to_vec(payload).map_err(lost)?).into();
+        Ok(Some(Call { principal: principal.to_string(), request_id, method, payload }))
+    }
+}
+
+/// In whose name what is loaded is kept.
+pub fn principal(caller: &Caller) -> Result<&'static str, Refusal> {
+    match caller {
+        Caller::Anonymous => Err(Refusal::Unauthenticated),
+        Caller::Bootstrap => Ok("bootstrap"),
+        Caller::System => Ok("system"),
+    }
+}
+
+/// The kept answer of this request, else what `fresh` comes to. Of two at once one commits; the other fails, and finds
+/// that answer then.
+pub async fn once<T: DeserializeOwned>(
+    app: &App,
+    registry: RegistryId,
+    call: Option<&Call>,
+    fresh: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let Some(call) = call else { return fresh.await };
+    if let Some(answer) = earlier(app, registry, call).await? {
+        return Ok(answer);
+    }
+    match fresh.await {
+        Err(error) => earlier(app, registry, call).await?.ok_or(error),
+        done => done,
+    }
+}
+
+async fn earlier<T: DeserializeOwned>(
+    app: &App,
+    registry: RegistryId,
+    call: &Call,
+) -> Result<Option<T>, Error> {
+    match app.store.earlier(registry, call.clone()).await? {
+        None => Ok(None),
+        Some(Earlier::Other) => Err(Error {
+            field: Some("request_id".to_owned()),
+            ..Error::new(Code::RequestIdReused, "this id was given to another request: take a new one")
+        }),
+        Some(Earlier::Answer(text)) => {
+            let unreadable = |_| Error::new(Code::Internal, "an error of ours; it was logged");
+            serde_json::from_str(&text).map(Some).map_err(unreadable)
+        }
+    }
+}
