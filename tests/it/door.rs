@@ -21,7 +21,7 @@ use prost::Message;
 use tonic::Code;
 
 /// Open to anyone who reaches the listener, by decision.
-const PUBLIC: [&str; 19] = [
+const PUBLIC: [&str; 22] = [
     "charter.federation.v1.FederationService/GetEntityConfiguration",
     "charter.federation.v1.FederationService/GetEpoch",
     "charter.federation.v1.FederationService/GetSubordinateStatement",
