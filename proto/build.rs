@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "trqp/v2/trqp.proto",
     "charter/registry/v1/registry.proto",
     "charter/registry/v1/import.proto",
@@ -12,6 +12,7 @@ const FILES: [&str; 8] = [
     "charter/registry/v1/governance.proto",
     "charter/registry/v1/privacy.proto",
     "charter/registry/v1/schema.proto",
+    "charter/registry/v1/life.proto",
     "charter/federation/v1/federation.proto",
 ];
 

@@ -141,7 +141,8 @@ begin
                 select json_build_object('id', a.accreditation_id, 'f', micros(lower(a.valid)),
                                          'u', micros(upper(a.valid)),
                                          'ss', statuses(p_registry, 'accreditation', a.accreditation_id::text, known))
-                  from accreditations a where a.registry_id = p_registry and a.accreditation = s.accreditation) end,
+                  from accreditations a where a.registry_id = p_registry and a.accreditation = s.accreditation
+                    and a.recorded @> known) end,
              'd', (select jws from documents where registry_id = p_registry
                       and target = 'statement:' || s.statement_id)))
              from tuples t

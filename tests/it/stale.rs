@@ -33,20 +33,44 @@ fn entity(n: usize) -> String {
 }
 
 /// What readers and writers know of one entity.
-#[derive(Default)]
-struct Watch {
+pub struct Watch {
+    entity: String,
     /// Odd from the receipt of an acknowledged denial until the next reinstatement is sent.
     phase: AtomicU64,
     /// Questions answered within an odd phase.
     asked: AtomicU64,
 }
 
+impl Watch {
+    pub fn of(entity: &str) -> Self {
+        Self { entity: entity.to_owned(), phase: AtomicU64::new(0), asked: AtomicU64::new(0) }
+    }
+
+    /// From here on a yes is stale; returns when readers have asked.
+    pub async fn is_denied(&self) {
+        self.phase.fetch_add(1, Ordering::SeqCst);
+        let enough = self.asked() + 2;
+        let asked = || async { self.asked() >= enough };
+        until(Duration::from_secs(20), "questions after the acknowledgement", asked).await;
+    }
+
+    /// From here on it is none: somebody is about to say so.
+    pub fn may_be_yes(&self) {
+        self.phase.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Questions answered while it was denied.
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
 #[derive(Default)]
-struct Counts {
-    over: AtomicBool,
-    answers: AtomicU64,
-    stale: AtomicU64,
-    errors: AtomicU64,
+pub struct Counts {
+    pub over: AtomicBool,
+    pub answers: AtomicU64,
+    pub stale: AtomicU64,
+    pub errors: AtomicU64,
 }
 
 enum Door {
@@ -86,15 +110,16 @@ impl Door {
     }
 }
 
-async fn read(reader: usize, address: SocketAddr, watches: Arc<Vec<Watch>>, counts: Arc<Counts>) {
+/// Asks about one after the other until it is over.
+pub async fn read(reader: usize, address: SocketAddr, watches: Arc<Vec<Watch>>, counts: Arc<Counts>) {
     let mut door = Door::new(reader, address);
     for turn in reader.. {
         if counts.over.load(Ordering::SeqCst) {
             break;
         }
-        let n = turn % ENTITIES;
+        let n = turn % watches.len();
         let before = watches[n].phase.load(Ordering::SeqCst);
-        let said = door.says_yes(&entity(n)).await;
+        let said = door.says_yes(&watches[n].entity).await;
         let after = watches[n].phase.load(Ordering::SeqCst);
         counts.answers.fetch_add(1, Ordering::Relaxed);
         match said {
@@ -131,12 +156,8 @@ async fn write(app: Arc<TestApp>, n: usize, watches: Arc<Vec<Watch>>) -> Vec<Dur
         let start = Instant::now();
         set(if cycle % 2 == 0 { "REVOKED" } else { "SUSPENDED" }).await;
         waits.push(start.elapsed());
-        let watch = &watches[n];
-        watch.phase.fetch_add(1, Ordering::SeqCst);
-        let enough = watch.asked.load(Ordering::SeqCst) + 2;
-        let asked = || async { watch.asked.load(Ordering::SeqCst) >= enough };
-        until(Duration::from_secs(20), "questions after the acknowledgement", asked).await;
-        watch.phase.fetch_add(1, Ordering::SeqCst);
+        watches[n].is_denied().await;
+        watches[n].may_be_yes();
         set("ACTIVE").await;
     }
     waits
@@ -148,7 +169,7 @@ async fn a_thousand_revocations_before_eight_readers_leave_no_stale_yes() {
     let rows = (1..).zip((0..ENTITIES).map(|n| raw(&entity(n)))).collect();
     app.registry(AUTHORITY).loads(rows, false).await.expect("loaded");
     let second = beside(&app, TestApp::build().registry(AUTHORITY)).await;
-    let watches: Arc<Vec<Watch>> = Arc::new((0..ENTITIES).map(|_| Watch::default()).collect());
+    let watches: Arc<Vec<Watch>> = Arc::new((0..ENTITIES).map(|n| Watch::of(&entity(n))).collect());
     let counts = Arc::new(Counts::default());
     let mut readers = JoinSet::new();
     for reader in 0..READERS {
@@ -166,7 +187,7 @@ async fn a_thousand_revocations_before_eight_readers_leave_no_stale_yes() {
         done.expect("a reader");
     }
     let of = |count: &AtomicU64| count.load(Ordering::SeqCst);
-    let within: u64 = watches.iter().map(|w| of(&w.asked)).sum();
+    let within: u64 = watches.iter().map(Watch::asked).sum();
     println!(
         "{} denials in {:.1?}; acknowledged after P50 {:?}, P99 {:?}; {} answers, {within} after an acknowledged \
          denial, {} of them yes, {} errors",

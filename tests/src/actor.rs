@@ -93,7 +93,10 @@ impl<'a> Registry<'a> {
             records: rows.into_iter().map(|(line, raw)| charter_cli::records::to_wire(line, raw)).collect(),
         };
         let stream = tokio_stream::iter(chunks.into_iter().map(message).collect::<Vec<_>>());
-        let mut replies = self.client().import_records(self.signed(stream)).await?.into_inner();
+        let mut request = self.signed(stream);
+        let registry = self.authority.parse().expect("ASCII");
+        request.metadata_mut().insert("charter-registry", registry);
+        let mut replies = self.client().import_records(request).await?.into_inner();
         let mut all = Vec::new();
         while let Some(reply) = replies.message().await? {
             all.push(reply);

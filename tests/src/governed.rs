@@ -5,11 +5,15 @@ use std::sync::Arc;
 use charter_proto::charter::registry::v1::{
     self as pb, change_status::Target, governance_service_client::GovernanceServiceClient,
     privacy_service_client::PrivacyServiceClient, propose_request::Change,
-    registry_service_client::RegistryServiceClient,
+    registry_service_client::RegistryServiceClient, renew,
 };
 use tonic::{Request, Status, transport::Channel};
 
-use crate::{AUTHORITY, TestApp, TestClock, app::SETTINGS, issuer::Issuer};
+use crate::{
+    AUTHORITY, TestApp, TestClock,
+    app::{Build, SETTINGS},
+    issuer::Issuer,
+};
 
 /// Loaded before the registry was sealed.
 pub const ISSUER: &str = "did:web:university.example";
@@ -24,15 +28,21 @@ pub struct Governed {
 pub struct Person<'a> {
     app: &'a TestApp,
     token: String,
+    channel: Option<Channel>,
 }
 
 impl Governed {
     /// Alice and Bob administer; Olga and Otto are officers, Anna and Arvo approvers, Aino audits.
     pub async fn start() -> Self {
+        Self::start_as(|build| build).await
+    }
+
+    /// The same on a server of another shape; the first of its registries is [`AUTHORITY`].
+    pub async fn start_as(shape: impl FnOnce(Build) -> Build) -> Self {
         let clock = Arc::<TestClock>::default();
         let issuer = Issuer::start(&clock);
         let settings = format!("{SETTINGS}\n{}", issuer.toml());
-        let app = TestApp::build().clock(&clock).settings(&settings).start().await;
+        let app = shape(TestApp::build().clock(&clock).settings(&settings)).start().await;
         let registry = app.registry(AUTHORITY);
         registry.registers(ISSUER).authorized("issue", "Degree").await;
         let who = |subject: &str| pb::Administrator { issuer: issuer.url(), subject: subject.to_owned() };
@@ -64,13 +74,20 @@ impl Governed {
         done.seq
     }
 
+    /// Olga proposes, Anna approves, and Arvo too where it takes three.
+    pub async fn decides(&self, change: Change) -> pb::Proposal {
+        let draft = self.person("olga").proposes(change).await.expect("proposed");
+        let done = self.person("anna").approves(&draft).await.expect("approved");
+        if draft.quorum == 2 { done } else { self.person("arvo").approves(&draft).await.expect("approved") }
+    }
+
     /// Signed in with a second factor.
     pub fn person(&self, subject: &str) -> Person<'_> {
-        Person { app: &self.app, token: self.issuer.approver_token(subject) }
+        self.with_token(self.issuer.approver_token(subject))
     }
 
     pub fn with_token(&self, token: String) -> Person<'_> {
-        Person { app: &self.app, token }
+        Person { app: &self.app, token, channel: None }
     }
 }
 
@@ -84,9 +101,31 @@ pub fn status(entity: &str, state: &str) -> Change {
     })
 }
 
+/// What that exists a change is about.
+fn touched(change: &Change) -> Option<Target> {
+    match change {
+        Change::ChangeStatus(c) => c.target.clone(),
+        Change::CorrectEntity(c) => Some(Target::EntityId(c.entity_id.clone())),
+        Change::CorrectAccreditation(c) => Some(Target::AccreditationId(c.accreditation_id.clone())),
+        Change::CorrectDelegation(c) => Some(Target::SubordinateId(c.subordinate_id.clone())),
+        Change::Renew(c) => c.target.clone().map(|target| match target {
+            renew::Target::SubordinateId(id) => Target::SubordinateId(id),
+            renew::Target::AccreditationId(id) => Target::AccreditationId(id),
+            renew::Target::StatementId(number) => Target::StatementId(number),
+        }),
+        _ => None,
+    }
+}
+
 impl Person<'_> {
+    /// The same at another server on the same database.
+    pub fn at(mut self, channel: &Channel) -> Self {
+        self.channel = Some(channel.clone());
+        self
+    }
+
     pub fn client(&self) -> GovernanceServiceClient<Channel> {
-        GovernanceServiceClient::new(self.app.channel())
+        GovernanceServiceClient::new(self.channel.clone().unwrap_or_else(|| self.app.channel()))
     }
 
     pub fn signed<T>(&self, message: T) -> Request<T> {
@@ -166,11 +205,10 @@ impl Person<'_> {
 
     /// Of what the change is about, as it is now; empty for something new, or something that is not there.
     pub async fn etag_of(&self, change: &Change) -> Result<String, Status> {
-        let Change::ChangeStatus(pb::ChangeStatus { target: Some(target), .. }) = change else {
-            return Ok(String::new());
-        };
-        let mut client = RegistryServiceClient::new(self.app.channel());
-        Ok(match target.clone() {
+        let Some(target) = touched(change) else { return Ok(String::new()) };
+        let mut client =
+            RegistryServiceClient::new(self.channel.clone().unwrap_or_else(|| self.app.channel()));
+        Ok(match target {
             Target::EntityId(entity_id) => {
                 let request = pb::GetEntityRequest { entity_id, ..Default::default() };
                 let found = client.get_entity(request).await.ok().and_then(|r| r.into_inner().entity);

@@ -1,6 +1,18 @@
 //! The programs that the harness built, beside this test binary.
 
-use std::path::PathBuf;
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use tokio::process::{Child, Command};
+
+use crate::{
+    Rest,
+    database::{CLUSTER, REDIS},
+};
 
 /// `charterd` or `charter`, as built for these tests.
 pub fn built(name: &str) -> PathBuf {
@@ -13,4 +25,34 @@ pub fn built(name: &str) -> PathBuf {
 /// The root of the workspace.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_path_buf()
+}
+
+/// A `charterd serve` of its own; it ends with this.
+pub struct Served {
+    pub address: SocketAddr,
+    _child: Child,
+}
+
+impl Served {
+    /// With a configuration for the address that it gets; returns when it is ready.
+    pub async fn start(dir: &Path, toml: impl FnOnce(SocketAddr) -> String) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
+        let file = dir.join(format!("charter-{}.toml", free.port()));
+        std::fs::write(&file, toml(free)).expect("written");
+        let mut command = Command::new(built("charterd"));
+        command.env_remove(CLUSTER).env_remove(REDIS).env_remove("CHARTER_SHARED").kill_on_drop(true);
+        let command = command.args(["serve", "--config"]).arg(&file).stderr(Stdio::null());
+        let served = Self { address: free, _child: command.spawn().expect("charterd runs") };
+        let rest = Rest::new(free);
+        let end = tokio::time::Instant::now() + Duration::from_secs(20);
+        while tokio::net::TcpStream::connect(free).await.is_err() || !rest.ready().await {
+            assert!(tokio::time::Instant::now() < end, "charterd is not ready");
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        served
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
 }

@@ -4,6 +4,7 @@ mod approval;
 mod audit;
 mod change;
 mod grant;
+mod life;
 mod login;
 mod privacy;
 mod schema;
@@ -19,6 +20,10 @@ pub use self::{
     audit::{Audit, Events, Filter},
     change::{Change, Delegation, Draft, Effect, Emergency, End, Register, Target},
     grant::{Accreditation, Authorize, Grant, OfAccreditation, OfStatement, Statement, Status, Valid},
+    life::{
+        CorrectAccreditation, CorrectEntity, Drafted, ListOf, MakeDelegation, NarrowDelegation, Recognition,
+        Scope, Until,
+    },
     login::{Login, WhoAmI},
     privacy::{About, Erase, Privacy},
     schema::{DefineType, Publish, Schema},
@@ -71,18 +76,21 @@ pub enum Command {
     /// Reads entities and changes their state.
     #[command(subcommand)]
     Entity(Entity),
-    /// Changes the state of delegations.
+    /// Delegations to subordinate authorities: proposes and changes them.
     #[command(subcommand)]
     Delegation(Delegation),
     /// Proposed changes: reads, approves, refuses and withdraws them.
     #[command(subcommand)]
     Approval(Approval),
-    /// Proposes accreditations, and changes of their state.
+    /// The grounds of what entities may do: reads, proposes and changes them.
     #[command(subcommand)]
     Accreditation(Accreditation),
-    /// Proposes what an entity may do, and changes of that.
+    /// What an entity may do: reads, proposes and changes it.
     #[command(subcommand)]
     Statement(Statement),
+    /// Peers that are accepted as authorities: reads, proposes and changes them.
+    #[command(subcommand)]
+    Recognition(Recognition),
     /// Who may propose and approve.
     #[command(subcommand)]
     Staff(Staff),
@@ -228,6 +236,7 @@ pub struct Call {
 #[derive(Debug, Subcommand)]
 pub enum Entity {
     /// Prints one entity, by any of its identifiers.
+    #[command(visible_alias = "show")]
     Get {
         #[arg(value_parser = EntityId::parse)]
         id: EntityId,
@@ -248,6 +257,8 @@ pub enum Entity {
     End(End),
     /// Proposes a new entity; what it may do follows with `charter statement authorize`.
     Register(Register),
+    /// Proposes to correct what was recorded of an entity; identifiers take three persons.
+    Correct(CorrectEntity),
     /// Suspends an entity at once and alone, for 24 hours.
     EmergencySuspend(Emergency),
 }

@@ -5,13 +5,16 @@ mod audit;
 mod chain;
 mod check;
 mod completion;
+mod delegation;
 mod emergency;
 mod entity;
 mod grant;
 mod import;
+mod life;
 mod login;
 mod privacy;
 mod propose;
+mod record;
 mod registry;
 mod schema;
 mod staff;
@@ -43,6 +46,7 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
         Command::Approval(command) => approval::run(to, command).await,
         Command::Accreditation(command) => grant::accreditation(to, command).await,
         Command::Statement(command) => grant::statement(to, command).await,
+        Command::Recognition(command) => grant::recognition(to, command).await,
         Command::Staff(command) => staff::run(to, command).await,
         Command::Audit(command) => audit::run(to, command).await,
         Command::Privacy(command) => privacy::run(to, command).await,

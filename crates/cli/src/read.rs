@@ -1,14 +1,31 @@
 //! What is read before it is changed: the server refuses a change of anything that has changed since.
 
-use charter_proto::charter::registry::v1::{self as pb, change_status::Target, propose_request::Change};
+use charter_proto::charter::registry::v1::{
+    self as pb, change_status::Target, propose_request::Change, renew,
+};
 
 use crate::{desk::Desk, exit::Failure};
 
 /// The etag of what a change is about; empty for something new.
 pub async fn etag(desk: &Desk, change: &Change) -> Result<String, Failure> {
+    match touched(change) {
+        Some(target) => of(desk, target).await,
+        None => Ok(String::new()),
+    }
+}
+
+fn touched(change: &Change) -> Option<Target> {
     match change {
-        Change::ChangeStatus(pb::ChangeStatus { target: Some(target), .. }) => of(desk, target.clone()).await,
-        _ => Ok(String::new()),
+        Change::ChangeStatus(c) => c.target.clone(),
+        Change::CorrectEntity(c) => Some(Target::EntityId(c.entity_id.clone())),
+        Change::CorrectAccreditation(c) => Some(Target::AccreditationId(c.accreditation_id.clone())),
+        Change::CorrectDelegation(c) => Some(Target::SubordinateId(c.subordinate_id.clone())),
+        Change::Renew(c) => c.target.clone().map(|target| match target {
+            renew::Target::SubordinateId(id) => Target::SubordinateId(id),
+            renew::Target::AccreditationId(id) => Target::AccreditationId(id),
+            renew::Target::StatementId(number) => Target::StatementId(number),
+        }),
+        _ => None,
     }
 }
 

@@ -12,16 +12,21 @@ mod delegation;
 mod entity;
 mod privacy;
 mod registry;
+mod renewal;
 mod schema;
 mod staff;
 mod status;
 
 pub use self::{
     body::{Approved, Header, body, leaf_hash},
-    delegation::DelegationMade,
-    entity::{AccreditationGranted, EntityRegistered, Identifier, LanguageMap, StatementMade},
+    delegation::{DelegationCorrected, DelegationMade},
+    entity::{
+        AccreditationCorrected, AccreditationGranted, EntityCorrected, EntityRegistered, Identifier,
+        LanguageMap, StatementMade,
+    },
     privacy::PersonalDataErased,
     registry::{KeyAdded, RegistryOpened},
+    renewal::Renewed,
     schema::{CredentialTypeDefined, SchemaDeprecated, SchemaPublished},
     staff::{StaffAppointed, StaffDismissed},
     status::StatusChanged,
@@ -50,6 +55,10 @@ pub enum Change {
     StaffAppointed(StaffAppointed),
     StaffDismissed(StaffDismissed),
     PersonalDataErased(PersonalDataErased),
+    EntityCorrected(EntityCorrected),
+    AccreditationCorrected(AccreditationCorrected),
+    DelegationCorrected(DelegationCorrected),
+    Renewed(Renewed),
 }
 
 impl Change {
@@ -69,17 +78,26 @@ impl Change {
             Self::StaffAppointed(_) => "StaffAppointed",
             Self::StaffDismissed(_) => "StaffDismissed",
             Self::PersonalDataErased(_) => "PersonalDataErased",
+            Self::EntityCorrected(_) => "EntityCorrected",
+            Self::AccreditationCorrected(_) => "AccreditationCorrected",
+            Self::DelegationCorrected(_) => "DelegationCorrected",
+            Self::Renewed(_) => "Renewed",
         }
     }
 
     /// The entity concerned, `*` when every answer of the registry may change, or `staff` when none does.
     /// This is what caches are emptied by.
     pub fn subject(&self) -> String {
+        let of = |entity: Option<uuid::Uuid>| entity.map_or_else(|| "*".to_owned(), |id| id.to_string());
         match self {
             Self::EntityRegistered(e) => e.entity_id.to_string(),
             Self::AccreditationGranted(a) => a.entity_id.to_string(),
             Self::StatementMade(s) => s.entity_id.to_string(),
+            Self::EntityCorrected(e) => e.entity_id.to_string(),
+            Self::AccreditationCorrected(a) => a.entity_id.to_string(),
+            Self::Renewed(r) => of(r.entity_id),
             Self::StatusChanged(s) if s.target == TargetKind::Entity => s.target_id.clone(),
+            Self::StatusChanged(s) => of(s.entity_id),
             Self::StaffAppointed(_) | Self::StaffDismissed(_) => STAFF.to_owned(),
             Self::PersonalDataErased(e) => match e.subject {
                 DataSubject::Entity(id) => id.to_string(),

@@ -35,10 +35,18 @@ pub enum Measure {
     Dismiss,
     /// Personal data, for good.
     Erase,
+    /// What was recorded wrongly of an entity or accreditation.
+    Correct,
+    /// A correction that changes identifiers or validity, and with them answers about the past.
+    CorrectBack,
+    Renew,
+    RenewDelegation,
+    /// A delegation goes on with a smaller scope, or with what it should have said.
+    CorrectDelegation,
 }
 
 impl Measure {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 25] = [
         Self::RegisterEntity,
         Self::GrantAccreditation,
         Self::Authorize,
@@ -59,6 +67,11 @@ impl Measure {
         Self::Appoint,
         Self::Dismiss,
         Self::Erase,
+        Self::Correct,
+        Self::CorrectBack,
+        Self::Renew,
+        Self::RenewDelegation,
+        Self::CorrectDelegation,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -83,6 +96,11 @@ impl Measure {
             Self::Appoint => "APPOINT",
             Self::Dismiss => "DISMISS",
             Self::Erase => "ERASE",
+            Self::Correct => "CORRECT",
+            Self::CorrectBack => "CORRECT_BACK",
+            Self::Renew => "RENEW",
+            Self::RenewDelegation => "RENEW_DELEGATION",
+            Self::CorrectDelegation => "CORRECT_DELEGATION",
         }
     }
     pub fn parse(text: &str) -> Result<Self, Invalid> {
@@ -93,7 +111,7 @@ impl Measure {
     /// Persons it takes at least, the proposer included.
     pub const fn quorum(self) -> u8 {
         match self {
-            Self::RevokeBack => 3,
+            Self::RevokeBack | Self::CorrectBack => 3,
             _ => 2,
         }
     }
@@ -117,6 +135,14 @@ impl Measure {
             Change::StaffAppointed(_) => Self::Appoint,
             Change::StaffDismissed(_) => Self::Dismiss,
             Change::PersonalDataErased(_) => Self::Erase,
+            Change::EntityCorrected(e) if e.identifiers.is_some() => Self::CorrectBack,
+            Change::AccreditationCorrected(a) if a.changes_validity() => Self::CorrectBack,
+            Change::EntityCorrected(_) | Change::AccreditationCorrected(_) => Self::Correct,
+            Change::DelegationCorrected(_) => Self::CorrectDelegation,
+            Change::Renewed(r) => match r.target {
+                TargetKind::Delegation => Self::RenewDelegation,
+                _ => Self::Renew,
+            },
         })
     }
 

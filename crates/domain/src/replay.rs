@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use self::course::Course;
 use crate::{
-    Invalid, Query, Resource, Timestamp,
-    event::{AccreditationGranted, Change, CredentialTypeDefined, StatementMade},
+    Interval, Invalid, Query, Resource, Timestamp,
+    event::{Change, CredentialTypeDefined, Renewed, StatementMade},
     fact::{AccreditationFact, Facts, StatementFact},
     status::TargetKind,
 };
@@ -43,8 +43,8 @@ pub fn facts(events: &[Recorded], query: &Query) -> Facts {
     let mut facts = Facts { epoch: events.last().map_or(0, |e| e.seq), ..Facts::default() };
     let mut entity: Option<Uuid> = None;
     let mut own_resource = false;
-    let mut grounds: BTreeMap<Uuid, &AccreditationGranted> = BTreeMap::new();
-    let mut statements: Vec<(i64, &StatementMade)> = Vec::new();
+    let mut grounds: BTreeMap<Uuid, Interval> = BTreeMap::new();
+    let mut statements: Vec<(i64, &StatementMade, Interval)> = Vec::new();
     let mut courses: BTreeMap<(&str, &str), Course> = BTreeMap::new();
     let mut types: BTreeMap<&Resource, &CredentialTypeDefined> = BTreeMap::new();
     for event in events.iter().filter(|e| e.seq <= known) {
@@ -52,11 +52,23 @@ pub fn facts(events: &[Recorded], query: &Query) -> Facts {
             Change::EntityRegistered(e) if e.identifiers.iter().any(|i| i.value == query.entity.as_str()) => {
                 entity = Some(e.entity_id);
             }
-            Change::AccreditationGranted(a) => drop(grounds.insert(a.accreditation_id, a)),
+            Change::EntityCorrected(e) => {
+                if let Some(identifiers) = &e.identifiers {
+                    let named = identifiers.iter().any(|i| i.value == query.entity.as_str());
+                    entity = if named { Some(e.entity_id) } else { entity.filter(|id| *id != e.entity_id) };
+                }
+            }
+            Change::AccreditationGranted(a) => {
+                grounds.insert(a.accreditation_id, a.valid(event.recorded_at));
+            }
+            Change::AccreditationCorrected(a) => {
+                grounds.entry(a.accreditation_id).and_modify(|valid| *valid = a.valid(*valid));
+            }
+            Change::Renewed(r) => renew(r, &mut grounds, &mut statements),
             Change::StatementMade(s) => {
                 facts.known_action |= s.action == query.action;
                 own_resource |= s.resource == query.resource;
-                statements.push((event.seq, s));
+                statements.push((event.seq, s, s.valid(event.recorded_at)));
             }
             Change::SchemaPublished(s) => own_resource |= s.resource == query.resource,
             Change::CredentialTypeDefined(t) => drop(types.insert(&t.resource, t)),
@@ -83,18 +95,18 @@ pub fn facts(events: &[Recorded], query: &Query) -> Facts {
             && s.resource == *resource
     };
     let ground = |id: Uuid| {
-        grounds.get(&id).map(|a| AccreditationFact {
+        grounds.get(&id).map(|valid| AccreditationFact {
             id: id.to_string(),
-            valid: a.valid,
+            valid: *valid,
             statuses: of(TargetKind::Accreditation, &id.to_string()),
         })
     };
     facts.statements = statements
         .into_iter()
-        .filter(|(_, s)| asked(s))
-        .map(|(id, s)| StatementFact {
+        .filter(|(_, s, _)| asked(s))
+        .map(|(id, s, valid)| StatementFact {
             id,
-            valid: s.valid,
+            valid,
             jurisdictions: s.jurisdictions.clone(),
             conditions: s.conditions.clone(),
             statuses: of(TargetKind::Statement, &id.to_string()),
@@ -103,6 +115,26 @@ pub fn facts(events: &[Recorded], query: &Query) -> Facts {
         })
         .collect();
     facts
+}
+
+fn renew(
+    renewed: &Renewed,
+    grounds: &mut BTreeMap<Uuid, Interval>,
+    statements: &mut [(i64, &StatementMade, Interval)],
+) {
+    let valid = match renewed.target {
+        TargetKind::Accreditation => {
+            Uuid::parse_str(&renewed.target_id).ok().and_then(|id| grounds.get_mut(&id))
+        }
+        TargetKind::Statement => {
+            let found = statements.iter_mut().find(|(id, _, _)| id.to_string() == renewed.target_id);
+            found.map(|(_, _, valid)| valid)
+        }
+        _ => None,
+    };
+    if let Some(valid) = valid {
+        valid.until = Some(renewed.valid_until);
+    }
 }
 
 #[cfg(test)]

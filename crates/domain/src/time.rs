@@ -110,6 +110,11 @@ impl Interval {
             _ => Ok(Self { from, until }),
         }
     }
+    /// The same from `at` on, where its beginning was left to that instant.
+    #[must_use]
+    pub fn begun(self, when_recorded: bool, at: Timestamp) -> Self {
+        if when_recorded { Self { from: Some(at), ..self } } else { self }
+    }
     pub fn contains(&self, at: Timestamp) -> bool {
         !self.is_before(at) && !self.is_after(at)
     }

@@ -107,7 +107,7 @@ const SNAPSHOT: &str = "select json_build_object('id', s.statement_id, 'kind', t
        'body', a.body, 'f', micros(lower(a.valid)), 'u', micros(upper(a.valid))) end)::text as value
   from statements s
   join tuples t on t.registry_id = $1 and t.tuple_id = s.tuple_id
-  left join accreditations a on a.registry_id = $1 and a.accreditation = s.accreditation
+  left join accreditations a on a.registry_id = $1 and a.accreditation = s.accreditation and upper_inf(a.recorded)
  where s.registry_id = $1 and upper_inf(s.recorded)";
 
 pub(crate) fn statements(

@@ -96,11 +96,26 @@ pub struct EntityView {
     pub statements: Option<Vec<StatementView>>,
     #[serde(default)]
     pub accreditations: Option<Vec<AccreditationView>>,
+    #[serde(default)]
+    successors: Option<Vec<Succession>>,
+}
+
+/// Who continues what an entity did, by canonical identifiers, while an end is in force.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Succession {
+    #[serde(flatten)]
+    effective: Span,
+    by: Vec<String>,
 }
 
 impl EntityView {
     pub fn registered_at(&self) -> Timestamp {
         Timestamp::from_micros(self.registered_at)
+    }
+    /// Who continues what it did, if it has ended at an instant.
+    pub fn succeeded_by(&self, at: Timestamp) -> Vec<String> {
+        let ends = self.successors.iter().flatten();
+        ends.filter(|s| s.effective.interval().contains(at)).flat_map(|s| s.by.clone()).collect()
     }
     pub fn canonical(&self) -> &str {
         self.identifiers.first().map_or("", |i| i.value.as_str())
@@ -133,14 +148,21 @@ fn view_sql(condition: &str) -> String {
                  'resource', t.resource, 'jurisdictions', s.jurisdictions, 'f', micros(lower(s.valid)),
                  'u', micros(upper(s.valid)),
                  'accreditation_id', (select a.accreditation_id from accreditations a
-                    where a.registry_id = $1 and a.accreditation = s.accreditation),
+                    where a.registry_id = $1 and a.accreditation = s.accreditation and upper_inf(a.recorded)),
                  'statuses', {STATUSES} c.target_kind = 'statement' and c.target_id = s.statement_id::text))
                  order by s.statement_id)
               from tuples t join statements s on s.registry_id = $1 and s.tuple_id = t.tuple_id
                and upper_inf(s.recorded)
              where t.registry_id = $1 and t.entity_id = e.entity_id),
            'accreditations', (select json_agg({}) from accreditations a
-             where a.registry_id = $1 and a.entity_id = e.entity_id and upper_inf(a.recorded)))::text as value
+             where a.registry_id = $1 and a.entity_id = e.entity_id and upper_inf(a.recorded)),
+           'successors', (select json_agg(json_build_object('f', micros(lower(c.effective)),
+                 'u', micros(upper(c.effective)), 'by', (select json_agg((select i.value from entity_identifiers i
+                    where i.registry_id = $1 and i.entity_id = u.id and upper_inf(i.recorded)
+                    order by i.position limit 1)) from unnest(c.succeeded_by) as u(id))))
+              from status_changes c where c.registry_id = $1 and c.target_kind = 'entity'
+               and c.target_id = e.entity_id::text and upper_inf(c.recorded)
+               and cardinality(c.succeeded_by) > 0))::text as value
          from entities e where e.registry_id = $1 and upper_inf(e.recorded) and {condition}",
         accreditation_json()
     )
@@ -311,6 +333,7 @@ fn changes_of(record: &Record, now: Timestamp) -> Vec<Change> {
             evidence_date: a.evidence_date.clone(),
             evidence_sha256: a.evidence_sha256.clone(),
             valid: a.valid,
+            begins_when_recorded: false,
         }));
     }
     changes.extend(record.authorizations.iter().map(|a| {
@@ -323,6 +346,7 @@ fn changes_of(record: &Record, now: Timestamp) -> Vec<Change> {
             jurisdictions: a.jurisdictions.clone(),
             conditions: a.conditions.clone(),
             valid: a.valid,
+            begins_when_recorded: false,
         })
     }));
     if let Some((state, from, reason)) = &record.status {

@@ -26,6 +26,7 @@ mod schema;
 pub mod schemas;
 pub mod staff;
 pub mod status;
+pub mod target;
 mod tx;
 
 use std::{sync::Arc, time::Duration};

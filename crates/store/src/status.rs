@@ -17,7 +17,7 @@ struct Link {
     successor: Uuid,
 }
 
-fn statuses(
+pub(crate) fn statuses(
     conn: &mut PgConnection,
     registry: RegistryId,
     target: TargetKind,
@@ -71,18 +71,5 @@ impl Store {
     /// Who has ended, and who succeeds them.
     pub async fn successors(&self, registry: RegistryId) -> Result<Vec<(Uuid, Uuid)>, Error> {
         self.read("status.successors", registry, move |conn| successors(conn, registry)).await
-    }
-
-    pub async fn statement_exists(&self, registry: RegistryId, id: i64) -> Result<bool, Error> {
-        self.read("statement.exists", registry, move |conn| {
-            let rows: Vec<Json> = sql_query(
-                "select '' as value from statements where registry_id = $1 and statement_id = $2 and upper_inf(recorded)",
-            )
-            .bind::<sql_types::Integer, _>(registry.0)
-            .bind::<sql_types::BigInt, _>(id)
-            .load(conn)?;
-            Ok(!rows.is_empty())
-        })
-        .await
     }
 }

@@ -30,6 +30,8 @@ pub struct NewDelegation {
     pub max_path_length: Option<u8>,
     pub answers_as_own: bool,
     pub valid: Interval,
+    /// From the instant of its event on.
+    pub begins_when_recorded: bool,
 }
 
 /// The epoch is 0 when it was only tried out.
@@ -94,6 +96,7 @@ pub fn made(new: &NewDelegation) -> Result<DelegationMade, charter_store::Error>
         max_path_length: new.max_path_length,
         answers_as_own: new.answers_as_own,
         valid: new.valid,
+        begins_when_recorded: new.begins_when_recorded,
     })
 }
 
@@ -135,19 +138,17 @@ pub fn current<'a>(
 
 /// Checked when written, and again by every verifier: a registry whose superior is of this process may pass on only
 /// what it was given. (A superior elsewhere checks when it reads.)
-async fn within_own_scope(app: &App, tenant: &Tenant, scope: &Scope) -> Result<(), Error> {
-    use charter_federation::LocalAuthority;
+pub async fn within_own_scope(app: &App, tenant: &Tenant, scope: &Scope) -> Result<(), Error> {
     let now = app.clock.now();
     let own = &tenant.registry.authority;
     let above = |t: &&Tenant| tenant.config.superiors.contains(&t.registry.entity_identifier);
     for superior in app.hosted.tenants().filter(above) {
-        let view = app.hosted.view(superior.registry.id).await?;
-        let given = view.delegations.iter().filter(|d| d.subordinate == *own && d.standing(now).is_ok());
-        for delegation in given {
-            if !delegation.scope.may_delegate(scope) {
-                let by = &superior.registry.authority;
-                return Err(Error::new(Code::Denied, format!("wider than what `{by}` delegated to `{own}`")));
-            }
+        let delegations = app.store.delegations(superior.registry.id).await?;
+        let given: Vec<_> = delegations.iter().filter(|d| d.subordinate == *own).collect();
+        let passes_on = |d: &&Delegation| d.standing(now).is_ok() && d.scope.may_delegate(scope);
+        if !given.is_empty() && !given.iter().any(passes_on) {
+            let by = &superior.registry.authority;
+            return Err(Error::new(Code::Denied, format!("wider than what `{by}` delegated to `{own}`")));
         }
     }
     Ok(())

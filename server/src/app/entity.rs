@@ -60,7 +60,7 @@ pub fn issuer(entity: &EntityView, asked: &str, language: &str, at: Timestamp) -
         state => state.code().to_ascii_lowercase(),
     };
     let name = entity.names.get(language).or_else(|| entity.names.values().next());
-    json!({
+    let mut record = json!({
         "issuerDID": asked,
         "canonicalId": entity.canonical(),
         "legalName": name,
@@ -75,7 +75,12 @@ pub fn issuer(entity: &EntityView, asked: &str, language: &str, at: Timestamp) -
         "accreditationValid": accreditation.is_some(),
         "status": status,
         "registeredAt": entity.registered_at(),
-    })
+    });
+    let successors = entity.succeeded_by(at);
+    if state == State::Ended && !successors.is_empty() {
+        record["succeededBy"] = json!(successors);
+    }
+    record
 }
 
 /// Entities, page by page; `after` is a cursor of an earlier page.

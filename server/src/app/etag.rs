@@ -2,7 +2,7 @@
 
 use charter_domain::{
     Delegation, RegistryId, Timestamp,
-    event::{Change, StatusChanged},
+    event::Change,
     status::{State, TargetKind, state_at},
 };
 use charter_store::{
@@ -60,16 +60,32 @@ pub async fn touched(
     now: Timestamp,
 ) -> Result<Option<Etag>, Error> {
     match change {
-        Change::StatusChanged(s) => target(app, registry, s, now).await.map(Some),
+        Change::StatusChanged(s) => target(app, registry, (s.target, &s.target_id), now).await.map(Some),
+        Change::Renewed(r) => target(app, registry, (r.target, &r.target_id), now).await.map(Some),
+        Change::EntityCorrected(e) => {
+            target(app, registry, (TargetKind::Entity, &e.entity_id.to_string()), now).await.map(Some)
+        }
+        Change::AccreditationCorrected(a) => {
+            let id = a.accreditation_id.to_string();
+            target(app, registry, (TargetKind::Accreditation, &id), now).await.map(Some)
+        }
+        Change::DelegationCorrected(d) => {
+            target(app, registry, (TargetKind::Delegation, &d.delegation_id.to_string()), now).await.map(Some)
+        }
         _ => Ok(None),
     }
 }
 
-async fn target(app: &App, registry: RegistryId, s: &StatusChanged, now: Timestamp) -> Result<Etag, Error> {
-    let gone = || Error::not_found(s.target.as_str(), &s.target_id);
-    let id = || Uuid::parse_str(&s.target_id).map_err(|_| gone());
-    let number = || s.target_id.parse::<i64>().map_err(|_| gone());
-    match s.target {
+async fn target(
+    app: &App,
+    registry: RegistryId,
+    (kind, named): (TargetKind, &str),
+    now: Timestamp,
+) -> Result<Etag, Error> {
+    let gone = || Error::not_found(kind.as_str(), named);
+    let id = || Uuid::parse_str(named).map_err(|_| gone());
+    let number = || named.parse::<i64>().map_err(|_| gone());
+    match kind {
         TargetKind::Entity => {
             let found = app.store.entity_of(registry, id()?).await?;
             entity(&found.ok_or_else(gone)?, now)

@@ -2,7 +2,7 @@
 
 use charter_domain::{
     Invalid, RegistryId, Timestamp,
-    event::Change,
+    event::{Change, Renewed, StatusChanged},
     govern::proposal::{Proposal, ProposalState},
     policy::{self, Action, Execute, Permit},
     registry::Phase,
@@ -84,6 +84,7 @@ async fn draft_one(
     let commitment = draft.restricted.as_ref().map(Restricted::commitment).transpose()?;
     let proposal = proposal.committed(commitment);
     check::change(app, registry, &proposal.change, now).await?;
+    check::scope(app, tenant, &proposal.change).await?;
     if let Some(etag) = etag::touched(app, registry, &proposal.change, now).await? {
         etag.expected(asked.etag.as_ref())?;
     }
@@ -122,8 +123,11 @@ async fn approve_one(
     (id, over): (Uuid, String),
     (asked, call): (&Asked, Option<Call>),
 ) -> Result<Decided, Error> {
-    let issuing = Issuing::new(tenant(app, registry)?, app.config.documents.lifetime_secs);
-    let frame = Frame::of(app, staff, registry, &read(app, registry, id).await?).await?;
+    let tenant = tenant(app, registry)?;
+    let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
+    let kept = read(app, registry, id).await?;
+    check::scope(app, tenant, &kept.proposal.change).await?;
+    let frame = Frame::of(app, staff, registry, &kept).await?;
     let (staff, asked, only_try) = (staff.clone(), asked.clone(), asked.validate_only);
     let erased = app.erased.clone();
     let written = app.store.write_or_try("proposal.approve", registry, only_try, move |tx| {
@@ -181,8 +185,15 @@ pub async fn acknowledge(app: &App, registry: RegistryId, epoch: i64, negative: 
     Ok(())
 }
 
+/// Whether a yes may have become a no.
 fn is_negative(change: &Change) -> bool {
-    matches!(change, Change::StatusChanged(s) if s.state != State::Active)
+    match change {
+        Change::StatusChanged(s) => s.state != State::Active,
+        Change::EntityCorrected(e) => e.identifiers.is_some(),
+        Change::AccreditationCorrected(a) => a.changes_validity(),
+        Change::DelegationCorrected(_) => true,
+        _ => false,
+    }
 }
 
 fn found(tx: &mut Tx<'_>, id: Uuid) -> Result<Kept, charter_store::Error> {
@@ -196,11 +207,16 @@ fn sign(tx: &mut Tx<'_>, issuing: &Issuing, change: &Change, seq: i64) -> Result
     match change {
         Change::StatementMade(_) => issuing.sign(tx, &Which::These(vec![seq])).map(drop),
         Change::DelegationMade(_) => issuing.sign_delegations(tx, &[seq]).map(drop),
-        Change::StatusChanged(s) => match s.target {
-            T::Entity => issuing.sign(tx, &Which::Entity(s.target_id.clone())).map(drop),
-            T::Statement => issuing.sign(tx, &Which::These(vec![number(&s.target_id)])).map(drop),
-            T::Accreditation => issuing.sign(tx, &Which::Ground(s.target_id.clone())).map(drop),
-            T::Delegation => issuing.sign_delegations(tx, &[number(&s.target_id)]).map(drop),
+        Change::AccreditationCorrected(a) => {
+            issuing.sign(tx, &Which::Ground(a.accreditation_id.to_string())).map(drop)
+        }
+        Change::DelegationCorrected(d) => issuing.sign_delegations(tx, &[d.delegation_id]).map(drop),
+        Change::StatusChanged(StatusChanged { target, target_id, .. })
+        | Change::Renewed(Renewed { target, target_id, .. }) => match target {
+            T::Entity => issuing.sign(tx, &Which::Entity(target_id.clone())).map(drop),
+            T::Statement => issuing.sign(tx, &Which::These(vec![number(target_id)])).map(drop),
+            T::Accreditation => issuing.sign(tx, &Which::Ground(target_id.clone())).map(drop),
+            T::Delegation => issuing.sign_delegations(tx, &[number(target_id)]).map(drop),
         },
         _ => Ok(()),
     }

@@ -69,6 +69,7 @@ fn delegation(r: pb::PutDelegationRequest) -> Result<NewDelegation, Error> {
             convert::optional_time("valid_from", r.valid_from)?,
             convert::optional_time("valid_until", r.valid_until)?,
         )?,
+        begins_when_recorded: false,
     })
 }
 

@@ -30,6 +30,7 @@ fn accreditation(a: AccreditationView, now: Timestamp) -> Result<pb::Accreditati
         evidence_sha256: a.evidence_sha256,
         valid_from: optional(valid.from),
         valid_until: optional(valid.until),
+        status: Some(status(a.statuses.as_ref(), now)),
     })
 }
 
@@ -57,6 +58,7 @@ fn statement(s: StatementView, now: Timestamp) -> Result<pb::Statement, Error> {
         valid_from: optional(valid.from),
         valid_until: optional(valid.until),
         status: Some(status(s.statuses.as_ref(), now)),
+        accreditation_id: s.accreditation_id.map(|id| id.to_string()).unwrap_or_default(),
     })
 }
 
@@ -65,9 +67,11 @@ fn view(e: EntityView, now: Timestamp) -> Result<pb::Entity, Error> {
     let registered_at = convert::time(e.registered_at());
     let identifier =
         |i: charter_domain::event::Identifier| pb::Identifier { r#type: i.r#type, value: i.value };
+    let succeeded_by = e.succeeded_by(now);
     let statements = e.statements.into_iter().flatten().map(|s| statement(s, now));
     let accreditations = e.accreditations.into_iter().flatten().map(|a| accreditation(a, now));
     Ok(pb::Entity {
+        succeeded_by,
         entity_id: e.entity_id.to_string(),
         names: e.names.into_iter().collect(),
         country: e.country,

@@ -12,6 +12,8 @@ use crate::{
     },
 };
 
+mod life;
+
 pub fn parse(change: Option<Change>) -> Result<Wish, Error> {
     let change = change.ok_or_else(|| Invalid::new("change", "must be one change"))?;
     Ok(match change {
@@ -65,6 +67,10 @@ pub fn parse(change: Option<Change>) -> Result<Wish, Error> {
             schema_id: c.schema_id,
             equivalents: c.equivalents,
         }),
+        Change::CorrectEntity(c) => Wish::CorrectEntity(life::entity(c)),
+        Change::CorrectAccreditation(c) => Wish::CorrectAccreditation(life::accreditation(c)?),
+        Change::CorrectDelegation(c) => Wish::CorrectDelegation(life::delegation(c)?),
+        Change::Renew(c) => Wish::Renew(life::renew(c)?),
     })
 }
 

@@ -3,16 +3,42 @@
 use charter_domain::{AuthorityId, EntityId, Timestamp, status::Reach};
 use clap::{Args, Subcommand};
 
-use super::{Call, Format, member, reason_code, uuid};
+use super::{
+    Call, Format, List, ListFormat, MakeDelegation, NarrowDelegation, Until, member, reason_code, uuid,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum Delegation {
+    /// Prints the delegations to subordinate authorities, a page or all.
+    List(List),
+    /// Prints the delegation to a subordinate authority: the one in force, else the last.
+    Show {
+        #[arg(value_parser = AuthorityId::parse)]
+        id: AuthorityId,
+        #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
+        registry: Option<AuthorityId>,
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: ListFormat,
+    },
     /// Suspends the delegation to a subordinate authority, with all that rests on it.
     Suspend(Change<AuthorityId>),
     /// Ends a suspension.
     Reinstate(Change<AuthorityId>),
     /// Revokes the delegation to a subordinate authority, with all that rests on it.
     Revoke(Change<AuthorityId>),
+    /// Ends the delegation to a subordinate authority in good standing.
+    End(Change<AuthorityId>),
+    /// Proposes that a subordinate authority may speak for a scope.
+    Make(MakeDelegation),
+    /// Proposes a smaller scope, or another endpoint, keys or path length.
+    Narrow(NarrowDelegation),
+    /// Proposes a later end of a delegation in force.
+    Renew {
+        #[arg(value_parser = AuthorityId::parse)]
+        id: AuthorityId,
+        #[command(flatten)]
+        until: Until,
+    },
 }
 
 /// A change of state.

@@ -1,14 +1,34 @@
 //! Options of proposals about accreditations and statements.
 
-use charter_domain::{EntityId, Timestamp};
+use charter_domain::{AuthorityId, EntityId, Timestamp};
 use clap::{Args, Subcommand};
 
-use super::{Draft, Effect, uuid};
+use super::{CorrectAccreditation, Draft, Effect, List, ListFormat, ListOf, Until, uuid};
 
 #[derive(Debug, Subcommand)]
 pub enum Accreditation {
+    /// Prints accreditations, a page or all.
+    List(List),
+    /// Prints one accreditation.
+    Show {
+        #[arg(value_name = "UUID", value_parser = uuid)]
+        id: String,
+        #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
+        registry: Option<AuthorityId>,
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: ListFormat,
+    },
     /// Proposes the ground of what an entity may do.
     Grant(Grant),
+    /// Proposes to correct what was recorded; its validity takes three persons.
+    Correct(CorrectAccreditation),
+    /// Proposes a later end of an accreditation in force.
+    Renew {
+        #[arg(value_name = "UUID", value_parser = uuid)]
+        id: String,
+        #[command(flatten)]
+        until: Until,
+    },
     /// Proposes to revoke an accreditation, with all that stands on it.
     Revoke(OfAccreditation),
     /// Proposes to suspend an accreditation, with all that stands on it.
@@ -21,8 +41,18 @@ pub enum Accreditation {
 
 #[derive(Debug, Subcommand)]
 pub enum Statement {
+    /// Prints the statements about an entity, with their numbers.
+    List(ListOf),
     /// Proposes that an entity may do something.
     Authorize(Authorize),
+    /// Proposes a later end of a statement in force.
+    Renew {
+        /// As `charter statement list` prints it.
+        #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+        number: i64,
+        #[command(flatten)]
+        until: Until,
+    },
     /// Proposes to revoke a statement.
     Revoke(OfStatement),
     /// Proposes to suspend a statement.
@@ -43,7 +73,7 @@ pub struct OfAccreditation {
 
 #[derive(Debug, Args)]
 pub struct OfStatement {
-    /// As `charter entity get -o json` prints it.
+    /// As `charter statement list` prints it.
     #[arg(value_parser = clap::value_parser!(i64).range(1..))]
     pub number: i64,
     #[command(flatten)]
@@ -104,7 +134,7 @@ pub struct Authorize {
 
 #[derive(Debug, Args)]
 pub struct Valid {
-    /// From when on it holds (RFC 3339); from the proposal on when absent.
+    /// From when on it holds (RFC 3339); from its execution on when absent.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     pub valid_from: Option<Timestamp>,
     /// Until when it holds (RFC 3339); without end when absent.

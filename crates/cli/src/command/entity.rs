@@ -1,6 +1,6 @@
 //! `charter entity`: reads entities and changes their state.
 
-mod view;
+pub mod view;
 
 use charter_domain::status::State;
 use charter_proto::charter::registry::v1 as pb;
@@ -9,7 +9,7 @@ use serde_json::json;
 use self::view::View;
 use crate::{
     args::{Connection, Entity, Format, List, ListFormat},
-    command::{emergency, propose, status},
+    command::{emergency, life, propose, status},
     connect::Server,
     exit::{Exit, Failure},
     output,
@@ -27,6 +27,7 @@ pub async fn run(to: &Connection, command: Entity) -> Result<Exit, Failure> {
         Entity::Revoke(change) => status::entity(to, State::Revoked, change).await,
         Entity::End(args) => status::end(to, State::Ended, args).await,
         Entity::Register(args) => propose::register(to, args).await,
+        Entity::Correct(args) => life::entity(to, args).await,
         Entity::EmergencySuspend(args) => emergency::suspend(to, args).await,
     }
 }

@@ -1,19 +1,32 @@
-//! `charter accreditation` and `charter statement`: proposals of what entities may do, and on what ground.
+//! `charter accreditation`, `statement` and `recognition`: what entities may do, and on what ground.
 
 use charter_domain::status::State;
-use charter_proto::charter::registry::v1::{self as pb, change_status::Target, propose_request::Change};
+use charter_proto::charter::registry::v1::{
+    self as pb, change_status::Target, propose_request::Change, renew,
+};
 
 use crate::{
     args::{
-        Accreditation, Authorize, Connection, Grant, OfAccreditation, OfStatement, Statement, Status, Valid,
+        Accreditation, Authorize, Connection, Grant, OfAccreditation, OfStatement, Recognition, Statement,
+        Status, Valid,
     },
-    command::{propose, status},
+    command::{life, propose, record, status},
     exit::{Exit, Failure},
 };
 
 pub async fn accreditation(to: &Connection, command: Accreditation) -> Result<Exit, Failure> {
     let (state, OfAccreditation { id, status }) = match command {
+        Accreditation::List(args) => return record::accreditations(to, args).await,
+        Accreditation::Show { id, registry, output } => {
+            let registry_id = registry.map_or_else(String::new, Into::into);
+            let request = pb::GetAccreditationRequest { registry_id, accreditation_id: id };
+            return record::accreditation(to, request, output).await;
+        }
         Accreditation::Grant(args) => return grant(to, args).await,
+        Accreditation::Correct(args) => return life::accreditation(to, args).await,
+        Accreditation::Renew { id, until } => {
+            return life::renew(to, renew::Target::AccreditationId(id), until).await;
+        }
         Accreditation::Revoke(args) => (State::Revoked, args),
         Accreditation::Suspend(args) => (State::Suspended, args),
         Accreditation::Reinstate(args) => (State::Active, args),
@@ -24,11 +37,30 @@ pub async fn accreditation(to: &Connection, command: Accreditation) -> Result<Ex
 
 pub async fn statement(to: &Connection, command: Statement) -> Result<Exit, Failure> {
     let (state, OfStatement { number, status }) = match command {
-        Statement::Authorize(args) => return authorize(to, args).await,
+        Statement::List(args) => return record::statements(to, args, None).await,
+        Statement::Authorize(args) => return authorize(to, "authorization", args).await,
+        Statement::Renew { number, until } => {
+            return life::renew(to, renew::Target::StatementId(number), until).await;
+        }
         Statement::Revoke(args) => (State::Revoked, args),
         Statement::Suspend(args) => (State::Suspended, args),
         Statement::Reinstate(args) => (State::Active, args),
         Statement::End(args) => (State::Ended, args),
+    };
+    change(to, Target::StatementId(number), state, status).await
+}
+
+pub async fn recognition(to: &Connection, command: Recognition) -> Result<Exit, Failure> {
+    let (state, OfStatement { number, status }) = match command {
+        Recognition::List(args) => return record::statements(to, args, Some("recognition")).await,
+        Recognition::Recognize(args) => return authorize(to, "recognition", args).await,
+        Recognition::Renew { number, until } => {
+            return life::renew(to, renew::Target::StatementId(number), until).await;
+        }
+        Recognition::Revoke(args) => (State::Revoked, args),
+        Recognition::Suspend(args) => (State::Suspended, args),
+        Recognition::Reinstate(args) => (State::Active, args),
+        Recognition::End(args) => (State::Ended, args),
     };
     change(to, Target::StatementId(number), state, status).await
 }
@@ -54,10 +86,10 @@ async fn grant(to: &Connection, args: Grant) -> Result<Exit, Failure> {
     propose::send(to, args.draft, args.why, change).await
 }
 
-async fn authorize(to: &Connection, args: Authorize) -> Result<Exit, Failure> {
+async fn authorize(to: &Connection, kind: &str, args: Authorize) -> Result<Exit, Failure> {
     let (valid_from, valid_until) = texts(&args.valid);
     let authorization = pb::ImportAuthorization {
-        kind: "authorization".to_owned(),
+        kind: kind.to_owned(),
         action: args.action,
         resource: args.resource,
         jurisdictions: args.jurisdiction,

@@ -5,14 +5,14 @@ use charter_domain::{
     status::{Reach, State},
 };
 use charter_proto::charter::registry::v1::{
-    self as pb, change_status, propose_request, set_status_request::Target,
+    self as pb, change_status, propose_request, renew, set_status_request::Target,
 };
 use serde_json::json;
 use tonic::Status;
 
 use crate::{
     args::{self, Change, Connection, Delegation, Draft, Effect, End, Format},
-    command::propose,
+    command::{delegation as view, life, propose},
     confirm::confirm,
     connect::{Server, Token},
     exit::{self, Exit, Failure},
@@ -24,6 +24,18 @@ pub async fn delegation(to: &Connection, command: Delegation) -> Result<Exit, Fa
         Delegation::Suspend(change) => (State::Suspended, change),
         Delegation::Reinstate(change) => (State::Active, change),
         Delegation::Revoke(change) => (State::Revoked, change),
+        Delegation::End(change) => (State::Ended, change),
+        Delegation::List(args) => return view::list(to, args).await,
+        Delegation::Show { id, registry, output } => {
+            let registry_id = registry.map_or_else(String::new, Into::into);
+            let request = pb::GetDelegationRequest { registry_id, subordinate_id: id.into() };
+            return view::show(to, request, output).await;
+        }
+        Delegation::Make(args) => return life::make(to, args).await,
+        Delegation::Narrow(args) => return life::narrow(to, args).await,
+        Delegation::Renew { id, until } => {
+            return life::renew(to, renew::Target::SubordinateId(id.into()), until).await;
+        }
     };
     if change.propose {
         let target = |id: AuthorityId| change_status::Target::SubordinateId(id.into());

@@ -176,3 +176,48 @@ async fn events_are_exported_byte_for_byte_over_all_pages() {
     let output = office.run(&["audit", "export", "--subject", "loop"]).await;
     assert_eq!(code(&output), 1);
 }
+
+/// What corrects, renews and delegates: only what was given is sent.
+#[tokio::test]
+async fn corrections_renewals_and_delegations_are_sent_as_they_were_given() {
+    let office = Office::open().await;
+    let (id, why) = ("did:web:a.example", ["--why", "as asked", "-o", "json"]);
+    let keys = write(office.dir.path(), "keys", "{\"keys\":[]}");
+    let scope = write(
+        office.dir.path(),
+        "scope",
+        "[{\"actions\":[\"issue\"],\"resources\":[\"edu:*\"],\"conditions\":{\"eqf\":[\"7\"]}}]",
+    );
+    let (keys, scope) = (keys.as_str(), scope.as_str());
+    let until = "2030-01-01T00:00:00Z";
+    let make = ["delegation", "make", id, "--entity-identifier", "https://a.example", "--jwks", keys];
+    let make = [&make[..], &["--endpoint", "http://a.example", "--resource", "edu:*"]].concat();
+    let cases: [(&[&str], &[&str]); 9] = [
+        (
+            &["entity", "correct", id, "--name", "sv=", "--add-identifier", "lei=5", "--end-identifier", "x"],
+            &["CorrectEntity", "sv", "lei", "country: \\\"\\\"", "[\\\"x\\\"]"],
+        ),
+        (&["accreditation", "correct", GOOD, "--body", "B"], &["CorrectAccreditation", "valid_from: None"]),
+        (&["accreditation", "renew", GOOD, "--until", until], &["Renew", GOOD, "1893456000"]),
+        (&["statement", "renew", "12", "--until", until], &["Renew", "StatementId(12)"]),
+        (&["recognition", "recognize", id, "issue", "D"], &["MakeStatement", "recognition"]),
+        (&["recognition", "end", "12", "--reason", "R"], &["StatementId(12)", "ENDED"]),
+        (&["delegation", "renew", id, "--until", until], &["Renew", "SubordinateId"]),
+        (&make, &["Delegation", "edu:*", "[\\\"*\\\"]"]),
+        (
+            &["delegation", "narrow", id, "--scope", scope, "--answers-as-own", "false"],
+            &["CorrectDelegation", "eqf", "answers_as_own: Some(false)", "max_path_length: None"],
+        ),
+    ];
+    for (args, parts) in cases {
+        let output = office.run(&[args, &why].concat()).await;
+        assert_eq!(code(&output), 0, "{args:?}: {}", text(&output.stderr));
+        let sent = json(&output)["proposal"]["change_json"].to_string();
+        assert!(parts.iter().all(|part| sent.contains(part)), "{parts:?} in {sent}");
+    }
+    let none = ["delegation", "make", id, "--entity-identifier", "https://a.example", "--jwks", keys];
+    let none = [&none[..], &["--endpoint", "http://a.example", "--why", "w"]].concat();
+    assert_eq!(code(&office.run(&none).await), 2, "no scope");
+    let end = ["delegation", "end", id, "--reason", "R", "--propose", "--why", "w", "-o", "json"];
+    assert!(json(&office.run(&end).await)["proposal"]["change_json"].to_string().contains("ENDED"));
+}

@@ -16,4 +16,26 @@ pub struct DelegationMade {
     pub answers_as_own: bool,
     #[serde(flatten)]
     pub valid: Interval,
+    /// It begins at the instant of its event; else an absent `from` is without a beginning.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub begins_when_recorded: bool,
+}
+
+/// The delegation goes on with less, or as it should have read; members that are absent stay as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DelegationCorrected {
+    pub delegation_id: i64,
+    pub subordinate: AuthorityId,
+    /// Inside the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers_as_own: Option<bool>,
+    /// No longer than the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_path_length: Option<u8>,
 }

@@ -29,6 +29,9 @@ pub struct StatusChanged {
     /// When it is over by itself: from then on holds what would hold without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lapses_at: Option<Timestamp>,
+    /// Whose accreditation or statement it is; older events do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity_id: Option<Uuid>,
 }
 
 impl StatusChanged {
@@ -50,6 +53,7 @@ impl StatusChanged {
             legal_basis: None,
             succeeded_by: Vec::new(),
             lapses_at: None,
+            entity_id: None,
         }
     }
 

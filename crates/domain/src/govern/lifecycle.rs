@@ -139,13 +139,19 @@ pub fn no_loop(entity: Uuid, successors: &[Uuid], of: impl Fn(Uuid) -> Vec<Uuid>
     Ok(())
 }
 
-/// A grant may not begin in the past: nobody was entitled before it was decided.
-pub fn grant(valid: &Interval, now: Timestamp) -> Result<(), Refusal> {
+/// A grant may not begin in the past: nobody was entitled before it was decided. With `when_recorded` it begins
+/// when it is executed.
+pub fn grant(valid: &Interval, when_recorded: bool, now: Timestamp) -> Result<(), Refusal> {
+    let lasts = valid.until.is_none_or(|until| until > now);
+    require(lasts, || "a grant must not be over before it begins: give a later `valid_until`".into())?;
+    if when_recorded {
+        return Ok(());
+    }
     let begins = valid.from.is_some_and(|from| from >= now.minus(GRACE));
     require(begins, || "a grant may not begin in the past: give a `valid_from` of now or later".into())
 }
 
-fn require(holds: bool, text: impl FnOnce() -> String) -> Result<(), Refusal> {
+pub(super) fn require(holds: bool, text: impl FnOnce() -> String) -> Result<(), Refusal> {
     if holds { Ok(()) } else { Err(Refusal::illegal(text())) }
 }
 

@@ -34,7 +34,9 @@ const fn field(measure: Measure) -> Field {
         | M::SuspendDelegation
         | M::ReinstateDelegation
         | M::RevokeDelegation
-        | M::EndDelegation => Field::Delegations,
+        | M::EndDelegation
+        | M::RenewDelegation
+        | M::CorrectDelegation => Field::Delegations,
         M::Appoint | M::Dismiss | M::Erase => Field::People,
         M::RegisterEntity
         | M::GrantAccreditation
@@ -47,7 +49,10 @@ const fn field(measure: Measure) -> Field {
         | M::End
         | M::PublishSchema
         | M::DeprecateSchema
-        | M::DefineCredentialType => Field::Records,
+        | M::DefineCredentialType
+        | M::Correct
+        | M::CorrectBack
+        | M::Renew => Field::Records,
     }
 }
 

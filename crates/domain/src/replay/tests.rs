@@ -28,6 +28,7 @@ fn made() -> Vec<Change> {
         jurisdictions: vec![],
         conditions: BTreeMap::new(),
         valid: Interval::ALWAYS,
+        begins_when_recorded: false,
     };
     vec![Change::EntityRegistered(registered), Change::StatementMade(stated)]
 }

@@ -41,6 +41,7 @@ async fn amend_one(
     let mut draft = draft::draft(app, tenant, wish, now).await?;
     keep_ids(&before.proposal.change, &mut draft.change);
     check::change(app, registry, &draft.change, now).await?;
+    check::scope(app, tenant, &draft.change).await?;
     let commitment = draft.restricted.as_ref().map(Restricted::commitment).transpose()?;
     let next = Proposal {
         revision: before.proposal.revision.saturating_add(1),

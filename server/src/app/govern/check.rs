@@ -6,7 +6,7 @@ use charter_domain::{
     govern::lifecycle,
     policy::Refusal,
     staff::{Role, StaffId},
-    status::{Status, TargetKind},
+    status::Status,
 };
 use charter_store::Tx;
 use uuid::Uuid;
@@ -16,6 +16,10 @@ use crate::{
     app::{credential_type, entity::domain, privacy, schema},
     error::Code,
 };
+
+mod life;
+
+pub use self::life::scope;
 
 /// Security officers who must remain: one could never appoint another.
 const LEAST_SECURITY: usize = 2;
@@ -30,10 +34,9 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
                 Err(Error::new(Code::DuplicateEntity, format!("`{value}` exists already")))
             })
         }
-        Change::AccreditationGranted(a) => Ok(lifecycle::grant(&a.valid, now)?),
-        Change::DelegationMade(d) => Ok(lifecycle::grant(&d.valid, now)?),
+        Change::AccreditationGranted(_) | Change::DelegationMade(_) => Ok(begins(change, now)?),
         Change::StatementMade(s) => {
-            lifecycle::grant(&s.valid, now)?;
+            begins(change, now)?;
             let value = s.resource.as_str().to_owned();
             credential_type::free(&value, app.store.stands_for(registry, value.clone()).await?)?;
             ground(app, registry, s).await
@@ -45,11 +48,23 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
         }
         Change::SchemaDeprecated(d) => schema::may_deprecate(app, registry, d).await,
         Change::CredentialTypeDefined(t) => credential_type::may_define(app, registry, t).await,
+        Change::EntityCorrected(e) => life::entity(app, registry, e).await,
+        Change::Renewed(r) => life::renewed(app, registry, r, now).await,
         Change::StaffDismissed(d) => {
             let known = app.store.staff(registry).await?;
             let found = known.iter().any(|m| m.id == d.staff_id && !m.dismissed);
             if found { Ok(()) } else { Err(Error::not_found("member of staff", d.staff_id)) }
         }
+        _ => Ok(()),
+    }
+}
+
+/// A grant that waited too long for its approvals would begin in the past.
+fn begins(change: &Change, now: Timestamp) -> Result<(), Refusal> {
+    match change {
+        Change::AccreditationGranted(a) => lifecycle::grant(&a.valid, a.begins_when_recorded, now),
+        Change::DelegationMade(d) => lifecycle::grant(&d.valid, d.begins_when_recorded, now),
+        Change::StatementMade(s) => lifecycle::grant(&s.valid, s.begins_when_recorded, now),
         _ => Ok(()),
     }
 }
@@ -80,20 +95,8 @@ fn no_loop(s: &StatusChanged, links: &[(Uuid, Uuid)]) -> Result<(), Refusal> {
 }
 
 async fn current(app: &App, registry: RegistryId, s: &StatusChanged) -> Result<Vec<Status>, Error> {
-    let rows = app.store.statuses(registry, s.target, s.target_id.clone()).await?;
-    let gone = || Error::not_found(s.target.as_str(), &s.target_id);
-    let exists = match s.target {
-        // These two were found by what the caller called them.
-        TargetKind::Entity | TargetKind::Delegation => true,
-        TargetKind::Accreditation => {
-            let id = Uuid::parse_str(&s.target_id).map_err(|_| gone())?;
-            !app.store.accreditations(registry, None, Some(id), 1).await?.is_empty()
-        }
-        TargetKind::Statement => {
-            app.store.statement_exists(registry, s.target_id.parse().map_err(|_| gone())?).await?
-        }
-    };
-    if exists { Ok(domain(&rows)) } else { Err(gone()) }
+    let held = app.store.target(registry, s.target, s.target_id.clone()).await?;
+    held.map(|h| h.statuses).ok_or_else(|| Error::not_found(s.target.as_str(), &s.target_id))
 }
 
 /// The same under the registry's lock, when it is executed: nothing can come between.
@@ -109,6 +112,7 @@ pub fn locked(tx: &mut Tx<'_>, change: &Change) -> Result<(), charter_store::Err
         }
         Change::StaffDismissed(d) => two_remain(tx, d.staff_id),
         Change::StatementMade(s) => {
+            begins(change, tx.now)?;
             let resource = tx.stands_for(s.resource.as_str())?;
             Ok(credential_type::free(s.resource.as_str(), resource)?)
         }
@@ -118,7 +122,9 @@ pub fn locked(tx: &mut Tx<'_>, change: &Change) -> Result<(), charter_store::Err
         }
         Change::SchemaDeprecated(d) => schema::locked(tx, d),
         Change::CredentialTypeDefined(t) => credential_type::locked(tx, t),
-        _ => Ok(()),
+        Change::Renewed(r) => life::renewed_locked(tx, r),
+        Change::DelegationCorrected(d) => life::narrowed_locked(tx, d),
+        _ => Ok(begins(change, tx.now)?),
     }
 }
 

@@ -9,6 +9,8 @@ use crate::{
     app::{entity::domain, privacy},
 };
 
+mod life;
+
 /// A member for each field that differs, with `from` and `to`; for something new, `from` is null.
 pub async fn of(
     app: &App,
@@ -29,6 +31,7 @@ pub async fn of(
             // These name what changes; they do not change.
             fields.remove("target");
             fields.remove("target_id");
+            fields.remove("entity_id");
         }
         Change::StaffDismissed(d) => {
             let staff = app.store.staff(registry).await?;
@@ -39,7 +42,7 @@ pub async fn of(
             let held = privacy::counts(app, registry, e.subject).await?;
             fields.insert("held".to_owned(), json!({ "from": held, "to": null }));
         }
-        _ => {}
+        _ => life::before(app, registry, change, &mut fields).await?,
     }
     if let Some(Value::Object(who)) = restricted.map(|r| &r.body) {
         fields.extend(who.iter().map(|(k, v)| (k.clone(), json!({ "from": null, "to": v }))));

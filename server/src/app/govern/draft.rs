@@ -28,6 +28,8 @@ use crate::{
     hosted::Tenant,
 };
 
+mod life;
+
 pub struct Draft {
     pub change: Change,
     /// About natural persons: becomes the restricted part.
@@ -43,11 +45,11 @@ impl From<Change> for Draft {
 pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Result<Draft, Error> {
     Ok(match wish {
         Wish::RegisterEntity(w) => register(w)?.into(),
-        Wish::GrantAccreditation(w) => accredit(app, tenant, w, now).await?.into(),
-        Wish::MakeStatement(w) => state(app, tenant, w, now).await?.into(),
+        Wish::GrantAccreditation(w) => accredit(app, tenant, w).await?.into(),
+        Wish::MakeStatement(w) => state(app, tenant, w).await?.into(),
         Wish::ChangeStatus(w) => change_status(app, tenant, w).await?.into(),
         Wish::Delegation(w) => {
-            let new = new_delegation(w, now)?;
+            let new = new_delegation(w)?;
             delegation::check(app, tenant, &new).await?;
             Change::DelegationMade(delegation::made(&new)?).into()
         }
@@ -60,6 +62,10 @@ pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Re
         Wish::Appoint(w) => appoint(app, tenant, &w).await?,
         Wish::ErasePersonalData(w) => privacy::draft(app, tenant.registry.id, w).await?.into(),
         Wish::Dismiss(w) => Change::StaffDismissed(StaffDismissed { staff_id: StaffId(w.staff_id) }).into(),
+        Wish::CorrectEntity(w) => life::entity(app, tenant, w).await?.into(),
+        Wish::CorrectAccreditation(w) => life::accreditation(app, tenant, w).await?.into(),
+        Wish::CorrectDelegation(w) => life::delegation(app, tenant, w, now).await?.into(),
+        Wish::Renew(w) => life::renew(app, tenant, w).await?.into(),
     })
 }
 
@@ -87,11 +93,6 @@ async fn entity(app: &App, tenant: &Tenant, identifier: &str) -> Result<Uuid, Er
     Ok(found.entity_id)
 }
 
-/// A grant holds from now on where nothing else is said.
-fn from_now(valid: Interval, now: Timestamp) -> Result<Interval, Invalid> {
-    Interval::new(Some(valid.from.unwrap_or(now)), valid.until)
-}
-
 /// What is granted is read as a record to be loaded is: one validator for both.
 fn parsed(raw: RawRecord) -> Result<Record, Invalid> {
     Record::parse(RawRecord {
@@ -102,12 +103,7 @@ fn parsed(raw: RawRecord) -> Result<Record, Invalid> {
     })
 }
 
-async fn accredit(
-    app: &App,
-    tenant: &Tenant,
-    w: GrantAccreditation,
-    now: Timestamp,
-) -> Result<Change, Error> {
+async fn accredit(app: &App, tenant: &Tenant, w: GrantAccreditation) -> Result<Change, Error> {
     let record = parsed(RawRecord { accreditation: Some(w.accreditation), ..RawRecord::default() })?;
     let a = record.accreditation.ok_or_else(|| Invalid::new("accreditation", "must be given"))?;
     Ok(Change::AccreditationGranted(AccreditationGranted {
@@ -118,11 +114,12 @@ async fn accredit(
         evidence_uri: a.evidence_uri,
         evidence_date: a.evidence_date,
         evidence_sha256: a.evidence_sha256,
-        valid: from_now(a.valid, now)?,
+        valid: a.valid,
+        begins_when_recorded: a.valid.from.is_none(),
     }))
 }
 
-async fn state(app: &App, tenant: &Tenant, w: MakeStatement, now: Timestamp) -> Result<Change, Error> {
+async fn state(app: &App, tenant: &Tenant, w: MakeStatement) -> Result<Change, Error> {
     let record = parsed(RawRecord { authorizations: vec![w.authorization], ..RawRecord::default() })?;
     let a = record.authorizations.into_iter().next();
     let a = a.ok_or_else(|| Invalid::new("authorization", "must be given"))?;
@@ -134,7 +131,8 @@ async fn state(app: &App, tenant: &Tenant, w: MakeStatement, now: Timestamp) -> 
         accreditation_id: optional_uuid("accreditation_id", &w.accreditation_id)?,
         jurisdictions: a.jurisdictions,
         conditions: a.conditions,
-        valid: from_now(a.valid, now)?,
+        valid: a.valid,
+        begins_when_recorded: a.valid.from.is_none(),
     }))
 }
 
@@ -165,6 +163,12 @@ async fn change_status(app: &App, tenant: &Tenant, w: ChangeStatus) -> Result<Ch
         _ => w.effective_from,
     };
     Ok(Change::StatusChanged(StatusChanged {
+        entity_id: match target {
+            TargetKind::Accreditation | TargetKind::Statement => {
+                owner(app, tenant, target, &target_id).await?
+            }
+            TargetKind::Entity | TargetKind::Delegation => None,
+        },
         target,
         target_id,
         state: State::parse(&w.state).map_err(|e| e.at("state"))?,
@@ -199,21 +203,37 @@ async fn target(app: &App, tenant: &Tenant, w: &ChangeStatus) -> Result<(TargetK
     Ok((TargetKind::Delegation, found.id.to_string()))
 }
 
-fn new_delegation(w: RawDelegation, now: Timestamp) -> Result<NewDelegation, Error> {
-    let max_path_length = w.max_path_length.map(u8::try_from).transpose();
-    if !w.endpoint.starts_with("http://") && !w.endpoint.starts_with("https://") {
-        return Err(Invalid::new("endpoint", "must begin with http:// or https://").into());
+/// Whose an accreditation or statement is.
+async fn owner(
+    app: &App,
+    tenant: &Tenant,
+    target: TargetKind,
+    target_id: &str,
+) -> Result<Option<Uuid>, Error> {
+    let held = app.store.target(tenant.registry.id, target, target_id.to_owned()).await?;
+    held.map(|h| h.entity_id).ok_or_else(|| Error::not_found(target.as_str(), target_id))
+}
+
+fn endpoint(text: &str) -> Result<String, Invalid> {
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Ok(text.to_owned());
     }
+    Err(Invalid::new("endpoint", "must begin with http:// or https://"))
+}
+
+fn new_delegation(w: RawDelegation) -> Result<NewDelegation, Error> {
+    let max_path_length = w.max_path_length.map(u8::try_from).transpose();
     Ok(NewDelegation {
         subordinate: AuthorityId::parse(&w.subordinate_id).map_err(|e| e.at("subordinate_id"))?,
         entity_identifier: HttpsId::parse(&w.entity_identifier)?,
         jwks: JwkSet::parse(w.jwks_json.as_bytes()).map_err(|e| Invalid::new("jwks_json", e.to_string()))?,
-        endpoint: w.endpoint,
+        endpoint: endpoint(&w.endpoint)?,
         scope: Scope::parse(w.scope)?,
         max_path_length: max_path_length
             .map_err(|_| Invalid::new("max_path_length", "must be at most 255"))?,
         answers_as_own: w.answers_as_own,
-        valid: from_now(Interval { from: w.valid_from, until: w.valid_until }, now)?,
+        valid: Interval::new(w.valid_from, w.valid_until)?,
+        begins_when_recorded: w.valid_from.is_none(),
     })
 }
 

@@ -9,6 +9,10 @@ use charter_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+mod life;
+
+pub use self::life::{CorrectAccreditation, CorrectDelegation, CorrectEntity, Renew};
+
 /// One change. REST reads it as JSON with one member named after the variant; gRPC has the same as a oneof.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +28,10 @@ pub enum Wish {
     ErasePersonalData(Erase),
     DeprecateSchema(DeprecateSchema),
     DefineCredentialType(DefineCredentialType),
+    CorrectEntity(CorrectEntity),
+    CorrectAccreditation(CorrectAccreditation),
+    CorrectDelegation(CorrectDelegation),
+    Renew(Renew),
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -15,8 +15,9 @@ pub struct View {
     country: String,
     status: Option<Status>,
     registered_at: Option<String>,
-    statements: Vec<Statement>,
+    pub statements: Vec<Statement>,
     accreditations: Vec<Accreditation>,
+    succeeded_by: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -33,20 +34,22 @@ struct Status {
 }
 
 #[derive(Serialize)]
-struct Statement {
+pub struct Statement {
     statement_id: i64,
-    kind: String,
+    pub kind: String,
     action: String,
     resource: String,
     jurisdictions: Vec<String>,
     valid_from: Option<String>,
     valid_until: Option<String>,
     status: Option<Status>,
+    accreditation_id: String,
 }
 
 #[derive(Serialize)]
-struct Accreditation {
+pub struct Accreditation {
     accreditation_id: String,
+    entity_id: String,
     body: String,
     legal_basis: String,
     evidence_uri: String,
@@ -54,6 +57,7 @@ struct Accreditation {
     evidence_sha256: String,
     valid_from: Option<String>,
     valid_until: Option<String>,
+    status: Option<Status>,
 }
 
 impl From<pb::Entity> for View {
@@ -67,6 +71,7 @@ impl From<pb::Entity> for View {
             registered_at: output::time(e.registered_at),
             statements: e.statements.into_iter().map(Statement::from).collect(),
             accreditations: e.accreditations.into_iter().map(Accreditation::from).collect(),
+            succeeded_by: e.succeeded_by,
         }
     }
 }
@@ -94,6 +99,7 @@ impl From<pb::Statement> for Statement {
             valid_from: output::time(s.valid_from),
             valid_until: output::time(s.valid_until),
             status: s.status.map(Status::from),
+            accreditation_id: s.accreditation_id,
         }
     }
 }
@@ -102,6 +108,7 @@ impl From<pb::Accreditation> for Accreditation {
     fn from(a: pb::Accreditation) -> Self {
         Self {
             accreditation_id: a.accreditation_id,
+            entity_id: a.entity_id,
             body: a.body,
             legal_basis: a.legal_basis,
             evidence_uri: a.evidence_uri,
@@ -109,6 +116,7 @@ impl From<pb::Accreditation> for Accreditation {
             evidence_sha256: a.evidence_sha256,
             valid_from: output::time(a.valid_from),
             valid_until: output::time(a.valid_until),
+            status: a.status.map(Status::from),
         }
     }
 }
@@ -136,35 +144,67 @@ impl View {
             ("country", self.country.clone()),
             ("state", state(self.status.as_ref())),
             ("registered", self.registered_at.clone().unwrap_or_default()),
+            ("succeeded by", self.succeeded_by.join(", ")),
             ("entity id", self.entity_id.clone()),
         ]);
         // Writing to a string cannot fail.
         if !self.statements.is_empty() {
-            let headings = ["KIND", "ACTION", "RESOURCE", "JURISDICTIONS", "VALID", "STATE"];
-            let _ =
-                write!(text, "\n\n{}", output::table(&headings, self.statements.iter().map(Statement::row)));
+            let rows = self.statements.iter().map(Statement::row);
+            let _ = write!(text, "\n\n{}", output::table(&Statement::HEADINGS, rows));
         }
         if !self.accreditations.is_empty() {
-            let headings = ["ACCREDITED BY", "LEGAL BASIS", "EVIDENCE", "VALID"];
             let rows = self.accreditations.iter().map(Accreditation::row);
-            let _ = write!(text, "\n\n{}", output::table(&headings, rows));
+            let _ = write!(text, "\n\n{}", output::table(&Accreditation::HEADINGS, rows));
         }
         text
     }
 }
 
 impl Statement {
-    fn row(&self) -> Vec<String> {
-        let valid = validity(self.valid_from.as_deref(), self.valid_until.as_deref());
-        let (kind, action, resource) = (self.kind.clone(), self.action.clone(), self.resource.clone());
-        vec![kind, action, resource, self.jurisdictions.join(", "), valid, state(self.status.as_ref())]
+    pub const HEADINGS: [&'static str; 7] =
+        ["NUMBER", "KIND", "ACTION", "RESOURCE", "JURISDICTIONS", "VALID", "STATE"];
+
+    pub fn row(&self) -> Vec<String> {
+        vec![
+            self.statement_id.to_string(),
+            self.kind.clone(),
+            self.action.clone(),
+            self.resource.clone(),
+            self.jurisdictions.join(", "),
+            validity(self.valid_from.as_deref(), self.valid_until.as_deref()),
+            state(self.status.as_ref()),
+        ]
     }
 }
 
 impl Accreditation {
-    fn row(&self) -> Vec<String> {
-        let valid = validity(self.valid_from.as_deref(), self.valid_until.as_deref());
-        vec![self.body.clone(), self.legal_basis.clone(), self.evidence_uri.clone(), valid]
+    pub const HEADINGS: [&'static str; 6] =
+        ["ACCREDITATION", "ACCREDITED BY", "LEGAL BASIS", "EVIDENCE", "VALID", "STATE"];
+
+    pub fn row(&self) -> Vec<String> {
+        vec![
+            self.accreditation_id.clone(),
+            self.body.clone(),
+            self.legal_basis.clone(),
+            self.evidence_uri.clone(),
+            validity(self.valid_from.as_deref(), self.valid_until.as_deref()),
+            state(self.status.as_ref()),
+        ]
+    }
+
+    /// Everything, for people.
+    pub fn text(&self) -> String {
+        output::fields([
+            ("accreditation", self.accreditation_id.clone()),
+            ("entity id", self.entity_id.clone()),
+            ("accredited by", self.body.clone()),
+            ("legal basis", self.legal_basis.clone()),
+            ("evidence", self.evidence_uri.clone()),
+            ("evidence of", self.evidence_date.clone()),
+            ("sha-256", self.evidence_sha256.clone()),
+            ("valid", validity(self.valid_from.as_deref(), self.valid_until.as_deref())),
+            ("state", state(self.status.as_ref())),
+        ])
     }
 }
 

@@ -130,7 +130,11 @@ fn successions_do_not_come_back() {
 #[test]
 fn a_grant_begins_now_or_later() {
     let from = |secs| Interval { from: Some(t(secs)), until: None };
-    assert!(grant(&from(940), NOW).is_ok());
-    assert!(grant(&from(939), NOW).is_err());
-    assert!(grant(&Interval::ALWAYS, NOW).is_err());
+    assert!(grant(&from(940), false, NOW).is_ok());
+    assert!(grant(&from(939), false, NOW).is_err());
+    assert!(grant(&Interval::ALWAYS, false, NOW).is_err());
+    assert!(grant(&Interval::ALWAYS, true, NOW).is_ok());
+    let until = |secs| Interval { from: None, until: Some(t(secs)) };
+    assert!(grant(&until(1_001), true, NOW).is_ok());
+    assert!(grant(&until(1_000), true, NOW).is_err(), "over when it would begin");
 }
