@@ -37,6 +37,8 @@ async fn revoking_back_in_time_needs_a_legal_basis_and_three_persons() {
     let then = charter_domain::Timestamp::from_secs(since.seconds + 60);
     let asked = g.app.anonymous().asks(ISSUER, "issue", "Degree").at(then);
     assert_eq!(asked.both().await.line(), "200 no REVOKED", "also of the time before it was decided");
+    let known = asked.with("known_at", &(done.seq - 1).to_string());
+    assert_eq!(known.both().await.line(), "200 yes ACTIVE", "nobody knew then");
 }
 
 #[tokio::test]

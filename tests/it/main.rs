@@ -23,6 +23,7 @@ mod kept;
 mod life;
 mod life_cli;
 mod life_delegation;
+mod life_doors;
 mod login;
 mod lying;
 mod national;
