@@ -16,7 +16,7 @@ demo:  ## build and start the demonstration federation, from the EU root to the 
 	@scripts/setup run && cargo build --release --bins && exec $(BIN)/charterd demo $(ARGS)
 
 test:  ## run all tests on a private PostgreSQL and Redis
-	@scripts/setup test && cargo run -q -p charter-tests --bin harness -- $(ARGS)
+	@scripts/setup test && cargo run -q --bin harness -- $(ARGS)
 
 check:  ## format, lints, docs, protocol compatibility, dependencies
 	@scripts/setup check && scripts/check
