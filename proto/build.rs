@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "trqp/v2/trqp.proto",
     "charter/registry/v1/registry.proto",
     "charter/registry/v1/import.proto",
@@ -13,6 +13,7 @@ const FILES: [&str; 9] = [
     "charter/registry/v1/privacy.proto",
     "charter/registry/v1/schema.proto",
     "charter/registry/v1/life.proto",
+    "charter/registry/v1/webhook.proto",
     "charter/federation/v1/federation.proto",
 ];
 

@@ -20,3 +20,4 @@ pub mod schema;
 pub mod staff;
 pub mod status;
 pub mod watch;
+pub mod webhook;

@@ -27,6 +27,7 @@ pub struct Config {
     pub answers: Answers,
     pub documents: Documents,
     pub limits: Limits,
+    pub webhooks: Webhooks,
     pub log: Log,
     /// The providers whose tokens staff authenticate with.
     pub oidc: Vec<Oidc>,
@@ -128,8 +129,16 @@ pub struct Limits {
     pub global_rps: u32,
     pub max_connections: usize,
     pub max_watchers: usize,
+    pub max_watchers_per_address: usize,
     pub first_bytes_ms: u64,
     pub drain_secs: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    pub ca_file: String,
+    pub allow_loopback: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -219,6 +228,10 @@ impl Config {
             "limits must be at least 1 request a second".into(),
         );
         demand(self.limits.max_connections > 0, "limits.max_connections must be at least 1".into());
+        demand(
+            self.limits.max_watchers_per_address > 0,
+            "limits.max_watchers_per_address must be at least 1".into(),
+        );
         demand(
             matches!(self.log.format.as_str(), "json" | "text"),
             format!("log.format `{}` must be json or text", self.log.format),

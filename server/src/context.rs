@@ -16,6 +16,8 @@ use crate::{
     hosted::Hosted,
     limit::Limiter,
     oidc::Oidc,
+    outbox::{Outbox, system_lookup},
+    tasks::outbox::Told,
 };
 
 pub struct App {
@@ -29,6 +31,11 @@ pub struct App {
     pub resolver: Resolver<Hosted>,
     pub protocol: Arc<Native>,
     pub limiter: Limiter,
+    /// Seals secrets that are kept.
+    pub kek: Kek,
+    /// The way out to webhooks, and which registries have any.
+    pub outbox: Outbox,
+    pub told: Told,
     /// For those who watch this process' registries.
     pub news: News,
     /// The identity providers of staff.
@@ -52,6 +59,8 @@ pub enum Startup {
     Kek(String),
     #[error("redis: {0}")]
     Redis(String),
+    #[error("webhooks.ca_file: {0}")]
+    Webhooks(String),
     #[error("bootstrap.token_file: {0}")]
     Token(String),
     #[error("registry `{0}`: {1}")]
@@ -84,7 +93,10 @@ impl App {
         let bootstrap_tokens = tokens(&config, &store).await?;
         Ok(Arc::new(Self {
             limiter: Limiter::new(&config.limits),
-            news: News::new(config.limits.max_watchers),
+            news: News::new(&config.limits),
+            outbox: Outbox::new(&config.webhooks, system_lookup()).map_err(Startup::Webhooks)?,
+            told: Told::default(),
+            kek,
             oidc: Oidc::new(&config.oidc),
             store,
             clock,

@@ -34,6 +34,8 @@ const EXPOSED: &str = "ETag, Retry-After, RateLimit, RateLimit-Policy, X-Request
 pub struct Here {
     pub registry: RegistryId,
     pub deadline: Instant,
+    /// Whose connection it is.
+    pub peer: IpAddr,
 }
 
 struct Inner {
@@ -179,7 +181,7 @@ fn prepare(inner: &Inner, peer: IpAddr, request: &mut Request<Body>) -> Result<H
     if limit.is_zero() {
         return Err(Error::new(Code::DeadlineExceeded, "the deadline had passed when the request came"));
     }
-    Ok(Here { registry, deadline: Instant::now() + limit })
+    Ok(Here { registry, deadline: Instant::now() + limit, peer })
 }
 
 /// The listener's registry, unless the request says another of this process: by `/r/<slug>`, by metadata

@@ -10,6 +10,7 @@ pub mod privacy;
 pub mod registry;
 pub mod schema;
 pub mod trqp;
+pub mod webhook;
 mod wish;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use charter_proto::{
             event_service_server::EventServiceServer, governance_service_server::GovernanceServiceServer,
             import_service_server::ImportServiceServer, privacy_service_server::PrivacyServiceServer,
             registry_service_server::RegistryServiceServer, schema_service_server::SchemaServiceServer,
+            webhook_service_server::WebhookServiceServer,
         },
     },
     trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer,
@@ -97,6 +99,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
     if listener.offers(Service::Staff) {
         routes.add_service(GovernanceServiceServer::new(doorway.clone()).max_decoding_message_size(PROPOSAL));
         routes.add_service(PrivacyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+        routes.add_service(WebhookServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(ImportServiceServer::new(doorway).max_decoding_message_size(IMPORT));
     }
     routes.routes().prepare().into_axum_router()

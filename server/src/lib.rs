@@ -15,6 +15,7 @@ pub mod hosted;
 pub mod limit;
 pub mod listener;
 pub mod oidc;
+pub mod outbox;
 pub mod page;
 pub mod rest;
 pub mod serve;

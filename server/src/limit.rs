@@ -42,7 +42,8 @@ impl Limiter {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// What counts as one client: an IPv6 client is its /48.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, ..] = v6.segments();
@@ -60,6 +61,7 @@ mod tests {
     fn a_burst_is_admitted_and_then_no_more_while_others_are() {
         let limits = Limits {
             max_watchers: 1,
+            max_watchers_per_address: 1,
             per_address_rps: 1,
             per_address_burst: 3,
             global_rps: 100,

@@ -13,6 +13,7 @@ pub mod schema;
 pub mod tag;
 pub mod trqp;
 pub mod watch;
+pub mod webhook;
 pub mod well_known;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::MatchedPath,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 
 use self::route::{Route, direct, everywhere, public, site, staff};
@@ -64,6 +65,12 @@ pub const ROUTES: &[Route] = &[
     staff("POST", "/api/v1/emergency-suspensions", || post(governance::suspend)),
     staff("GET", "/api/v1/staff", || get(governance::members)),
     staff("GET", "/api/v1/events", || get(governance::events)),
+    staff("GET", "/api/v1/webhooks", || get(webhook::list)),
+    staff("POST", "/api/v1/webhooks", || post(webhook::create)),
+    staff("GET", "/api/v1/webhooks/{id}", || get(webhook::get)),
+    staff("DELETE", "/api/v1/webhooks/{id}", || delete(webhook::remove)),
+    staff("POST", "/api/v1/webhooks/{id}", || post(webhook::act)),
+    staff("GET", "/api/v1/webhooks/{id}/deliveries", || get(webhook::deliveries)),
     staff("GET", "/api/v1/privacy/records", || get(privacy::records)),
 ];
 

@@ -57,6 +57,7 @@ impl Running {
         let _ = self.stop.send(true);
         self.app.news.stop();
         while self.serving.join_next().await.is_some() {}
+        tasks::outbox::finish(&self.app).await;
         self.tasks.shutdown().await;
     }
 }

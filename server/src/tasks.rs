@@ -1,6 +1,7 @@
 //! Reconcilers: each compares what is with what should be, takes no arguments, may run twice.
 
 pub mod epoch;
+pub mod outbox;
 pub mod peer_epoch;
 pub mod renewal;
 pub mod requests;
@@ -16,6 +17,7 @@ use crate::App;
 pub fn start(app: &Arc<App>) -> JoinSet<()> {
     let mut set = JoinSet::new();
     set.spawn(epoch::run(Arc::clone(app)));
+    set.spawn(outbox::run(Arc::clone(app)));
     set.spawn(peer_epoch::run(Arc::clone(app)));
     set.spawn(renewal::run(Arc::clone(app)));
     set.spawn(requests::run(Arc::clone(app)));

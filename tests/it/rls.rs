@@ -20,7 +20,7 @@ const ATTEMPTS: usize = 7_000;
 const RAW_ATTEMPTS: usize = 3_000;
 const WORKERS: u64 = 12;
 /// Every table that holds a tenant's rows and may be read.
-const TABLES: [&str; 24] = [
+const TABLES: [&str; 27] = [
     "accesses",
     "requests",
     "staff",
@@ -45,6 +45,9 @@ const TABLES: [&str; 24] = [
     "keys",
     "sealed_keys",
     "documents",
+    "webhooks",
+    "webhook_deliveries",
+    "webhook_changes",
 ];
 
 struct Tenants {

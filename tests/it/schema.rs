@@ -4,7 +4,7 @@ use charter_proto::charter::registry::v1::{
     self as pb, propose_request::Change, registry_service_client::RegistryServiceClient,
     schema_service_client::SchemaServiceClient,
 };
-use charter_tests::{TestApp, ask::error, governed::Governed};
+use charter_tests::{TestApp, ask::error, governed::Governed, terminal::Terminal};
 use serde_json::{Value, json};
 use tonic::Status;
 
@@ -193,4 +193,37 @@ async fn documents_are_bounded_and_a_costly_one_is_given_up() {
         assert_eq!(said(&validated(&g.app, "Costly", &document).await.expect_err("refused")), line);
     }
     assert_eq!(said(&validated(&g.app, "Nothing", "{}").await.expect_err("refused")), "404 NOT_FOUND");
+}
+
+#[tokio::test]
+async fn the_command_line_publishes_shows_and_validates() {
+    let g = Governed::start().await;
+    let terminal = Terminal::default();
+    let file = |name: &str, text: &str| {
+        let path = terminal.home().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let (url, token) = (g.app.url(), file("token", g.person("olga").token()));
+    let schema = file("schema.json", r#"{"type": "object", "required": ["name"]}"#);
+    let charter = async |args: &[&str]| {
+        terminal.charter(&[&["schema"][..], args, &["--server", &url][..]].concat()).await
+    };
+    let why = ["--propose", "--why", "as tested", "--token-file", &token];
+    let publish = [&["publish", "Degree", &schema, "--uri", URI][..], &why[..]].concat();
+    let proposed = charter(&publish).await;
+    assert_eq!(proposed.code, 0, "{}", proposed.err);
+    let drafts = g.person("anna").lists("").await.expect("a list");
+    let draft = drafts.iter().find(|p| p.measure == "PUBLISH_SCHEMA").expect("proposed");
+    g.person("anna").approves(draft).await.expect("approved");
+    let shown = charter(&["show", "Degree@1", "-o", "json"]).await;
+    let shown: Value = serde_json::from_str(&shown.out).expect("JSON");
+    assert_eq!((&shown["revision"], &shown["uri"]), (&json!(1), &json!(URI)));
+    assert!(charter(&["list"]).await.out.contains("Degree"));
+    let (good, bad) = (file("good.json", r#"{"name": "Aino"}"#), file("bad.json", "{}"));
+    assert_eq!(charter(&["validate", "Degree", &good]).await.code, 0);
+    let refused = charter(&["validate", shown["schema_id"].as_str().expect("an id"), &bad]).await;
+    assert_eq!((refused.code, refused.out.contains("/required")), (3, true), "{}", refused.out);
+    assert_eq!(charter(&["show", "Nothing"]).await.code, 4);
+    assert_eq!(charter(&["types"]).await.code, 0);
 }

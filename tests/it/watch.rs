@@ -7,13 +7,13 @@ use charter_tests::{AUTHORITY, TestApp, ask::error};
 use http_body_util::BodyExt;
 use tonic::Streaming;
 
-use crate::kept::beside;
+use crate::kept::{beside, until};
 
 /// From commit to subscriber.
 const SOON: Duration = Duration::from_secs(2);
 
 async fn watches(app: &TestApp, after: i64) -> Streaming<pb::WatchResponse> {
-    let request = pb::WatchRequest { registry_id: AUTHORITY.to_owned(), after };
+    let request = pb::WatchRequest { registry_id: AUTHORITY.to_owned(), after, ..Default::default() };
     EventServiceClient::new(app.channel()).watch(request).await.expect("watched").into_inner()
 }
 
@@ -30,7 +30,7 @@ async fn every_event_arrives_once_in_order_at_every_server_and_a_revocation_soon
     let other = beside(&app, TestApp::build().registry(AUTHORITY)).await;
     let url = format!("http://{}", other.addresses[0]);
     let channel = tonic::transport::Endpoint::from_shared(url).expect("a URL").connect_lazy();
-    let request = pb::WatchRequest { registry_id: AUTHORITY.to_owned(), after: 0 };
+    let request = pb::WatchRequest { registry_id: AUTHORITY.to_owned(), ..Default::default() };
     let there = EventServiceClient::new(channel).watch(request).await.expect("watched").into_inner();
     let mut streams = [watches(&app, 0).await, there];
     for stream in &mut streams {
@@ -71,7 +71,7 @@ async fn a_watcher_goes_on_after_the_number_it_has() {
         }
     }
     for after in [-1, 9, i64::MAX] {
-        let request = pb::WatchRequest { registry_id: AUTHORITY.to_owned(), after };
+        let request = pb::WatchRequest { registry_id: AUTHORITY.to_owned(), after, ..Default::default() };
         let refused = EventServiceClient::new(app.channel()).watch(request).await.expect_err("refused");
         assert_eq!(error(&refused).line(), "400 INVALID", "{after}");
     }
@@ -104,4 +104,50 @@ async fn a_server_that_stops_says_so_to_its_watchers() {
     let end = stream.message().await.expect_err("the end");
     assert_eq!(error(&end).line(), "503 UNAVAILABLE");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn only_what_was_asked_for_is_sent() {
+    let app = TestApp::start().await;
+    let registry = app.registry(AUTHORITY);
+    for entity in ["did:web:a.example", "did:web:b.example"] {
+        registry.registers(entity).authorized("issue", "Degree").await;
+    }
+    let wish = |kind: &str, entity: &str| pb::WatchRequest {
+        kinds: vec![kind.to_owned()],
+        entity_id: entity.to_owned(),
+        ..Default::default()
+    };
+    let client = || EventServiceClient::new(app.channel());
+    let stream = client().watch(wish("StatusChanged", "did:web:a.example")).await;
+    let mut stream = stream.expect("watched").into_inner();
+    registry.revokes("did:web:b.example").await;
+    registry.revokes("did:web:a.example").await;
+    let (_, event) = next(&mut stream).await;
+    let entity = client().watch(wish("EntityRegistered", "did:web:a.example")).await;
+    let (_, registered) = next(&mut entity.expect("watched").into_inner()).await;
+    assert_eq!((&event["kind"], &event["subject"]), (&"StatusChanged".into(), &registered["subject"]));
+    for (kind, entity, line) in
+        [("Nothing", "", "400 INVALID"), ("StatusChanged", "did:web:nobody.example", "404 UNKNOWN_ENTITY")]
+    {
+        let refused = client().watch(wish(kind, entity)).await.expect_err("refused");
+        assert_eq!(error(&refused).line(), line);
+        let path = format!("/api/v1/watch?kinds={kind}&entity_id={entity}");
+        assert_eq!(app.rest().get(&path).await.problem().0.to_string(), line[..3]);
+    }
+}
+
+#[tokio::test]
+async fn an_address_watches_so_often_and_no_more() {
+    let settings = "cache = { lease_ms = 200, poll_ms = 50 }\nlimits = { max_watchers_per_address = 2 }";
+    let app = TestApp::build().settings(settings).start().await;
+    let first = watches(&app, 0).await;
+    let _second = watches(&app, 0).await;
+    let request = || pb::WatchRequest::default();
+    let client = || EventServiceClient::new(app.channel());
+    let refused = client().watch(request()).await.expect_err("refused");
+    assert_eq!(error(&refused).line(), "429 RATE_LIMITED");
+    assert_eq!(app.rest().get("/api/v1/watch").await.problem(), (429, "RATE_LIMITED".to_owned()));
+    drop(first);
+    until(SOON, "the seat is free again", || async { client().watch(request()).await.is_ok() }).await;
 }

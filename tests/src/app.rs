@@ -18,6 +18,7 @@ use crate::{
 pub const SETTINGS: &str = "
 cache = { lease_ms = 200, poll_ms = 50 }
 limits = { per_address_rps = 100000, per_address_burst = 100000, global_rps = 100000 }
+webhooks = { allow_loopback = true }
 ";
 
 /// What a server is to be; `start` makes it.

@@ -9,6 +9,7 @@ mod login;
 mod privacy;
 mod schema;
 mod staff;
+mod webhook;
 
 use std::path::PathBuf;
 
@@ -28,6 +29,7 @@ pub use self::{
     privacy::{About, Erase, Privacy},
     schema::{DefineType, Publish, Schema},
     staff::{Appoint, Staff},
+    webhook::{At, Events as WebhookEvents, One, Webhook},
 };
 
 /// Asks a trust registry, verifies what it says, and loads it.
@@ -103,6 +105,9 @@ pub enum Command {
     /// Schemas of credential types, and what those are called elsewhere.
     #[command(subcommand)]
     Schema(Schema),
+    /// Where events are sent, and how that goes.
+    #[command(subcommand)]
+    Webhook(Webhook),
     /// Reads registries.
     #[command(subcommand)]
     Registry(Registry),

@@ -19,6 +19,7 @@ mod registry;
 mod schema;
 mod staff;
 mod status;
+mod webhook;
 
 use crate::{
     args::{Command, Connection},
@@ -51,6 +52,7 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
         Command::Audit(command) => audit::run(to, command).await,
         Command::Privacy(command) => privacy::run(to, command).await,
         Command::Schema(command) => schema::run(to, command).await,
+        Command::Webhook(command) => webhook::run(to, command).await,
         Command::Registry(command) => registry::run(to, command).await,
         Command::Login(args) => login::login(to, place, args).await,
         Command::Logout => login::logout(place),

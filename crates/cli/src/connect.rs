@@ -7,7 +7,7 @@ use charter_proto::charter::{
     registry::v1::{
         governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient,
         privacy_service_client::PrivacyServiceClient, registry_service_client::RegistryServiceClient,
-        schema_service_client::SchemaServiceClient,
+        schema_service_client::SchemaServiceClient, webhook_service_client::WebhookServiceClient,
     },
 };
 use tonic::{
@@ -52,6 +52,10 @@ impl Server {
 
     pub fn schema(&self) -> SchemaServiceClient<Channel> {
         SchemaServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn webhooks(&self) -> WebhookServiceClient<Channel> {
+        WebhookServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     pub fn import(&self) -> ImportServiceClient<Channel> {

@@ -2,7 +2,7 @@
 
 use charter_proto::charter::registry::v1::{
     governance_service_client::GovernanceServiceClient, privacy_service_client::PrivacyServiceClient,
-    registry_service_client::RegistryServiceClient,
+    registry_service_client::RegistryServiceClient, webhook_service_client::WebhookServiceClient,
 };
 use tonic::{Request, transport::Channel};
 
@@ -53,6 +53,10 @@ impl Desk {
 
     pub fn privacy(&self) -> PrivacyServiceClient<Channel> {
         self.server.privacy()
+    }
+
+    pub fn webhooks(&self) -> WebhookServiceClient<Channel> {
+        self.server.webhooks()
     }
 
     pub fn request<T>(&self, message: T) -> Request<T> {

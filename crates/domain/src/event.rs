@@ -85,6 +85,14 @@ impl Change {
         }
     }
 
+    /// Whether there are changes of this kind.
+    pub fn is_kind(name: &str) -> bool {
+        // Of a kind that there is, the data is missed; one that there is not is refused before.
+        let alone = serde_json::json!({ "kind": name });
+        let refused = serde_json::from_value::<Self>(alone).err();
+        refused.is_none_or(|e| !e.to_string().starts_with("unknown variant"))
+    }
+
     /// The entity concerned, `*` when every answer of the registry may change, or `staff` when none does.
     /// This is what caches are emptied by.
     pub fn subject(&self) -> String {

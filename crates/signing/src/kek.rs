@@ -29,6 +29,15 @@ impl Kek {
         Self(bytes)
     }
 
+    /// Seals another secret of this site, for keeping.
+    pub fn seal(&self, secret: &[u8]) -> Result<String, Error> {
+        crate::sealed::seal(secret, self)
+    }
+
+    pub fn open(&self, sealed: &str) -> Result<Vec<u8>, Error> {
+        crate::sealed::open(sealed, self)
+    }
+
     /// Reads the file: base64url of 32 bytes, a line end is allowed; mode 0600 or stricter.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();

@@ -15,6 +15,7 @@ mod event_chain;
 mod hot;
 pub mod key;
 pub mod migrate;
+pub mod outbox;
 pub mod privacy;
 pub mod proposal;
 pub mod rebuild;
@@ -28,6 +29,7 @@ pub mod staff;
 pub mod status;
 pub mod target;
 mod tx;
+pub mod webhook;
 
 use std::{sync::Arc, time::Duration};
 

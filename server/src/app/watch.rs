@@ -1,12 +1,16 @@
 //! Watching a registry: its events as they are committed, from any number on.
 
-use std::{sync::Arc, time::Duration};
+mod seat;
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use charter_domain::{Invalid, RegistryId};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use charter_store::outbox::Interest;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::{App, Error, error::Code};
+use self::seat::{Seat, Seats};
+use crate::{App, Error, app::webhook, config::Limits, error::Code};
 
 /// Events read at once.
 const PAGE: i64 = 500;
@@ -18,18 +22,25 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 pub struct News {
     /// True when the server is stopping; marked as changed with each move.
     told: watch::Sender<bool>,
-    seats: Arc<Semaphore>,
+    seats: Seats,
 }
 
 impl News {
-    pub fn new(watchers: usize) -> Self {
-        Self { told: watch::Sender::new(false), seats: Arc::new(Semaphore::new(watchers)) }
+    pub fn new(limits: &Limits) -> Self {
+        let seats = Seats::new(limits.max_watchers, limits.max_watchers_per_address);
+        Self { told: watch::Sender::new(false), seats }
     }
     pub fn moved(&self) {
         self.told.send_modify(|_| {});
     }
     pub fn stop(&self) {
         self.told.send_replace(true);
+    }
+    pub fn stopping(&self) -> bool {
+        *self.told.borrow()
+    }
+    pub fn subscribe(&self) -> watch::Receiver<bool> {
+        self.told.subscribe()
     }
 }
 
@@ -39,24 +50,40 @@ pub enum Item {
         seq: i64,
         body: Vec<u8>,
     },
-    /// A sign of life, with the epoch.
+    /// A sign of life, with the number up to which everything of interest was sent.
     Heartbeat(i64),
 }
 
 pub type Items = ReceiverStream<Result<Item, Error>>;
 
-/// Everything after `after`, and then whatever comes.
-pub async fn watch(app: &Arc<App>, registry: RegistryId, after: i64) -> Result<Items, Error> {
-    let seat = Arc::clone(&app.news.seats).try_acquire_owned();
-    let seat = seat.map_err(|_| Error::new(Code::Unavailable, "as many watch as this server takes"))?;
+/// What is to be watched.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Everything after this number, and then whatever comes.
+    pub after: i64,
+    /// Of these kinds only; all when empty.
+    pub kinds: Vec<String>,
+    /// About this entity only, by any of its identifiers; all when empty.
+    pub entity_id: String,
+}
+
+pub async fn watch(
+    app: &Arc<App>,
+    registry: RegistryId,
+    wish: Wish,
+    address: IpAddr,
+) -> Result<Items, Error> {
+    let seat = app.news.seats.take(address)?;
+    let (interest, after) =
+        (webhook::interest(app, registry, wish.kinds, &wish.entity_id).await?, wish.after);
     let epoch = app.store.epoch(registry).await?;
     if !(0..=epoch).contains(&after) {
         return Err(Invalid::new("after", format!("must be 0 to {epoch}, the last event there is")).into());
     }
     let (out, items) = mpsc::channel(AHEAD);
-    let (app, told) = (Arc::clone(app), app.news.told.subscribe());
+    let (app, told) = (Arc::clone(app), app.news.subscribe());
     tokio::spawn(async move {
-        let watcher = Watcher { app, registry, after, told, out, _seat: seat };
+        let watcher = Watcher { app, registry, interest, after, told, out, _seat: seat };
         watcher.run().await;
     });
     Ok(ReceiverStream::new(items))
@@ -65,10 +92,11 @@ pub async fn watch(app: &Arc<App>, registry: RegistryId, after: i64) -> Result<I
 struct Watcher {
     app: Arc<App>,
     registry: RegistryId,
+    interest: Interest,
     after: i64,
     told: watch::Receiver<bool>,
     out: mpsc::Sender<Result<Item, Error>>,
-    _seat: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 impl Watcher {
@@ -110,15 +138,15 @@ impl Watcher {
     async fn catch_up(&mut self) -> Result<bool, Error> {
         // A registry that has not moved costs no query.
         while self.app.register.watched(self.registry).is_none_or(|epoch| epoch > self.after) {
-            let page = self.app.store.events(self.registry, Default::default(), self.after, PAGE).await?;
-            if page.is_empty() {
-                break;
-            }
-            for (seq, body) in page {
+            let page = self.app.store.told(self.registry, self.interest.clone(), self.after, PAGE).await?;
+            for (seq, body) in page.events {
                 if self.out.send(Ok(Item::Event { seq, body })).await.is_err() {
                     return Ok(false);
                 }
-                self.after = seq;
+            }
+            self.after = page.upto;
+            if page.end {
+                break;
             }
         }
         Ok(true)

@@ -7,7 +7,7 @@ use futures::{Stream, StreamExt};
 use tonic::{Request, Response, Status};
 
 use super::{Doorway, Reply};
-use crate::app::watch::{self, Item};
+use crate::app::watch::{self, Item, Wish};
 
 type Responses = Pin<Box<dyn Stream<Item = Result<pb::WatchResponse, Status>> + Send>>;
 
@@ -26,7 +26,8 @@ impl EventService for Doorway {
         let here = self.here(&request)?;
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
-        let items = watch::watch(&self.app, registry, r.after).await?;
+        let wish = Wish { after: r.after, kinds: r.kinds, entity_id: r.entity_id };
+        let items = watch::watch(&self.app, registry, wish, here.peer).await?;
         Ok(Response::new(Box::pin(items.map(|item| item.map(response).map_err(Status::from)))))
     }
 }

@@ -13,7 +13,7 @@ use futures::{Stream, StreamExt};
 use super::query;
 use crate::{
     App, Error,
-    app::watch::{self, Item},
+    app::watch::{self, Item, Wish},
     door::Here,
 };
 
@@ -33,9 +33,10 @@ pub async fn watch(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
-    let [after] = query::parameters(&uri, ["after"])?;
+    let [after, kinds, entity_id] = query::parameters(&uri, ["after", "kinds", "entity_id"])?;
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
     let after = query::number("after", last.unwrap_or(&after))?;
-    let items = watch::watch(&app, here.registry, after).await?;
+    let kinds = kinds.split(',').filter(|k| !k.is_empty()).map(str::to_owned).collect();
+    let items = watch::watch(&app, here.registry, Wish { after, kinds, entity_id }, here.peer).await?;
     Ok(Sse::new(items.map(|item| Ok(sent(item)))))
 }

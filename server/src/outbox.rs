@@ -1,0 +1,147 @@
+//! Telling others over HTTPS: to whom a connection may be made, and one signed message over it.
+//!
+//! A URL is somebody's input. Its name is resolved once, every address is checked, and the connection is made to an
+//! address that was checked: a name that answers otherwise the next time gains nothing.
+
+pub mod address;
+mod send;
+pub mod target;
+
+use std::{io, net::IpAddr, path::Path, sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use rustls::{ClientConfig, RootCertStore, pki_types::pem::PemObject};
+use tokio_rustls::TlsConnector;
+
+pub use self::{send::Message, target::Target};
+use crate::config::Webhooks;
+
+/// From looking up the name to the last byte of the answer.
+pub const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Addresses of a host name.
+pub type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
+
+/// Why a message did not arrive, as the log of deliveries has it: a class, never an answer's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The name leads to an address that nothing may be sent to.
+    AddressRefused,
+    NotResolved,
+    NotConnected,
+    Tls,
+    TimedOut,
+    /// An answer of more than 64 KiB, or none that is HTTP.
+    BadAnswer,
+    /// Any status but 2xx; redirects are not followed.
+    Status(u16),
+}
+
+impl Fault {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AddressRefused => "ADDRESS_REFUSED",
+            Self::NotResolved => "NOT_RESOLVED",
+            Self::NotConnected => "NOT_CONNECTED",
+            Self::Tls => "TLS_FAILED",
+            Self::TimedOut => "TIMED_OUT",
+            Self::BadAnswer => "BAD_ANSWER",
+            Self::Status(300..=399) => "REDIRECTED",
+            Self::Status(400..=499) => "REFUSED",
+            Self::Status(_) => "FAILED",
+        }
+    }
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Status(status) => status,
+            _ => 0,
+        }
+    }
+}
+
+/// The way out.
+pub struct Outbox {
+    tls: TlsConnector,
+    lookup: Lookup,
+    /// For tests and demonstrations: loopback may be reached, by `http` too.
+    allow_loopback: bool,
+}
+
+impl Outbox {
+    pub fn new(settings: &Webhooks, lookup: Lookup) -> Result<Self, String> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| e.to_string())?
+            .with_root_certificates(roots(Path::new(&settings.ca_file))?)
+            .with_no_client_auth();
+        Ok(Self {
+            tls: TlsConnector::from(Arc::new(config)),
+            lookup,
+            allow_loopback: settings.allow_loopback,
+        })
+    }
+
+    /// A URL that may be recorded: of the right form, and leading nowhere forbidden now. Whether it can be reached is
+    /// seen when it is used.
+    pub async fn admits(&self, url: &str) -> Result<Target, String> {
+        let target = Target::parse(url, self.allow_loopback)?;
+        match self.addresses(&target).await {
+            Err(Fault::AddressRefused) => Err("must not lead to a private or special address".to_owned()),
+            _ => Ok(target),
+        }
+    }
+
+    /// The addresses of a target; all of them must be good, since a name with one bad address has no business here.
+    async fn addresses(&self, target: &Target) -> Result<Vec<IpAddr>, Fault> {
+        let found = match target.literal() {
+            Some(ip) => vec![ip],
+            None => tokio::time::timeout(DEADLINE, (self.lookup)(target.host.clone()))
+                .await
+                .map_err(|_| Fault::TimedOut)?
+                .map_err(|_| Fault::NotResolved)?,
+        };
+        if found.is_empty() {
+            return Err(Fault::NotResolved);
+        }
+        let good = |ip: &IpAddr| match target.tls {
+            true => address::is_public(*ip) || (self.allow_loopback && address::is_loopback(*ip)),
+            false => self.allow_loopback && address::is_loopback(*ip),
+        };
+        if found.iter().all(good) { Ok(found) } else { Err(Fault::AddressRefused) }
+    }
+
+    /// Sends a message; the HTTP status of success.
+    pub async fn send(&self, target: &Target, message: &Message) -> Result<u16, Fault> {
+        let sent = async {
+            let addresses = self.addresses(target).await?;
+            send::send(&self.tls, target, &addresses, message).await
+        };
+        tokio::time::timeout(DEADLINE, sent).await.map_err(|_| Fault::TimedOut)?
+    }
+}
+
+/// The certificates that are trusted; a file that is missing trusts nobody.
+fn roots(file: &Path) -> Result<RootCertStore, String> {
+    let mut store = RootCertStore::empty();
+    let Ok(pem) = std::fs::read(file) else {
+        tracing::warn!(file = %file.display(), "webhooks.ca_file cannot be read: no https webhook will be reached");
+        return Ok(store);
+    };
+    for certificate in rustls::pki_types::CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|e| format!("`{}`: {e}", file.display()))?;
+        // Bundles of systems hold some that no client takes.
+        let _ = store.add(certificate);
+    }
+    Ok(store)
+}
+
+/// The resolver of the operating system.
+pub fn system_lookup() -> Lookup {
+    Arc::new(|host| {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host, 0)).await?;
+            Ok(found.map(|socket| socket.ip()).collect())
+        })
+    })
+}

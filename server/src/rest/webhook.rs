@@ -1,0 +1,176 @@
+//! Webhooks over REST: the same use-cases as `WebhookService`. Every route needs an operator.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{Path, State},
+    http::{Request, Uri},
+};
+use charter_domain::staff::Staff;
+use charter_store::{
+    outbox::Attempt,
+    webhook::{Changed, Webhook},
+};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{body, query};
+use crate::{
+    App, Error,
+    app::{
+        staff,
+        webhook::{self, Wish},
+    },
+    door::Here,
+    error::Code,
+    page,
+};
+
+type Answer = Result<Json<Value>, Error>;
+
+async fn who(app: &App, here: &Here, headers: &HeaderMap) -> Result<Staff, Error> {
+    staff::identify(app, headers, here.registry).await
+}
+
+fn view(w: &Webhook) -> Value {
+    let failing = w.failing_since();
+    json!({
+        "webhook_id": w.id, "url": w.url, "kinds": w.kinds, "entity_id": w.entity, "state": w.state,
+        "disabled_why": w.disabled_why, "cursor": w.cursor, "failures": w.failures, "failing_since": failing,
+        "due_at": failing.map(|_| w.due_at()), "created_at": w.created_at(), "previous_until": w.previous_until(),
+    })
+}
+
+fn with_changes(w: &Webhook, changes: &[Changed]) -> Value {
+    let change = |c: &Changed| json!({ "at": c.at(), "by": c.by, "what": c.what });
+    let mut value = view(w);
+    value["changes"] = changes.iter().map(change).collect();
+    value
+}
+
+fn delivery(a: &Attempt) -> Value {
+    json!({
+        "number": a.number, "seq": a.seq, "failures": a.failures, "at": a.at(), "duration_ms": a.duration_ms,
+        "status": a.status, "outcome": a.outcome,
+    })
+}
+
+/// URL and filters, and what some verbs take besides.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Given {
+    url: String,
+    kinds: Vec<String>,
+    entity_id: String,
+    enabled: Option<bool>,
+    after: Option<i64>,
+}
+
+impl Given {
+    fn wish(self) -> Wish {
+        Wish { url: self.url, kinds: self.kinds, entity_id: self.entity_id }
+    }
+}
+
+/// `POST /api/v1/webhooks`
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    request: Request<Body>,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let staff = who(&app, &here, request.headers()).await?;
+    let r: Given = body::parse(&body::json_bytes(request, body::SINGLE).await?)?;
+    let (made, secret) = webhook::create(&app, &staff, here.registry, r.wish()).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "webhook": view(&made), "secret": secret }))))
+}
+
+/// `GET /api/v1/webhooks`
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    headers: HeaderMap,
+) -> Answer {
+    let staff = who(&app, &here, &headers).await?;
+    let list = webhook::list(&app, &staff, here.registry).await?;
+    Ok(Json(json!({ "webhooks": list.iter().map(view).collect::<Vec<_>>() })))
+}
+
+/// `GET /api/v1/webhooks/{id}`
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    let staff = who(&app, &here, &headers).await?;
+    let (found, changes) = webhook::get(&app, &staff, here.registry, webhook::id(&id)?).await?;
+    Ok(Json(with_changes(&found, &changes)))
+}
+
+/// `DELETE /api/v1/webhooks/{id}`
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    let staff = who(&app, &here, &headers).await?;
+    webhook::delete(&app, &staff, here.registry, webhook::id(&id)?).await?;
+    Ok(Json(json!({})))
+}
+
+/// `POST /api/v1/webhooks/{id}:update`, `:test`, `:replay`, `:rotateSecret`
+pub async fn act(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    Path(segment): Path<String>,
+    request: Request<Body>,
+) -> Answer {
+    let staff = who(&app, &here, request.headers()).await?;
+    let registry = here.registry;
+    let r: Given = body::parse(&body::json_bytes(request, body::SINGLE).await?)?;
+    let (id, verb) = segment.split_once(':').unwrap_or((segment.as_str(), ""));
+    let id = webhook::id(id)?;
+    let answer = match verb {
+        "update" => {
+            let enabled = r.enabled;
+            view(&webhook::update(&app, &staff, registry, (id, r.wish(), enabled)).await?)
+        }
+        "test" => delivery(&webhook::test(&app, &staff, registry, id).await?),
+        "replay" => view(&webhook::replay(&app, &staff, registry, (id, r.after.unwrap_or_default())).await?),
+        "rotateSecret" => {
+            let (changed, secret) = webhook::rotate(&app, &staff, registry, id).await?;
+            json!({ "webhook": view(&changed), "secret": secret })
+        }
+        _ => {
+            let text = "a webhook takes `:update`, `:test`, `:replay` and `:rotateSecret`";
+            return Err(Error::new(Code::NotFound, text));
+        }
+    };
+    Ok(Json(answer))
+}
+
+/// `GET /api/v1/webhooks/{id}/deliveries?page_size=&page_token=`
+pub async fn deliveries(
+    State(app): State<Arc<App>>,
+    Extension(here): Extension<Here>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Answer {
+    let staff = who(&app, &here, &headers).await?;
+    let id = webhook::id(&id)?;
+    let [size, token] = query::parameters(&uri, ["page_size", "page_token"])?;
+    let limit = page::size(query::number("page_size", &size)?)?;
+    let name = format!("deliveries {id}|{}", here.registry);
+    let before = page::cursor(&app.page_secret, &name, &token)?.and_then(|a| a.parse().ok());
+    let list =
+        webhook::deliveries(&app, &staff, here.registry, (id, before.unwrap_or(i64::MAX), limit)).await?;
+    let last = list.last().filter(|_| usize::try_from(limit).is_ok_and(|l| list.len() >= l));
+    let next = last.map(|a| page::token(&app.page_secret, &name, &a.number.to_string())).unwrap_or_default();
+    let deliveries: Vec<Value> = list.iter().map(delivery).collect();
+    Ok(Json(json!({ "deliveries": deliveries, "next_page_token": next })))
+}
