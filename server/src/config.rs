@@ -15,6 +15,18 @@ use serde::Deserialize;
 pub use self::{listener::Listener, oidc::Oidc, registry::RegistryConfig};
 
 const DEFAULTS: &str = include_str!("config.default.toml");
+/// Variables of the same prefix that are for `charter`, for the tests, or name the file.
+const NOT_SETTINGS: [&str; 9] = [
+    "acr_values",
+    "client_id",
+    "config_file",
+    "issuer",
+    "profile",
+    "scope",
+    "server",
+    "shared",
+    "token_file",
+];
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -163,8 +175,7 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        let env =
-            Env::prefixed("CHARTER_").split("__").ignore(&["config_file", "shared", "server", "token_file"]);
+        let env = Env::prefixed("CHARTER_").split("__").ignore(&NOT_SETTINGS);
         Self::check(&figment.merge(env))
     }
 

@@ -185,8 +185,8 @@ fn serving_has_no_way_to_the_demonstrations_provider() {
         // `main` runs the demonstration's command; `demo.rs` is its front.
         let words: &[&str] = match () {
             () if starts("src/demo.rs") => &[],
-            () if starts("src/main.rs") => &["charter_issuer", "Office", "office"],
-            () => &["charter_issuer", "demo::", "Office"],
+            () if starts("src/main.rs") => &["charter_issuer", "Office::", "office::"],
+            () => &["charter_issuer", "demo::", "Office::"],
         };
         // Whole words: an officer is no office.
         let named = |word: &str| {

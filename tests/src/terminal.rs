@@ -92,7 +92,7 @@ impl Terminal {
 }
 
 /// Reads the page at the address that was shown, and sends its form as a browser does.
-async fn clicks(issuer: &Issuer, page: &str, click: Click<'_>) {
+pub async fn clicks(issuer: &Issuer, page: &str, click: Click<'_>) {
     let path = page.strip_prefix(&issuer.url()).expect("a page of the provider");
     let shown = Rest::new(issuer.address()).get(path).await;
     assert!(shown.status == 200 && shown.text().contains("Who are you?"), "{}", shown.text());

@@ -17,7 +17,7 @@ use charter_domain::{AuthorityId, EntityId, Timestamp};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
-    approval::{Approval, Approve, ListProposals, Show},
+    approval::{Approval, Approve, Close, ListProposals, Show},
     audit::{Audit, Events, Filter},
     change::{Change, Delegation, Draft, Effect, Emergency, End, Register, Target},
     grant::{Accreditation, Authorize, Grant, OfAccreditation, OfStatement, Statement, Status, Valid},
@@ -38,6 +38,8 @@ pub use self::{
 pub struct Cli {
     #[command(flatten)]
     pub connection: Connection,
+    #[command(flatten)]
+    pub style: Style,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -119,6 +121,12 @@ pub enum Command {
     Whoami(WhoAmI),
     /// Prints a completion script for a shell.
     Completion { shell: clap_complete::Shell },
+    /// Prints the manual page of this program, or writes those of all its commands.
+    Man {
+        /// Write a page for each command into this directory.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -169,7 +177,7 @@ pub enum Chain {
         /// The chain file; `-` is standard input.
         file: PathBuf,
         #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-        output: Format,
+        output: ListFormat,
     },
 }
 
@@ -248,7 +256,7 @@ pub enum Entity {
         #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
         registry: Option<AuthorityId>,
         #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-        output: Format,
+        output: ListFormat,
     },
     /// Prints entities, a page or all.
     List(List),
@@ -293,18 +301,36 @@ pub enum Registry {
     },
 }
 
+/// How the result of an action is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     Table,
     Json,
 }
 
+/// How what is read is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
     Table,
     Json,
     /// One JSON object a line.
     Ndjson,
+    /// The columns of the table (RFC 4180), safe to open in a spreadsheet.
+    Csv,
+}
+
+/// How whatever is printed looks.
+#[derive(Debug, Default, Args)]
+pub struct Style {
+    /// Only these columns of a table or CSV, in this order, such as `name,state`.
+    #[arg(long, global = true, value_name = "NAMES", value_delimiter = ',')]
+    pub columns: Vec<String>,
+    /// No line of headings above a table or CSV.
+    #[arg(long, global = true)]
+    pub no_headers: bool,
+    /// No remarks on standard error: faults and questions only.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
 }
 
 fn member(text: &str) -> Result<(String, String), String> {
@@ -351,25 +377,4 @@ fn reason_code(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn values_are_checked_before_anything_is_sent() {
-        assert_eq!(member("eqf=7=x"), Ok(("eqf".to_owned(), "7=x".to_owned())));
-        assert!(member("=7").is_err() && member("eqf").is_err());
-        assert!(reason_code("FRAUD_2").is_ok());
-        assert!(reason_code("fraud").is_err() && reason_code("").is_err() && reason_code("2X").is_err());
-        assert_eq!(uuid("0190C5A4-7C1E-7000-8000-0000000000AB").map(|id| id.len()), Ok(36));
-        assert!(uuid("0190c5a47c1e-7000-8000-0000000000ab-").is_err() && uuid("7").is_err());
-        assert!(hash(&"aB".repeat(32)).is_ok_and(|hash| hash == "ab".repeat(32)));
-        assert!(hash(&"a".repeat(63)).is_err() && hash(&"g".repeat(64)).is_err());
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ mod grant;
 mod import;
 mod life;
 mod login;
+mod man;
 mod privacy;
 mod propose;
 mod record;
@@ -58,5 +59,6 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
         Command::Logout => login::logout(place),
         Command::Whoami(args) => login::whoami(to, args).await,
         Command::Completion { shell } => completion::run(shell),
+        Command::Man { dir } => man::run(dir.as_deref()),
     }
 }

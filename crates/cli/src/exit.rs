@@ -183,6 +183,28 @@ mod tests {
     }
 
     #[test]
+    fn the_codes_are_those_of_the_documentation() {
+        let docs = include_str!("../../../docs/API.md");
+        let (_, table) = docs.split_once("## Exit codes").expect("the section");
+        let rows =
+            table.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+        let found: Vec<u8> = rows.filter_map(|row| row.split('|').nth(1)?.trim().parse().ok()).collect();
+        let codes = [
+            Exit::Ok,
+            Exit::Unexpected,
+            Exit::Usage,
+            Exit::Negative,
+            Exit::Unknown,
+            Exit::CannotVerify,
+            Exit::Denied,
+            Exit::Conflict,
+            Exit::Partial,
+            Exit::Interrupted,
+        ];
+        assert_eq!(found, codes.map(|code| code as u8));
+    }
+
+    #[test]
     fn an_answer_that_contradicts_itself_is_no_answer() {
         assert_eq!(Exit::of(Outcome::Yes, Some(Reason::Revoked)), Exit::CannotVerify);
         assert_eq!(Exit::of(Outcome::Yes, None), Exit::CannotVerify);

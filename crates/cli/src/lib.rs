@@ -29,7 +29,7 @@ use crate::{exit::Failure, profile::Parsed};
 /// Runs one command line; what went wrong is on standard error already.
 pub async fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
     let args: Vec<OsString> = args.into_iter().collect();
-    let asked = match profile::parse(&args) {
+    let mut asked = match profile::parse(&args) {
         Ok(Parsed::Run(asked)) => *asked,
         // Help and version are asked for, and go to standard output: not a fault. A reader that left is none either.
         Ok(Parsed::Said(asked)) => {
@@ -41,6 +41,7 @@ pub async fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
             return failure.exit;
         }
     };
+    output::present(std::mem::take(&mut asked.cli.style));
     let done = tokio::select! {
         done = command::run(asked) => done,
         _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted")),

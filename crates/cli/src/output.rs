@@ -1,7 +1,10 @@
 //! Standard output carries data only; standard error carries everything else. Text of others is shown with its
 //! control characters escaped: a name in a register must not steer a terminal.
 
-use std::io::{ErrorKind, Write as _};
+use std::{
+    io::{ErrorKind, Write as _},
+    sync::OnceLock,
+};
 
 use charter_domain::Timestamp;
 use comfy_table::{Table, presets};
@@ -9,9 +12,20 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    args::ListFormat,
+    args::{ListFormat, Style},
     exit::{Exit, Failure},
 };
+
+static STYLE: OnceLock<Style> = OnceLock::new();
+
+/// How this process prints; said once, before anything is printed.
+pub fn present(style: Style) {
+    let _ = STYLE.set(style);
+}
+
+fn style() -> &'static Style {
+    STYLE.get_or_init(Style::default)
+}
 
 /// Writes bytes as they are. `false` when the reader has left (a closed pipe): no fault, but nothing more to do.
 pub fn bytes(data: &[u8]) -> Result<bool, Failure> {
@@ -51,11 +65,20 @@ pub fn list<T: Serialize>(
     row: impl Fn(&T) -> Vec<String>,
 ) -> Result<(), Failure> {
     match format {
-        ListFormat::Json => drop(json(&match next_page_token {
-            Some(token) => json!({ name: views, "next_page_token": token }),
-            None => json!({ name: views }),
-        })?),
-        ListFormat::Table => drop(text(&table(headings, views.iter().map(row)))?),
+        ListFormat::Json => {
+            json(&match next_page_token {
+                Some(token) => json!({ name: views, "next_page_token": token }),
+                None => json!({ name: views }),
+            })?;
+        }
+        ListFormat::Table => {
+            let chosen = Columns::choose(headings)?;
+            let rows = views.iter().map(|view| chosen.of(&row(view)));
+            text(&table_of(chosen.headings(headings), rows))?;
+        }
+        ListFormat::Csv => {
+            bytes(&csv(headings, views.iter().map(row))?)?;
+        }
         ListFormat::Ndjson => {
             for view in views {
                 if !json_line(view)? {
@@ -67,25 +90,99 @@ pub fn list<T: Serialize>(
     Ok(())
 }
 
-/// What the person at the terminal is asked to do.
-pub fn prompt(line: &str) {
-    note(line);
+/// Writes one thing: `text` for people, its row of a list as CSV.
+pub fn one<T: Serialize>(
+    format: ListFormat,
+    view: &T,
+    (headings, row): (&[&str], Vec<String>),
+    text_of: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    match format {
+        ListFormat::Table => {
+            text(&text_of())?;
+        }
+        ListFormat::Json => {
+            json(view)?;
+        }
+        ListFormat::Ndjson => {
+            json_line(view)?;
+        }
+        ListFormat::Csv => {
+            bytes(&csv(headings, [row])?)?;
+        }
+    }
+    Ok(())
 }
 
-/// A line for the person at the terminal. One that cannot be written is lost.
+/// Which columns are printed, by their places.
+struct Columns(Vec<usize>);
+
+impl Columns {
+    fn choose(headings: &[&str]) -> Result<Self, Failure> {
+        let wanted = &style().columns;
+        if wanted.is_empty() {
+            return Ok(Self((0..headings.len()).collect()));
+        }
+        let plain = |name: &str| name.trim().replace([' ', '-'], "_").to_ascii_lowercase();
+        let place = |name: &String| {
+            headings.iter().position(|heading| plain(heading) == plain(name)).ok_or_else(|| {
+                let names: Vec<_> = headings.iter().map(|heading| plain(heading)).collect();
+                Failure::usage(format!("there is no column `{name}`"))
+                    .hint(format!("choose from {}", names.join(", ")))
+            })
+        };
+        wanted.iter().map(place).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn of(&self, row: &[String]) -> Vec<String> {
+        self.0.iter().map(|place| row.get(*place).cloned().unwrap_or_default()).collect()
+    }
+
+    /// None where no headings are wanted.
+    fn headings(&self, headings: &[&str]) -> Option<Vec<String>> {
+        let headings: Vec<_> = headings.iter().map(|heading| (*heading).to_owned()).collect();
+        (!style().no_headers).then(|| self.of(&headings))
+    }
+}
+
+/// RFC 4180, with what a spreadsheet would take for a formula made text.
+fn csv(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<Vec<u8>, Failure> {
+    let failed = |what: String| Failure::new(Exit::Unexpected, format!("cannot write CSV: {what}"));
+    let chosen = Columns::choose(headings)?;
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for record in chosen.headings(headings).into_iter().chain(rows.into_iter().map(|row| chosen.of(&row))) {
+        writer.write_record(record.iter().map(|cell| harmless(cell))).map_err(|e| failed(e.to_string()))?;
+    }
+    writer.into_inner().map_err(|e| failed(e.to_string()))
+}
+
+/// A cell that begins like a formula is led by an apostrophe, which makes it text.
+fn harmless(cell: &str) -> String {
+    let cell = clean(cell);
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
+}
+
+/// A remark for the person at the terminal, unless they want none.
 pub fn note(line: &str) {
+    if !style().quiet {
+        say(line);
+    }
+}
+
+/// A line that the person at the terminal needs: a fault, or what to do. One that cannot be written is lost.
+pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", clean(line));
 }
 
 /// Lines for the person at the terminal, of a table that is clean already.
 pub fn show(table: &str) {
-    table.lines().for_each(note);
+    table.lines().for_each(say);
 }
 
 pub fn report(failure: &Failure) {
-    note(&format!("charter: {}", failure.message));
+    say(&format!("charter: {}", failure.message));
     if let Some(hint) = &failure.hint {
-        note(&format!("hint: {hint}"));
+        say(&format!("hint: {hint}"));
     }
 }
 
@@ -105,8 +202,15 @@ pub fn clean(text: &str) -> String {
 
 /// Rows under headings.
 pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    table_of(Some(headings.iter().map(|heading| (*heading).to_owned()).collect()), rows)
+}
+
+fn table_of(headings: Option<Vec<String>>, rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(headings);
+    table.load_preset(presets::NOTHING);
+    if let Some(headings) = headings {
+        table.set_header(headings);
+    }
     fill(table, rows)
 }
 
@@ -152,6 +256,14 @@ mod tests {
     fn a_name_cannot_steer_the_terminal() {
         assert_eq!(clean("Åbo\u{1b}[2J\n\u{202e}x"), "Åbo\\u{1b}[2J\\n\\u{202e}x");
         assert!(fields([("name", "a\u{7}".to_owned())]).contains("\\u{7}"));
+    }
+
+    #[test]
+    fn a_spreadsheet_finds_no_formula_in_csv() {
+        let row = ["=HYPERLINK(1)", "+1", "-1", "@x", "a,\"b\"", "Åbo"].map(str::to_owned).to_vec();
+        let written = csv(&["A", "B", "C", "D", "E", "F"], [row]).expect("CSV");
+        let expected = "A,B,C,D,E,F\n'=HYPERLINK(1),'+1,'-1,'@x,\"a,\"\"b\"\"\",Åbo\n";
+        assert_eq!(String::from_utf8(written).expect("UTF-8"), expected);
     }
 
     #[test]

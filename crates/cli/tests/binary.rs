@@ -1,5 +1,6 @@
 //! The binary against a server that says what it is told: exit codes, and what goes to which stream.
 
+mod conventions;
 mod fake;
 mod governance;
 
@@ -14,6 +15,8 @@ const CSV: &str = "identifier,name[en],country\ndid:web:a.example,A,FI\ndid:web:
 async fn charter(server: &str, args: &[&str]) -> Output {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_charter"));
     command.args(args).env("CHARTER_SERVER", server).env_remove("CHARTER_TOKEN_FILE");
+    // Nobody's own sign-in and settings.
+    command.env("XDG_CONFIG_HOME", "/nonexistent").env("XDG_STATE_HOME", "/nonexistent");
     command.stdin(std::process::Stdio::null()).output().await.expect("runs")
 }
 

@@ -28,9 +28,7 @@ pub enum Approval {
         #[arg(long, value_name = "TEXT")]
         reason: String,
         #[command(flatten)]
-        call: Call,
-        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-        output: Format,
+        close: Close,
     },
     /// Withdraws a proposal of one's own.
     Withdraw {
@@ -40,10 +38,20 @@ pub enum Approval {
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         reason: String,
         #[command(flatten)]
-        call: Call,
-        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-        output: Format,
+        close: Close,
     },
+}
+
+/// What ending a proposal takes.
+#[derive(Debug, Args)]
+pub struct Close {
+    /// Check everything, keep nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub call: Call,
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
 }
 
 #[derive(Debug, Args)]
@@ -75,7 +83,7 @@ pub struct Show {
     #[command(flatten)]
     pub call: Call,
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Format,
+    pub output: ListFormat,
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +93,9 @@ pub struct Approve {
     /// Approve what has this hash. Without it the proposal is fetched, checked and shown.
     #[arg(long, value_name = "HEX", value_parser = hash)]
     pub hash: Option<String>,
+    /// Show it and check everything, keep nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Do not ask whether this is meant.
     #[arg(short, long)]
     pub yes: bool,

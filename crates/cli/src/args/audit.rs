@@ -3,7 +3,7 @@
 use charter_domain::Timestamp;
 use clap::{Args, Subcommand};
 
-use super::{Call, Format};
+use super::{Call, ListFormat};
 
 #[derive(Debug, Subcommand)]
 pub enum Audit {
@@ -27,7 +27,7 @@ pub struct Events {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Format,
+    pub output: ListFormat,
 }
 
 #[derive(Debug, Args)]

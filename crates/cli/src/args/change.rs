@@ -54,7 +54,7 @@ pub struct Change<Id: Target> {
     /// Why it is proposed, for those who approve; not public.
     #[arg(long, value_name = "TEXT")]
     pub why: Option<String>,
-    /// Check the proposal, keep nothing.
+    /// Check everything, keep nothing.
     #[arg(long)]
     pub dry_run: bool,
     /// The proposal of one's own that it takes the place of.
@@ -120,6 +120,9 @@ pub struct Emergency {
     /// Why, as a code such as `KEY_COMPROMISED`; it is public.
     #[arg(long, value_name = "CODE", value_parser = reason_code)]
     pub reason: String,
+    /// Check everything, keep nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Do not ask whether this is meant.
     #[arg(short, long)]
     pub yes: bool,

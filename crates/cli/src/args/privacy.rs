@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Call, Draft, Format};
+use super::{Call, Draft, ListFormat};
 
 #[derive(Debug, Subcommand)]
 pub enum Privacy {
@@ -11,7 +11,7 @@ pub enum Privacy {
         #[command(flatten)]
         about: About,
         #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-        output: Format,
+        output: ListFormat,
     },
     /// Writes all that is held about somebody to standard output, one JSON object a line.
     Export {

@@ -23,7 +23,7 @@ pub enum Schema {
         #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
         registry: Option<AuthorityId>,
         #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-        output: Format,
+        output: ListFormat,
     },
     /// Publishes a schema: proposes it with --propose, or at once while the registry still loads.
     Publish(Publish),
@@ -82,8 +82,8 @@ pub struct Publish {
     /// Why it is proposed, for those who approve; not public.
     #[arg(long, value_name = "TEXT")]
     pub why: Option<String>,
-    /// Check the proposal, keep nothing.
-    #[arg(long, requires = "propose")]
+    /// Check everything, keep nothing.
+    #[arg(long)]
     pub dry_run: bool,
     #[command(flatten)]
     pub call: Call,

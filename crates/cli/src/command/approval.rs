@@ -7,7 +7,7 @@ use charter_proto::charter::registry::v1 as pb;
 use serde_json::json;
 
 use crate::{
-    args::{Approval, Call, Connection, Format, ListProposals, Show},
+    args::{Approval, Close, Connection, Format, ListProposals, Show},
     desk::Desk,
     exit::{Exit, Failure},
     output,
@@ -20,8 +20,8 @@ pub async fn run(to: &Connection, command: Approval) -> Result<Exit, Failure> {
         Approval::Show(args) => show(to, args).await,
         Approval::Approve(args) => approve::run(to, args).await,
         Approval::Amend { id, command } => amend::run(to, id, command).await,
-        Approval::Refuse { id, reason, call, output } => refuse(to, (id, reason), call, output).await,
-        Approval::Withdraw { id, reason, call, output } => withdraw(to, (id, reason), call, output).await,
+        Approval::Refuse { id, reason, close } => refuse(to, (id, reason), close).await,
+        Approval::Withdraw { id, reason, close } => withdraw(to, (id, reason), close).await,
     }
 }
 
@@ -38,10 +38,8 @@ async fn show(to: &Connection, args: Show) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let view = View::from(found);
-    match args.output {
-        Format::Json => output::json(&json!({ "proposal": view }))?,
-        Format::Table => output::text(&view.text())?,
-    };
+    let json = json!({ "proposal": view });
+    output::one(args.output, &json, (&View::HEADINGS, view.row()), || view.text())?;
     Ok(Exit::Ok)
 }
 
@@ -72,10 +70,9 @@ async fn list(to: &Connection, args: ListProposals) -> Result<Exit, Failure> {
 async fn refuse(
     to: &Connection,
     (proposal_id, reason): (String, String),
-    call: Call,
-    format: Format,
+    close: Close,
 ) -> Result<Exit, Failure> {
-    let desk = Desk::open(to, call).await?;
+    let desk = Desk::open(to, close.call).await?;
     let etag = fetch(&desk, proposal_id.clone()).await?.etag;
     let request = pb::RefuseProposalRequest {
         registry_id: desk.registry_id(),
@@ -83,19 +80,18 @@ async fn refuse(
         proposal_id,
         reason,
         etag,
-        ..Default::default()
+        validate_only: close.dry_run,
     };
     let answer = desk.client().refuse_proposal(desk.request(request)).await?.into_inner();
-    closed(answer.proposal, format)
+    closed(answer.proposal, close.output, close.dry_run.then_some("refuse"))
 }
 
 async fn withdraw(
     to: &Connection,
     (proposal_id, reason): (String, String),
-    call: Call,
-    format: Format,
+    close: Close,
 ) -> Result<Exit, Failure> {
-    let desk = Desk::open(to, call).await?;
+    let desk = Desk::open(to, close.call).await?;
     let etag = fetch(&desk, proposal_id.clone()).await?.etag;
     let request = pb::WithdrawProposalRequest {
         registry_id: desk.registry_id(),
@@ -103,19 +99,20 @@ async fn withdraw(
         proposal_id,
         reason,
         etag,
-        ..Default::default()
+        validate_only: close.dry_run,
     };
     let answer = desk.client().withdraw_proposal(desk.request(request)).await?.into_inner();
-    closed(answer.proposal, format)
+    closed(answer.proposal, close.output, close.dry_run.then_some("withdraw"))
 }
 
-fn closed(proposal: Option<pb::Proposal>, format: Format) -> Result<Exit, Failure> {
+/// `would` is what was only tried out.
+fn closed(proposal: Option<pb::Proposal>, format: Format, would: Option<&str>) -> Result<Exit, Failure> {
     let view = View::from(proposal::given(proposal)?);
-    match format {
-        Format::Json => output::json(&json!({ "proposal": view }))?,
-        Format::Table => {
-            output::text(&format!("proposal {} {}", output::clean(&view.proposal_id), view.next()))?
-        }
+    let id = output::clean(&view.proposal_id);
+    match (format, would) {
+        (Format::Json, _) => output::json(&json!({ "proposal": view }))?,
+        (Format::Table, Some(verb)) => output::text(&format!("would {verb} proposal {id}"))?,
+        (Format::Table, None) => output::text(&format!("proposal {id} {}", view.next()))?,
     };
     Ok(Exit::Ok)
 }

@@ -2,18 +2,18 @@
 
 mod pages;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
 
 use self::pages::Pages;
 use crate::{
-    args::{Audit, Connection, Events, Format},
+    args::{Audit, Connection, Events, ListFormat},
     exit::{Exit, Failure},
     output,
 };
 
 /// What the table shows of an event.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Row {
     seq: i64,
     recorded_at: String,
@@ -24,7 +24,7 @@ struct Row {
     approvals: Vec<Approved>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Approved {
     by: String,
     role: String,
@@ -60,18 +60,25 @@ async fn list(to: &Connection, args: Events) -> Result<Exit, Failure> {
     }
     let next_after = pages.next_after();
     match args.output {
-        Format::Json => {
+        ListFormat::Json => {
             let raw: Vec<Box<RawValue>> = events.iter().map(|e| parse(e)).collect::<Result<_, _>>()?;
             // As received: `json!` would read the numbers and write them anew.
             let events = serde_json::to_string(&raw).map_err(|e| unreadable(&e.to_string()))?;
-            output::text(&format!("{{\"events\":{events},\"next_after\":{}}}", json!(next_after)))?
+            output::text(&format!("{{\"events\":{events},\"next_after\":{}}}", json!(next_after)))?;
         }
-        Format::Table => {
+        ListFormat::Ndjson => {
+            for event in events {
+                if !output::bytes(&[&event[..], b"\n"].concat())? {
+                    break;
+                }
+            }
+        }
+        ListFormat::Table | ListFormat::Csv => {
             let rows: Vec<Row> = events.iter().map(|e| parse(e)).collect::<Result<_, _>>()?;
             let headings = ["SEQ", "TIME", "KIND", "SUBJECT", "ACTOR", "ORIGIN", "APPROVALS"];
-            output::text(&output::table(&headings, rows.iter().map(cells)))?
+            output::list(args.output, ("events", None), &rows, &headings, cells)?;
         }
-    };
+    }
     if next_after > 0 {
         output::note(&format!("more: --limit, --after {next_after}, or `charter audit export`"));
     }

@@ -4,7 +4,6 @@ use charter_proto::charter::registry::v1 as pb;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::record::one;
 use crate::{
     args::{Connection, List, ListFormat},
     connect::Server,
@@ -149,6 +148,7 @@ pub async fn show(
     let found = answer.delegation;
     let found = found.ok_or_else(|| Failure::new(Exit::Unexpected, "the answer holds no delegation"))?;
     let view = View::from(found);
-    one(format, &json!({ "delegation": view }), || view.text())?;
+    let json = json!({ "delegation": view });
+    output::one(format, &json, (&View::HEADINGS, view.row()), || view.text())?;
     Ok(Exit::Ok)
 }

@@ -13,7 +13,7 @@ use crate::{
 
 pub async fn suspend(to: &Connection, args: Emergency) -> Result<Exit, Failure> {
     let what = format!("entity `{}`", args.id);
-    if !args.yes {
+    if !args.yes && !args.dry_run {
         confirm(&format!("{what} becomes SUSPENDED at once for 24 hours, reason {}", args.reason)).await?;
     }
     let desk = Desk::open(to, args.call).await?;
@@ -22,12 +22,15 @@ pub async fn suspend(to: &Connection, args: Emergency) -> Result<Exit, Failure> 
         entity_id: args.id.into(),
         code: args.reason,
         request_id: desk.request_id(),
-        ..Default::default()
+        validate_only: args.dry_run,
     };
     let receipt = desk.client().suspend_in_emergency(desk.request(request)).await?.into_inner();
     let (epoch, lapses_at) = (receipt.epoch, output::time(receipt.lapses_at));
     match args.output {
         Format::Json => output::json(&json!({ "epoch": epoch, "lapses_at": lapses_at }))?,
+        Format::Table if args.dry_run => {
+            output::text(&format!("would suspend {what} until {}", lapses_at.unwrap_or_default()))?
+        }
         Format::Table => {
             let lapses = lapses_at.unwrap_or_default();
             output::text(&format!("{what} is SUSPENDED until {lapses} (epoch {epoch})\n{}", keep(&lapses)))?

@@ -4,11 +4,10 @@ pub mod view;
 
 use charter_domain::status::State;
 use charter_proto::charter::registry::v1 as pb;
-use serde_json::json;
 
 use self::view::View;
 use crate::{
-    args::{Connection, Entity, Format, List, ListFormat},
+    args::{Connection, Entity, List, ListFormat},
     command::{emergency, life, propose, status},
     connect::Server,
     exit::{Exit, Failure},
@@ -32,16 +31,13 @@ pub async fn run(to: &Connection, command: Entity) -> Result<Exit, Failure> {
     }
 }
 
-async fn get(to: &Connection, request: pb::GetEntityRequest, format: Format) -> Result<Exit, Failure> {
+async fn get(to: &Connection, request: pb::GetEntityRequest, format: ListFormat) -> Result<Exit, Failure> {
     let server = Server::connect(to).await?;
     let response = server.registry().get_entity(server.request(request)).await?.into_inner();
     let entity =
         response.entity.ok_or_else(|| Failure::new(Exit::Unexpected, "the answer holds no entity"))?;
     let view = View::from(entity);
-    match format {
-        Format::Json => output::json(&view)?,
-        Format::Table => output::text(&view.text())?,
-    };
+    output::one(format, &view, (&View::HEADINGS, view.row()), || view.text())?;
     Ok(Exit::Ok)
 }
 
@@ -71,15 +67,8 @@ async fn list(to: &Connection, args: List) -> Result<Exit, Failure> {
             break;
         }
     }
-    match args.output {
-        ListFormat::Json => {
-            output::json(&json!({ "entities": collected, "next_page_token": page_token }))?;
-        }
-        ListFormat::Table => {
-            let rows = collected.iter().map(View::row);
-            output::text(&output::table(&View::HEADINGS, rows))?;
-        }
-        ListFormat::Ndjson => {}
+    if args.output != ListFormat::Ndjson {
+        output::list(args.output, ("entities", Some(&page_token)), &collected, &View::HEADINGS, View::row)?;
     }
     if !page_token.is_empty() {
         output::note(&format!("more: --all, or --page-token {page_token}"));

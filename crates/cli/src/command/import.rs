@@ -52,7 +52,7 @@ async fn read(path: &Path) -> Result<(Sheet, Vec<ImportRecord>, BTreeSet<u32>), 
         match &row.record {
             Ok(record) => good.push(records::to_wire(row.line, record.clone())),
             Err(fault) => {
-                output::note(&describe(row.line, fault));
+                output::say(&describe(row.line, fault));
                 failed.insert(row.line);
             }
         }

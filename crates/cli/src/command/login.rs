@@ -45,12 +45,12 @@ fn ask(waiting: &Waiting) {
     let (page, code) = (waiting.page(), waiting.code());
     match waiting.page_with_code() {
         Some(complete) => {
-            output::prompt(&format!("open {complete}"));
-            output::prompt(&format!("and go on only if it shows the code {code}"));
+            output::say(&format!("open {complete}"));
+            output::say(&format!("and go on only if it shows the code {code}"));
         }
         None => {
-            output::prompt(&format!("open {page}"));
-            output::prompt(&format!("and type the code {code}"));
+            output::say(&format!("open {page}"));
+            output::say(&format!("and type the code {code}"));
         }
     }
 }

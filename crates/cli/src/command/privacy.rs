@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    args::{About, Connection, Erase, Format, Privacy},
+    args::{About, Connection, Erase, ListFormat, Privacy},
     command::propose,
     desk::Desk,
     exit::{Exit, Failure},
@@ -47,20 +47,17 @@ pub async fn run(to: &Connection, command: Privacy) -> Result<Exit, Failure> {
     }
 }
 
-async fn show(to: &Connection, about: About, format: Format) -> Result<Exit, Failure> {
+async fn show(to: &Connection, about: About, format: ListFormat) -> Result<Exit, Failure> {
     let desk = Desk::open(to, about.call).await?;
     let request = pb::ShowPersonalDataRequest { registry_id: desk.registry_id(), subject: about.subject };
     let answer = desk.privacy().show_personal_data(desk.request(request)).await?.into_inner();
     let views = answer.records.into_iter().map(View::try_from).collect::<Result<Vec<_>, _>>()?;
-    match format {
-        Format::Json => output::json(
-            &json!({ "subject": answer.subject, "records": views, "truncated": answer.truncated }),
-        )?,
-        Format::Table => {
-            let headings = ["PLACE", "EVENT", "ERASABLE", "DATA"];
-            output::text(&output::table(&headings, views.iter().map(View::row)))?
-        }
-    };
+    let headings = ["PLACE", "EVENT", "ERASABLE", "DATA"];
+    if format == ListFormat::Json {
+        output::json(&json!({ "subject": answer.subject, "records": views, "truncated": answer.truncated }))?;
+    } else {
+        output::list(format, ("records", None), &views, &headings, View::row)?;
+    }
     if answer.truncated {
         output::note("there is more: `charter privacy export` writes all of it");
     }

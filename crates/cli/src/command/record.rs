@@ -1,7 +1,6 @@
 //! `list` and `show` of accreditations, statements and recognitions.
 
 use charter_proto::charter::registry::v1 as pb;
-use serde::Serialize;
 use serde_json::json;
 
 use crate::{
@@ -64,20 +63,7 @@ pub async fn accreditation(
     let found = answer.accreditation;
     let found = found.ok_or_else(|| Failure::new(Exit::Unexpected, "the answer holds no accreditation"))?;
     let view = Accreditation::from(found);
-    one(format, &json!({ "accreditation": view }), || view.text())?;
+    let json = json!({ "accreditation": view });
+    output::one(format, &json, (&Accreditation::HEADINGS, view.row()), || view.text())?;
     Ok(Exit::Ok)
-}
-
-/// One thing, in a form.
-pub fn one<T: Serialize>(
-    format: ListFormat,
-    value: &T,
-    text: impl FnOnce() -> String,
-) -> Result<(), Failure> {
-    match format {
-        ListFormat::Table => output::text(&text())?,
-        ListFormat::Json => output::json(value)?,
-        ListFormat::Ndjson => output::json_line(value)?,
-    };
-    Ok(())
 }

@@ -2,7 +2,6 @@
 
 use charter_proto::charter::registry::v1 as pb;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::{
     args::{Connection, ListFormat, Registry},
@@ -57,24 +56,9 @@ pub async fn run(to: &Connection, command: Registry) -> Result<Exit, Failure> {
 }
 
 fn print(registries: &[View], format: ListFormat) -> Result<(), Failure> {
-    match format {
-        ListFormat::Json => drop(output::json(&json!({ "registries": registries }))?),
-        ListFormat::Ndjson => {
-            for registry in registries {
-                if !output::json_line(registry)? {
-                    break;
-                }
-            }
-        }
-        ListFormat::Table => {
-            let row = |r: &View| {
-                [&r.authority_id, &r.name, &r.jurisdiction, &r.phase, &r.epoch.to_string()]
-                    .map(String::from)
-                    .to_vec()
-            };
-            let headings = ["AUTHORITY", "NAME", "JURISDICTION", "PHASE", "EPOCH"];
-            output::text(&output::table(&headings, registries.iter().map(row)))?;
-        }
-    }
-    Ok(())
+    let row = |r: &View| {
+        [&r.authority_id, &r.name, &r.jurisdiction, &r.phase, &r.epoch.to_string()].map(String::from).to_vec()
+    };
+    let headings = ["AUTHORITY", "NAME", "JURISDICTION", "PHASE", "EPOCH"];
+    output::list(format, ("registries", None), registries, &headings, row)
 }

@@ -73,17 +73,14 @@ fn named(word: &str) -> (String, String, u32) {
     }
 }
 
-async fn show(to: &Connection, word: &str, registry_id: String, format: Format) -> Result<Exit, Failure> {
+async fn show(to: &Connection, word: &str, registry_id: String, format: ListFormat) -> Result<Exit, Failure> {
     let server = Server::connect(to).await?;
     let (schema_id, resource, revision) = named(word);
     let request = pb::GetSchemaRequest { registry_id, resource, schema_id, revision };
     let found = server.registry().get_schema(server.request(request)).await?.into_inner().schema;
     let found = found.ok_or_else(|| Failure::new(Exit::Unexpected, "the answer holds no schema"))?;
     let view = View::from(found);
-    match format {
-        Format::Json => output::json(&view)?,
-        Format::Table => output::text(&view.text())?,
-    };
+    output::one(format, &view, (&View::HEADINGS, view.row()), || view.text())?;
     Ok(Exit::Ok)
 }
 
@@ -119,7 +116,7 @@ async fn publish(to: &Connection, args: Publish) -> Result<Exit, Failure> {
         uri: args.uri.clone(),
         schema_json: read(&args.file).await?,
         request_id: args.call.request_id.clone().unwrap_or_default(),
-        ..Default::default()
+        validate_only: args.dry_run && !args.propose,
     };
     if args.propose {
         let draft = Draft { amend: None, dry_run: args.dry_run, call: args.call, output: args.output };
@@ -133,6 +130,7 @@ async fn publish(to: &Connection, args: Publish) -> Result<Exit, Failure> {
     let done = server.import().put_schema(token.attach(server.request(request))).await?.into_inner();
     match args.output {
         Format::Json => output::json(&json!({ "sha256": done.sha256, "epoch": done.epoch }))?,
+        Format::Table if args.dry_run => output::text(&format!("would publish, content {}", done.sha256))?,
         Format::Table => output::text(&format!("published, content {} (epoch {})", done.sha256, done.epoch))?,
     };
     Ok(Exit::Ok)

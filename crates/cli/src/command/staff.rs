@@ -56,7 +56,7 @@ async fn list(to: &Connection, call: Call, format: ListFormat) -> Result<Exit, F
 
 pub fn print(format: ListFormat, staff: Vec<pb::StaffMember>) -> Result<(), Failure> {
     let views: Vec<_> = staff.into_iter().map(View::from).collect();
-    output::list(format, ("staff", None), &views, &["NUMBER", "ROLES", ""], View::row)
+    output::list(format, ("staff", None), &views, &["NUMBER", "ROLES", "REMARKS"], View::row)
 }
 
 async fn appoint(to: &Connection, args: Appoint) -> Result<Exit, Failure> {

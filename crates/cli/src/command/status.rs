@@ -108,7 +108,7 @@ async fn set<Id: args::Target>(
     let what = format!("{noun} `{}`", change.id);
     let effect = change.effect;
     let token = Token::read(change.call.token.token_file.as_deref())?;
-    if !change.yes && state != State::Active {
+    if !change.yes && !change.dry_run && state != State::Active {
         confirm(&format!("{what} becomes {}, reason {}", state.code(), effect.reason)).await?;
     }
     let server = Server::connect(to).await?;
@@ -119,13 +119,14 @@ async fn set<Id: args::Target>(
         reason: effect.reason,
         effective_from: effect.at.map(output::timestamp),
         request_id: change.call.request_id.unwrap_or_default(),
-        validate_only: false,
+        validate_only: change.dry_run,
     };
     let receipt = server.import().set_status(token.attach(server.request(request))).await;
     let receipt = receipt.map_err(sealed)?.into_inner();
     let from = effect.at.map_or_else(String::new, |at| format!(" from {at}"));
     match change.output {
         Format::Json => output::json(&json!({ "epoch": receipt.epoch }))?,
+        Format::Table if change.dry_run => output::text(&format!("{what} would be {}{from}", state.code()))?,
         Format::Table => {
             output::text(&format!("{what} is {}{from} (epoch {})", state.code(), receipt.epoch))?
         }
@@ -137,7 +138,6 @@ async fn set<Id: args::Target>(
 fn only_at_once<Id: args::Target>(change: &Change<Id>) -> Result<(), Failure> {
     let given = [
         (change.why.is_some(), "--why"),
-        (change.dry_run, "--dry-run"),
         (change.effect.reach.is_some(), "--reach"),
         (change.effect.legal_basis.is_some(), "--legal-basis"),
     ];

@@ -18,9 +18,9 @@ pub async fn run(to: &Connection, args: Approve) -> Result<Exit, Failure> {
     let etag = found.etag.clone();
     let hash = match args.hash {
         Some(hash) => hash,
-        None => look(found, &args.id, args.yes)?,
+        None => look(found, &args.id, args.yes && !args.dry_run)?,
     };
-    if !args.yes {
+    if !args.yes && !args.dry_run {
         confirm(&format!("you approve proposal {} with hash {hash}", args.id)).await?;
     }
     let request = pb::ApproveProposalRequest {
@@ -29,12 +29,15 @@ pub async fn run(to: &Connection, args: Approve) -> Result<Exit, Failure> {
         proposal_id: args.id,
         hash,
         etag,
-        ..Default::default()
+        validate_only: args.dry_run,
     };
     let answer = desk.client().approve_proposal(desk.request(request)).await?.into_inner();
     let view = View::from(proposal::given(answer.proposal)?);
     match args.output {
         Format::Json => output::json(&json!({ "proposal": view, "epoch": answer.epoch }))?,
+        Format::Table if args.dry_run => {
+            output::text(&format!("would approve proposal {}", output::clean(&view.proposal_id)))?
+        }
         Format::Table => {
             let epoch = if answer.epoch > 0 { format!(" (epoch {})", answer.epoch) } else { String::new() };
             let id = output::clean(&view.proposal_id);

@@ -5,18 +5,26 @@ use std::{fmt::Write as _, path::Path};
 use serde_json::json;
 
 use crate::{
-    args::Format,
+    args::ListFormat,
     evidence::{self, Opened},
     exit::{Exit, Failure},
     output,
 };
 
-pub async fn run(file: &Path, format: Format) -> Result<Exit, Failure> {
+pub async fn run(file: &Path, format: ListFormat) -> Result<Exit, Failure> {
     let links = evidence::open(&evidence::read_chain(file).await?)?;
     match format {
-        Format::Json => output::json(&json!({ "verified": null, "links": links }))?,
-        Format::Table => output::text(&text(&links))?,
-    };
+        ListFormat::Table => {
+            output::text(&text(&links))?;
+        }
+        ListFormat::Json => {
+            output::json(&json!({ "verified": null, "links": links }))?;
+        }
+        ListFormat::Ndjson | ListFormat::Csv => {
+            let row = |link: &Opened| vec![link.header.to_string(), link.payload.to_string()];
+            output::list(format, ("links", None), &links, &["HEADER", "PAYLOAD"], row)?;
+        }
+    }
     Ok(Exit::Ok)
 }
 

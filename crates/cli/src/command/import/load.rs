@@ -81,7 +81,7 @@ async fn exchange(
                 field: error.field.clone(),
                 message: error.message.clone(),
             };
-            bar.suspend(|| output::note(&describe(error.line, &fault)));
+            bar.suspend(|| output::say(&describe(error.line, &fault)));
             tally.failed.insert(error.line);
         }
         tally.accepted = tally.accepted.saturating_add(accepted);
