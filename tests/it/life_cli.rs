@@ -14,18 +14,23 @@ const CHILD: &str = "did:web:child.example";
 async fn charter(g: &Governed, who: &str, args: &[&str]) -> (i32, String) {
     let token = g.app.directory().join(format!("token-{who}"));
     std::fs::write(&token, g.issuer.approver_token(who)).expect("written");
+    run(g, args, &["--token-file", token.to_str().expect("UTF-8")]).await
+}
+
+async fn run(g: &Governed, args: &[&str], more: &[&str]) -> (i32, String) {
     let mut command = Command::new(built("charter"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHARTER_")) {
         command.env_remove(name); // The harness' own are no settings.
     }
-    let command = command.args(args).args(["--server", &g.app.url(), "--token-file"]).arg(&token);
+    let command = command.args(args).args(["--server", &g.app.url()]).args(more);
     let output = command.env("NO_COLOR", "1").output().await.expect("charter runs");
     let text = [output.stdout, output.stderr].concat();
     (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
 }
 
+/// What is read needs no token.
 async fn prints(g: &Governed, args: &[&str]) -> String {
-    let (code, text) = charter(g, "aino", args).await;
+    let (code, text) = run(g, args, &[]).await;
     assert_eq!(code, 0, "{args:?}: {text}");
     text
 }
