@@ -200,6 +200,7 @@ async fn loading_and_sealing_are_carried_out_once() {
     let schema = |text: &str| {
         registry.signed(pb::PutSchemaRequest {
             resource: "Degree".to_owned(),
+            uri: "https://schemas.example/degree".to_owned(),
             schema_json: text.to_owned(),
             request_id: OTHER.to_owned(),
             ..Default::default()
