@@ -4,11 +4,12 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 10] = [
+const FILES: &[&str] = &[
     "trqp/v2/trqp.proto",
     "charter/registry/v1/registry.proto",
     "charter/registry/v1/import.proto",
     "charter/registry/v1/event.proto",
+    "charter/registry/v1/key.proto",
     "charter/registry/v1/governance.proto",
     "charter/registry/v1/privacy.proto",
     "charter/registry/v1/schema.proto",

@@ -11,6 +11,7 @@ pub mod etag;
 pub mod govern;
 pub mod import;
 pub mod init;
+pub mod key;
 pub mod once;
 pub mod privacy;
 pub mod query;

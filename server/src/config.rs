@@ -1,5 +1,6 @@
 //! Configuration: read whole, validated whole, before a port is opened. Every fault is named, not just the first.
 
+pub mod keys;
 pub mod listener;
 pub(crate) mod oidc;
 mod registry;
@@ -12,7 +13,7 @@ use figment::{
 };
 use serde::Deserialize;
 
-pub use self::{listener::Listener, oidc::Oidc, registry::RegistryConfig};
+pub use self::{keys::Keys, listener::Listener, oidc::Oidc, registry::RegistryConfig};
 
 const DEFAULTS: &str = include_str!("config.default.toml");
 /// Variables of the same prefix that are for `charter`, for the tests, or name the file.
@@ -79,13 +80,6 @@ impl std::fmt::Debug for Redis {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(if self.url.is_empty() { "Redis(none)" } else { "Redis([redacted])" })
     }
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Keys {
-    pub kek_file: String,
-    pub algorithm: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -220,10 +214,6 @@ impl Config {
             "cache.poll_ms must be at most half of cache.lease_ms".into(),
         );
         demand(
-            matches!(self.keys.algorithm.as_str(), "ES256" | "EdDSA"),
-            format!("keys.algorithm `{}` must be ES256 or EdDSA", self.keys.algorithm),
-        );
-        demand(
             (60..=7 * 86_400).contains(&self.documents.lifetime_secs),
             "documents.lifetime_secs must be 60 to 604800".into(),
         );
@@ -249,6 +239,7 @@ impl Config {
         );
         demand(!self.registries.is_empty(), "no [[registries]]: name at least one".into());
         demand(!self.listeners.is_empty(), "no [[listeners]]: name at least one".into());
+        faults.extend(keys::faults(&self.keys));
         faults.extend(oidc::faults(&self.oidc));
         faults.extend(registry::faults(&self.registries));
         faults.extend(listener::faults(&self.listeners, &self.registries));

@@ -5,13 +5,14 @@ use std::{collections::HashSet, sync::Arc};
 use charter_cache::{Answers, Dependencies, RedisTier, Register};
 use charter_domain::{RegistryId, time::Clock};
 use charter_federation::{Native, Resolver};
-use charter_signing::{Kek, MacKey};
+use charter_signing::{Kek, KeyStore, MacKey, TokenStore, Vault};
 use charter_store::Store;
 
 use crate::{
     Config,
     app::{answer::Kept, watch::News},
     caller,
+    config::keys::Place,
     error::Error,
     hosted::Hosted,
     limit::Limiter,
@@ -57,6 +58,8 @@ pub enum Startup {
     Database(String),
     #[error("keys.kek_file: {0}")]
     Kek(String),
+    #[error("keys.pkcs11: {0}")]
+    Pkcs11(String),
     #[error("redis: {0}")]
     Redis(String),
     #[error("webhooks.ca_file: {0}")]
@@ -82,9 +85,10 @@ impl App {
         let store = Store::new(store_settings(&config), Arc::clone(&clock))?;
         let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
         let erased = kek.mac_key("erased staff").map_err(|e| Startup::Kek(e.to_string()))?;
+        let vault = vault(&config, kek).await?;
         let register = Arc::new(Register::new(config.cache.lease()));
         let hosted = Arc::new(
-            Hosted::open(&config, store.clone(), &kek, Arc::clone(&register), Arc::clone(&clock)).await?,
+            Hosted::open(&config, store.clone(), vault, Arc::clone(&register), Arc::clone(&clock)).await?,
         );
         let protocol = Arc::new(Native::default());
         let resolver = Resolver::new(Arc::clone(&hosted), protocol.clone());
@@ -123,6 +127,16 @@ impl App {
     pub fn caller(&self, headers: &http::HeaderMap) -> Result<charter_domain::policy::Caller, Error> {
         caller::identify(self, headers)
     }
+}
+
+/// The places where private keys are. A token's module may block.
+async fn vault(config: &Config, kek: Kek) -> Result<Arc<dyn KeyStore>, Startup> {
+    let sealed = Vault::new(kek);
+    let Some(settings) = config.keys.token() else { return Ok(Arc::new(sealed)) };
+    let opening = tokio::task::spawn_blocking(move || TokenStore::open(&settings));
+    let opened = opening.await.map_err(|e| Startup::Pkcs11(e.to_string()))?;
+    let token = opened.map_err(|e| Startup::Pkcs11(e.to_string()))?;
+    Ok(Arc::new(sealed.with_token(Box::new(token), config.keys.store == Place::Pkcs11)))
 }
 
 /// What the store needs of the configuration.

@@ -1,6 +1,6 @@
 //! `charterd doctor`: what would keep this server from serving, checked one by one.
 
-use charter_signing::Kek;
+use charter_signing::{Kek, TokenStore};
 
 use crate::{Config, clock::WallClock, context::read_secret};
 
@@ -34,6 +34,11 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         "key-encryption key",
         if kek.exists() { Kek::load(kek).map(drop).map_err(|e| e.to_string()) } else { Ok(()) },
     );
+    if let Some(settings) = config.keys.token() {
+        let opened = tokio::task::spawn_blocking(move || TokenStore::open(&settings).map(drop)).await;
+        let result = opened.map_err(|e| e.to_string()).and_then(|opened| opened.map_err(|e| e.to_string()));
+        add("PKCS#11 token", result);
+    }
     let token = std::path::Path::new(&config.bootstrap.token_file);
     add("bootstrap token", if token.exists() { read_secret(token).map(drop) } else { Ok(()) });
     for listener in &config.listeners {

@@ -6,6 +6,7 @@ pub mod event;
 pub mod federation;
 pub mod governance;
 pub mod import;
+pub mod key;
 pub mod privacy;
 pub mod registry;
 pub mod schema;
@@ -22,9 +23,9 @@ use charter_proto::{
         federation::v1::federation_service_server::FederationServiceServer,
         registry::v1::{
             event_service_server::EventServiceServer, governance_service_server::GovernanceServiceServer,
-            import_service_server::ImportServiceServer, privacy_service_server::PrivacyServiceServer,
-            registry_service_server::RegistryServiceServer, schema_service_server::SchemaServiceServer,
-            webhook_service_server::WebhookServiceServer,
+            import_service_server::ImportServiceServer, key_service_server::KeyServiceServer,
+            privacy_service_server::PrivacyServiceServer, registry_service_server::RegistryServiceServer,
+            schema_service_server::SchemaServiceServer, webhook_service_server::WebhookServiceServer,
         },
     },
     trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer,
@@ -87,6 +88,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
     if listener.offers(Service::Public) {
         routes.add_service(EventServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(SchemaServiceServer::new(doorway.clone()).max_decoding_message_size(DOCUMENT));
+        routes.add_service(KeyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         // TRQP's service is not here: see `trqp_services`.
     }
     // Staff read what they change.

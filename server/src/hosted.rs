@@ -1,6 +1,10 @@
 //! The registries of this process: their keys, and what federation may know of them.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use charter_cache::Register;
@@ -10,23 +14,25 @@ use charter_domain::{
     time::Clock,
 };
 use charter_federation::{Error, LocalAuthority, RegistryView};
-use charter_signing::{Algorithm, JwkSet, Kek, PublicKey, Signer, SoftwareSigner};
-use charter_store::{Question, Store, registry::NewRegistry};
+use charter_signing::{Algorithm, JwkSet, KeyStore, PublicKey};
+use charter_store::{Question, Store, Tx, registry::NewRegistry};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::Mutex;
 
 use crate::{
-    app::document,
+    app::document::{self, Issuing},
     config::{Config, RegistryConfig},
     context::Startup,
+    keyring::Keyring,
 };
 
-/// One registry with its key.
+/// One registry with its keys.
 pub struct Tenant {
     pub registry: Registry,
     pub config: RegistryConfig,
-    pub signer: Arc<dyn Signer>,
-    pub keys: JwkSet,
+    /// Where private keys live.
+    pub vault: Arc<dyn KeyStore>,
+    ring: std::sync::RwLock<Arc<Keyring>>,
     /// From the superior's statement about this registry up to the anchor's configuration; empty until fetched.
     pub upward: std::sync::RwLock<Arc<Vec<String>>>,
     /// Replaced when something registry-wide changes; the lock makes one reader load it for all.
@@ -35,7 +41,27 @@ pub struct Tenant {
 
 impl Tenant {
     pub fn upward(&self) -> Arc<Vec<String>> {
-        Arc::clone(&self.upward.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Arc::clone(&self.upward.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The keys as they were when last looked at.
+    pub fn ring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The keys as they are recorded now: read again where something was said of them.
+    pub async fn fresh_ring(&self, store: &Store) -> Result<Arc<Keyring>, charter_store::Error> {
+        let held = self.ring();
+        if store.keys_seq(self.registry.id).await? == held.seq {
+            return Ok(held);
+        }
+        let opening = store.opening(self.registry.id).await?;
+        let (vault, now) = (Arc::clone(&self.vault), store.now());
+        let load = move || Keyring::load(&opening, vault.as_ref(), Some(&held), now);
+        let read = tokio::task::spawn_blocking(load).await.map_err(document::internal)?;
+        let ring = Arc::new(read.map_err(document::internal)?);
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&ring);
+        Ok(ring)
     }
 }
 
@@ -56,7 +82,7 @@ impl Hosted {
     pub async fn open(
         config: &Config,
         store: Store,
-        kek: &Kek,
+        vault: Arc<dyn KeyStore>,
         register: Arc<Register>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Startup> {
@@ -64,9 +90,9 @@ impl Hosted {
         let now = clock.now();
         let opening = config.registries.iter().map(|own| {
             let found = known.iter().find(|r| r.authority == own.authority_id).cloned();
-            let (store, authority) = (&store, own.authority_id.to_string());
+            let (store, vault, authority) = (&store, &vault, own.authority_id.to_string());
             async move {
-                let opened = open_one(config, own, found, store, kek, now).await;
+                let opened = open_one(config, own, found, store, vault, now).await;
                 opened.map_err(|e| Startup::Registry(authority, e))
             }
         });
@@ -103,6 +129,13 @@ impl Hosted {
     pub fn by_slug(&self, slug: &str) -> Option<RegistryId> {
         self.by_slug.get(slug).copied()
     }
+    /// Announced and active keys of a registry.
+    pub async fn keys(&self, registry: RegistryId) -> Result<JwkSet, Error> {
+        self.view(registry).await?;
+        let tenant =
+            self.tenants.get(&registry).ok_or_else(|| Error::UnknownRegistry(registry.to_string()))?;
+        tenant.ring().listed(self.clock.now()).map_err(Error::Internal)
+    }
     /// Only whole https identifiers without a path name a host.
     pub fn by_host(&self, host: &str) -> Option<RegistryId> {
         self.by_host.get(host).copied()
@@ -122,7 +155,7 @@ async fn open_one(
     own: &RegistryConfig,
     found: Option<Registry>,
     store: &Store,
-    kek: &Kek,
+    vault: &Arc<dyn KeyStore>,
     now: Timestamp,
 ) -> Result<(Tenant, i64), String> {
     let registry = match found {
@@ -130,26 +163,23 @@ async fn open_one(
         None => store.ensure_registry(new_registry(own)?).await.map_err(|e| text(&e))?,
     };
     let mut opening = store.opening(registry.id).await.map_err(|e| text(&e))?;
-    if opening.jwe.is_none() {
-        make_key(config, &registry, store, kek).await?;
+    if opening.keys.is_empty() {
+        make_key(config, &registry, store, vault.as_ref()).await?;
         opening = store.opening(registry.id).await.map_err(|e| text(&e))?;
     }
-    let jwe = opening.jwe.ok_or("its key was not found after it was made")?;
-    let signer = SoftwareSigner::unseal(&jwe, kek).map_err(|e| {
-        format!("its key cannot be unsealed: {e}; is keys.kek_file the one it was sealed with?")
-    })?;
-    let keys = JwkSet::new(vec![signer.key().clone()]).map_err(|e| e.to_string())?;
+    let ring = Keyring::load(&opening, vault.as_ref(), None, now)?;
     let tenant = Tenant {
         registry,
         config: own.clone(),
-        signer: Arc::new(signer),
-        keys,
+        vault: Arc::clone(vault),
+        ring: std::sync::RwLock::new(Arc::new(ring)),
         upward: std::sync::RwLock::default(),
         view: Mutex::new(None),
     };
-    let lifetime = config.documents.lifetime_secs;
-    if !document::configuration_holds(opening.configuration.as_deref(), &tenant, lifetime, now) {
-        document::sign_configuration(store, &tenant, lifetime, now).await.map_err(|e| text(&e))?;
+    let issuing = Issuing::new(&tenant, config.documents.lifetime_secs);
+    if !issuing.configuration_holds(opening.configuration.as_deref(), now) {
+        let put = move |tx: &mut Tx<'_>| issuing.sign_configuration(tx);
+        store.write("document.configuration", tenant.registry.id, put).await.map_err(|e| text(&e))?;
     }
     Ok((tenant, opening.epoch))
 }
@@ -166,22 +196,24 @@ fn new_registry(own: &RegistryConfig) -> Result<NewRegistry, String> {
 }
 
 /// Makes the registry's key; where another server was first, its key is kept.
-async fn make_key(config: &Config, registry: &Registry, store: &Store, kek: &Kek) -> Result<(), String> {
+async fn make_key(
+    config: &Config,
+    registry: &Registry,
+    store: &Store,
+    vault: &dyn KeyStore,
+) -> Result<(), String> {
     let algorithm: Algorithm =
         config.keys.algorithm.parse().map_err(|_| "keys.algorithm is not supported")?;
-    let made = SoftwareSigner::generate(algorithm).map_err(|e| e.to_string())?;
-    let sealed = made.seal(kek).map_err(|e| e.to_string())?;
-    let public: PublicKey = made.key().clone();
+    let made = vault.generate(algorithm).map_err(|e| e.to_string())?;
+    let public: PublicKey = made.signer.key().clone();
     let permit = permit::<Open>(&Caller::System, registry.id, registry.phase).map_err(|e| e.to_string())?;
-    let opened = registry.clone();
-    store
-        .write("registry.open", registry.id, move |tx| {
-            tx.open(&permit, &opened)?;
-            tx.add_first_key(&permit, public.kid(), &public.to_jwk(), &sealed)
-        })
-        .await
-        .map(drop)
-        .map_err(|e| text(&e))
+    let (opened, kept) = (registry.clone(), made.kept.clone());
+    let written = store.write("registry.open", registry.id, move |tx| {
+        tx.open(&permit, &opened)?;
+        tx.add_first_key(&permit, public.kid(), &public.to_jwk(), &kept)
+    });
+    let first = written.await.map_err(|e| text(&e))?.value;
+    if first { Ok(()) } else { vault.discard(&made.kept).map_err(|e| e.to_string()) }
 }
 
 fn federation_error(e: charter_store::Error) -> Error {
@@ -230,13 +262,14 @@ impl LocalAuthority for Hosted {
             return Ok(Arc::clone(view));
         }
         let epoch = self.epoch(registry).await?;
+        let ring = tenant.fresh_ring(&self.store).await.map_err(federation_error)?;
         let delegations = self.store.delegations(registry).await.map_err(federation_error)?;
         let configuration = self.store.document(registry, "configuration").await.map_err(federation_error)?;
         let view = Arc::new(RegistryView {
             registry: tenant.registry.clone(),
             epoch,
             delegations,
-            keys: tenant.keys.clone(),
+            keys: ring.listed(now).map_err(Error::Internal)?,
             configuration: configuration.unwrap_or_default(),
         });
         *slot = Some((Arc::clone(&view), now));

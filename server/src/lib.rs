@@ -12,6 +12,7 @@ pub mod error;
 pub mod etag;
 pub mod grpc;
 pub mod hosted;
+pub mod keyring;
 pub mod limit;
 pub mod listener;
 pub mod oidc;

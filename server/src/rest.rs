@@ -4,6 +4,7 @@ pub mod body;
 pub mod governance;
 pub mod health;
 pub mod issuer;
+pub mod key;
 pub mod metadata;
 pub mod privacy;
 mod query;
@@ -25,7 +26,7 @@ use axum::{
 };
 
 use self::route::{Route, direct, everywhere, public, site, staff};
-use crate::{App, Error, config::Listener, error::Code};
+use crate::{App, Error, app::document::HISTORICAL_KEYS, config::Listener, error::Code};
 
 /// Every route there is. A router is built from this and from nothing else, so a route that is not here is not
 /// served, and one that is here stands in the tests of who may call what.
@@ -34,6 +35,7 @@ pub const ROUTES: &[Route] = &[
     everywhere("/readyz", || get(health::ready)),
     everywhere("/.well-known/trust-anchors", || get(well_known::anchors)),
     everywhere("/.well-known/openid-federation", || get(well_known::configuration)),
+    everywhere(HISTORICAL_KEYS, || get(key::historical)),
     everywhere("/.well-known/did.json", || get(well_known::did)),
     direct("/authorization"),
     direct("/recognition"),
@@ -41,6 +43,8 @@ pub const ROUTES: &[Route] = &[
     public("GET", "/.well-known/trqp-metadata", || get(metadata::trqp)),
     public("GET", "/api/v1/issuers/{did}", || get(issuer::check)),
     public("POST", "/api/v1/issuers:batchCheck", || post(issuer::batch)),
+    public("GET", "/api/v1/keys", || get(key::list)),
+    public("GET", "/api/v1/keys:check", || get(key::check)),
     public("GET", "/api/v1/watch", || get(watch::watch)),
     public("GET", "/api/v1/schemas", || get(schema::list)),
     public("POST", "/api/v1/schemas:validate", || post(schema::validate)),

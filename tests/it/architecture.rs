@@ -55,7 +55,7 @@ const EDGES: [(&str, &[&str]); 11] = [
 ];
 
 /// Heavy dependencies and the crates that may name them.
-const HOMES: [(&str, &[&str]); 8] = [
+const HOMES: [(&str, &[&str]); 9] = [
     // A provider that asks for no password: for the demonstration and the tests.
     ("charter-issuer", &["charter-server", "charter-tests"]),
     ("oauth2", &["charter-cli"]),
@@ -65,6 +65,7 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("tokio-postgres", &["charter-store", "charter-tests"]),
     ("redis", &["charter-cache", "charter-tests"]),
     ("josekit", &["charter-signing"]),
+    ("cryptoki", &["charter-signing"]),
 ];
 
 /// Crates that do no IO.

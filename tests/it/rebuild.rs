@@ -99,6 +99,7 @@ async fn tampering_with_any_table_is_found_named_and_repaired() {
         ("terms", "since = 1"),
         ("schemas", "uri = 'https://other.example'"),
         ("keys", "kid = 'other'"),
+        ("key_history", "kid = 'other'"),
     ] {
         let sql = format!(
             "update {table} set {set} where ctid = (select max(ctid) from {table} where registry_id = {id})"

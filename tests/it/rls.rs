@@ -20,7 +20,7 @@ const ATTEMPTS: usize = 7_000;
 const RAW_ATTEMPTS: usize = 3_000;
 const WORKERS: u64 = 12;
 /// Every table that holds a tenant's rows and may be read.
-const TABLES: [&str; 27] = [
+const TABLES: [&str; 29] = [
     "accesses",
     "requests",
     "staff",
@@ -44,6 +44,8 @@ const TABLES: [&str; 27] = [
     "type_identifiers",
     "keys",
     "sealed_keys",
+    "key_history",
+    "evidence",
     "documents",
     "webhooks",
     "webhook_deliveries",

@@ -146,7 +146,7 @@ impl<'a> Registry<'a> {
             registry_id: self.authority.clone(),
             subordinate_id: child.authority.clone(),
             entity_identifier: tenant.registry.entity_identifier.to_string(),
-            jwks_json: tenant.keys.to_json(),
+            jwks_json: tenant.ring().listed(child.app.app.store.now()).expect("keys").to_json(),
             endpoint: child.app.url(),
             scope: vec![pb::Grant {
                 actions: vec!["*".to_owned()],

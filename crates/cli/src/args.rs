@@ -4,6 +4,7 @@ mod approval;
 mod audit;
 mod change;
 mod grant;
+mod key;
 mod life;
 mod login;
 mod privacy;
@@ -21,6 +22,7 @@ pub use self::{
     audit::{Audit, Events, Filter},
     change::{Change, Delegation, Draft, Effect, Emergency, End, Register, Target},
     grant::{Accreditation, Authorize, Grant, OfAccreditation, OfStatement, Statement, Status, Valid},
+    key::{CheckKey, EntityKey, Key, ListKeys, Revoke},
     life::{
         CorrectAccreditation, CorrectEntity, Drafted, ListOf, MakeDelegation, NarrowDelegation, Recognition,
         Scope, Until,
@@ -95,6 +97,9 @@ pub enum Command {
     /// Peers that are accepted as authorities: reads, proposes and changes them.
     #[command(subcommand)]
     Recognition(Recognition),
+    /// The registry's keys, and whether a signature counts.
+    #[command(subcommand)]
+    Key(Key),
     /// Who may propose and approve.
     #[command(subcommand)]
     Staff(Staff),
@@ -272,6 +277,9 @@ pub enum Entity {
     Register(Register),
     /// Proposes to correct what was recorded of an entity; identifiers take three persons.
     Correct(CorrectEntity),
+    /// An entity's keys.
+    #[command(subcommand)]
+    Key(EntityKey),
     /// Suspends an entity at once and alone, for 24 hours.
     EmergencySuspend(Emergency),
 }
@@ -366,6 +374,10 @@ fn hash(text: &str) -> Result<String, String> {
         return Ok(text.to_ascii_lowercase());
     }
     Err("must be a SHA-256 in 64 hexadecimal digits, as `charter approval show` prints it".to_owned())
+}
+
+fn sha256(text: &str) -> Result<String, String> {
+    hash(text).map_err(|_| "must be a SHA-256 in 64 hexadecimal digits".to_owned())
 }
 
 fn reason_code(text: &str) -> Result<String, String> {

@@ -10,6 +10,7 @@ mod emergency;
 mod entity;
 mod grant;
 mod import;
+mod key;
 mod life;
 mod login;
 mod man;
@@ -49,6 +50,7 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
         Command::Accreditation(command) => grant::accreditation(to, command).await,
         Command::Statement(command) => grant::statement(to, command).await,
         Command::Recognition(command) => grant::recognition(to, command).await,
+        Command::Key(command) => key::run(to, command).await,
         Command::Staff(command) => staff::run(to, command).await,
         Command::Audit(command) => audit::run(to, command).await,
         Command::Privacy(command) => privacy::run(to, command).await,

@@ -6,8 +6,9 @@ use charter_proto::charter::{
     federation::v1::federation_service_client::FederationServiceClient,
     registry::v1::{
         governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient,
-        privacy_service_client::PrivacyServiceClient, registry_service_client::RegistryServiceClient,
-        schema_service_client::SchemaServiceClient, webhook_service_client::WebhookServiceClient,
+        key_service_client::KeyServiceClient, privacy_service_client::PrivacyServiceClient,
+        registry_service_client::RegistryServiceClient, schema_service_client::SchemaServiceClient,
+        webhook_service_client::WebhookServiceClient,
     },
 };
 use tonic::{
@@ -56,6 +57,10 @@ impl Server {
 
     pub fn webhooks(&self) -> WebhookServiceClient<Channel> {
         WebhookServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn keys(&self) -> KeyServiceClient<Channel> {
+        KeyServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     pub fn import(&self) -> ImportServiceClient<Channel> {

@@ -10,6 +10,7 @@ use crate::{privacy::DataSubject, status::TargetKind};
 mod body;
 mod delegation;
 mod entity;
+mod key;
 mod privacy;
 mod registry;
 mod renewal;
@@ -24,8 +25,9 @@ pub use self::{
         AccreditationCorrected, AccreditationGranted, EntityCorrected, EntityRegistered, Identifier,
         LanguageMap, StatementMade,
     },
+    key::{EntityKeyAdded, EntityKeyRevoked, EvidenceRecorded, KeyAdded, KeyRetired, KeyRevoked},
     privacy::PersonalDataErased,
-    registry::{KeyAdded, RegistryOpened},
+    registry::RegistryOpened,
     renewal::Renewed,
     schema::{CredentialTypeDefined, SchemaDeprecated, SchemaPublished},
     staff::{StaffAppointed, StaffDismissed},
@@ -59,6 +61,11 @@ pub enum Change {
     AccreditationCorrected(AccreditationCorrected),
     DelegationCorrected(DelegationCorrected),
     Renewed(Renewed),
+    KeyRetired(KeyRetired),
+    KeyRevoked(KeyRevoked),
+    EntityKeyAdded(EntityKeyAdded),
+    EntityKeyRevoked(EntityKeyRevoked),
+    EvidenceRecorded(EvidenceRecorded),
 }
 
 impl Change {
@@ -82,6 +89,11 @@ impl Change {
             Self::AccreditationCorrected(_) => "AccreditationCorrected",
             Self::DelegationCorrected(_) => "DelegationCorrected",
             Self::Renewed(_) => "Renewed",
+            Self::KeyRetired(_) => "KeyRetired",
+            Self::KeyRevoked(_) => "KeyRevoked",
+            Self::EntityKeyAdded(_) => "EntityKeyAdded",
+            Self::EntityKeyRevoked(_) => "EntityKeyRevoked",
+            Self::EvidenceRecorded(_) => "EvidenceRecorded",
         }
     }
 
@@ -106,6 +118,9 @@ impl Change {
             Self::Renewed(r) => of(r.entity_id),
             Self::StatusChanged(s) if s.target == TargetKind::Entity => s.target_id.clone(),
             Self::StatusChanged(s) => of(s.entity_id),
+            Self::EntityKeyAdded(k) => k.entity_id.to_string(),
+            Self::EntityKeyRevoked(k) => k.entity_id.to_string(),
+            Self::EvidenceRecorded(EvidenceRecorded { about: Some(entity), .. }) => entity.to_string(),
             Self::StaffAppointed(_) | Self::StaffDismissed(_) => STAFF.to_owned(),
             Self::PersonalDataErased(e) => match e.subject {
                 DataSubject::Entity(id) => id.to_string(),

@@ -13,6 +13,8 @@ pub mod fact;
 pub mod govern;
 pub mod id;
 pub mod json;
+#[cfg(feature = "records")]
+pub mod key;
 pub mod measure;
 pub mod policy;
 pub mod privacy;

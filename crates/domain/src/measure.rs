@@ -43,10 +43,16 @@ pub enum Measure {
     RenewDelegation,
     /// A delegation goes on with a smaller scope, or with what it should have said.
     CorrectDelegation,
+    RotateKey,
+    RetireKey,
+    RevokeKey,
+    AddEntityKey,
+    RevokeEntityKey,
+    RecordEvidence,
 }
 
 impl Measure {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 31] = [
         Self::RegisterEntity,
         Self::GrantAccreditation,
         Self::Authorize,
@@ -72,6 +78,12 @@ impl Measure {
         Self::Renew,
         Self::RenewDelegation,
         Self::CorrectDelegation,
+        Self::RotateKey,
+        Self::RetireKey,
+        Self::RevokeKey,
+        Self::AddEntityKey,
+        Self::RevokeEntityKey,
+        Self::RecordEvidence,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -101,6 +113,12 @@ impl Measure {
             Self::Renew => "RENEW",
             Self::RenewDelegation => "RENEW_DELEGATION",
             Self::CorrectDelegation => "CORRECT_DELEGATION",
+            Self::RotateKey => "ROTATE_KEY",
+            Self::RetireKey => "RETIRE_KEY",
+            Self::RevokeKey => "REVOKE_KEY",
+            Self::AddEntityKey => "ADD_ENTITY_KEY",
+            Self::RevokeEntityKey => "REVOKE_ENTITY_KEY",
+            Self::RecordEvidence => "RECORD_EVIDENCE",
         }
     }
     pub fn parse(text: &str) -> Result<Self, Invalid> {
@@ -116,11 +134,16 @@ impl Measure {
         }
     }
 
-    /// `None` for what nobody may propose: a registry's opening, its keys and its sealing.
+    /// Whether even proposing it takes a sign-in with a second factor.
+    pub const fn takes_step_up(self) -> bool {
+        matches!(self, Self::RotateKey | Self::RetireKey | Self::RevokeKey)
+    }
+
+    /// `None` for what nobody may propose: a registry's opening and its sealing.
     #[cfg(feature = "records")]
     pub const fn of(change: &Change) -> Option<Self> {
         Some(match change {
-            Change::RegistryOpened(_) | Change::KeyAdded(_) | Change::RegistrySealed => return None,
+            Change::RegistryOpened(_) | Change::RegistrySealed => return None,
             Change::EntityRegistered(_) => Self::RegisterEntity,
             Change::AccreditationGranted(_) => Self::GrantAccreditation,
             Change::StatementMade(s) => match s.statement {
@@ -143,6 +166,12 @@ impl Measure {
                 TargetKind::Delegation => Self::RenewDelegation,
                 _ => Self::Renew,
             },
+            Change::KeyAdded(_) => Self::RotateKey,
+            Change::KeyRetired(_) => Self::RetireKey,
+            Change::KeyRevoked(_) => Self::RevokeKey,
+            Change::EntityKeyAdded(_) => Self::AddEntityKey,
+            Change::EntityKeyRevoked(_) => Self::RevokeEntityKey,
+            Change::EvidenceRecorded(_) => Self::RecordEvidence,
         })
     }
 

@@ -30,6 +30,9 @@ pub enum Error {
     Sealed(String),
     #[error("no authentication code could be made: {0}")]
     Mac(String),
+    /// The PKCS#11 token that holds keys; never with its PIN.
+    #[error("the token cannot be used: {0}")]
+    Token(String),
     /// A file that could not be read or written.
     #[error("`{path}`: {reason}")]
     Io { path: String, reason: String },

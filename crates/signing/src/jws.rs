@@ -84,6 +84,11 @@ pub fn peek(token: &str) -> Result<Vec<u8>, Error> {
     bytes(split(token)?.payload, "payload")
 }
 
+/// The key that a token names, **unverified**.
+pub fn kid(token: &str) -> Result<String, Error> {
+    Ok(header(split(token)?.header)?.kid)
+}
+
 /// Assembles a token around a raw signature. Members stand in fixed order, so equal input signs equal bytes.
 pub(crate) fn assemble(
     (alg, kid, typ): (&str, &str, &str),

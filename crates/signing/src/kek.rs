@@ -3,20 +3,19 @@
 use std::{
     fmt,
     fs::{self, File, OpenOptions},
-    io::{ErrorKind, Read as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    io::{ErrorKind, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
 use crate::{
     Error,
     base64url::{decode_exact, encode},
+    secret::{self, OWNER_ONLY},
 };
 
 /// 32 bytes, as A256KW takes them.
 const BYTES: usize = 32;
-/// Read and write for the owner, nothing for anybody else.
-const OWNER_ONLY: u32 = 0o600;
 
 #[derive(Clone)]
 pub struct Kek([u8; BYTES]);
@@ -41,21 +40,8 @@ impl Kek {
     /// Reads the file: base64url of 32 bytes, a line end is allowed; mode 0600 or stricter.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let file = File::open(path).map_err(|e| Error::io(path, &e))?;
-        // The opened file is asked, not the path: what is checked is what is read.
-        let meta = file.metadata().map_err(|e| Error::io(path, &e))?;
-        if !meta.is_file() {
-            return Err(Error::io(path, &"must be a regular file"));
-        }
-        let mode = meta.mode() & 0o7777;
-        if mode & !OWNER_ONLY != 0 {
-            let reason = format!("has mode {mode:04o}; others could read the secret: `chmod 600` it");
-            return Err(Error::io(path, &reason));
-        }
-        let mut text = String::new();
-        file.take(128).read_to_string(&mut text).map_err(|e| Error::io(path, &e))?;
-        let text = text.strip_suffix('\n').unwrap_or(&text);
-        decode_exact(text).map(Self).ok_or_else(|| {
+        let text = secret::read(path, 128)?;
+        decode_exact(&text).map(Self).ok_or_else(|| {
             Error::io(path, &"must hold one secret of 32 bytes in base64url without padding (43 characters)")
         })
     }

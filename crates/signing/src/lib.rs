@@ -3,7 +3,7 @@
 //! In scope: public keys and sets of them, signing, verifying, sealing a private key under a key-encryption
 //! key, and the file that holds the latter.
 //! Out of scope: what the payload means, its times, and who may speak (see `charter-proof`).
-//! This is the only crate that knows josekit.
+//! This is the only crate that knows josekit, and cryptoki (feature `pkcs11`: keys in a token, for servers).
 
 pub mod jws;
 pub mod token;
@@ -14,10 +14,16 @@ mod error;
 mod kek;
 mod key;
 mod mac;
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
 mod sealed;
+mod secret;
 mod set;
 mod signer;
+mod store;
 
+#[cfg(feature = "pkcs11")]
+pub use crate::pkcs11::{TokenSettings, TokenStore};
 pub use crate::{
     algorithm::Algorithm,
     error::Error,
@@ -26,4 +32,5 @@ pub use crate::{
     mac::MacKey,
     set::{JwkSet, MAX_KEYS},
     signer::{Signer, SoftwareSigner},
+    store::{KeyStore, Made, SealedStore, Vault},
 };

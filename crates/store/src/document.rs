@@ -87,6 +87,8 @@ pub struct Document {
     /// `statement:<id>`, `delegation:<id>` or `configuration`.
     pub target: String,
     pub jws: String,
+    /// The key that signed it.
+    pub kid: String,
     pub iat: Timestamp,
     pub exp: Timestamp,
 }
@@ -135,6 +137,24 @@ impl Tx<'_> {
         statements(self.conn, self.registry, which)
     }
 
+    /// Statements that are held now, by number, after one of them.
+    pub fn statement_ids(&mut self, after: i64, limit: i64) -> Result<Vec<i64>, Error> {
+        #[derive(diesel::QueryableByName)]
+        struct Id {
+            #[diesel(sql_type = sql_types::BigInt)]
+            statement_id: i64,
+        }
+        let rows: Vec<Id> = sql_query(
+            "select statement_id from statements where registry_id = $1 and statement_id > $2 and upper_inf(recorded)
+              order by statement_id limit $3",
+        )
+        .bind::<sql_types::Integer, _>(self.registry.0)
+        .bind::<sql_types::BigInt, _>(after)
+        .bind::<sql_types::BigInt, _>(limit)
+        .load(self.conn)?;
+        Ok(rows.into_iter().map(|row| row.statement_id).collect())
+    }
+
     /// Replaces what is on file for these targets, in this transaction: an old yes cannot outlive the change.
     pub fn put_documents(&mut self, list: &[Document]) -> Result<(), Error> {
         for part in list.chunks(5_000) {
@@ -147,6 +167,7 @@ impl Tx<'_> {
                         documents::jws.eq(&d.jws),
                         documents::iat.eq(offset(d.iat)),
                         documents::exp.eq(offset(d.exp)),
+                        documents::kid.eq(&d.kid),
                     )
                 })
                 .collect();
@@ -158,6 +179,7 @@ impl Tx<'_> {
                     documents::jws.eq(excluded(documents::jws)),
                     documents::iat.eq(excluded(documents::iat)),
                     documents::exp.eq(excluded(documents::exp)),
+                    documents::kid.eq(excluded(documents::kid)),
                 ))
                 .execute(self.conn)?;
         }

@@ -57,26 +57,28 @@ pub struct Replacement {
 fn filed(
     conn: &mut PgConnection,
     registry: RegistryId,
-    before: Timestamp,
+    (before, kid): (Timestamp, &str),
     after: Option<&Cursor>,
     count: i64,
 ) -> Result<Vec<Filed>, Error> {
     let rows = sql_query(
-        "select target, jws, exp from documents where registry_id = $1 and exp < $2
+        "select target, jws, exp from documents where registry_id = $1
+            and (exp < $2 or ((kid < $6 or kid > $6 or kid is null) and target <> 'configuration'))
             and ($3 is null or (exp, target) > ($3, $4)) order by exp, target limit $5",
     )
     .bind::<sql_types::Integer, _>(registry.0)
     .bind::<sql_types::Timestamptz, _>(offset(before))
     .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(after.map(|c| offset(c.exp)))
     .bind::<sql_types::Text, _>(after.map_or("", |c| c.target.as_str()))
-    .bind::<sql_types::BigInt, _>(count);
+    .bind::<sql_types::BigInt, _>(count)
+    .bind::<sql_types::Text, _>(kid);
     Ok(rows.load(conn)?)
 }
 
 fn due(
     conn: &mut PgConnection,
     registry: RegistryId,
-    before: Timestamp,
+    before: (Timestamp, &str),
     after: Option<&Cursor>,
     count: i64,
 ) -> Result<Due, Error> {
@@ -112,8 +114,8 @@ fn replace(conn: &mut PgConnection, registry: RegistryId, list: &[Replacement]) 
         list.iter().map(|r| offset(of(&r.document))).collect()
     };
     let done = sql_query(
-        "update documents d set jws = n.jws, iat = n.iat, exp = n.exp
-           from unnest($2, $3, $4, $5, $6) as n(target, was, jws, iat, exp)
+        "update documents d set jws = n.jws, iat = n.iat, exp = n.exp, kid = n.kid
+           from unnest($2, $3, $4, $5, $6, $7) as n(target, was, jws, iat, exp, kid)
           where d.registry_id = $1 and d.target = n.target and d.jws = n.was",
     )
     .bind::<sql_types::Integer, _>(registry.0)
@@ -122,21 +124,25 @@ fn replace(conn: &mut PgConnection, registry: RegistryId, list: &[Replacement]) 
     .bind::<sql_types::Array<sql_types::Text>, _>(text(|r| &r.document.jws))
     .bind::<sql_types::Array<sql_types::Timestamptz>, _>(times(|d| d.iat))
     .bind::<sql_types::Array<sql_types::Timestamptz>, _>(times(|d| d.exp))
+    .bind::<sql_types::Array<sql_types::Text>, _>(text(|r| &r.document.kid))
     .execute(conn)?;
     Ok(done)
 }
 
 impl Store {
-    /// What expires before an instant, oldest first, `count` at most, after the page before.
+    /// What expires before an instant, or was signed by another key than the one named; oldest first, `count` at
+    /// most, after the page before.
     pub async fn due(
         &self,
         registry: RegistryId,
-        before: Timestamp,
+        (before, kid): (Timestamp, String),
         after: Option<Cursor>,
         count: i64,
     ) -> Result<Due, Error> {
-        self.read("document.due", registry, move |conn| due(conn, registry, before, after.as_ref(), count))
-            .await
+        self.read("document.due", registry, move |conn| {
+            due(conn, registry, (before, &kid), after.as_ref(), count)
+        })
+        .await
     }
 
     /// Puts renewed documents in place. One that a change has replaced in the meantime stays: the change's own

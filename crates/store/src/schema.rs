@@ -62,6 +62,7 @@ diesel::table! {
         jws -> Text,
         iat -> Timestamptz,
         exp -> Timestamptz,
+        kid -> Nullable<Text>,
     }
 }
 

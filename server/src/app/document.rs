@@ -16,21 +16,28 @@ use charter_proof::{
         Accreditation, Constraints, Delegated, DelegatedMetadata, FederationEntity, Metadata, TrustRegistry,
     },
 };
-use charter_signing::{JwkSet, Signer};
+use charter_signing::{JwkSet, KeyStore, Signer};
 use charter_store::{
-    Error, Store, Tx,
+    Error, Tx,
     document::{Document, StatementSnapshot, Which},
 };
 
-use crate::hosted::Tenant;
+use crate::{config::RegistryConfig, hosted::Tenant, keyring::Keyring};
+
+/// Statements signed at once where all of them are.
+const PART: i64 = 2_000;
+/// Where keys that are used no longer are published.
+pub const HISTORICAL_KEYS: &str = "/.well-known/openid-federation-historical-keys";
 
 /// What signing needs of a registry; moves into transactions.
 #[derive(Clone)]
 pub struct Issuing {
-    signer: Arc<dyn Signer>,
-    keys: JwkSet,
+    ring: Arc<Keyring>,
+    vault: Arc<dyn KeyStore>,
     https: HttpsId,
     authority: AuthorityId,
+    name: String,
+    config: RegistryConfig,
     lifetime: Duration,
 }
 
@@ -41,10 +48,12 @@ pub fn internal(e: impl std::fmt::Display) -> Error {
 impl Issuing {
     pub fn new(tenant: &Tenant, lifetime_secs: u64) -> Self {
         Self {
-            signer: Arc::clone(&tenant.signer),
-            keys: tenant.keys.clone(),
+            ring: tenant.ring(),
+            vault: Arc::clone(&tenant.vault),
             https: tenant.registry.entity_identifier.clone(),
             authority: tenant.registry.authority.clone(),
+            name: tenant.registry.name.clone(),
+            config: tenant.config.clone(),
             lifetime: Duration::from_secs(lifetime_secs),
         }
     }
@@ -62,12 +71,23 @@ impl Issuing {
         now.plus(self.lifetime - early)
     }
 
-    pub fn keys(&self) -> &JwkSet {
-        &self.keys
+    /// Keys whose signature on a document of our own counts.
+    pub fn keys(&self) -> Result<JwkSet, Error> {
+        self.ring.own().map_err(internal)
     }
 
-    pub fn signer(&self) -> &dyn Signer {
-        self.signer.as_ref()
+    pub fn signer(&self, now: Timestamp) -> Result<&dyn Signer, Error> {
+        self.ring.signer(now).map_err(internal)
+    }
+
+    /// The same with the keys as they are recorded in this transaction: nobody signs with one that was revoked a
+    /// moment ago.
+    fn current(&self, tx: &mut Tx<'_>) -> Result<Self, Error> {
+        if tx.keys_seq()? == self.ring.seq {
+            return Ok(self.clone());
+        }
+        let ring = Keyring::load(&tx.opening()?, self.vault.as_ref(), Some(&self.ring), tx.now);
+        Ok(Self { ring: Arc::new(ring.map_err(internal)?), ..self.clone() })
     }
 
     pub fn statement(&self, s: StatementSnapshot, iat: Timestamp, exp: Timestamp) -> AuthorityStatement {
@@ -127,101 +147,121 @@ impl Issuing {
     fn signed_statement(&self, s: StatementSnapshot, now: Timestamp) -> Result<Document, Error> {
         let target = format!("statement:{}", s.id);
         let exp = self.expiry(&target, now);
-        let jws = self.statement(s, now, exp).sign(self.signer()).map_err(internal)?;
-        Ok(Document { target, jws, iat: now, exp })
+        let signer = self.signer(now)?;
+        let jws = self.statement(s, now, exp).sign(signer).map_err(internal)?;
+        Ok(Document { target, jws, kid: signer.key().kid().to_owned(), iat: now, exp })
     }
 
     fn signed_delegation(&self, d: &Delegation, now: Timestamp) -> Result<Document, Error> {
         let target = format!("delegation:{}", d.id);
         let exp = self.expiry(&target, now);
-        let jws = self.delegation(d, now, exp)?.sign(self.signer()).map_err(internal)?;
-        Ok(Document { target, jws, iat: now, exp })
+        let signer = self.signer(now)?;
+        let jws = self.delegation(d, now, exp)?.sign(signer).map_err(internal)?;
+        Ok(Document { target, jws, kid: signer.key().kid().to_owned(), iat: now, exp })
     }
 
     /// Signs these statements and puts them on file, in the transaction that changed them.
     pub fn sign(&self, tx: &mut Tx<'_>, which: &Which) -> Result<usize, Error> {
-        let now = tx.now;
+        let (now, with) = (tx.now, self.current(tx)?);
         let snapshots = tx.statements(which)?;
         let signed =
-            snapshots.into_iter().map(|s| self.signed_statement(s, now)).collect::<Result<Vec<_>, _>>()?;
+            snapshots.into_iter().map(|s| with.signed_statement(s, now)).collect::<Result<Vec<_>, _>>()?;
         tx.put_documents(&signed)?;
         Ok(signed.len())
     }
 
     /// Signs the statements about these subordinates (all of them when empty).
     pub fn sign_delegations(&self, tx: &mut Tx<'_>, only: &[i64]) -> Result<usize, Error> {
-        let now = tx.now;
+        let (now, with) = (tx.now, self.current(tx)?);
         let list = tx.delegations()?;
         let chosen = list.iter().filter(|d| only.is_empty() || only.contains(&d.id));
-        let signed = chosen.map(|d| self.signed_delegation(d, now)).collect::<Result<Vec<_>, _>>()?;
+        let signed = chosen.map(|d| with.signed_delegation(d, now)).collect::<Result<Vec<_>, _>>()?;
         tx.put_documents(&signed)?;
         Ok(signed.len())
     }
-}
 
-/// The registry's statement about itself.
-pub async fn sign_configuration(
-    store: &Store,
-    tenant: &Tenant,
-    lifetime_secs: u64,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let document = configuration(tenant, Duration::from_secs(lifetime_secs), now)?;
-    let put = move |tx: &mut Tx<'_>| tx.put_documents(std::slice::from_ref(&document));
-    store.write("document.configuration", tenant.registry.id, put).await.map(drop)
-}
+    /// The registry's statement about itself.
+    pub fn sign_configuration(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let document = self.current(tx)?.configuration(tx.now)?;
+        tx.put_documents(std::slice::from_ref(&document))
+    }
 
-/// The statement on file says what would be signed now, and has more than half of its life left.
-pub fn configuration_holds(filed: Option<&str>, tenant: &Tenant, lifetime_secs: u64, now: Timestamp) -> bool {
-    let half = i64::try_from(lifetime_secs / 2).unwrap_or(i64::MAX);
-    filed.and_then(|jws| unchanged(jws, tenant)).is_some_and(|filed| filed.exp - now.secs() > half)
-}
+    /// Everything, because a key that signed some of it counts no longer.
+    pub fn sign_everything(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        self.sign_configuration(tx)?;
+        self.sign_delegations(tx, &[])?;
+        let mut ids = tx.statement_ids(0, PART)?;
+        while let Some(last) = ids.last().copied() {
+            self.sign(tx, &Which::These(ids))?;
+            ids = tx.statement_ids(last, PART)?;
+        }
+        Ok(())
+    }
 
-fn unchanged(jws: &str, tenant: &Tenant) -> Option<EntityConfiguration> {
-    let filed = EntityConfiguration::parse_verified(jws, &tenant.keys).ok()?;
-    let wanted = claims(tenant, Timestamp::from_secs(filed.iat), Timestamp::from_secs(filed.exp));
-    (filed == wanted).then_some(filed)
-}
+    /// The statement on file says what would be signed now, and has more than half of its life left.
+    pub fn configuration_holds(&self, filed: Option<&str>, now: Timestamp) -> bool {
+        let half = i64::try_from(self.lifetime.as_secs() / 2).unwrap_or(i64::MAX);
+        let fresh = |jws| self.unchanged(jws).is_ok_and(|(filed, _)| filed.exp - now.secs() > half);
+        filed.is_some_and(|jws| fresh(jws) && self.states_its_keys(jws, now))
+    }
 
-/// The registry's statement about itself, with new times.
-pub fn configuration_again(
-    jws: &str,
-    tenant: &Tenant,
-    lifetime: Duration,
-    now: Timestamp,
-) -> Result<Document, Error> {
-    let filed =
-        unchanged(jws, tenant).ok_or_else(|| internal("the configuration on file is not this one"))?;
-    configuration(tenant, lifetime, now.max(Timestamp::from_secs(filed.iat)))
-}
+    /// It lists the keys that others may meet now, and is signed by the one that they have known longest.
+    pub fn states_its_keys(&self, filed: &str, now: Timestamp) -> bool {
+        let listed = self.ring.listed(now).ok();
+        let voucher = self.ring.voucher(now).ok();
+        self.unchanged(filed).is_ok_and(|(document, kid)| {
+            Some(&document.jwks) == listed.as_ref() && voucher.is_some_and(|v| v.key().kid() == kid)
+        })
+    }
 
-fn configuration(tenant: &Tenant, lifetime: Duration, now: Timestamp) -> Result<Document, Error> {
-    let exp = now.plus(lifetime);
-    let jws = claims(tenant, now, exp).sign(tenant.signer.as_ref()).map_err(internal)?;
-    Ok(Document { target: "configuration".to_owned(), jws, iat: now, exp })
-}
+    /// What is on file, if only times and keys would differ now; and the key that signed it.
+    fn unchanged(&self, jws: &str) -> Result<(EntityConfiguration, String), Error> {
+        let keys = self.keys()?;
+        let filed = EntityConfiguration::parse_verified(jws, &keys).map_err(internal)?;
+        let times = (Timestamp::from_secs(filed.iat), Timestamp::from_secs(filed.exp));
+        if filed != self.claims(times, filed.jwks.clone()) {
+            return Err(internal("the configuration on file is not this one"));
+        }
+        let kid = charter_signing::jws::kid(jws).map_err(internal)?;
+        Ok((filed, kid))
+    }
 
-fn claims(tenant: &Tenant, iat: Timestamp, exp: Timestamp) -> EntityConfiguration {
-    let https = tenant.registry.entity_identifier.clone();
-    let config = &tenant.config;
-    EntityConfiguration {
-        iss: https.clone(),
-        sub: https,
-        iat: iat.secs(),
-        exp: exp.secs(),
-        jwks: tenant.keys.clone(),
-        authority_hints: Some(config.superiors.clone()).filter(|s| !s.is_empty()),
-        metadata: Metadata {
-            federation_entity: FederationEntity {
-                organization_name: tenant.registry.name.clone(),
-                ..FederationEntity::default()
+    /// The registry's statement about itself, with new times and its present keys.
+    pub fn configuration_again(&self, jws: &str, now: Timestamp) -> Result<Document, Error> {
+        let (filed, _) = self.unchanged(jws)?;
+        self.configuration(now.max(Timestamp::from_secs(filed.iat)))
+    }
+
+    fn configuration(&self, now: Timestamp) -> Result<Document, Error> {
+        let exp = now.plus(self.lifetime);
+        let signer = self.ring.voucher(now).map_err(internal)?;
+        let claims = self.claims((now, exp), self.ring.listed(now).map_err(internal)?);
+        let (jws, kid) = (claims.sign(signer).map_err(internal)?, signer.key().kid().to_owned());
+        Ok(Document { target: "configuration".to_owned(), jws, kid, iat: now, exp })
+    }
+
+    fn claims(&self, (iat, exp): (Timestamp, Timestamp), jwks: JwkSet) -> EntityConfiguration {
+        let url = &self.config.public_url;
+        EntityConfiguration {
+            iss: self.https.clone(),
+            sub: self.https.clone(),
+            iat: iat.secs(),
+            exp: exp.secs(),
+            jwks,
+            authority_hints: Some(self.config.superiors.clone()).filter(|s| !s.is_empty()),
+            metadata: Metadata {
+                federation_entity: FederationEntity {
+                    organization_name: self.name.clone(),
+                    federation_historical_keys_endpoint: Some(format!("{url}{HISTORICAL_KEYS}")),
+                    ..FederationEntity::default()
+                },
+                trust_registry: TrustRegistry {
+                    authority_id: self.authority.clone(),
+                    trqp_endpoint: url.clone(),
+                    grpc_endpoint: url.clone(),
+                    governance_framework: self.config.governance_framework.clone(),
+                },
             },
-            trust_registry: TrustRegistry {
-                authority_id: tenant.registry.authority.clone(),
-                trqp_endpoint: config.public_url.clone(),
-                grpc_endpoint: config.public_url.clone(),
-                governance_framework: config.governance_framework.clone(),
-            },
-        },
+        }
     }
 }

@@ -3,8 +3,11 @@
 use charter_domain::{
     Invalid, RegistryId, Timestamp,
     event::{Change, Renewed, StatusChanged},
-    govern::proposal::{Proposal, ProposalState},
-    policy::{self, Action, Execute, Permit},
+    govern::{
+        Measure,
+        proposal::{Proposal, ProposalState},
+    },
+    policy::{self, Action, Execute, Permit, Refusal, Right, rights},
     registry::Phase,
     staff::{Staff, StaffId},
     status::State,
@@ -34,7 +37,7 @@ use crate::{
 mod amend;
 mod check;
 pub mod diff;
-mod draft;
+pub mod draft;
 pub mod view;
 pub mod wish;
 
@@ -75,7 +78,25 @@ async fn draft_one(
 ) -> Result<Shown, Error> {
     let tenant = tenant(app, registry)?;
     let now = app.clock.now();
+    key_maker(staff, &wish)?;
     let draft = draft::draft(app, tenant, wish, now).await?;
+    let made = draft.private.clone();
+    let proposed = put(app, staff, registry, (draft, reason), (asked, call)).await;
+    if let Some(private) = made.filter(|_| asked.validate_only || proposed.is_err()) {
+        crate::app::key::forget(tenant, private).await;
+    }
+    proposed
+}
+
+async fn put(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    (draft, reason): (draft::Draft, String),
+    (asked, call): (&Asked, Option<Call>),
+) -> Result<Shown, Error> {
+    let tenant = tenant(app, registry)?;
+    let now = app.clock.now();
     let base = app.store.subject_seq(registry, draft.change.subject()).await?;
     let authority = tenant.registry.authority.clone();
     let phase = phase(app, registry).await?;
@@ -92,10 +113,22 @@ async fn draft_one(
         Kept { proposal, restricted: draft.restricted, closed_why: String::new(), seq: None, erased: None };
     let shown = view::show(app, staff, registry, kept.clone()).await?;
     if !asked.validate_only {
+        if let Some((kid, kept)) = draft.private {
+            app.store.keep_private(registry, kid, kept).await?;
+        }
         let answer = call.map(|call| (call, shown.clone()));
         app.store.put_proposal(registry, kept.proposal, kept.restricted, answer).await?;
     }
     Ok(shown)
+}
+
+/// A key is made for those alone who may ask for one.
+fn key_maker(staff: &Staff, wish: &Wish) -> Result<(), Refusal> {
+    if !matches!(wish, Wish::RotateKey(_)) {
+        return Ok(());
+    }
+    rights::role_for(staff, Right::Propose, Measure::RotateKey).ok_or(Refusal::Denied)?;
+    if staff.stepped_up { Ok(()) } else { Err(Refusal::StepUpNeeded) }
 }
 
 /// Approves what `over` names. A change that completes is executed in the same transaction, and acknowledged as
@@ -192,6 +225,7 @@ fn is_negative(change: &Change) -> bool {
         Change::EntityCorrected(e) => e.identifiers.is_some(),
         Change::AccreditationCorrected(a) => a.changes_validity(),
         Change::DelegationCorrected(_) => true,
+        Change::KeyRevoked(_) | Change::EntityKeyRevoked(_) => true,
         _ => false,
     }
 }
@@ -211,6 +245,8 @@ fn sign(tx: &mut Tx<'_>, issuing: &Issuing, change: &Change, seq: i64) -> Result
             issuing.sign(tx, &Which::Ground(a.accreditation_id.to_string())).map(drop)
         }
         Change::DelegationCorrected(d) => issuing.sign_delegations(tx, &[d.delegation_id]).map(drop),
+        Change::KeyAdded(_) | Change::KeyRetired(_) => issuing.sign_configuration(tx),
+        Change::KeyRevoked(_) => issuing.sign_everything(tx),
         Change::StatusChanged(StatusChanged { target, target_id, .. })
         | Change::Renewed(Renewed { target, target_id, .. }) => match target {
             T::Entity => issuing.sign(tx, &Which::Entity(target_id.clone())).map(drop),

@@ -9,7 +9,7 @@ use charter_store::{
     renewal::{Cursor, Due, Filed, Replacement},
 };
 
-use super::document::{Issuing, configuration_again, internal};
+use super::document::{Issuing, internal};
 use crate::hosted::Tenant;
 
 /// What became of the documents that were due.
@@ -32,9 +32,10 @@ pub async fn page(
     let issuing = Issuing::new(tenant, lifetime_secs);
     let now = store.now();
     let registry = tenant.registry.id;
-    let due = store.due(registry, now.plus(issuing.lifetime() / 2), after, batch).await?;
+    let kid = issuing.signer(now)?.key().kid().to_owned();
+    let due = store.due(registry, (now.plus(issuing.lifetime() / 2), kid), after, batch).await?;
     let next = due.next.clone();
-    let own = |filed| again(filed, configuration_again(&filed.jws, tenant, issuing.lifetime(), now));
+    let own = |filed| again(filed, issuing.configuration_again(&filed.jws, now));
     let configuration = due.configuration.as_ref().map(own);
     let work = tokio::task::spawn_blocking(move || sign(&issuing, due, now));
     let mut results = work.await.map_err(internal)?;
@@ -44,6 +45,19 @@ pub async fn page(
     let refused = found - signed.len();
     let renewed = if signed.is_empty() { 0 } else { store.replace_documents(registry, signed).await? };
     Ok((Renewed { renewed, refused }, next))
+}
+
+/// Takes up what was said of keys: reads them again, and states those that others may meet now.
+pub async fn keys(store: &Store, tenant: &Tenant, lifetime_secs: u64) -> Result<(), Error> {
+    let _ = tenant.fresh_ring(store).await?;
+    let (issuing, now) = (Issuing::new(tenant, lifetime_secs), store.now());
+    let registry = tenant.registry.id;
+    let Some(was) = store.document(registry, "configuration").await? else { return Ok(()) };
+    if issuing.states_its_keys(&was, now) {
+        return Ok(());
+    }
+    let document = issuing.configuration_again(&was, now)?;
+    store.replace_documents(registry, vec![Replacement { was, document }]).await.map(drop)
 }
 
 /// Signing is arithmetic: it has a thread for itself, and so does not hold up the answers.
@@ -83,7 +97,7 @@ fn statement(
     facts: StatementSnapshot,
     now: Timestamp,
 ) -> Result<Document, Error> {
-    let was = AuthorityStatement::parse_verified(&filed.jws, issuing.keys()).map_err(internal)?;
+    let was = AuthorityStatement::parse_verified(&filed.jws, &issuing.keys()?).map_err(internal)?;
     let iat = iat(was.iat, now);
     let exp = issuing.expiry(&filed.target, iat);
     let mut claims = issuing.statement(facts, Timestamp::from_secs(was.iat), Timestamp::from_secs(was.exp));
@@ -91,8 +105,9 @@ fn statement(
         return Err(changed());
     }
     (claims.iat, claims.exp) = (iat.secs(), exp.secs());
-    let jws = claims.sign(issuing.signer()).map_err(internal)?;
-    Ok(Document { target: filed.target.clone(), jws, iat, exp })
+    let signer = issuing.signer(now)?;
+    let (jws, kid) = (claims.sign(signer).map_err(internal)?, signer.key().kid().to_owned());
+    Ok(Document { target: filed.target.clone(), jws, kid, iat, exp })
 }
 
 fn delegation(
@@ -101,7 +116,7 @@ fn delegation(
     facts: &Delegation,
     now: Timestamp,
 ) -> Result<Document, Error> {
-    let was = SubordinateStatement::parse_verified(&filed.jws, issuing.keys()).map_err(internal)?;
+    let was = SubordinateStatement::parse_verified(&filed.jws, &issuing.keys()?).map_err(internal)?;
     let iat = iat(was.iat, now);
     let exp = issuing.expiry(&filed.target, iat);
     let mut claims = issuing.delegation(facts, iat, exp)?;
@@ -116,6 +131,7 @@ fn delegation(
     }
     (claims.iat, claims.exp) = (iat.secs(), exp.secs());
     claims.metadata.trust_registry.status = status;
-    let jws = claims.sign(issuing.signer()).map_err(internal)?;
-    Ok(Document { target: filed.target.clone(), jws, iat, exp })
+    let signer = issuing.signer(now)?;
+    let (jws, kid) = (claims.sign(signer).map_err(internal)?, signer.key().kid().to_owned());
+    Ok(Document { target: filed.target.clone(), jws, kid, iat, exp })
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Doorway, Reply, convert, delegation};
 use crate::{
     Error,
-    app::{self, entity, etag, schema as app_schema},
+    app::{self, entity, etag, key, schema as app_schema},
     page,
 };
 
@@ -81,6 +81,7 @@ fn view(e: EntityView, now: Timestamp) -> Result<pb::Entity, Error> {
         statements: statements.collect::<Result<_, _>>()?,
         accreditations: accreditations.collect::<Result<_, _>>()?,
         etag,
+        keys: Vec::new(),
     })
 }
 
@@ -150,7 +151,10 @@ impl RegistryService for Doorway {
         let registry = self.named(&here, &r.registry_id)?;
         charter_domain::EntityId::parse(&r.entity_id).map_err(Error::from)?;
         let found = entity::get(&self.app, registry, &r.entity_id).await?;
-        let entity = Some(view(found, self.app.clock.now())?);
+        let now = self.app.clock.now();
+        let keys = key::list(&self.app, registry, Some(found.entity_id)).await?;
+        let keys = keys.into_iter().map(super::key::encode).collect();
+        let entity = Some(pb::Entity { keys, ..view(found, now)? });
         Ok(Response::new(pb::GetEntityResponse { entity }))
     }
 

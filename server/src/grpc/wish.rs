@@ -51,6 +51,12 @@ pub fn parse(change: Option<Change>) -> Result<Wish, Error> {
             roles: c.roles,
             service: c.service,
         }),
+        Change::RotateKey(_)
+        | Change::RetireKey(_)
+        | Change::RevokeKey(_)
+        | Change::AddEntityKey(_)
+        | Change::RevokeEntityKey(_)
+        | Change::RecordEvidence(_) => super::key::wish(change)?,
         Change::Dismiss(c) => Wish::Dismiss(Dismiss { staff_id: c.staff_id }),
         Change::ErasePersonalData(c) => Wish::ErasePersonalData(Erase { subject: c.subject, basis: c.basis }),
         Change::DeprecateSchema(c) => Wish::DeprecateSchema(DeprecateSchema {

@@ -56,6 +56,6 @@ pub async fn trqp(
         },
         "auth": { "required": false },
         "signing": { "supported": true, "algorithms": ["ES256", "EdDSA"] },
-        "keys": tenant.keys,
+        "keys": app.hosted.keys(here.registry).await?,
     })))
 }

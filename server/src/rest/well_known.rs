@@ -33,7 +33,7 @@ pub async fn anchors(State(app): State<Arc<App>>, Extension(here): Extension<Her
     let anchor = Anchor {
         authority_id: tenant.registry.authority.clone(),
         entity_id: tenant.registry.entity_identifier.clone(),
-        jwks: tenant.keys.clone(),
+        jwks: app.hosted.keys(here.registry).await?,
     };
     let internal = |e: charter_proof::Error| {
         tracing::error!(error = %e, "the anchor set cannot be made");
@@ -60,8 +60,8 @@ pub async fn did(
     let tenant =
         app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))?;
     let id = tenant.registry.authority.as_str();
-    let methods: Vec<Value> = tenant
-        .keys
+    let keys = app.hosted.keys(here.registry).await?;
+    let methods: Vec<Value> = keys
         .keys
         .iter()
         .map(|key| {
@@ -71,7 +71,7 @@ pub async fn did(
             })
         })
         .collect();
-    let named: Vec<String> = tenant.keys.keys.iter().map(|k| format!("{id}#{}", k.kid())).collect();
+    let named: Vec<String> = keys.keys.iter().map(|k| format!("{id}#{}", k.kid())).collect();
     let url = &tenant.config.public_url;
     let mut services = vec![
         json!({ "id": format!("{id}#trqp"), "type": "TRQP", "serviceEndpoint": url }),

@@ -44,6 +44,10 @@ pub async fn once(app: &App) -> Renewed {
 async fn registry(app: &App, tenant: &Tenant) -> Renewed {
     let documents = &app.config.documents;
     let (mut all, mut after) = (Renewed::default(), None);
+    if let Err(error) = renewal::keys(&app.store, tenant, documents.lifetime_secs).await {
+        let (id, why) = (&tenant.registry.authority, error.source_text().unwrap_or("?"));
+        tracing::error!(registry = %id, error = why, "the keys could not be taken up");
+    }
     loop {
         match renewal::page(&app.store, tenant, documents.lifetime_secs, documents.renew_batch, after).await {
             Ok((done, next)) => {

@@ -22,13 +22,14 @@ fn values_are_checked_before_anything_is_sent() {
 }
 
 /// Commands that change nothing in a registry, by their last word.
-const READERS: [&str; 16] = [
+const READERS: [&str; 17] = [
     "accesses",
     "amend",
     "check",
     "completion",
     "export",
     "get",
+    "history",
     "list",
     "login",
     "logout",
@@ -41,7 +42,7 @@ const READERS: [&str; 16] = [
     "help",
 ];
 /// Readers that print data in more than one form. `amend` takes the options of the command that it is given.
-const SHOWN: [&str; 5] = ["get", "list", "show", "types", "whoami"];
+const SHOWN: [&str; 6] = ["get", "history", "list", "show", "types", "whoami"];
 /// What takes something away at once, so that it is asked for unless `--yes` says so.
 const ASKED: [&str; 8] = [
     "charter approval approve",

@@ -8,7 +8,7 @@ use charter_proto::charter::registry::v1 as pb;
 use self::view::View;
 use crate::{
     args::{Connection, Entity, List, ListFormat},
-    command::{emergency, life, propose, status},
+    command::{emergency, key, life, propose, status},
     connect::Server,
     exit::{Exit, Failure},
     output,
@@ -27,6 +27,7 @@ pub async fn run(to: &Connection, command: Entity) -> Result<Exit, Failure> {
         Entity::End(args) => status::end(to, State::Ended, args).await,
         Entity::Register(args) => propose::register(to, args).await,
         Entity::Correct(args) => life::entity(to, args).await,
+        Entity::Key(command) => key::entity(to, command).await,
         Entity::EmergencySuspend(args) => emergency::suspend(to, args).await,
     }
 }

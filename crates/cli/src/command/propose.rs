@@ -25,6 +25,31 @@ pub async fn register(to: &Connection, args: Register) -> Result<Exit, Failure> 
 
 /// Proposes one change; `why` stays with the proposal.
 pub async fn send(to: &Connection, draft: Draft, why: String, change: Change) -> Result<Exit, Failure> {
+    let (format, dry_run) = (draft.output, draft.dry_run);
+    let view = View::from(file(to, draft, why, change).await?);
+    match format {
+        Format::Json => output::json(&json!({ "proposal": view }))?,
+        Format::Table => output::text(&said(&view, dry_run))?,
+    };
+    Ok(Exit::Ok)
+}
+
+/// What comes next for people.
+pub fn said(view: &View, dry_run: bool) -> String {
+    if dry_run {
+        return format!("would propose {}", kind(view));
+    }
+    let id = output::clean(&view.proposal_id);
+    format!("proposal {id}: {}\n{}", kind(view), view.next())
+}
+
+/// The proposal as the server has filed it, or would.
+pub async fn file(
+    to: &Connection,
+    draft: Draft,
+    why: String,
+    change: Change,
+) -> Result<pb::Proposal, Failure> {
     let desk = Desk::open(to, draft.call).await?;
     let request = pb::ProposeRequest {
         registry_id: desk.registry_id(),
@@ -47,16 +72,7 @@ pub async fn send(to: &Connection, draft: Draft, why: String, change: Change) ->
             desk.client().amend_proposal(desk.request(request)).await?.into_inner().proposal
         }
     };
-    let view = View::from(proposal::given(proposal)?);
-    match draft.output {
-        Format::Json => output::json(&json!({ "proposal": view }))?,
-        Format::Table if draft.dry_run => output::text(&format!("would propose {}", kind(&view)))?,
-        Format::Table => {
-            let id = output::clean(&view.proposal_id);
-            output::text(&format!("proposal {id}: {}\n{}", kind(&view), view.next()))?
-        }
-    };
-    Ok(Exit::Ok)
+    proposal::given(proposal)
 }
 
 fn kind(view: &View) -> String {

@@ -1,7 +1,6 @@
 //! Events of the registry itself.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{AuthorityId, HttpsId, Timestamp};
 
@@ -12,10 +11,4 @@ pub struct RegistryOpened {
     pub name: String,
     pub jurisdiction: String,
     pub history_since: Timestamp,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyAdded {
-    pub kid: String,
-    pub jwk: Value,
 }

@@ -303,6 +303,9 @@ impl Proposal {
 fn proposable(staff: &Staff, change: &Change, now: Timestamp) -> Result<Measure, Refusal> {
     let measure = Measure::of(change).ok_or(Refusal::Denied)?;
     rights::role_for(staff, Right::Propose, measure).ok_or(Refusal::Denied)?;
+    if measure.takes_step_up() && !staff.stepped_up {
+        return Err(Refusal::StepUpNeeded);
+    }
     lifecycle::proposable(change, now)?;
     Ok(measure)
 }

@@ -25,6 +25,7 @@ enum Field {
     Records,
     Delegations,
     People,
+    Keys,
 }
 
 const fn field(measure: Measure) -> Field {
@@ -38,6 +39,7 @@ const fn field(measure: Measure) -> Field {
         | M::RenewDelegation
         | M::CorrectDelegation => Field::Delegations,
         M::Appoint | M::Dismiss | M::Erase => Field::People,
+        M::RotateKey | M::RetireKey | M::RevokeKey => Field::Keys,
         M::RegisterEntity
         | M::GrantAccreditation
         | M::Authorize
@@ -52,7 +54,10 @@ const fn field(measure: Measure) -> Field {
         | M::DefineCredentialType
         | M::Correct
         | M::CorrectBack
-        | M::Renew => Field::Records,
+        | M::Renew
+        | M::AddEntityKey
+        | M::RevokeEntityKey
+        | M::RecordEvidence => Field::Records,
     }
 }
 
@@ -67,12 +72,12 @@ const fn row(propose: &'static [Field], approve: &'static [Field], emergency: bo
 }
 
 const fn rights(role: Role) -> Rights {
-    use Field::{Delegations, People, Records};
+    use Field::{Delegations, Keys, People, Records};
     match role {
         // What they propose, what they approve, whether in an emergency.
         Role::Officer => row(&[Records], &[], true),
         Role::Approver => row(&[], &[Records, Delegations], false),
-        Role::SecurityOfficer => row(&[People], &[People], true),
+        Role::SecurityOfficer => row(&[People, Keys], &[People, Keys], true),
         Role::SectorAdmin => row(&[Delegations], &[], false),
         Role::Auditor | Role::Operator | Role::PeerRegistry => row(&[], &[], false),
     }

@@ -38,10 +38,19 @@ async fn amend_one(
     let now = app.clock.now();
     let before = super::get(app, staff, registry, id).await?;
     before.proposal.amendable(staff, now)?;
+    super::key_maker(staff, &wish)?;
     let mut draft = draft::draft(app, tenant, wish, now).await?;
     keep_ids(&before.proposal.change, &mut draft.change);
     check::change(app, registry, &draft.change, now).await?;
     check::scope(app, tenant, &draft.change).await?;
+    match draft.private.take() {
+        // It keeps the key that was made for it first.
+        Some(private) if asked.validate_only || matches!(before.proposal.change, Change::KeyAdded(_)) => {
+            crate::app::key::forget(tenant, private).await;
+        }
+        Some((kid, kept)) => app.store.keep_private(registry, kid, kept).await?,
+        None => {}
+    }
     let commitment = draft.restricted.as_ref().map(Restricted::commitment).transpose()?;
     let next = Proposal {
         revision: before.proposal.revision.saturating_add(1),
@@ -72,6 +81,9 @@ fn keep_ids(before: &Change, change: &mut Change) {
         (Change::EntityRegistered(old), Change::EntityRegistered(new)) => new.entity_id = old.entity_id,
         (Change::AccreditationGranted(old), Change::AccreditationGranted(new)) => {
             new.accreditation_id = old.accreditation_id;
+        }
+        (Change::KeyAdded(old), Change::KeyAdded(new)) => {
+            (new.kid, new.jwk) = (old.kid.clone(), old.jwk.clone());
         }
         _ => {}
     }

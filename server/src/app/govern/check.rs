@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     App, Error,
-    app::{credential_type, entity::domain, privacy, schema},
+    app::{credential_type, entity::domain, key, privacy, schema},
     error::Code,
 };
 
@@ -50,6 +50,14 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
         Change::CredentialTypeDefined(t) => credential_type::may_define(app, registry, t).await,
         Change::EntityCorrected(e) => life::entity(app, registry, e).await,
         Change::Renewed(r) => life::renewed(app, registry, r, now).await,
+        Change::KeyAdded(_)
+        | Change::KeyRetired(_)
+        | Change::KeyRevoked(_)
+        | Change::EntityKeyAdded(_)
+        | Change::EntityKeyRevoked(_) => {
+            let entity = key::check::entity(change);
+            Ok(key::check::may(change, &app.store.keys(registry, entity).await?, now)?)
+        }
         Change::StaffDismissed(d) => {
             let known = app.store.staff(registry).await?;
             let found = known.iter().any(|m| m.id == d.staff_id && !m.dismissed);
@@ -124,6 +132,14 @@ pub fn locked(tx: &mut Tx<'_>, change: &Change) -> Result<(), charter_store::Err
         Change::CredentialTypeDefined(t) => credential_type::locked(tx, t),
         Change::Renewed(r) => life::renewed_locked(tx, r),
         Change::DelegationCorrected(d) => life::narrowed_locked(tx, d),
+        Change::KeyAdded(_)
+        | Change::KeyRetired(_)
+        | Change::KeyRevoked(_)
+        | Change::EntityKeyAdded(_)
+        | Change::EntityKeyRevoked(_) => {
+            let history = tx.keys(key::check::entity(change))?;
+            Ok(key::check::may(change, &history, tx.now)?)
+        }
         _ => Ok(begins(change, tx.now)?),
     }
 }

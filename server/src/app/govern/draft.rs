@@ -23,7 +23,7 @@ use crate::{
     app::{
         credential_type,
         delegation::{self, NewDelegation},
-        privacy, schema,
+        key, privacy, schema,
     },
     hosted::Tenant,
 };
@@ -34,11 +34,13 @@ pub struct Draft {
     pub change: Change,
     /// About natural persons: becomes the restricted part.
     pub restricted: Option<Restricted>,
+    /// A private key that was made for it, by kid.
+    pub private: Option<(String, String)>,
 }
 
 impl From<Change> for Draft {
     fn from(change: Change) -> Self {
-        Self { change, restricted: None }
+        Self { change, restricted: None, private: None }
     }
 }
 
@@ -61,6 +63,12 @@ pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Re
         Wish::DefineCredentialType(w) => Change::CredentialTypeDefined(credential_type::defined(&w)?).into(),
         Wish::Appoint(w) => appoint(app, tenant, &w).await?,
         Wish::ErasePersonalData(w) => privacy::draft(app, tenant.registry.id, w).await?.into(),
+        Wish::RotateKey(w) => key::draft::rotate(app, tenant, &w).await?,
+        Wish::RetireKey(w) => key::draft::retire(&w)?.into(),
+        Wish::RevokeKey(w) => key::draft::revoke(&w)?.into(),
+        Wish::AddEntityKey(w) => key::draft::add(app, tenant, &w).await?.into(),
+        Wish::RevokeEntityKey(w) => key::draft::revoke_of_entity(app, tenant, &w).await?.into(),
+        Wish::RecordEvidence(w) => key::draft::evidence(app, tenant, &w).await?.into(),
         Wish::Dismiss(w) => Change::StaffDismissed(StaffDismissed { staff_id: StaffId(w.staff_id) }).into(),
         Wish::CorrectEntity(w) => life::entity(app, tenant, w).await?.into(),
         Wish::CorrectAccreditation(w) => life::accreditation(app, tenant, w).await?.into(),
@@ -87,7 +95,7 @@ fn register(w: RegisterEntity) -> Result<Change, Error> {
 }
 
 /// The internal id of an entity by any of its identifiers.
-async fn entity(app: &App, tenant: &Tenant, identifier: &str) -> Result<Uuid, Error> {
+pub async fn entity(app: &App, tenant: &Tenant, identifier: &str) -> Result<Uuid, Error> {
     let id = EntityId::parse(identifier)?;
     let found = crate::app::entity::get(app, tenant.registry.id, id.as_str()).await?;
     Ok(found.entity_id)
@@ -254,5 +262,5 @@ async fn appoint(app: &App, tenant: &Tenant, w: &Appoint) -> Result<Draft, Error
     }
     let who = Restricted::new(json!({ "issuer": w.issuer, "subject": w.subject }));
     let change = Change::StaffAppointed(StaffAppointed { roles, service: w.service });
-    Ok(Draft { change, restricted: Some(who) })
+    Ok(Draft { restricted: Some(who), ..change.into() })
 }

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 mod life;
 
 pub use self::life::{CorrectAccreditation, CorrectDelegation, CorrectEntity, Renew};
+pub use crate::app::key::wish::{
+    AddEntityKey, RecordEvidence, RetireKey, RevokeEntityKey, RevokeKey, RotateKey,
+};
 
 /// One change. REST reads it as JSON with one member named after the variant; gRPC has the same as a oneof.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -32,6 +35,12 @@ pub enum Wish {
     CorrectAccreditation(CorrectAccreditation),
     CorrectDelegation(CorrectDelegation),
     Renew(Renew),
+    RotateKey(RotateKey),
+    RetireKey(RetireKey),
+    RevokeKey(RevokeKey),
+    AddEntityKey(AddEntityKey),
+    RevokeEntityKey(RevokeEntityKey),
+    RecordEvidence(RecordEvidence),
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -1,0 +1,34 @@
+//! Whether what is drafted about keys may still happen.
+
+use charter_domain::{
+    Timestamp,
+    event::Change,
+    key::{self, Key},
+    policy::Refusal,
+};
+use uuid::Uuid;
+
+/// Whose keys a change is about; none: the registry's own.
+pub fn entity(change: &Change) -> Option<Uuid> {
+    match change {
+        Change::EntityKeyAdded(k) => Some(k.entity_id),
+        Change::EntityKeyRevoked(k) => Some(k.entity_id),
+        _ => None,
+    }
+}
+
+/// `history` is of that party, as it is recorded now.
+pub fn may(change: &Change, history: &[Key], now: Timestamp) -> Result<(), Refusal> {
+    match change {
+        Change::KeyAdded(k) => key::may_rotate(history, &k.kid, k.active_from, now),
+        Change::KeyRetired(k) => key::may_retire(history, &k.kid, k.from, now),
+        Change::KeyRevoked(k) => key::may_revoke(history, (&k.kid, k.reason, k.compromised_since), now),
+        Change::EntityKeyAdded(k) => {
+            key::may_add_entity_key(history, &k.kid, (k.valid_from, k.valid_until), now)
+        }
+        Change::EntityKeyRevoked(k) => {
+            key::may_revoke_entity_key(history, (&k.kid, k.reason, k.compromised_since), now)
+        }
+        _ => Ok(()),
+    }
+}
