@@ -10,13 +10,7 @@ use super::{Call, Draft, Format, List, ListFormat, hash, reason_code};
 #[derive(Debug, Subcommand)]
 pub enum Schema {
     /// Prints schemas, or with --resource the revisions of one.
-    List {
-        /// Revisions of this resource only.
-        #[arg(long, value_name = "RESOURCE")]
-        resource: Option<String>,
-        #[command(flatten)]
-        list: List,
-    },
+    List(ListSchemas),
     /// Prints a schema: by its id, its resource (the latest revision) or RESOURCE@REVISION.
     Show {
         schema: String,
@@ -65,6 +59,15 @@ pub enum Schema {
         #[arg(short, long, value_name = "FORMAT", default_value = "table")]
         output: ListFormat,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ListSchemas {
+    /// Revisions of this resource only.
+    #[arg(long, value_name = "RESOURCE")]
+    pub resource: Option<String>,
+    #[command(flatten)]
+    pub list: List,
 }
 
 #[derive(Debug, Args)]

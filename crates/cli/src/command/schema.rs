@@ -22,7 +22,7 @@ const MAX_FILE: u64 = 1024 * 1024;
 
 pub async fn run(to: &Connection, command: Schema) -> Result<Exit, Failure> {
     match command {
-        Schema::List { resource, list: args } => list(to, resource.unwrap_or_default(), args).await,
+        Schema::List(args) => list(to, args.resource.unwrap_or_default(), args.list).await,
         Schema::Show { schema, registry, output } => {
             show(to, &schema, registry.map_or_else(String::new, Into::into), output).await
         }
