@@ -15,6 +15,8 @@ const FILES: &[&str] = &[
     "charter/registry/v1/schema.proto",
     "charter/registry/v1/life.proto",
     "charter/registry/v1/webhook.proto",
+    "charter/registry/v1/policy.proto",
+    "charter/registry/v1/procedure.proto",
     "charter/federation/v1/federation.proto",
 ];
 

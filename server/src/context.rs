@@ -43,6 +43,8 @@ pub struct App {
     pub oidc: Oidc,
     /// Makes what is left of a member of staff whose data was erased.
     pub erased: MacKey,
+    /// Makes what stands for a person whatever their accounts.
+    pub persons: MacKey,
     /// SHA-256 of the tokens that may load records.
     pub bootstrap_tokens: HashSet<[u8; 32]>,
     /// `charter_decisions_total`, by outcome, in the order of `Outcome`.
@@ -85,7 +87,8 @@ impl App {
         let store = Store::new(store_settings(&config), Arc::clone(&clock))?;
         let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
         let erased = kek.mac_key("erased staff").map_err(|e| Startup::Kek(e.to_string()))?;
-        let vault = vault(&config, kek).await?;
+        let persons = kek.mac_key("person").map_err(|e| Startup::Kek(e.to_string()))?;
+        let vault = vault(&config, kek.clone()).await?;
         let register = Arc::new(Register::new(config.cache.lease()));
         let hosted = Arc::new(
             Hosted::open(&config, store.clone(), vault, Arc::clone(&register), Arc::clone(&clock)).await?,
@@ -112,6 +115,7 @@ impl App {
             protocol,
             bootstrap_tokens,
             erased,
+            persons,
             page_secret: rand::random(),
             decisions: ["yes", "no", "indeterminate"]
                 .map(|outcome| metrics::counter!("charter_decisions_total", "outcome" => outcome)),

@@ -7,7 +7,9 @@ pub mod federation;
 pub mod governance;
 pub mod import;
 pub mod key;
+pub mod policy;
 pub mod privacy;
+pub mod procedure;
 pub mod registry;
 pub mod schema;
 pub mod trqp;
@@ -24,7 +26,8 @@ use charter_proto::{
         registry::v1::{
             event_service_server::EventServiceServer, governance_service_server::GovernanceServiceServer,
             import_service_server::ImportServiceServer, key_service_server::KeyServiceServer,
-            privacy_service_server::PrivacyServiceServer, registry_service_server::RegistryServiceServer,
+            policy_service_server::PolicyServiceServer, privacy_service_server::PrivacyServiceServer,
+            procedure_service_server::ProcedureServiceServer, registry_service_server::RegistryServiceServer,
             schema_service_server::SchemaServiceServer, webhook_service_server::WebhookServiceServer,
         },
     },
@@ -89,6 +92,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
         routes.add_service(EventServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(SchemaServiceServer::new(doorway.clone()).max_decoding_message_size(DOCUMENT));
         routes.add_service(KeyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+        routes.add_service(PolicyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         // TRQP's service is not here: see `trqp_services`.
     }
     // Staff read what they change.
@@ -99,6 +103,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
         routes.add_service(FederationServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
     }
     if listener.offers(Service::Staff) {
+        routes.add_service(ProcedureServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(GovernanceServiceServer::new(doorway.clone()).max_decoding_message_size(PROPOSAL));
         routes.add_service(PrivacyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(WebhookServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));

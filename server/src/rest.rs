@@ -6,7 +6,9 @@ pub mod health;
 pub mod issuer;
 pub mod key;
 pub mod metadata;
+pub mod policy;
 pub mod privacy;
+pub mod procedure;
 mod query;
 pub mod resolve;
 pub mod route;
@@ -45,6 +47,7 @@ pub const ROUTES: &[Route] = &[
     public("POST", "/api/v1/issuers:batchCheck", || post(issuer::batch)),
     public("GET", "/api/v1/keys", || get(key::list)),
     public("GET", "/api/v1/keys:check", || get(key::check)),
+    public("GET", "/api/v1/policy", || get(policy::get)),
     public("GET", "/api/v1/watch", || get(watch::watch)),
     public("GET", "/api/v1/schemas", || get(schema::list)),
     public("POST", "/api/v1/schemas:validate", || post(schema::validate)),
@@ -67,6 +70,8 @@ pub const ROUTES: &[Route] = &[
     staff("GET", "/api/v1/proposals/{id}", || get(governance::get)),
     staff("POST", "/api/v1/proposals/{id}", || post(governance::act)),
     staff("POST", "/api/v1/emergency-suspensions", || post(governance::suspend)),
+    staff("GET", "/api/v1/procedures", || get(procedure::list)),
+    staff("GET", "/api/v1/procedures/{id}", || get(procedure::get)),
     staff("GET", "/api/v1/staff", || get(governance::members)),
     staff("GET", "/api/v1/events", || get(governance::events)),
     staff("GET", "/api/v1/webhooks", || get(webhook::list)),

@@ -83,7 +83,8 @@ async fn rest_amends_with_the_same_members() {
     let g = Governed::start().await;
     let draft = g.person("olga").proposes(status(ISSUER, "SUSPENDED")).await.expect("proposed");
     let path = format!("/api/v1/proposals/{}:amend", draft.proposal_id);
-    let change = json!({ "change_status": { "entity_id": ISSUER, "state": "REVOKED", "code": "TESTED" } });
+    let change = json!({ "change_status": { "entity_id": ISSUER, "state": "REVOKED", "code": "TESTED",
+        "hearing_waived": "URGENT", "legal_basis": "Act 1, 1" } });
     let mut body = json!({ "reason": "graver", "change": change, "validate_only": true });
     let etag = [("if-match", draft.etag.as_str())];
     let dry = g.person("olga").sends_with(&etag, "POST", &path, body.to_string()).await.json();

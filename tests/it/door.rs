@@ -21,7 +21,7 @@ use prost::Message;
 use tonic::Code;
 
 /// Open to anyone who reaches the listener, by decision.
-const PUBLIC: [&str; 24] = [
+const PUBLIC: [&str; 25] = [
     "charter.federation.v1.FederationService/GetEntityConfiguration",
     "charter.federation.v1.FederationService/GetEpoch",
     "charter.federation.v1.FederationService/GetSubordinateStatement",
@@ -29,6 +29,7 @@ const PUBLIC: [&str; 24] = [
     "charter.registry.v1.EventService/Watch",
     "charter.registry.v1.KeyService/CheckKey",
     "charter.registry.v1.KeyService/ListKeys",
+    "charter.registry.v1.PolicyService/GetPolicy",
     "charter.registry.v1.RegistryService/GetAccreditation",
     "charter.registry.v1.RegistryService/GetDelegation",
     "charter.registry.v1.RegistryService/GetEntity",

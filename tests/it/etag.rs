@@ -3,7 +3,7 @@
 use charter_proto::charter::registry::v1::{self as pb, change_status::Target, propose_request::Change};
 use charter_tests::{
     AUTHORITY, TestApp,
-    governed::{Governed, ISSUER, status},
+    governed::{Governed, ISSUER, status, waived},
 };
 use serde_json::json;
 
@@ -63,7 +63,7 @@ async fn a_proposal_that_changes_something_needs_the_etag_of_that() {
             target: Some(target),
             state: "SUSPENDED".to_owned(),
             code: "TESTED".to_owned(),
-            ..Default::default()
+            ..waived("SUSPENDED")
         })
     };
     for target in [Target::EntityId(ISSUER.to_owned()), Target::StatementId(statement)] {
@@ -88,7 +88,8 @@ async fn a_proposal_that_changes_something_needs_the_etag_of_that() {
     let draft = olga.proposes(status(ISSUER, "SUSPENDED")).await.expect("proposed");
     g.person("anna").approves(&draft).await.expect("approved");
     let body = json!({ "reason": "x", "change": { "change_status": {
-        "entity_id": ISSUER, "state": "REVOKED", "code": "TESTED" } } });
+        "entity_id": ISSUER, "state": "REVOKED", "code": "TESTED",
+        "hearing_waived": "URGENT", "legal_basis": "Act 1, 1" } } });
     let send = async |etag: &str| {
         olga.sends_with(&[("if-match", etag)], "POST", "/api/v1/proposals", body.to_string()).await
     };

@@ -8,8 +8,6 @@ use charter_tests::{
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::kept::Dice;
-
 pub fn said(status: &tonic::Status) -> String {
     error(status).line()
 }
@@ -114,6 +112,7 @@ async fn a_person_is_staff_once_and_two_security_officers_remain() {
         subject: "olga".to_owned(),
         roles: vec!["APPROVER".to_owned()],
         service: false,
+        ..Default::default()
     };
     let refused = g.person("alice").proposes(Change::Appoint(again)).await.expect_err("a second account");
     assert_eq!(said(&refused), "409 CONFLICT");
@@ -147,25 +146,42 @@ async fn a_dismissed_member_decides_nothing_more() {
     assert_eq!(said(&g.person("brief").approves(&draft).await.expect_err("refused")), "403 DENIED");
 }
 
-/// One principal with every role of an officer and an approver, at random: nothing becomes anything but open.
 #[tokio::test]
-async fn five_hundred_random_calls_of_one_person_activate_nothing() {
+async fn one_person_has_one_number_whatever_their_accounts() {
     let g = Governed::start().await;
-    let (me, mut dice, mut mine) = (g.person("arvo"), Dice::new(7), Vec::new());
-    let before = g.person("aino").reads_events(ISSUER).await.expect("read").len();
-    for _ in 0..500 {
-        match dice.below(4) {
-            0 => {
-                let state = *dice.pick(&["SUSPENDED", "REVOKED", "ENDED", "ACTIVE"]);
-                mine.extend(me.proposes(status(ISSUER, state)).await.ok());
-            }
-            1 if !mine.is_empty() => drop(me.approves(dice.pick(&mine)).await.expect_err("refused")),
-            2 if !mine.is_empty() => drop(me.refuses(dice.pick(&mine), "no").await.expect_err("refused")),
-            _ if mine.len() > 20 => drop(me.withdraws(&mine.swap_remove(0)).await),
-            _ => {}
-        }
+    let appoint = |issuer: &str, subject: &str, person_key: &str| {
+        Change::Appoint(pb::AppointStaff {
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+            roles: vec!["AUDITOR".to_owned()],
+            person_key: person_key.to_owned(),
+            ..Default::default()
+        })
+    };
+    let (here, alice) = (g.issuer.url(), g.person("alice"));
+    let first = alice.proposes(appoint(&here, "petra", "010190-123A")).await.expect("proposed");
+    let raced = alice.proposes(appoint(&here, "petra.other", "010190-123A")).await.expect("not known yet");
+    for (what, text) in [(&first, "petra"), (&raced, "petra.other")] {
+        assert!(what.restricted_json.contains(text) && !what.restricted_json.contains("010190"), "{what:?}");
     }
-    assert!(mine.len() > 5);
-    assert_eq!(g.person("aino").reads_events(ISSUER).await.expect("read").len(), before);
-    assert_eq!(g.app.anonymous().asks(ISSUER, "issue", "Degree").both().await.line(), "200 yes ACTIVE");
+    g.person("bob").approves(&first).await.expect("appointed");
+    let refused = g.person("bob").approves(&raced).await.expect_err("the same person");
+    assert!(matches!(said(&refused).as_str(), "409 CONFLICT" | "409 PROPOSAL_CHANGED"), "{refused:?}");
+    for key in ["010190-123A", " 010190-123a "] {
+        let refused = alice.proposes(appoint(&here, "petra.second", key)).await.expect_err("known");
+        assert_eq!(said(&refused), "409 CONFLICT", "{key:?}");
+    }
+    let elsewhere = alice.proposes(appoint("https://login.example", "petra", "020290-456B")).await;
+    let flagged = elsewhere.expect("proposed").restricted_json;
+    assert!(flagged.contains("same_subject_elsewhere"), "{flagged}");
+    for key in ["123", &"1".repeat(256), "01\u{7}02 03"] {
+        let refused = alice.proposes(appoint(&here, "petra.third", key)).await.expect_err("no key");
+        assert_eq!(said(&refused), "400 INVALID", "{key:?}");
+    }
+    // Nowhere in the database as it was given.
+    let admin = g.app.database.admin(&g.app.database.name).await;
+    let sql = "select (select count(*) from principals p where p::text like '%010190%')
+                    + (select count(*) from proposals p where p::text like '%010190%')
+                    + (select count(*) from event_restricted r where convert_from(r.body, 'UTF8') like '%010190%')";
+    assert_eq!(admin.query_one(sql, &[]).await.expect("counted").get::<_, i64>(0), 0);
 }

@@ -84,6 +84,7 @@ async fn who_is_appointed_is_part_of_what_is_approved() {
         subject: "nina".to_owned(),
         roles: vec!["AUDITOR".to_owned()],
         service: false,
+        ..Default::default()
     };
     let draft = g.person("alice").proposes(Change::Appoint(appoint)).await.expect("proposed");
     assert!(draft.restricted_json.contains("nina") && draft.diff_json.contains("nina"), "{draft:?}");
@@ -123,7 +124,8 @@ async fn rest_says_what_grpc_says() {
         let request = request.header("authorization", format!("Bearer {}", g.person(who).token()));
         rest.send(request.body(body.to_string().into()).expect("a request")).await
     };
-    let change = json!({ "change_status": { "entity_id": ISSUER, "state": "REVOKED", "code": "TESTED" } });
+    let change = json!({ "change_status": { "entity_id": ISSUER, "state": "REVOKED", "code": "TESTED",
+        "hearing_waived": "URGENT", "legal_basis": "Act 1, 1" } });
     let body = json!({ "reason": "as tested", "change": change });
     let draft = send("olga", http::Method::POST, "/api/v1/proposals", body.clone()).await.json();
     let id = draft["proposal_id"].as_str().expect("an id").to_owned();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use charter_domain::time::Clock;
 use charter_proto::charter::registry::v1::{self as pb, change_status::Target, propose_request::Change};
-use charter_tests::governed::{Governed, ISSUER, status};
+use charter_tests::governed::{Governed, ISSUER, status, waived};
 
 use crate::governance::said;
 
@@ -21,6 +21,7 @@ async fn revoking_back_in_time_needs_a_legal_basis_and_three_persons() {
             reach: "FROM".to_owned(),
             effective_from: Some(since),
             legal_basis: basis.to_owned(),
+            hearing_waived: "COURT_ORDER".to_owned(),
             ..pb::ChangeStatus::default()
         })
     };
@@ -120,7 +121,7 @@ async fn an_entity_is_registered_accredited_and_authorized_by_two() {
             target: Some(Target::AccreditationId(accreditation.to_owned())),
             state: "SUSPENDED".to_owned(),
             code: "UNPAID".to_owned(),
-            ..pb::ChangeStatus::default()
+            ..waived("SUSPENDED")
         }),
     )
     .await;

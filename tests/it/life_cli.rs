@@ -98,7 +98,10 @@ async fn entities_accreditations_statements_and_recognitions_live_from_the_comma
         ("end", "200 no ENDED"),
         ("revoke", "200 no REVOKED"),
     ] {
-        decided(&g, "olga", &["recognition", verb, &number, "--reason", "TESTED"]).await;
+        let waived = ["--hearing-waived", "URGENT", "--legal-basis", "Act 1"];
+        let spared = if matches!(verb, "suspend" | "revoke") { &waived[..] } else { &[] };
+        let args = ["recognition", verb, &number, "--reason", "TESTED"];
+        decided(&g, "olga", &[&args[..], spared].concat()).await;
         assert_eq!(asking.both().await.line(), line);
     }
 }

@@ -89,7 +89,8 @@ async fn both_doors_know_the_same_requests() {
     let olga = g.person("olga");
     let asked = request(&olga, ID, "as tested").await;
     let body = json!({ "reason": "as tested", "change": { "change_status": {
-        "entity_id": ISSUER, "state": "REVOKED", "code": "TESTED" } } });
+        "entity_id": ISSUER, "state": "REVOKED", "code": "TESTED",
+        "hearing_waived": "URGENT", "legal_basis": "Act 1, 1" } } });
     let send = async |id: &str| {
         let headers = [("if-match", asked.etag.as_str()), ("idempotency-key", id)];
         olga.sends_with(&headers, "POST", "/api/v1/proposals", body.to_string()).await

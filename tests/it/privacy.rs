@@ -60,6 +60,7 @@ fn appointment(g: &Governed, subject: &str) -> Change {
         subject: subject.to_owned(),
         roles: vec!["AUDITOR".to_owned()],
         service: false,
+        ..Default::default()
     })
 }
 

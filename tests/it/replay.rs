@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use charter_domain::{
     AuthorityId, Context, Kind, Query, Timestamp, decide,
-    event::{Change, StatusChanged},
+    event::{Change, CourtRuled, StatusChanged},
+    procedure::Ruling,
     record::{RawAccreditation, RawAuthorization, RawRecord, Record},
     replay,
     status::{State, TargetKind},
@@ -73,6 +74,21 @@ impl History {
         Record::parse(record).expect("a record")
     }
 
+    fn ruling(&mut self, decisions: &[(i64, StatusChanged)]) -> Change {
+        let (decision, of) = self.dice.pick(decisions).clone();
+        let ab_initio = self.dice.below(6) == 0;
+        Change::CourtRuled(CourtRuled {
+            decision,
+            target: of.target,
+            target_id: of.target_id,
+            entity_id: None,
+            ruling: *self.dice.pick(&Ruling::ALL),
+            court: "Court".to_owned(),
+            case_number: "1/26".to_owned(),
+            from: if ab_initio { Timestamp::BEGINNING } else { self.day() },
+        })
+    }
+
     /// A state of something that exists; from the beginning of time, the past, or the future.
     fn status(&mut self, targets: &[(TargetKind, String)]) -> Change {
         let (target, target_id) = self.dice.pick(targets).clone();
@@ -87,6 +103,15 @@ impl History {
             ..StatusChanged::plain(target, target_id, state, from, "AT_RANDOM".to_owned())
         })
     }
+}
+
+/// Changes of state, by the number of their event.
+fn decisions(events: &[replay::Recorded]) -> Vec<(i64, StatusChanged)> {
+    let decision = |e: &replay::Recorded| match &e.change {
+        Change::StatusChanged(s) => Some((e.seq, s.clone())),
+        _ => None,
+    };
+    events.iter().filter_map(decision).collect()
 }
 
 fn targets(events: &[replay::Recorded]) -> Vec<(TargetKind, String)> {
@@ -134,6 +159,19 @@ async fn eighteen_thousand_random_comparisons_of_tables_and_replay_agree() {
             written.await.expect("recorded");
             kept.clock.advance(Duration::from_secs(3_600 * history.dice.below(30)));
         }
+        for _ in 0..history.dice.below(4) {
+            // What a court says is recorded alone.
+            let decided = decisions(&kept.events(registry.id).await);
+            if decided.is_empty() {
+                break;
+            }
+            for change in [history.ruling(&decided), history.status(&held.targets())] {
+                let (permit, change) = (permit.clone(), [change]);
+                let written =
+                    kept.store.write("test.ruling", registry.id, move |tx| tx.record(&permit, &change));
+                written.await.expect("recorded");
+            }
+        }
         let events = kept.events(registry.id).await;
         tally(&events, &mut seen);
         for _ in 0..12 {
@@ -170,6 +208,7 @@ async fn eighteen_thousand_random_comparisons_of_tables_and_replay_agree() {
         "lapses",
         "in the future",
         "reaches back",
+        "CourtRuled",
     ] {
         assert!(seen.get(kind).is_some_and(|n| *n >= 100), "{kind} in {seen:?}");
     }

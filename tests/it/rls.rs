@@ -20,9 +20,14 @@ const ATTEMPTS: usize = 7_000;
 const RAW_ATTEMPTS: usize = 3_000;
 const WORKERS: u64 = 12;
 /// Every table that holds a tenant's rows and may be read.
-const TABLES: [&str; 29] = [
+const TABLES: [&str; 34] = [
     "accesses",
     "requests",
+    "registry_policies",
+    "procedures",
+    "procedure_steps",
+    "decisions",
+    "rulings",
     "staff",
     "principals",
     "proposals",

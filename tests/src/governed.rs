@@ -67,6 +67,7 @@ impl Governed {
             subject: subject.to_owned(),
             roles: roles.iter().map(|r| (*r).to_owned()).collect(),
             service,
+            ..Default::default()
         };
         let proposal = self.person("alice").proposes(Change::Appoint(appoint)).await.expect("proposed");
         let done = self.person("bob").approves(&proposal).await.expect("approved");
@@ -97,7 +98,7 @@ pub fn status(entity: &str, state: &str) -> Change {
         target: Some(Target::EntityId(entity.to_owned())),
         state: state.to_owned(),
         code: "TESTED".to_owned(),
-        ..pb::ChangeStatus::default()
+        ..waived(state)
     })
 }
 
@@ -115,6 +116,13 @@ fn touched(change: &Change) -> Option<Target> {
         }),
         _ => None,
     }
+}
+
+/// What spares a negative change of state its hearing.
+pub fn waived(state: &str) -> pb::ChangeStatus {
+    let negative = matches!(state, "SUSPENDED" | "REVOKED");
+    let text = |text: &str| if negative { text.to_owned() } else { String::new() };
+    pb::ChangeStatus { hearing_waived: text("URGENT"), legal_basis: text("Act 1, 1"), ..Default::default() }
 }
 
 impl Person<'_> {

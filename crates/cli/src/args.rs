@@ -7,7 +7,9 @@ mod grant;
 mod key;
 mod life;
 mod login;
+mod policy;
 mod privacy;
+mod procedure;
 mod schema;
 mod staff;
 mod webhook;
@@ -28,7 +30,9 @@ pub use self::{
         Scope, Until,
     },
     login::{Login, WhoAmI},
+    policy::SetPolicy,
     privacy::{About, Erase, Privacy},
+    procedure::{CourtRuling, Hear, ListProcedures, OpenProcedure, Procedure},
     schema::{DefineType, Publish, Schema},
     staff::{Appoint, Staff},
     webhook::{At, Events as WebhookEvents, One, Webhook},
@@ -85,7 +89,10 @@ pub enum Command {
     /// Delegations to subordinate authorities: proposes and changes them.
     #[command(subcommand)]
     Delegation(Delegation),
-    /// Proposed changes: reads, approves, refuses and withdraws them.
+    /// Fair procedures before suspensions and revocations, and what courts say of these.
+    #[command(subcommand)]
+    Procedure(Procedure),
+    /// Proposed changes: reads, approves, amends, refuses and withdraws them.
     #[command(subcommand)]
     Approval(Approval),
     /// The grounds of what entities may do: reads, proposes and changes them.
@@ -115,7 +122,7 @@ pub enum Command {
     /// Where events are sent, and how that goes.
     #[command(subcommand)]
     Webhook(Webhook),
-    /// Reads registries.
+    /// Reads registries, and proposes their policy.
     #[command(subcommand)]
     Registry(Registry),
     /// Signs in at an OpenID Connect provider, by a code that is typed into a browser.
@@ -307,6 +314,15 @@ pub enum Registry {
         #[arg(short, long, value_name = "FORMAT", default_value = "table")]
         output: ListFormat,
     },
+    /// Prints a registry's policy: persons for each measure, hearings, languages.
+    Policy {
+        #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
+        registry: Option<AuthorityId>,
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: Format,
+    },
+    /// Proposes another policy: the whole of it, what is left out is as built in.
+    SetPolicy(SetPolicy),
 }
 
 /// How the result of an action is printed.

@@ -15,6 +15,7 @@ mod life;
 mod login;
 mod man;
 mod privacy;
+mod procedure;
 mod propose;
 mod record;
 mod registry;
@@ -46,6 +47,7 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
         Command::Import(args) => import::run(to, args).await,
         Command::Entity(command) => entity::run(to, command).await,
         Command::Delegation(command) => status::delegation(to, command).await,
+        Command::Procedure(command) => procedure::run(to, command).await,
         Command::Approval(command) => approval::run(to, command).await,
         Command::Accreditation(command) => grant::accreditation(to, command).await,
         Command::Statement(command) => grant::statement(to, command).await,

@@ -6,7 +6,8 @@ use charter_proto::charter::{
     federation::v1::federation_service_client::FederationServiceClient,
     registry::v1::{
         governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient,
-        key_service_client::KeyServiceClient, privacy_service_client::PrivacyServiceClient,
+        key_service_client::KeyServiceClient, policy_service_client::PolicyServiceClient,
+        privacy_service_client::PrivacyServiceClient, procedure_service_client::ProcedureServiceClient,
         registry_service_client::RegistryServiceClient, schema_service_client::SchemaServiceClient,
         webhook_service_client::WebhookServiceClient,
     },
@@ -73,6 +74,14 @@ impl Server {
 
     pub fn privacy(&self) -> PrivacyServiceClient<Channel> {
         PrivacyServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn procedures(&self) -> ProcedureServiceClient<Channel> {
+        ProcedureServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn policy(&self) -> PolicyServiceClient<Channel> {
+        PolicyServiceClient::new(self.channel.clone())
     }
 
     /// A request that gives up after the timeout; the server is told.

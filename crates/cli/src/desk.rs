@@ -2,7 +2,8 @@
 
 use charter_proto::charter::registry::v1::{
     governance_service_client::GovernanceServiceClient, privacy_service_client::PrivacyServiceClient,
-    registry_service_client::RegistryServiceClient, webhook_service_client::WebhookServiceClient,
+    procedure_service_client::ProcedureServiceClient, registry_service_client::RegistryServiceClient,
+    webhook_service_client::WebhookServiceClient,
 };
 use tonic::{Request, transport::Channel};
 
@@ -57,6 +58,10 @@ impl Desk {
 
     pub fn webhooks(&self) -> WebhookServiceClient<Channel> {
         self.server.webhooks()
+    }
+
+    pub fn procedures(&self) -> ProcedureServiceClient<Channel> {
+        self.server.procedures()
     }
 
     pub fn request<T>(&self, message: T) -> Request<T> {

@@ -11,7 +11,9 @@ mod body;
 mod delegation;
 mod entity;
 mod key;
+mod policy;
 mod privacy;
+mod procedure;
 mod registry;
 mod renewal;
 mod schema;
@@ -26,7 +28,9 @@ pub use self::{
         LanguageMap, StatementMade,
     },
     key::{EntityKeyAdded, EntityKeyRevoked, EvidenceRecorded, KeyAdded, KeyRetired, KeyRevoked},
+    policy::PolicySet,
     privacy::PersonalDataErased,
+    procedure::{CourtRuled, ProcedureClosed, ProcedureHeard, ProcedureOpened},
     registry::RegistryOpened,
     renewal::Renewed,
     schema::{CredentialTypeDefined, SchemaDeprecated, SchemaPublished},
@@ -34,7 +38,7 @@ pub use self::{
     status::StatusChanged,
 };
 
-/// The subject of changes that concern no answer: who may act.
+/// The subject of changes that concern no answer: who may act, and by which rules.
 pub const STAFF: &str = "staff";
 
 /// What happened. The serialised form (`kind`, `data`) is what the projection in SQL reads.
@@ -66,6 +70,12 @@ pub enum Change {
     EntityKeyAdded(EntityKeyAdded),
     EntityKeyRevoked(EntityKeyRevoked),
     EvidenceRecorded(EvidenceRecorded),
+    /// The `seq` of this event is the number of the procedure.
+    ProcedureOpened(ProcedureOpened),
+    ProcedureHeard(ProcedureHeard),
+    ProcedureClosed(ProcedureClosed),
+    CourtRuled(CourtRuled),
+    PolicySet(PolicySet),
 }
 
 impl Change {
@@ -94,6 +104,11 @@ impl Change {
             Self::EntityKeyAdded(_) => "EntityKeyAdded",
             Self::EntityKeyRevoked(_) => "EntityKeyRevoked",
             Self::EvidenceRecorded(_) => "EvidenceRecorded",
+            Self::ProcedureOpened(_) => "ProcedureOpened",
+            Self::ProcedureHeard(_) => "ProcedureHeard",
+            Self::ProcedureClosed(_) => "ProcedureClosed",
+            Self::CourtRuled(_) => "CourtRuled",
+            Self::PolicySet(_) => "PolicySet",
         }
     }
 
@@ -121,11 +136,15 @@ impl Change {
             Self::EntityKeyAdded(k) => k.entity_id.to_string(),
             Self::EntityKeyRevoked(k) => k.entity_id.to_string(),
             Self::EvidenceRecorded(EvidenceRecorded { about: Some(entity), .. }) => entity.to_string(),
-            Self::StaffAppointed(_) | Self::StaffDismissed(_) => STAFF.to_owned(),
+            Self::StaffAppointed(_) | Self::StaffDismissed(_) | Self::PolicySet(_) => STAFF.to_owned(),
             Self::PersonalDataErased(e) => match e.subject {
                 DataSubject::Entity(id) => id.to_string(),
                 DataSubject::Staff(_) | DataSubject::Proposal(_) => STAFF.to_owned(),
             },
+            Self::ProcedureOpened(p) => p.entity_id.to_string(),
+            Self::ProcedureHeard(p) => p.entity_id.to_string(),
+            Self::ProcedureClosed(p) => p.entity_id.to_string(),
+            Self::CourtRuled(r) => r.entity_id.map_or_else(|| "*".to_owned(), |id| id.to_string()),
             _ => "*".to_owned(),
         }
     }

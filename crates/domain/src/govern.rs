@@ -2,6 +2,7 @@
 //! is there a permit to record the change.
 
 pub mod correction;
+pub mod hearing;
 pub mod lifecycle;
 pub mod proposal;
 pub mod renewal;

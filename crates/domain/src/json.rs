@@ -2,7 +2,7 @@
 //!
 //! Refused: duplicate members, numbers with fraction or exponent, integers beyond 2^53-1, more than 32 levels.
 
-use std::fmt;
+use std::{cell::RefCell, fmt};
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -13,14 +13,21 @@ const MAX_DEPTH: u8 = 32;
 /// Largest integer that every JSON implementation carries exactly (RFC 8259, section 6).
 const MAX_INTEGER: u64 = (1 << 53) - 1;
 
-/// Parses text strictly; the fault names the place as serde_json does (line and column).
+/// The field that a fault of the whole text is reported under.
+pub const WHOLE: &str = "json";
+/// Characters of a member's name in a fault.
+const SHOWN: usize = 64;
+
+/// Parses text strictly; the fault names the member, its names joined by dots, and line and column.
 pub fn parse_strict(text: &str) -> Result<Value, Invalid> {
+    let path = RefCell::new(Vec::new());
     let mut de = serde_json::Deserializer::from_str(text);
-    let value = Strict(MAX_DEPTH)
-        .deserialize(&mut de)
-        .and_then(|v| de.end().map(|()| v))
-        .map_err(|e| Invalid::new("json", format!("is not acceptable: {e}")))?;
-    Ok(value)
+    let value = Strict { levels: MAX_DEPTH, path: &path }.deserialize(&mut de);
+    value.and_then(|v| de.end().map(|()| v)).map_err(|e| {
+        let path = path.borrow();
+        let field = if path.is_empty() { WHOLE.to_owned() } else { path.join(".") };
+        Invalid::new(field, format!("is not acceptable: {e}"))
+    })
 }
 
 #[cfg(feature = "records")]
@@ -30,16 +37,36 @@ pub fn canonical<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Invalid> {
         .map_err(|e| Invalid::new("json", format!("cannot be made canonical: {e}")))
 }
 
-struct Strict(u8);
+/// `path`: where it is, in names and positions.
+struct Strict<'a> {
+    levels: u8,
+    path: &'a RefCell<Vec<String>>,
+}
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl Strict<'_> {
+    fn enter<E: de::Error>(&self) -> Result<(), E> {
+        if self.levels == 0 { Err(E::custom("nested too deeply")) } else { Ok(()) }
+    }
+
+    /// For what is called `step` in this.
+    fn within(&self, step: &str) -> Strict<'_> {
+        self.path.borrow_mut().push(step.chars().take(SHOWN).collect());
+        Strict { levels: self.levels - 1, path: self.path }
+    }
+
+    fn done(&self) {
+        self.path.borrow_mut().pop();
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
     fn deserialize<D: Deserializer<'de>>(self, de: D) -> Result<Value, D::Error> {
         de.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,21 +97,24 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Value::Null)
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let deeper = self.0.checked_sub(1).ok_or_else(|| de::Error::custom("nested too deeply"))?;
+        self.enter()?;
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(Strict(deeper))? {
+        while let Some(item) = seq.next_element_seed(self.within(&items.len().to_string()))? {
             items.push(item);
+            self.done();
         }
+        self.done();
         Ok(Value::Array(items))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let deeper = self.0.checked_sub(1).ok_or_else(|| de::Error::custom("nested too deeply"))?;
+        self.enter()?;
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Strict(deeper))?;
+            let value = map.next_value_seed(self.within(&name))?;
             if members.insert(name, value).is_some() {
                 return Err(de::Error::custom("duplicate member"));
             }
+            self.done();
         }
         Ok(Value::Object(members))
     }
@@ -108,6 +138,20 @@ mod tests {
             &"[".repeat(40),
         ] {
             assert!(parse_strict(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_fault_names_the_member() {
+        for (bad, field) in [
+            (r#"{"a":1,"a":2}"#, "a"),
+            (r#"{"a":{"b":[0,{"c":1.5}]}}"#, "a.b.1.c"),
+            (r#"{"a":{"b":1},"d":9007199254740992}"#, "d"),
+            (r#"{"a":[],"d":[1,-0.5]}"#, "d.1"),
+            (r#"{"a":1"#, WHOLE),
+            ("1.5", WHOLE),
+        ] {
+            assert_eq!(parse_strict(bad).expect_err(bad).field, field, "{bad}");
         }
     }
 

@@ -18,11 +18,15 @@ pub mod key;
 pub mod measure;
 pub mod policy;
 pub mod privacy;
+#[cfg(feature = "records")]
+pub mod procedure;
 pub mod query;
 pub mod reason;
 #[cfg(feature = "records")]
 pub mod record;
 pub mod registry;
+#[cfg(feature = "records")]
+pub mod registry_policy;
 #[cfg(feature = "records")]
 pub mod replay;
 #[cfg(feature = "records")]

@@ -7,6 +7,7 @@ use crate::Invalid;
 use crate::{
     Kind,
     event::{Change, StatusChanged},
+    procedure::Ruling,
     status::{Reach, State, TargetKind},
 };
 
@@ -49,10 +50,17 @@ pub enum Measure {
     AddEntityKey,
     RevokeEntityKey,
     RecordEvidence,
+    OpenProcedure,
+    HearProcedure,
+    CloseProcedure,
+    Stay,
+    LiftStay,
+    Overturn,
+    SetPolicy,
 }
 
 impl Measure {
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 38] = [
         Self::RegisterEntity,
         Self::GrantAccreditation,
         Self::Authorize,
@@ -84,6 +92,13 @@ impl Measure {
         Self::AddEntityKey,
         Self::RevokeEntityKey,
         Self::RecordEvidence,
+        Self::OpenProcedure,
+        Self::HearProcedure,
+        Self::CloseProcedure,
+        Self::Stay,
+        Self::LiftStay,
+        Self::Overturn,
+        Self::SetPolicy,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -119,6 +134,13 @@ impl Measure {
             Self::AddEntityKey => "ADD_ENTITY_KEY",
             Self::RevokeEntityKey => "REVOKE_ENTITY_KEY",
             Self::RecordEvidence => "RECORD_EVIDENCE",
+            Self::OpenProcedure => "OPEN_PROCEDURE",
+            Self::HearProcedure => "HEAR_PROCEDURE",
+            Self::CloseProcedure => "CLOSE_PROCEDURE",
+            Self::Stay => "STAY",
+            Self::LiftStay => "LIFT_STAY",
+            Self::Overturn => "OVERTURN",
+            Self::SetPolicy => "SET_POLICY",
         }
     }
     pub fn parse(text: &str) -> Result<Self, Invalid> {
@@ -129,7 +151,7 @@ impl Measure {
     /// Persons it takes at least, the proposer included.
     pub const fn quorum(self) -> u8 {
         match self {
-            Self::RevokeBack | Self::CorrectBack => 3,
+            Self::RevokeBack | Self::CorrectBack | Self::SetPolicy => 3,
             _ => 2,
         }
     }
@@ -172,6 +194,15 @@ impl Measure {
             Change::EntityKeyAdded(_) => Self::AddEntityKey,
             Change::EntityKeyRevoked(_) => Self::RevokeEntityKey,
             Change::EvidenceRecorded(_) => Self::RecordEvidence,
+            Change::ProcedureOpened(_) => Self::OpenProcedure,
+            Change::ProcedureHeard(_) => Self::HearProcedure,
+            Change::ProcedureClosed(_) => Self::CloseProcedure,
+            Change::CourtRuled(r) => match r.ruling {
+                Ruling::Stayed => Self::Stay,
+                Ruling::StayLifted => Self::LiftStay,
+                Ruling::Overturned => Self::Overturn,
+            },
+            Change::PolicySet(_) => Self::SetPolicy,
         })
     }
 

@@ -87,6 +87,9 @@ pub fn emergency(
     if phase != Phase::Governed {
         return Err(Refusal::NotGoverned);
     }
+    if !staff.stepped_up {
+        return Err(Refusal::StepUpNeeded);
+    }
     if last.is_some_and(|last| now.since(last) < EMERGENCY_PAUSE) {
         return Err(Refusal::RepeatedEmergency);
     }

@@ -160,9 +160,7 @@ fn names(names: LanguageMap) -> Result<LanguageMap, Invalid> {
         return Err(Invalid::new("names", "must have 1 to 32 languages"));
     }
     for (tag, name) in &names {
-        let subtag = |s: &str| (1..=8).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric());
-        let primary = tag.split('-').next().unwrap_or_default();
-        if !tag.split('-').all(subtag) || primary.len() < 2 || tag.len() > 35 {
+        if !is_language(tag) {
             return Err(Invalid::new("names", format!("has `{tag}`, which is not a BCP 47 language tag")));
         }
         if name.trim().is_empty() {
@@ -171,6 +169,13 @@ fn names(names: LanguageMap) -> Result<LanguageMap, Invalid> {
         bounded("names", name, MAX_TEXT)?;
     }
     Ok(names)
+}
+
+/// The shape of a BCP 47 tag.
+pub(crate) fn is_language(tag: &str) -> bool {
+    let subtag = |s: &str| (1..=8).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric());
+    let primary = tag.split('-').next().unwrap_or_default();
+    tag.split('-').all(subtag) && primary.len() >= 2 && tag.len() <= 35
 }
 
 fn country(country: String) -> Result<String, Invalid> {

@@ -73,7 +73,14 @@ pub fn facts(events: &[Recorded], query: &Query) -> Facts {
             Change::SchemaPublished(s) => own_resource |= s.resource == query.resource,
             Change::CredentialTypeDefined(t) => drop(types.insert(&t.resource, t)),
             Change::StatusChanged(s) => {
-                courses.entry((s.target.as_str(), &s.target_id)).or_default().turn(s, event.recorded_at);
+                courses.entry((s.target.as_str(), &s.target_id)).or_default().turn(
+                    event.seq,
+                    s,
+                    event.recorded_at,
+                );
+            }
+            Change::CourtRuled(r) => {
+                courses.entry((r.target.as_str(), &r.target_id)).or_default().rule(r);
             }
             _ => {}
         }

@@ -3,7 +3,10 @@
 use charter_domain::{
     AuthorityId, RegistryId, Timestamp,
     event::Change,
-    govern::proposal::{Approval, Proposal, ProposalState},
+    govern::{
+        Measure,
+        proposal::{Approval, Proposal, ProposalState},
+    },
     policy::{Execute, Permit},
     staff::{Role, StaffId},
 };
@@ -170,8 +173,8 @@ fn insert(
 ) -> Result<(), Error> {
     sql_query(
         "insert into proposals (registry_id, proposal_id, revision, change, restricted, reason, proposer, base, quorum,
-                                hash, created_at, expires_at, subject, commitment)
-         values ($1, $2, $3, $4::jsonb, $5::jsonb, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                                hash, created_at, expires_at, subject, commitment, measure)
+         values ($1, $2, $3, $4::jsonb, $5::jsonb, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind::<sql_types::Integer, _>(registry.0)
     .bind::<sql_types::Uuid, _>(proposal.id)
@@ -187,8 +190,13 @@ fn insert(
     .bind::<sql_types::Timestamptz, _>(offset(proposal.expires_at))
     .bind::<sql_types::Text, _>(proposal.change.subject())
     .bind::<sql_types::Nullable<sql_types::Text>, _>(proposal.restricted.as_deref())
+    .bind::<sql_types::Text, _>(measure(proposal))
     .execute(conn)?;
     Ok(())
+}
+
+fn measure(proposal: &Proposal) -> &'static str {
+    Measure::of(&proposal.change).map_or("", Measure::code)
 }
 
 fn json(change: &Change) -> Result<String, Error> {
@@ -217,7 +225,7 @@ impl Tx<'_> {
     ) -> Result<(), Error> {
         sql_query(
             "update proposals set revision = $3, change = $4::jsonb, restricted = $5::jsonb, reason = $6, base = $7,
-                    quorum = $8, hash = $9, subject = $10, commitment = $11
+                    quorum = $8, hash = $9, subject = $10, commitment = $11, measure = $12
               where registry_id = $1 and proposal_id = $2",
         )
         .bind::<sql_types::Integer, _>(self.registry.0)
@@ -233,6 +241,7 @@ impl Tx<'_> {
         .bind::<sql_types::Text, _>(proposal.hash()?)
         .bind::<sql_types::Text, _>(proposal.change.subject())
         .bind::<sql_types::Nullable<sql_types::Text>, _>(proposal.restricted.as_deref())
+        .bind::<sql_types::Text, _>(measure(proposal))
         .execute(self.conn)?;
         Ok(())
     }

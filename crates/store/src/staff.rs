@@ -81,6 +81,37 @@ impl Store {
         })
         .await
     }
+
+    /// Whether a person was staff ever, under any account. `person` is an HMAC.
+    pub async fn is_known_person(&self, registry: RegistryId, person: String) -> Result<bool, Error> {
+        self.read("staff.person", registry, move |conn| {
+            by(conn, registry, "person", &person).map(|found| !found.is_empty())
+        })
+        .await
+    }
+
+    /// Those who have a subject, at whatever provider.
+    pub async fn with_subject(&self, registry: RegistryId, subject: String) -> Result<Vec<StaffId>, Error> {
+        self.read("staff.subject", registry, move |conn| by(conn, registry, "subject", &subject)).await
+    }
+}
+
+/// Numbers of those for whom `column`, a name of ours, is `value`.
+fn by(
+    conn: &mut PgConnection,
+    registry: RegistryId,
+    column: &str,
+    value: &str,
+) -> Result<Vec<StaffId>, Error> {
+    let sql = format!(
+        "select staff_id::text as value from principals where registry_id = $1 and {column} = $2
+          order by staff_id"
+    );
+    let rows: Vec<Json> = sql_query(sql)
+        .bind::<sql_types::Integer, _>(registry.0)
+        .bind::<sql_types::Text, _>(value)
+        .load(conn)?;
+    rows.iter().map(from_json).collect()
 }
 
 #[derive(diesel::QueryableByName)]
@@ -113,12 +144,16 @@ impl Tx<'_> {
         id: StaffId,
         issuer: &str,
         subject: &str,
+        person: Option<&str>,
     ) -> Result<(), Error> {
-        sql_query("insert into principals values ($1, $2, $3, $4)")
+        sql_query(
+            "insert into principals (registry_id, staff_id, issuer, subject, person) values ($1, $2, $3, $4, $5)",
+        )
             .bind::<sql_types::Integer, _>(self.registry.0)
             .bind::<sql_types::BigInt, _>(id.0)
             .bind::<sql_types::Text, _>(issuer)
             .bind::<sql_types::Text, _>(subject)
+            .bind::<sql_types::Nullable<sql_types::Text>, _>(person)
             .execute(self.conn)?;
         Ok(())
     }

@@ -3,6 +3,7 @@
 use charter_domain::{
     AuthorityId, Delegation, HttpsId, Interval, Invalid, RegistryId, Scope,
     event::{Change, DelegationMade},
+    json,
     policy::Caller,
 };
 use charter_signing::JwkSet;
@@ -40,6 +41,12 @@ pub struct Delegated {
     pub delegation_id: i64,
     pub epoch: i64,
     pub warnings: Vec<String>,
+}
+
+/// Keys as JSON text, read strictly.
+pub fn keys(text: &str) -> Result<JwkSet, Invalid> {
+    json::parse_strict(text).map_err(|e| e.at("jwks_json"))?;
+    JwkSet::parse(text.as_bytes()).map_err(|e| Invalid::new("jwks_json", e.to_string()))
 }
 
 pub async fn put(

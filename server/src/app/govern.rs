@@ -2,15 +2,16 @@
 
 use charter_domain::{
     Invalid, RegistryId, Timestamp,
-    event::{Change, Renewed, StatusChanged},
+    event::{Change, CourtRuled, Renewed, StatusChanged},
     govern::{
         Measure,
-        proposal::{Proposal, ProposalState},
+        proposal::{Proposal, ProposalState, check_reason},
     },
     policy::{self, Action, Execute, Permit, Refusal, Right, rights},
+    procedure::Ruling,
     registry::Phase,
     staff::{Staff, StaffId},
-    status::State,
+    status::{State, TargetKind},
 };
 use charter_signing::MacKey;
 use charter_store::{
@@ -43,6 +44,7 @@ pub mod wish;
 
 pub use self::{
     amend::amend,
+    draft::target,
     view::{Decided, Frame, Shown},
     wish::Wish,
 };
@@ -100,10 +102,12 @@ async fn put(
     let base = app.store.subject_seq(registry, draft.change.subject()).await?;
     let authority = tenant.registry.authority.clone();
     let phase = phase(app, registry).await?;
+    check_reason(&reason)?;
     let proposal =
         Proposal::propose(staff, authority, phase, Uuid::now_v7(), draft.change, reason, base, now)?;
     let commitment = draft.restricted.as_ref().map(Restricted::commitment).transpose()?;
-    let proposal = proposal.committed(commitment);
+    let policy = app.store.registry_policy(registry).await?;
+    let proposal = proposal.committed(commitment).under(&policy);
     check::change(app, registry, &proposal.change, now).await?;
     check::scope(app, tenant, &proposal.change).await?;
     if let Some(etag) = etag::touched(app, registry, &proposal.change, now).await? {
@@ -168,6 +172,7 @@ async fn approve_one(
         let etag = etag::proposal(&kept, tx.now)?;
         let subject = tx.subject_seq(&kept.proposal.change.subject())?;
         let step = kept.proposal.approve(&staff, registry, &over, subject, tx.now)?;
+        kept.proposal.still_enough(&tx.registry_policy()?)?;
         etag.expected(asked.etag.as_ref())?;
         tx.put_approval(&kept.proposal, &step.approval)?;
         kept.proposal.approvals.push(step.approval);
@@ -196,7 +201,8 @@ fn execute(
     let seq = tx.execute(permit, kept, &kept.proposal.approvals)?;
     if let (Change::StaffAppointed(_), Some(who)) = (&kept.proposal.change, &kept.restricted) {
         let text = |name: &str| who.body[name].as_str().unwrap_or_default().to_owned();
-        tx.put_principal(permit, StaffId(seq), &text("issuer"), &text("subject"))?;
+        let person = who.body["person"].as_str();
+        tx.put_principal(permit, StaffId(seq), &text("issuer"), &text("subject"), person)?;
     }
     if let Change::PersonalDataErased(e) = &kept.proposal.change {
         privacy::erase(tx, permit, erased, (e.subject, seq))?;
@@ -226,6 +232,7 @@ fn is_negative(change: &Change) -> bool {
         Change::AccreditationCorrected(a) => a.changes_validity(),
         Change::DelegationCorrected(_) => true,
         Change::KeyRevoked(_) | Change::EntityKeyRevoked(_) => true,
+        Change::CourtRuled(r) => r.ruling == Ruling::StayLifted,
         _ => false,
     }
 }
@@ -236,8 +243,6 @@ fn found(tx: &mut Tx<'_>, id: Uuid) -> Result<Kept, charter_store::Error> {
 
 /// Signs what an executed change is about, in its transaction.
 fn sign(tx: &mut Tx<'_>, issuing: &Issuing, change: &Change, seq: i64) -> Result<(), charter_store::Error> {
-    use charter_domain::status::TargetKind as T;
-    let number = |s: &str| s.parse::<i64>().unwrap_or_default();
     match change {
         Change::StatementMade(_) => issuing.sign(tx, &Which::These(vec![seq])).map(drop),
         Change::DelegationMade(_) => issuing.sign_delegations(tx, &[seq]).map(drop),
@@ -248,13 +253,27 @@ fn sign(tx: &mut Tx<'_>, issuing: &Issuing, change: &Change, seq: i64) -> Result
         Change::KeyAdded(_) | Change::KeyRetired(_) => issuing.sign_configuration(tx),
         Change::KeyRevoked(_) => issuing.sign_everything(tx),
         Change::StatusChanged(StatusChanged { target, target_id, .. })
-        | Change::Renewed(Renewed { target, target_id, .. }) => match target {
-            T::Entity => issuing.sign(tx, &Which::Entity(target_id.clone())).map(drop),
-            T::Statement => issuing.sign(tx, &Which::These(vec![number(target_id)])).map(drop),
-            T::Accreditation => issuing.sign(tx, &Which::Ground(target_id.clone())).map(drop),
-            T::Delegation => issuing.sign_delegations(tx, &[number(target_id)]).map(drop),
-        },
+        | Change::Renewed(Renewed { target, target_id, .. })
+        | Change::CourtRuled(CourtRuled { target, target_id, .. }) => {
+            sign_target(tx, issuing, *target, target_id)
+        }
         _ => Ok(()),
+    }
+}
+
+/// Signs what has another state now.
+fn sign_target(
+    tx: &mut Tx<'_>,
+    issuing: &Issuing,
+    target: TargetKind,
+    id: &str,
+) -> Result<(), charter_store::Error> {
+    let number = id.parse::<i64>().unwrap_or_default();
+    match target {
+        TargetKind::Entity => issuing.sign(tx, &Which::Entity(id.to_owned())).map(drop),
+        TargetKind::Statement => issuing.sign(tx, &Which::These(vec![number])).map(drop),
+        TargetKind::Accreditation => issuing.sign(tx, &Which::Ground(id.to_owned())).map(drop),
+        TargetKind::Delegation => issuing.sign_delegations(tx, &[number]).map(drop),
     }
 }
 

@@ -74,7 +74,7 @@ pub async fn init(
             let roles = [Role::SecurityOfficer].into();
             let appointed = Change::StaffAppointed(StaffAppointed { roles, service: false });
             *id = StaffId(tx.record_by(&permit, &[appointed], &by)?);
-            tx.put_principal(&permit, *id, &who.issuer, &who.subject)?;
+            tx.put_principal(&permit, *id, &who.issuer, &who.subject, None)?;
         }
         tx.seal(&permit)?;
         let epoch = if only_try { 0 } else { tx.epoch };

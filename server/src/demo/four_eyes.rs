@@ -65,6 +65,8 @@ fn revocation() -> Change {
         target: Some(Target::EntityId(LIVE.to_owned())),
         state: "REVOKED".to_owned(),
         code: "ACCREDITATION_WITHDRAWN".to_owned(),
+        legal_basis: "Act 1, section 9".to_owned(),
+        hearing_waived: "URGENT".to_owned(),
         ..Default::default()
     })
 }

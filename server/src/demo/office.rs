@@ -70,6 +70,7 @@ impl Office {
                 subject: subject.to_owned(),
                 roles: vec![role.to_owned()],
                 service: false,
+                ..Default::default()
             };
             let proposal = self.propose("carita", Change::Appoint(appoint), "the demonstration").await?;
             self.approve("daavid", &proposal).await??;

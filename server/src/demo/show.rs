@@ -37,7 +37,7 @@ pub fn commands(plan: &Plan, federation: &Federation) {
     println!("  export CHARTER_SERVER={} CHARTER_ISSUER={issuer}", education.url());
     println!("  {charter} login --profile aino");
     println!(
-        "  {charter} entity suspend did:web:aalto.fi --reason UNDER_REVIEW --propose --why 'a complaint' --profile aino"
+        "  {charter} entity suspend did:web:aalto.fi --reason UNDER_REVIEW --hearing-waived URGENT --legal-basis 'Act 1' --propose --why 'a complaint' --profile aino"
     );
     println!("  {charter} login --profile bjorn --step-up");
     println!("  {charter} approval approve ID --profile bjorn     # ID: as printed by the proposal");

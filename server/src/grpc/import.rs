@@ -10,7 +10,6 @@ use charter_domain::{
 use charter_proto::charter::registry::v1::{
     self as pb, import_service_server::ImportService, set_status_request::Target as PbTarget,
 };
-use charter_signing::JwkSet;
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -59,7 +58,7 @@ fn delegation(r: pb::PutDelegationRequest) -> Result<NewDelegation, Error> {
     Ok(NewDelegation {
         subordinate: AuthorityId::parse(&r.subordinate_id).map_err(|e| e.at("subordinate_id"))?,
         entity_identifier: HttpsId::parse(&r.entity_identifier)?,
-        jwks: JwkSet::parse(r.jwks_json.as_bytes()).map_err(|e| Invalid::new("jwks_json", e.to_string()))?,
+        jwks: delegation::keys(&r.jwks_json)?,
         endpoint: r.endpoint,
         scope: Scope::parse(grants)?,
         max_path_length: max_path_length

@@ -7,8 +7,9 @@ use super::{convert, import};
 use crate::{
     Error,
     app::govern::wish::{
-        Appoint, ChangeStatus, DefineCredentialType, DeprecateSchema, Dismiss, Erase, GrantAccreditation,
-        MakeStatement, RawDelegation, RawSchema, RegisterEntity, Wish,
+        Appoint, ChangeStatus, CloseProcedure, CourtRuling, DefineCredentialType, DeprecateSchema, Dismiss,
+        Erase, GrantAccreditation, HearProcedure, MakeStatement, OpenProcedure, RawDelegation, RawSchema,
+        RegisterEntity, SetPolicy, Wish,
     },
 };
 
@@ -50,6 +51,7 @@ pub fn parse(change: Option<Change>) -> Result<Wish, Error> {
             subject: c.subject,
             roles: c.roles,
             service: c.service,
+            person_key: c.person_key,
         }),
         Change::RotateKey(_)
         | Change::RetireKey(_)
@@ -77,6 +79,28 @@ pub fn parse(change: Option<Change>) -> Result<Wish, Error> {
         Change::CorrectAccreditation(c) => Wish::CorrectAccreditation(life::accreditation(c)?),
         Change::CorrectDelegation(c) => Wish::CorrectDelegation(life::delegation(c)?),
         Change::Renew(c) => Wish::Renew(life::renew(c)?),
+        Change::OpenProcedure(c) => Wish::OpenProcedure(open(c)?),
+        Change::HearProcedure(c) => Wish::HearProcedure(HearProcedure {
+            procedure_id: c.procedure_id,
+            received_on: convert::optional_time("received_on", c.received_on)?,
+            reply: c.reply,
+        }),
+        Change::CloseProcedure(c) => {
+            Wish::CloseProcedure(CloseProcedure { procedure_id: c.procedure_id, code: c.code })
+        }
+        Change::CourtRuling(c) => Wish::CourtRuling(CourtRuling {
+            decision: c.decision,
+            ruling: c.ruling,
+            court: c.court,
+            case_number: c.case_number,
+            from: convert::optional_time("from", c.from)?,
+        }),
+        Change::SetPolicy(c) => Wish::SetPolicy(SetPolicy {
+            quorums: c.quorums.into_iter().collect(),
+            hearing: c.hearing,
+            reply_days: c.reply_days,
+            languages: c.languages,
+        }),
     })
 }
 
@@ -96,11 +120,36 @@ fn status(c: pb::ChangeStatus) -> Result<ChangeStatus, Error> {
         effective_from: convert::optional_time("effective_from", c.effective_from)?,
         legal_basis: c.legal_basis,
         succeeded_by: c.succeeded_by,
+        procedure: c.procedure,
+        hearing_waived: c.hearing_waived,
+        appeal: c.appeal,
+        appeal_by: convert::optional_time("appeal_by", c.appeal_by)?,
+        served_on: convert::optional_time("served_on", c.served_on)?,
         ..ChangeStatus::default()
     };
     match c.target {
         Some(Target::EntityId(id)) => wish.entity_id = id,
         Some(Target::SubordinateId(id)) => wish.subordinate_id = id,
+        Some(Target::AccreditationId(id)) => wish.accreditation_id = id,
+        Some(Target::StatementId(id)) => wish.statement_id = id,
+        None => {}
+    }
+    Ok(wish)
+}
+
+fn open(c: pb::OpenProcedure) -> Result<OpenProcedure, Error> {
+    use pb::open_procedure::Target;
+    let mut wish = OpenProcedure {
+        state: c.state,
+        reach: c.reach,
+        code: c.code,
+        legal_basis: c.legal_basis,
+        served_on: convert::optional_time("served_on", c.served_on)?,
+        reply_by: convert::optional_time("reply_by", c.reply_by)?,
+        ..OpenProcedure::default()
+    };
+    match c.target {
+        Some(Target::EntityId(id)) => wish.entity_id = id,
         Some(Target::AccreditationId(id)) => wish.accreditation_id = id,
         Some(Target::StatementId(id)) => wish.statement_id = id,
         None => {}

@@ -2,6 +2,7 @@
 
 use axum::{body::Body, http::Request};
 use bytes::Bytes;
+use charter_domain::json;
 use http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -66,6 +67,16 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// A JSON value of a type; the fault names line and column, never the type's name.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(bytes).map_err(|e| invalid(&e))
+}
+
+/// The same of what becomes part of a change: no reader could understand the bytes otherwise.
+pub fn strict<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Error::new(Code::Invalid, "the body is not UTF-8"))?;
+    let value = json::parse_strict(text).map_err(|e| match e.field.as_str() {
+        json::WHOLE => Error::new(Code::Invalid, format!("the body {}", e.reason)),
+        _ => e.into(),
+    })?;
+    serde_json::from_value(value).map_err(|e| invalid(&e))
 }
 
 pub fn invalid(e: &serde_json::Error) -> Error {

@@ -69,7 +69,7 @@ pub async fn propose(
     let staff = who(&app, &here, request.headers()).await?;
     let headers = request.headers().clone();
     let bytes = body::json_bytes(request, PROPOSAL).await?;
-    let r: Propose = body::parse(&bytes)?;
+    let r: Propose = body::strict(&bytes)?;
     let asked = asked(&headers, r.validate_only)?;
     let shown = govern::propose(&app, &staff, here.registry, (r.change, r.reason), &asked).await?;
     json_of(&shown)
@@ -139,12 +139,12 @@ pub async fn act(
     let bytes = body::json_bytes(request, PROPOSAL).await?;
     let (id, verb) = segment.split_once(':').unwrap_or((segment.as_str(), ""));
     if verb == "amend" {
-        let r: Propose = body::parse(&bytes)?;
+        let r: Propose = body::strict(&bytes)?;
         let asked = asked(&headers, r.validate_only)?;
         let draft = (r.change, r.reason);
         return json_of(&govern::amend(&app, &staff, registry, govern::id(id)?, draft, &asked).await?);
     }
-    let r: Act = body::parse(&bytes)?;
+    let r: Act = body::strict(&bytes)?;
     let asked = asked(&headers, r.validate_only)?;
     let id = govern::id(id)?;
     match verb {
@@ -181,7 +181,7 @@ pub async fn suspend(
 ) -> Answer {
     let staff = who(&app, &here, request.headers()).await?;
     let headers = request.headers().clone();
-    let r: Emergency = body::parse(&body::json_bytes(request, body::SINGLE).await?)?;
+    let r: Emergency = body::strict(&body::json_bytes(request, body::SINGLE).await?)?;
     let entity = EntityId::parse(&r.entity_id)?;
     let asked = asked(&headers, r.validate_only)?;
     let work = async move { emergency::suspend(&app, &staff, here.registry, &entity, &r.code, &asked).await };

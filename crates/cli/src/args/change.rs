@@ -1,6 +1,6 @@
 //! Options of what changes entities and delegations: at once where the registry still loads, else by a proposal.
 
-use charter_domain::{AuthorityId, EntityId, Timestamp, status::Reach};
+use charter_domain::{AuthorityId, EntityId, Timestamp, procedure::Waiver, status::Reach};
 use clap::{Args, Subcommand};
 
 use super::{
@@ -81,9 +81,37 @@ pub struct Effect {
     /// How far back a proposed revocation reaches: PROSPECTIVE, FROM (an instant in the past) or AB_INITIO.
     #[arg(long, value_name = "REACH", value_parser = Reach::parse)]
     pub reach: Option<Reach>,
-    /// The law that lets a revocation reach back.
+    /// The law that it rests on: needed to reach back, and with --procedure and --hearing-waived.
     #[arg(long, value_name = "TEXT")]
     pub legal_basis: Option<String>,
+    #[command(flatten)]
+    pub hearing: Hearing,
+}
+
+/// How its holder was heard before a proposed suspension or revocation, or why not; and how to appeal.
+#[derive(Debug, Args)]
+pub struct Hearing {
+    /// The procedure that was heard, or whose time to reply is over; needs --legal-basis, --appeal, --appeal-by and
+    /// --served-on.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..), conflicts_with = "hearing_waived")]
+    pub procedure: Option<i64>,
+    /// Why nobody was heard: URGENT, REQUESTED_BY_HOLDER, COURT_ORDER, KEY_COMPROMISE or CONFIRMS_EMERGENCY; needs
+    /// --legal-basis.
+    #[arg(long, value_name = "CODE", value_parser = waiver, requires = "legal_basis")]
+    pub hearing_waived: Option<String>,
+    /// How to appeal.
+    #[arg(long, value_name = "TEXT")]
+    pub appeal: Option<String>,
+    /// Until when to appeal (RFC 3339).
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub appeal_by: Option<Timestamp>,
+    /// When the decision is served (RFC 3339).
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub served_on: Option<Timestamp>,
+}
+
+fn waiver(text: &str) -> Result<String, charter_domain::Invalid> {
+    Waiver::parse(text).map(|waiver| waiver.code().to_owned())
 }
 
 /// The end of an entity, and who continues what it did.

@@ -1,5 +1,7 @@
 //! Options of what is done with members of staff.
 
+use std::path::PathBuf;
+
 use charter_domain::staff::Role;
 use clap::{Args, Subcommand};
 
@@ -42,6 +44,10 @@ pub struct Appoint {
     /// A program: it never approves.
     #[arg(long)]
     pub service: bool,
+    /// The file that holds what tells persons apart whatever their accounts, such as a personnel number. `-` is standard
+    /// input.
+    #[arg(long, value_name = "FILE", conflicts_with = "service")]
+    pub person_key_file: Option<PathBuf>,
     /// Why it is proposed, for those who approve; not public.
     #[arg(long, value_name = "TEXT")]
     pub why: String,

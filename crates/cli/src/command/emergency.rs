@@ -41,5 +41,7 @@ pub async fn suspend(to: &Connection, args: Emergency) -> Result<Exit, Failure> 
 
 /// Until then it is suspended already, and cannot be again.
 fn keep(lapses: &str) -> String {
-    format!("to keep it: `charter entity suspend ID --propose --at {lapses} --reason CODE --why TEXT`")
+    format!(
+        "to keep it: `charter entity suspend ID --propose --at {lapses} --reason CODE --hearing-waived CONFIRMS_EMERGENCY --legal-basis TEXT --why TEXT`"
+    )
 }

@@ -1,5 +1,7 @@
 //! Sends a proposal, and says what happens next.
 
+use std::path::Path;
+
 use charter_proto::charter::registry::v1::{self as pb, propose_request::Change};
 use serde_json::json;
 
@@ -73,6 +75,16 @@ pub async fn file(
         }
     };
     proposal::given(proposal)
+}
+
+/// A text that is not for the command line; `-` is standard input.
+pub fn text(path: &Path) -> Result<String, Failure> {
+    let read = if path.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    read.map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))
 }
 
 fn kind(view: &View) -> String {

@@ -1,10 +1,15 @@
-//! `charter registry`: what the server keeps.
+//! `charter registry`: what the server keeps, and by which policy.
 
-use charter_proto::charter::registry::v1 as pb;
+use std::collections::BTreeMap;
+
+use charter_domain::AuthorityId;
+use charter_proto::charter::registry::v1::{self as pb, propose_request::Change};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
-    args::{Connection, ListFormat, Registry},
+    args::{Connection, Format, ListFormat, Registry},
+    command::propose,
     connect::Server,
     exit::{Exit, Failure},
     output,
@@ -38,7 +43,47 @@ impl From<pb::Registry> for View {
 }
 
 pub async fn run(to: &Connection, command: Registry) -> Result<Exit, Failure> {
-    let Registry::List { output: format } = command;
+    match command {
+        Registry::List { output } => list(to, output).await,
+        Registry::Policy { registry, output } => policy(to, registry, output).await,
+        Registry::SetPolicy(args) => {
+            let change = Change::SetPolicy(pb::Policy {
+                quorums: args.quorum.into_iter().collect(),
+                hearing: args.hearing.code().to_owned(),
+                reply_days: args.reply_days,
+                languages: args.language,
+            });
+            propose::send(to, args.draft, args.why, change).await
+        }
+    }
+}
+
+async fn policy(to: &Connection, registry: Option<AuthorityId>, format: Format) -> Result<Exit, Failure> {
+    let server = Server::connect(to).await?;
+    let request = pb::GetPolicyRequest { registry_id: registry.map_or_else(String::new, Into::into) };
+    let found = server.policy().get_policy(server.request(request)).await?.into_inner().policy;
+    let found = found.unwrap_or_default();
+    let quorums: BTreeMap<_, _> = found.quorums.into_iter().collect();
+    match format {
+        Format::Json => output::json(&json!({ "policy": {
+            "quorums": quorums, "hearing": found.hearing, "reply_days": found.reply_days,
+            "languages": found.languages,
+        } }))?,
+        Format::Table => {
+            let fields = output::fields([
+                ("hearing", found.hearing),
+                ("days to reply", found.reply_days.to_string()),
+                ("languages", found.languages.join(", ")),
+            ]);
+            let row = |(measure, persons): (String, i32)| vec![measure, persons.to_string()];
+            let table = output::table(&["MEASURE", "PERSONS"], quorums.into_iter().map(row));
+            output::text(&format!("{fields}\n\n{table}"))?
+        }
+    };
+    Ok(Exit::Ok)
+}
+
+async fn list(to: &Connection, format: ListFormat) -> Result<Exit, Failure> {
     let server = Server::connect(to).await?;
     let mut registries: Vec<View> = Vec::new();
     let mut page_token = String::new();

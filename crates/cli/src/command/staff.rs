@@ -61,11 +61,16 @@ pub fn print(format: ListFormat, staff: Vec<pb::StaffMember>) -> Result<(), Fail
 
 async fn appoint(to: &Connection, args: Appoint) -> Result<Exit, Failure> {
     let role = |role: &Role| role.code().to_owned();
+    let person_key = match &args.person_key_file {
+        Some(path) => propose::text(path)?.trim().to_owned(),
+        None => String::new(),
+    };
     let change = Change::Appoint(pb::AppointStaff {
         issuer: args.issuer,
         subject: args.subject,
         roles: args.role.iter().map(role).collect(),
         service: args.service,
+        person_key,
     });
     propose::send(to, args.draft, args.why, change).await
 }

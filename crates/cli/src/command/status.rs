@@ -95,6 +95,11 @@ pub fn proposed(
         effective_from: effect.at.map(output::timestamp),
         legal_basis: effect.legal_basis.unwrap_or_default(),
         succeeded_by: successors.into_iter().map(Into::into).collect(),
+        procedure: effect.hearing.procedure.unwrap_or_default(),
+        hearing_waived: effect.hearing.hearing_waived.unwrap_or_default(),
+        appeal: effect.hearing.appeal.unwrap_or_default(),
+        appeal_by: effect.hearing.appeal_by.map(output::timestamp),
+        served_on: effect.hearing.served_on.map(output::timestamp),
     }))
 }
 
@@ -140,6 +145,8 @@ fn only_at_once<Id: args::Target>(change: &Change<Id>) -> Result<(), Failure> {
         (change.why.is_some(), "--why"),
         (change.effect.reach.is_some(), "--reach"),
         (change.effect.legal_basis.is_some(), "--legal-basis"),
+        (change.effect.hearing.procedure.is_some(), "--procedure"),
+        (change.effect.hearing.appeal.is_some(), "--appeal"),
     ];
     given.iter().find(|(given, _)| *given).map_or(Ok(()), |(_, option)| Err(only_proposed(option)))
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     Timestamp,
+    procedure::Waiver,
     status::{Reach, State, TargetKind},
 };
 
@@ -32,6 +33,20 @@ pub struct StatusChanged {
     /// Whose accreditation or statement it is; older events do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity_id: Option<Uuid>,
+    /// The procedure that it ends; its holder was heard there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub procedure: Option<i64>,
+    /// Why nobody was heard first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hearing_waived: Option<Waiver>,
+    /// How to appeal, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appeal: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appeal_by: Option<Timestamp>,
+    /// When it is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_on: Option<Timestamp>,
 }
 
 impl StatusChanged {
@@ -54,6 +69,11 @@ impl StatusChanged {
             succeeded_by: Vec::new(),
             lapses_at: None,
             entity_id: None,
+            procedure: None,
+            hearing_waived: None,
+            appeal: None,
+            appeal_by: None,
+            served_on: None,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::{
     measure::Measure,
     policy::{self, Execute, Permit, Refusal, Right, rights},
     registry::Phase,
+    registry_policy::RegistryPolicy,
     staff::{Role, Staff, StaffId},
 };
 
@@ -156,6 +157,24 @@ impl Proposal {
     #[must_use]
     pub fn committed(self, restricted: Option<String>) -> Self {
         Self { restricted, ..self }
+    }
+
+    /// With as many persons as the registry's policy asks for.
+    #[must_use]
+    pub fn under(self, policy: &RegistryPolicy) -> Self {
+        let quorum = Measure::of(&self.change).map_or(self.quorum, |m| policy.quorum(m));
+        Self { quorum: self.quorum.max(quorum), ..self }
+    }
+
+    /// The policy may ask for more persons than it did when this was drafted.
+    pub fn still_enough(&self, policy: &RegistryPolicy) -> Result<(), Refusal> {
+        let needed = Measure::of(&self.change).map_or(self.quorum, |m| policy.quorum(m));
+        if self.quorum >= needed {
+            return Ok(());
+        }
+        Err(Refusal::illegal(format!(
+            "the registry's policy asks for {needed} persons by now: amend the proposal"
+        )))
     }
 
     /// What has become of it by `now`.
@@ -310,13 +329,17 @@ fn proposable(staff: &Staff, change: &Change, now: Timestamp) -> Result<Measure,
     Ok(measure)
 }
 
-fn stated(reason: &str) -> Result<(), Refusal> {
-    if reason.len() > MAX_REASON || reason.chars().any(char::is_control) {
-        return Err(Refusal::illegal(format!(
-            "the reason must be at most {MAX_REASON} bytes and without control characters"
-        )));
+/// Whether a text can be a reason.
+pub fn check_reason(text: &str) -> Result<(), Invalid> {
+    if text.len() > MAX_REASON || text.chars().any(char::is_control) {
+        let must = format!("must be at most {MAX_REASON} bytes and without control characters");
+        return Err(Invalid::new("reason", must));
     }
     Ok(())
+}
+
+fn stated(text: &str) -> Result<(), Refusal> {
+    check_reason(text).map_err(|e| Refusal::illegal(e.to_string()))
 }
 
 #[cfg(test)]

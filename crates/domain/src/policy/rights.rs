@@ -38,7 +38,7 @@ const fn field(measure: Measure) -> Field {
         | M::EndDelegation
         | M::RenewDelegation
         | M::CorrectDelegation => Field::Delegations,
-        M::Appoint | M::Dismiss | M::Erase => Field::People,
+        M::Appoint | M::Dismiss | M::Erase | M::SetPolicy => Field::People,
         M::RotateKey | M::RetireKey | M::RevokeKey => Field::Keys,
         M::RegisterEntity
         | M::GrantAccreditation
@@ -57,7 +57,13 @@ const fn field(measure: Measure) -> Field {
         | M::Renew
         | M::AddEntityKey
         | M::RevokeEntityKey
-        | M::RecordEvidence => Field::Records,
+        | M::RecordEvidence
+        | M::OpenProcedure
+        | M::HearProcedure
+        | M::CloseProcedure
+        | M::Stay
+        | M::LiftStay
+        | M::Overturn => Field::Records,
     }
 }
 

@@ -75,6 +75,8 @@ fn an_emergency_is_declared_by_a_person_with_the_role_and_not_twice_in_30_days()
     assert_eq!(declare(&officer, Phase::Governed, Some(101 * 86_400)), Err(Refusal::RepeatedEmergency));
     assert_eq!(declare(&officer, Phase::Bootstrap, None), Err(Refusal::NotGoverned));
     assert_eq!(declare(&staff(&[Role::Approver]), Phase::Governed, None), Err(Refusal::Denied));
+    let weak = Staff { stepped_up: false, ..officer.clone() };
+    assert_eq!(declare(&weak, Phase::Governed, None), Err(Refusal::StepUpNeeded));
     let service = Staff { service: true, ..officer };
     assert_eq!(declare(&service, Phase::Governed, None), Err(Refusal::ServiceMayNotApprove));
 }

@@ -1,6 +1,11 @@
 //! Another draft in the place of an open proposal: by its proposer, to be approved anew.
 
-use charter_domain::{RegistryId, event::Change, govern::proposal::Proposal, staff::Staff};
+use charter_domain::{
+    RegistryId,
+    event::Change,
+    govern::proposal::{Proposal, check_reason},
+    staff::Staff,
+};
 use charter_store::{proposal::Kept, request::Call, restricted::Restricted};
 use uuid::Uuid;
 
@@ -39,6 +44,7 @@ async fn amend_one(
     let before = super::get(app, staff, registry, id).await?;
     before.proposal.amendable(staff, now)?;
     super::key_maker(staff, &wish)?;
+    check_reason(&reason)?;
     let mut draft = draft::draft(app, tenant, wish, now).await?;
     keep_ids(&before.proposal.change, &mut draft.change);
     check::change(app, registry, &draft.change, now).await?;
@@ -65,7 +71,7 @@ async fn amend_one(
         let etag = etag::proposal(&kept, tx.now)?;
         let base = tx.subject_seq(&draft.change.subject())?;
         let proposal = kept.proposal.amend(&staff, draft.change.clone(), reason.clone(), base, tx.now)?;
-        let proposal = proposal.committed(commitment.clone());
+        let proposal = proposal.committed(commitment.clone()).under(&tx.registry_policy()?);
         etag.expected(asked.etag.as_ref())?;
         tx.put_revision(&proposal, draft.restricted.as_ref())?;
         let shown = frame.show(Kept { proposal, restricted: draft.restricted.clone(), ..kept }, tx.now)?;

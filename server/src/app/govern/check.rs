@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     App, Error,
-    app::{credential_type, entity::domain, key, privacy, schema},
+    app::{credential_type, entity::domain, key, privacy, procedure, registry_policy, schema},
     error::Code,
 };
 
@@ -29,6 +29,7 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
         Change::StatusChanged(s) => status(app, registry, s, now).await,
         Change::EntityRegistered(e) => {
             let all = e.identifiers.iter().map(|i| i.value.clone()).collect();
+            app.store.registry_policy(registry).await?.names(&e.names)?;
             let taken = app.store.taken(registry, all).await?;
             taken.iter().next().map_or(Ok(()), |value| {
                 Err(Error::new(Code::DuplicateEntity, format!("`{value}` exists already")))
@@ -63,7 +64,11 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
             let found = known.iter().any(|m| m.id == d.staff_id && !m.dismissed);
             if found { Ok(()) } else { Err(Error::not_found("member of staff", d.staff_id)) }
         }
-        _ => Ok(()),
+        Change::PolicySet(p) => {
+            let staff = app.store.staff(registry).await?;
+            Ok(registry_policy::enough_people(&p.policy, &staff)?)
+        }
+        _ => procedure::check(app, registry, change, now).await,
     }
 }
 
@@ -90,6 +95,7 @@ async fn ground(app: &App, registry: RegistryId, s: &StatementMade) -> Result<()
 async fn status(app: &App, registry: RegistryId, s: &StatusChanged, now: Timestamp) -> Result<(), Error> {
     let current = current(app, registry, s).await?;
     lifecycle::transition(&current, s, now)?;
+    procedure::fair(app, registry, s, &current, now).await?;
     if s.succeeded_by.is_empty() {
         return Ok(());
     }
@@ -109,6 +115,7 @@ async fn current(app: &App, registry: RegistryId, s: &StatusChanged) -> Result<V
 
 /// The same under the registry's lock, when it is executed: nothing can come between.
 pub fn locked(tx: &mut Tx<'_>, change: &Change) -> Result<(), charter_store::Error> {
+    procedure::locked(tx, change)?;
     match change {
         Change::StatusChanged(s) => {
             let current = domain(&tx.statuses(s.target, &s.target_id)?);
@@ -130,6 +137,7 @@ pub fn locked(tx: &mut Tx<'_>, change: &Change) -> Result<(), charter_store::Err
         }
         Change::SchemaDeprecated(d) => schema::locked(tx, d),
         Change::CredentialTypeDefined(t) => credential_type::locked(tx, t),
+        Change::PolicySet(p) => registry_policy::locked(tx, &p.policy),
         Change::Renewed(r) => life::renewed_locked(tx, r),
         Change::DelegationCorrected(d) => life::narrowed_locked(tx, d),
         Change::KeyAdded(_)
@@ -144,14 +152,15 @@ pub fn locked(tx: &mut Tx<'_>, change: &Change) -> Result<(), charter_store::Err
     }
 }
 
-/// Two approvals at once would each see the other's security officer.
+/// As many as the policy asks for too. Two approvals at once would each see the other's security officer.
 fn two_remain(tx: &mut Tx<'_>, leaving: StaffId) -> Result<(), charter_store::Error> {
-    let staff = tx.staff()?;
+    let mut staff = tx.staff()?;
     let officers = || staff.iter().filter(|m| !m.dismissed && m.roles.contains(&Role::SecurityOfficer));
     let remain = officers().filter(|m| m.id != leaving && !m.service);
     if officers().any(|m| m.id == leaving) && remain.count() < LEAST_SECURITY {
         let text = "two security officers must remain: appoint another first".to_owned();
         return Err(Refusal::Illegal(text).into());
     }
-    Ok(())
+    staff.retain(|m| m.id != leaving);
+    Ok(registry_policy::enough_people(&tx.registry_policy()?, &staff)?)
 }

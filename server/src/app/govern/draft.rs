@@ -6,13 +6,12 @@ use charter_domain::{
         AccreditationGranted, Change, EntityRegistered, StaffAppointed, StaffDismissed, StatementMade,
         StatusChanged,
     },
+    procedure::Waiver,
     record::{RawRecord, Record},
     staff::{Role, StaffId},
     status::{Reach, State, TargetKind},
 };
-use charter_signing::JwkSet;
 use charter_store::restricted::Restricted;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::wish::{
@@ -23,7 +22,7 @@ use crate::{
     app::{
         credential_type,
         delegation::{self, NewDelegation},
-        key, privacy, schema,
+        key, privacy, procedure, registry_policy, schema,
     },
     hosted::Tenant,
 };
@@ -74,6 +73,14 @@ pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Re
         Wish::CorrectAccreditation(w) => life::accreditation(app, tenant, w).await?.into(),
         Wish::CorrectDelegation(w) => life::delegation(app, tenant, w, now).await?.into(),
         Wish::Renew(w) => life::renew(app, tenant, w).await?.into(),
+        Wish::OpenProcedure(w) => procedure::open(app, tenant, w, now).await?.into(),
+        Wish::HearProcedure(w) => {
+            let (change, restricted) = procedure::hear(app, tenant, w, now).await?;
+            Draft { restricted: Some(restricted), ..change.into() }
+        }
+        Wish::CloseProcedure(w) => procedure::close(app, tenant, w).await?.into(),
+        Wish::CourtRuling(w) => procedure::rule(app, tenant, w, now).await?.into(),
+        Wish::SetPolicy(w) => registry_policy::draft(w)?.into(),
     })
 }
 
@@ -186,10 +193,21 @@ async fn change_status(app: &App, tenant: &Tenant, w: ChangeStatus) -> Result<Ch
         legal_basis: Some(w.legal_basis).filter(|b| !b.is_empty()),
         succeeded_by,
         lapses_at: None,
+        procedure: Some(w.procedure).filter(|id| *id != 0),
+        hearing_waived: match w.hearing_waived.as_str() {
+            "" => None,
+            code => Some(Waiver::parse(code)?),
+        },
+        appeal: match w.appeal.as_str() {
+            "" => None,
+            text => Some(procedure::text("appeal", text, 1_024)?),
+        },
+        appeal_by: w.appeal_by,
+        served_on: w.served_on,
     }))
 }
 
-async fn target(app: &App, tenant: &Tenant, w: &ChangeStatus) -> Result<(TargetKind, String), Error> {
+pub async fn target(app: &App, tenant: &Tenant, w: &ChangeStatus) -> Result<(TargetKind, String), Error> {
     let named =
         [&w.entity_id, &w.subordinate_id, &w.accreditation_id].iter().filter(|n| !n.is_empty()).count();
     if named + usize::from(w.statement_id != 0) != 1 {
@@ -234,7 +252,7 @@ fn new_delegation(w: RawDelegation) -> Result<NewDelegation, Error> {
     Ok(NewDelegation {
         subordinate: AuthorityId::parse(&w.subordinate_id).map_err(|e| e.at("subordinate_id"))?,
         entity_identifier: HttpsId::parse(&w.entity_identifier)?,
-        jwks: JwkSet::parse(w.jwks_json.as_bytes()).map_err(|e| Invalid::new("jwks_json", e.to_string()))?,
+        jwks: delegation::keys(&w.jwks_json)?,
         endpoint: endpoint(&w.endpoint)?,
         scope: Scope::parse(w.scope)?,
         max_path_length: max_path_length
@@ -253,14 +271,7 @@ async fn appoint(app: &App, tenant: &Tenant, w: &Appoint) -> Result<Draft, Error
     }
     crate::app::staff::identifier("issuer", &w.issuer)?;
     crate::app::staff::identifier("subject", &w.subject)?;
-    let mac = privacy::mac(&app.erased, &w.issuer, &w.subject)?;
-    if app.store.was_staff(tenant.registry.id, w.issuer.clone(), w.subject.clone(), mac).await? {
-        return Err(Error::new(
-            crate::error::Code::Conflict,
-            "this person is or was staff here: a person has one number, for good",
-        ));
-    }
-    let who = Restricted::new(json!({ "issuer": w.issuer, "subject": w.subject }));
+    let who = Restricted::new(crate::app::staff::person(app, tenant, w).await?);
     let change = Change::StaffAppointed(StaffAppointed { roles, service: w.service });
     Ok(Draft { restricted: Some(who), ..change.into() })
 }

@@ -1,5 +1,7 @@
 //! What somebody wants changed, in their own terms: identifiers instead of internal ids, times left out.
 
+use std::collections::BTreeMap;
+
 use charter_domain::{
     Timestamp,
     event::Identifier,
@@ -41,6 +43,11 @@ pub enum Wish {
     AddEntityKey(AddEntityKey),
     RevokeEntityKey(RevokeEntityKey),
     RecordEvidence(RecordEvidence),
+    OpenProcedure(OpenProcedure),
+    HearProcedure(HearProcedure),
+    CloseProcedure(CloseProcedure),
+    CourtRuling(CourtRuling),
+    SetPolicy(SetPolicy),
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -83,6 +90,11 @@ pub struct ChangeStatus {
     pub effective_from: Option<Timestamp>,
     pub legal_basis: String,
     pub succeeded_by: Vec<String>,
+    pub procedure: i64,
+    pub hearing_waived: String,
+    pub appeal: String,
+    pub appeal_by: Option<Timestamp>,
+    pub served_on: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -120,6 +132,9 @@ pub struct Appoint {
     pub roles: Vec<String>,
     #[serde(default)]
     pub service: bool,
+    /// What tells persons apart whatever their accounts; in no hash that is kept.
+    #[serde(default, skip_serializing)]
+    pub person_key: String,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -156,4 +171,55 @@ pub struct DefineCredentialType {
     pub doc_type: String,
     pub schema_id: String,
     pub equivalents: Vec<String>,
+}
+
+/// Exactly one of the first three names the target.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OpenProcedure {
+    pub entity_id: String,
+    pub accreditation_id: String,
+    pub statement_id: i64,
+    pub state: String,
+    pub reach: String,
+    pub code: String,
+    pub legal_basis: String,
+    pub served_on: Option<Timestamp>,
+    pub reply_by: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HearProcedure {
+    pub procedure_id: i64,
+    #[serde(default)]
+    pub received_on: Option<Timestamp>,
+    pub reply: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloseProcedure {
+    pub procedure_id: i64,
+    pub code: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CourtRuling {
+    pub decision: i64,
+    pub ruling: String,
+    pub court: String,
+    pub case_number: String,
+    #[serde(default)]
+    pub from: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SetPolicy {
+    pub quorums: BTreeMap<String, i32>,
+    pub hearing: String,
+    pub reply_days: i32,
+    pub languages: Vec<String>,
 }

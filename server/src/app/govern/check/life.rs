@@ -16,6 +16,9 @@ use crate::{App, Error, app::delegation, error::Code, hosted::Tenant};
 /// Identifiers that are added are nobody else's. (Which ones it has now the draft has looked at; since then no event
 /// about it was recorded, or the proposal is out of date.)
 pub async fn entity(app: &App, registry: RegistryId, change: &EntityCorrected) -> Result<(), Error> {
+    if let Some(names) = &change.names {
+        app.store.registry_policy(registry).await?.names(names)?;
+    }
     let Some(identifiers) = &change.identifiers else { return Ok(()) };
     let held = app.store.entity_of(registry, change.entity_id).await?;
     let own: BTreeSet<String> =

@@ -10,7 +10,6 @@ use charter_domain::{
     record::{RawAccreditation, RawRecord, Record},
     status::TargetKind,
 };
-use charter_signing::JwkSet;
 use charter_store::entity::EntityView;
 
 use super::{endpoint, optional_uuid, owner, parsed};
@@ -119,7 +118,7 @@ pub async fn delegation(
     let scope = if w.scope.is_empty() { None } else { Some(Scope::parse(w.scope)?) };
     let jwks = match w.jwks_json.as_str() {
         "" => None,
-        text => Some(JwkSet::parse(text.as_bytes()).map_err(|e| Invalid::new("jwks_json", e.to_string()))?),
+        text => Some(delegation::keys(text)?),
     };
     let max_path_length = w.max_path_length.map(u8::try_from).transpose();
     let change = DelegationCorrected {

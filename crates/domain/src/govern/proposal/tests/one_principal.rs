@@ -1,6 +1,10 @@
 //! Random sequences of calls: one principal never comes to a permit, more do, and never fewer than the quorum.
 
 use super::*;
+use crate::{
+    event::{CourtRuled, PolicySet, ProcedureClosed, ProcedureHeard, ProcedureOpened},
+    procedure::Ruling,
+};
 
 const SEQUENCES: u64 = 100_000;
 const CALLS: u64 = 12;
@@ -32,13 +36,52 @@ impl Dice {
 
     fn change(&mut self) -> Change {
         let roles = [Role::Approver].into();
-        match self.below(4) {
+        match self.below(9) {
+            4..=7 => procedure(self.below(5)),
+            8 => Change::PolicySet(PolicySet { policy: RegistryPolicy::default() }),
             0 => suspend(),
             1 => revoke_back(),
             2 => Change::StatusChanged(status(TargetKind::Delegation, State::Ended)),
             _ => Change::StaffAppointed(StaffAppointed { roles, service: false }),
         }
     }
+}
+
+fn procedure(step: u64) -> Change {
+    let entity_id = Uuid::from_u128(1);
+    let target = (TargetKind::Entity, entity_id.to_string());
+    let ruling = match step {
+        0 => {
+            return Change::ProcedureOpened(ProcedureOpened {
+                target: target.0,
+                target_id: target.1,
+                entity_id,
+                state: State::Revoked,
+                reach: None,
+                reason: "R".to_owned(),
+                legal_basis: "Act 1".to_owned(),
+                served_on: NOW,
+                reply_by: NOW.plus(LIFETIME),
+            });
+        }
+        1 => return Change::ProcedureHeard(ProcedureHeard { procedure: 1, entity_id, received_on: NOW }),
+        2 => {
+            let reason = "R".to_owned();
+            return Change::ProcedureClosed(ProcedureClosed { procedure: 1, entity_id, reason });
+        }
+        3 => Ruling::Stayed,
+        _ => Ruling::Overturned,
+    };
+    Change::CourtRuled(CourtRuled {
+        decision: 1,
+        target: target.0,
+        target_id: target.1,
+        entity_id: Some(entity_id),
+        ruling,
+        court: "Court".to_owned(),
+        case_number: "1/26".to_owned(),
+        from: NOW,
+    })
 }
 
 #[derive(Default)]

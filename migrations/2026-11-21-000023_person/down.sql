@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: Apache-2.0 OR MIT
+drop index principals_person;
+alter table principals drop column person;
