@@ -7,6 +7,7 @@ use charter_domain::{RegistryId, time::Clock};
 use charter_federation::{Native, Resolver};
 use charter_signing::{Kek, KeyStore, MacKey, TokenStore, Vault};
 use charter_store::Store;
+use sha2::{Digest, Sha256};
 
 use crate::{
     Config,
@@ -49,7 +50,7 @@ pub struct App {
     pub bootstrap_tokens: HashSet<[u8; 32]>,
     /// `charter_decisions_total`, by outcome, in the order of `Outcome`.
     pub decisions: [metrics::Counter; 3],
-    /// Seals page tokens; of this process only, so a token does not outlive it.
+    /// Seals page tokens; the same in every process that has the key-encryption key.
     pub page_secret: [u8; 32],
 }
 
@@ -88,6 +89,8 @@ impl App {
         let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
         let erased = kek.mac_key("erased staff").map_err(|e| Startup::Kek(e.to_string()))?;
         let persons = kek.mac_key("person").map_err(|e| Startup::Kek(e.to_string()))?;
+        let pages = kek.mac_key("page tokens").and_then(|key| key.hex(&["1"]));
+        let page_secret = Sha256::digest(pages.map_err(|e| Startup::Kek(e.to_string()))?).into();
         let vault = vault(&config, kek.clone()).await?;
         let register = Arc::new(Register::new(config.cache.lease()));
         let hosted = Arc::new(
@@ -116,7 +119,7 @@ impl App {
             bootstrap_tokens,
             erased,
             persons,
-            page_secret: rand::random(),
+            page_secret,
             decisions: ["yes", "no", "indeterminate"]
                 .map(|outcome| metrics::counter!("charter_decisions_total", "outcome" => outcome)),
             config,

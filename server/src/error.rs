@@ -159,6 +159,17 @@ impl From<Error> for tonic::Status {
     }
 }
 
+/// What a gRPC method said, for the other door.
+impl From<&tonic::Status> for Error {
+    fn from(status: &tonic::Status) -> Self {
+        let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+        let code = Code::ALL.iter().copied().find(|code| code.as_str() == reason);
+        let faults = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
+        let field = faults.into_iter().next().map(|fault| fault.field);
+        Self { code: code.unwrap_or(Code::Internal), detail: status.message().to_owned(), field }
+    }
+}
+
 impl axum::response::IntoResponse for Error {
     fn into_response(self) -> Response<Body> {
         self.into_http()
@@ -263,6 +274,7 @@ mod tests {
             assert_eq!(problem["errors"][0]["pointer"], "/context/time");
             let status = tonic::Status::from(error.clone());
             assert_eq!(status.get_details_error_info().expect("info").reason, code.as_str());
+            assert_eq!(Error::from(&status).problem(), problem);
             assert_eq!(error.into_http().status().as_u16(), code.http());
         }
     }

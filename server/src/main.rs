@@ -70,6 +70,8 @@ enum Command {
         #[arg(long, default_value = "./.run/demo")]
         dir: PathBuf,
     },
+    /// Print the description of the REST interface (OpenAPI 3.1).
+    Openapi,
     /// Check what would keep the server from serving.
     Doctor,
     /// Work with the configuration.
@@ -117,6 +119,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let serving = serve::run(config, Arc::new(WallClock), until);
             runtime()?.block_on(serving)?;
         }
+        Command::Openapi => print!("{}", charter_server::openapi::text()),
         Command::Migrate { print_roles: true } => print!("{}", charter_store::migrate::ROLES),
         Command::Migrate { print_roles: false } => {
             let applied = charter_store::migrate::run(&load()?.database.owner_url).map_err(explain)?;

@@ -1,6 +1,8 @@
 //! REST: TRQP, the issuer check, resolution, well-known documents, health. Same nouns as gRPC, same use-cases.
 
+pub mod ayra;
 pub mod body;
+pub mod docs;
 pub mod governance;
 pub mod health;
 pub mod issuer;
@@ -10,10 +12,12 @@ pub mod policy;
 pub mod privacy;
 pub mod procedure;
 mod query;
+pub mod record;
 pub mod resolve;
 pub mod route;
 pub mod schema;
 pub mod tag;
+pub mod transcode;
 pub mod trqp;
 pub mod watch;
 pub mod webhook;
@@ -27,7 +31,7 @@ use axum::{
     routing::{delete, get, post},
 };
 
-use self::route::{Route, direct, everywhere, public, site, staff};
+use self::route::{Route, direct, everywhere, public, records, site, staff};
 use crate::{App, Error, app::document::HISTORICAL_KEYS, config::Listener, error::Code};
 
 /// Every route there is. A router is built from this and from nothing else, so a route that is not here is not
@@ -39,6 +43,10 @@ pub const ROUTES: &[Route] = &[
     everywhere("/.well-known/openid-federation", || get(well_known::configuration)),
     everywhere(HISTORICAL_KEYS, || get(key::historical)),
     everywhere("/.well-known/did.json", || get(well_known::did)),
+    everywhere("/openapi.json", || get(docs::document)),
+    everywhere("/docs", || get(docs::index)),
+    everywhere("/docs/", || get(docs::file)),
+    everywhere("/docs/{file}", || get(docs::file)),
     direct("/authorization"),
     direct("/recognition"),
     public("GET", "/metadata", || get(metadata::ayra)),
@@ -55,15 +63,24 @@ pub const ROUTES: &[Route] = &[
     public("GET", "/api/v1/credential-types", || get(schema::types)),
     public("GET", "/api/v1/credential-types/{name}", || get(schema::get_type)),
     public("POST", "/api/v1/resolve", || post(resolve::resolve)),
-    // Optional in the Ayra profile and not served yet: 501, as the profile asks, and not 404.
-    public("GET", "/entities", || get(later)),
-    public("GET", "/entities/{entity_id}", || get(later)),
-    public("GET", "/entities/{entity_id}/authorizations", || get(later)),
-    public("GET", "/ecosystems/{ecosystem_id}", || get(later)),
-    public("GET", "/ecosystems/{ecosystem_id}/recognitions", || get(later)),
-    public("GET", "/lookups/assuranceLevels", || get(later)),
-    public("GET", "/lookups/authorizations", || get(later)),
-    public("GET", "/lookups/didMethods", || get(later)),
+    public("GET", "/entities", || get(ayra::entities)),
+    public("GET", "/entities/{entity_id}", || get(ayra::entity)),
+    public("GET", "/entities/{entity_id}/authorizations", || get(ayra::authorizations)),
+    public("GET", "/ecosystems/{ecosystem_id}", || get(ayra::ecosystem)),
+    public("GET", "/ecosystems/{ecosystem_id}/recognitions", || get(ayra::recognitions)),
+    // Nothing of the kind is recorded: 501, as the profile asks, and not 404.
+    public("GET", "/lookups/assuranceLevels", || get(unserved)),
+    public("GET", "/lookups/authorizations", || get(ayra::terms)),
+    public("GET", "/lookups/didMethods", || get(ayra::methods)),
+    records("/api/v1/registries", || get(record::registries)),
+    records("/api/v1/registry", || get(record::registry)),
+    records("/api/v1/entities", || get(record::entities)),
+    records("/api/v1/entities/{entity_id}", || get(record::entity)),
+    records("/api/v1/accreditations", || get(record::accreditations)),
+    records("/api/v1/accreditations/{accreditation_id}", || get(record::accreditation)),
+    records("/api/v1/statements/{statement_id}", || get(record::statement)),
+    records("/api/v1/delegations", || get(record::delegations)),
+    records("/api/v1/delegations/{subordinate_id}", || get(record::delegation)),
     site("/metrics", || get(health::metrics)),
     staff("GET", "/api/v1/proposals", || get(governance::list)),
     staff("POST", "/api/v1/proposals", || post(governance::propose)),
@@ -88,8 +105,8 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> Router {
     router.fallback(unknown).method_not_allowed_fallback(not_allowed).with_state(Arc::clone(app))
 }
 
-async fn later() -> Error {
-    Error::new(Code::NotImplemented, "this optional route of the Ayra profile is not served yet")
+async fn unserved() -> Error {
+    Error::new(Code::NotImplemented, "levels of assurance are not recorded here")
 }
 
 async fn unknown(uri: http::Uri) -> Error {

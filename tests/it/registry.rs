@@ -20,6 +20,7 @@ async fn entities(
         registry_id: registry.to_owned(),
         page_size: size,
         page_token: token.to_owned(),
+        ..Default::default()
     };
     client(app).list_entities(request).await.map(tonic::Response::into_inner)
 }
@@ -88,8 +89,7 @@ async fn page_tokens_that_this_list_did_not_give_are_refused() {
         let said = error(&entities(&app, registry, 5, bad).await.expect_err("refused"));
         assert_eq!((said.line().as_str(), said.field.as_str()), ("400 INVALID", "page_token"), "{bad}");
     }
-    let request =
-        pb::ListAccreditationsRequest { registry_id: String::new(), page_size: 5, page_token: token };
+    let request = pb::ListAccreditationsRequest { page_size: 5, page_token: token, ..Default::default() };
     assert!(client(&app).list_accreditations(request).await.is_err(), "a token of another list");
     let said = error(&entities(&app, "", -1, "").await.expect_err("refused"));
     assert_eq!((said.line().as_str(), said.field.as_str()), ("400 INVALID", "page_size"));
@@ -104,7 +104,7 @@ async fn what_was_loaded_is_read_back() {
     let registry = registry.into_inner().registry.expect("one");
     assert_eq!((registry.authority_id.as_str(), registry.phase.as_str()), (AUTHORITY, "BOOTSTRAP"));
     assert!(registry.epoch > 0);
-    let request = pb::GetEntityRequest { registry_id: AUTHORITY.to_owned(), entity_id: id(1) };
+    let request = pb::GetEntityRequest { entity_id: id(1), ..Default::default() };
     let entity = client.get_entity(request).await.expect("one").into_inner().entity.expect("one");
     assert_eq!(entity.names.get("en").map(String::as_str), Some("Issuer 1"));
     assert_eq!(entity.status.expect("a status").state, "ACTIVE");
@@ -149,7 +149,8 @@ async fn schemas_are_published_under_their_hash_and_make_their_type_known() {
 async fn what_is_not_there_is_not_found_and_what_is_no_id_is_invalid() {
     let app = TestApp::start().await;
     let get = async |registry: &str, entity: &str| {
-        let request = pb::GetEntityRequest { registry_id: registry.to_owned(), entity_id: entity.to_owned() };
+        let (registry_id, entity_id) = (registry.to_owned(), entity.to_owned());
+        let request = pb::GetEntityRequest { registry_id, entity_id, ..Default::default() };
         error(&client(&app).get_entity(request).await.expect_err("refused")).line()
     };
     assert_eq!(get("", "did:web:nobody.example").await, "404 UNKNOWN_ENTITY");

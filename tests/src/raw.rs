@@ -22,6 +22,21 @@ pub fn framed(message: &[u8]) -> Bytes {
 
 /// Sends a body as it is to a method (`package.Service/Method`); the status that comes back.
 pub async fn call(app: &TestApp, method: &str, headers: &[(&str, &str)], body: Bytes) -> Status {
+    exchange(app, method, headers, body).await.0
+}
+
+/// The message that one message is answered with.
+pub async fn unary(
+    app: &TestApp,
+    method: &str,
+    headers: &[(&str, &str)],
+    message: &[u8],
+) -> Result<Bytes, Status> {
+    let (status, body) = exchange(app, method, headers, framed(message)).await;
+    if status.code() == Code::Ok { Ok(body.slice(body.len().min(5)..)) } else { Err(status) }
+}
+
+async fn exchange(app: &TestApp, method: &str, headers: &[(&str, &str)], body: Bytes) -> (Status, Bytes) {
     let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Full<Bytes>>();
     let mut request = Request::post(format!("{}/{method}", app.url()))
         .header(header::CONTENT_TYPE, "application/grpc")
@@ -34,7 +49,8 @@ pub async fn call(app: &TestApp, method: &str, headers: &[(&str, &str)], body: B
     let at_once = Status::from_header_map(response.headers());
     let body = response.into_body().collect().await.expect("a body");
     let late = body.trailers().and_then(Status::from_header_map);
-    at_once.or(late).unwrap_or_else(|| Status::new(Code::Unknown, "no status came back"))
+    let status = at_once.or(late).unwrap_or_else(|| Status::new(Code::Unknown, "no status came back"));
+    (status, body.to_bytes())
 }
 
 /// Every method of every service of ours, as the descriptors have them.

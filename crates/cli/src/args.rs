@@ -271,7 +271,13 @@ pub enum Entity {
         output: ListFormat,
     },
     /// Prints entities, a page or all.
-    List(List),
+    List {
+        /// Conditions joined by AND, such as `country = FI AND status.state = SUSPENDED`.
+        #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
+        filter: String,
+        #[command(flatten)]
+        list: List,
+    },
     /// Suspends an entity: every answer about it is no until it is reinstated.
     Suspend(Change<EntityId>),
     /// Ends a suspension.

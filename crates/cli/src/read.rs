@@ -33,7 +33,7 @@ async fn of(desk: &Desk, target: Target) -> Result<String, Failure> {
     let (mut client, registry_id) = (desk.registry(), desk.registry_id());
     let found = match target {
         Target::EntityId(entity_id) => {
-            let request = desk.plain(pb::GetEntityRequest { registry_id, entity_id });
+            let request = desk.plain(pb::GetEntityRequest { registry_id, entity_id, ..Default::default() });
             client.get_entity(request).await?.into_inner().entity.map(|e| e.etag)
         }
         Target::AccreditationId(accreditation_id) => {

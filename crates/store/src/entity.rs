@@ -136,7 +136,7 @@ const STATUSES: &str = "(select json_agg(json_build_object('s', state, 'f', micr
     'u', micros(upper(effective)), 'r', reason) order by effective) from status_changes c
     where c.registry_id = $1 and upper_inf(c.recorded) and";
 
-fn view_sql(condition: &str) -> String {
+pub(crate) fn view_sql(condition: &str) -> String {
     format!(
         "select json_build_object(
            'entity_id', e.entity_id, 'names', e.names, 'country', e.country, 'registered_at', micros(e.registered_at),
@@ -168,7 +168,7 @@ fn view_sql(condition: &str) -> String {
     )
 }
 
-fn accreditation_json() -> String {
+pub(crate) fn accreditation_json() -> String {
     format!(
         "json_build_object('accreditation_id', a.accreditation_id, 'entity_id', a.entity_id, 'body', a.body,
            'legal_basis', a.legal_basis, 'evidence_uri', a.evidence_uri, 'evidence_date', a.evidence_date,

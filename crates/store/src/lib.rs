@@ -6,12 +6,14 @@
 pub mod access;
 pub mod credential;
 pub mod delegation;
+pub mod directory;
 pub mod document;
 pub mod entity;
 pub mod epoch;
 mod error;
 pub mod event;
 mod event_chain;
+pub mod find;
 mod hot;
 pub mod key;
 pub mod migrate;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::{
     Error, Store, Tx,
     entity::{Json, from_json},
+    find::Between,
     request::{self, Call},
     restricted::Restricted,
     tx::{Authorship, offset},
@@ -115,6 +116,14 @@ fn find(conn: &mut PgConnection, registry: RegistryId, id: Uuid) -> Result<Optio
 /// Where a page of proposals starts: after one of that instant and id.
 pub type Cursor = (Timestamp, Uuid);
 
+/// Conditions of a list; an absent one is met by all.
+#[derive(Debug, Clone, Default)]
+pub struct Sought {
+    pub state: Option<ProposalState>,
+    pub proposer: Option<StaffId>,
+    pub created_at: Between,
+}
+
 impl Store {
     pub async fn proposal(&self, registry: RegistryId, id: Uuid) -> Result<Option<Kept>, Error> {
         self.read("proposal.get", registry, move |conn| find(conn, registry, id)).await
@@ -124,24 +133,29 @@ impl Store {
     pub async fn proposals(
         &self,
         registry: RegistryId,
-        state: Option<ProposalState>,
+        sought: Sought,
         after: Option<Cursor>,
         limit: i64,
     ) -> Result<Vec<Kept>, Error> {
         let sql = format!(
             "{SQL} and ($2 is null or $2 = case when p.state = 'OPEN' and p.expires_at <= $6 then 'EXPIRED' else p.state end)
                and ($3 is null or (p.created_at, p.proposal_id) < ($3, $4))
+               and ($7 is null or p.proposer = $7)
+               and ($8 is null or p.created_at >= $8) and ($9 is null or p.created_at < $9)
                order by p.created_at desc, p.proposal_id desc limit $5"
         );
         let now = offset(self.now());
         self.read("proposal.list", registry, move |conn| {
             let rows: Vec<Json> = sql_query(&sql)
                 .bind::<sql_types::Integer, _>(registry.0)
-                .bind::<sql_types::Nullable<sql_types::Text>, _>(state.map(ProposalState::code))
+                .bind::<sql_types::Nullable<sql_types::Text>, _>(sought.state.map(ProposalState::code))
                 .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(after.map(|c| offset(c.0)))
                 .bind::<sql_types::Uuid, _>(after.map_or(Uuid::nil(), |c| c.1))
                 .bind::<sql_types::BigInt, _>(limit)
                 .bind::<sql_types::Timestamptz, _>(now)
+                .bind::<sql_types::Nullable<sql_types::BigInt>, _>(sought.proposer.map(|id| id.0))
+                .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(sought.created_at.from.map(offset))
+                .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(sought.created_at.until.map(offset))
                 .load(conn)?;
             rows.iter().map(kept).collect()
         })

@@ -27,9 +27,10 @@ use crate::{
 const LAPSES_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
 /// The epoch after it (0 when it was only tried out), and when it is over.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Suspended {
     pub epoch: i64,
+    #[schema(value_type = String, format = DateTime)]
     pub lapses_at: Timestamp,
 }
 

@@ -87,10 +87,10 @@ pub fn issuer(entity: &EntityView, asked: &str, language: &str, at: Timestamp) -
 pub async fn list(
     app: &App,
     registry: RegistryId,
-    after: Option<uuid::Uuid>,
-    limit: i64,
+    find: charter_store::find::Entities,
+    (after, limit): (Option<uuid::Uuid>, i64),
 ) -> Result<Vec<EntityView>, Error> {
-    Ok(app.store.entities(registry, after, limit).await?)
+    Ok(app.store.find_entities(registry, find, (after, limit)).await?)
 }
 
 /// A statement by its number, and the entity that it is about.

@@ -17,7 +17,7 @@ use charter_signing::MacKey;
 use charter_store::{
     Tx,
     document::Which,
-    proposal::{Cursor, Kept},
+    proposal::{Cursor, Kept, Sought},
     request::Call,
     restricted::Restricted,
 };
@@ -331,11 +331,11 @@ pub async fn list(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
-    state: Option<ProposalState>,
+    sought: Sought,
     (after, limit): (Option<Cursor>, i64),
 ) -> Result<Vec<Kept>, Error> {
     policy::allow(staff, Action::ReadProposals)?;
-    Ok(app.store.proposals(registry, state, after, limit).await?)
+    Ok(app.store.proposals(registry, sought, after, limit).await?)
 }
 
 /// Runs to its end even when the caller leaves: a change is acknowledged or unknown, never half told.

@@ -96,7 +96,11 @@ impl Office {
         let Change::ChangeStatus(pb::ChangeStatus { target: Some(Target::EntityId(id)), .. }) = change else {
             return Ok(String::new());
         };
-        let request = pb::GetEntityRequest { registry_id: EDUCATION.to_owned(), entity_id: id.clone() };
+        let request = pb::GetEntityRequest {
+            registry_id: EDUCATION.to_owned(),
+            entity_id: id.clone(),
+            ..Default::default()
+        };
         let found = ask::records(&self.education)?.get_entity(request).await?.into_inner();
         Ok(found.entity.context("an answer without an entity")?.etag)
     }

@@ -8,7 +8,7 @@ use tonic::{Request, Response};
 use super::{Doorway, Reply, convert, wish};
 use crate::{
     App, Error,
-    app::{audit, emergency, etag, govern, govern::view, once::Asked, staff},
+    app::{audit, emergency, etag, govern, govern::view, list, once::Asked, staff},
     page,
 };
 
@@ -82,13 +82,6 @@ fn asked(request_id: &str, etag: &str, validate_only: bool) -> Result<Asked, Err
     Ok(Asked::parse(request_id, etag, validate_only)?)
 }
 
-fn state(text: &str) -> Result<Option<ProposalState>, Error> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(ProposalState::parse(text).map_err(|e| e.at("state"))?))
-}
-
 #[tonic::async_trait]
 impl GovernanceService for Doorway {
     async fn propose(&self, request: Request<pb::ProposeRequest>) -> Reply<pb::ProposeResponse> {
@@ -115,10 +108,11 @@ impl GovernanceService for Doorway {
     ) -> Reply<pb::ListProposalsResponse> {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
         let r = request.into_inner();
-        let state = state(&r.state)?;
-        let page = self.page(&format!("proposals {}", r.state), registry, r.page_size, &r.page_token)?;
+        let sought = list::proposals(&r.state, &r.filter)?;
+        let page =
+            self.page(&format!("proposals {} {}", r.state, r.filter), registry, r.page_size, &r.page_token)?;
         let after = govern::cursor(page.after.as_ref())?;
-        let list = govern::list(&self.app, &staff, registry, state, (after, page.limit)).await?;
+        let list = govern::list(&self.app, &staff, registry, sought, (after, page.limit)).await?;
         let next_page_token = self.next(&page, list.len(), list.last().map(govern::cursor_of));
         let mut proposals = Vec::with_capacity(list.len());
         for kept in list {

@@ -9,9 +9,12 @@ use uuid::Uuid;
 use super::{Doorway, Reply, convert, delegation};
 use crate::{
     Error,
-    app::{self, entity, etag, key, schema as app_schema},
+    app::{self, entity, etag, key, list as lists, schema as app_schema},
+    mask::Mask,
     page,
 };
+
+const ENTITY: &str = "charter.registry.v1.Entity";
 
 fn optional(t: Option<Timestamp>) -> Option<prost_types::Timestamp> {
     t.map(convert::time)
@@ -152,9 +155,10 @@ impl RegistryService for Doorway {
         charter_domain::EntityId::parse(&r.entity_id).map_err(Error::from)?;
         let found = entity::get(&self.app, registry, &r.entity_id).await?;
         let now = self.app.clock.now();
+        let mask = Mask::parse(ENTITY, r.read_mask)?;
         let keys = key::list(&self.app, registry, Some(found.entity_id)).await?;
         let keys = keys.into_iter().map(super::key::encode).collect();
-        let entity = Some(pb::Entity { keys, ..view(found, now)? });
+        let entity = Some(mask.apply(pb::Entity { keys, ..view(found, now)? })?);
         Ok(Response::new(pb::GetEntityResponse { entity }))
     }
 
@@ -165,11 +169,13 @@ impl RegistryService for Doorway {
         let here = self.here(&request)?;
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
-        let page = self.page("entities", registry, r.page_size, &r.page_token)?;
-        let list = entity::list(&self.app, registry, uuid(page.after.as_ref())?, page.limit).await?;
+        let mask = Mask::parse(ENTITY, r.read_mask)?;
+        let find = lists::entities(&r.filter)?;
+        let page = self.page(&format!("entities {}", r.filter), registry, r.page_size, &r.page_token)?;
+        let list = entity::list(&self.app, registry, find, (uuid(page.after.as_ref())?, page.limit)).await?;
         let next_page_token = self.next(&page, list.len(), list.last().map(|e| e.entity_id.to_string()));
         let now = self.app.clock.now();
-        let entities = list.into_iter().map(|e| view(e, now)).collect::<Result<_, _>>()?;
+        let entities = list.into_iter().map(|e| mask.apply(view(e, now)?)).collect::<Result<_, _>>()?;
         Ok(Response::new(pb::ListEntitiesResponse { entities, next_page_token }))
     }
 
@@ -195,10 +201,11 @@ impl RegistryService for Doorway {
         let here = self.here(&request)?;
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
-        let page = self.page("accreditations", registry, r.page_size, &r.page_token)?;
-        let after = uuid(page.after.as_ref())?;
-        let list =
-            self.app.store.accreditations(registry, after, None, page.limit).await.map_err(Error::from)?;
+        let find = lists::accreditations(&r.filter)?;
+        let page =
+            self.page(&format!("accreditations {}", r.filter), registry, r.page_size, &r.page_token)?;
+        let from = (uuid(page.after.as_ref())?, page.limit);
+        let list = self.app.store.find_accreditations(registry, find, from).await.map_err(Error::from)?;
         let next_page_token =
             self.next(&page, list.len(), list.last().map(|a| a.accreditation_id.to_string()));
         let now = self.app.clock.now();

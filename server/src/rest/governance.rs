@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     App, Error,
-    app::{audit, emergency, etag, govern, govern::view, staff},
+    app::{audit, emergency, etag, govern, govern::view, list as lists, staff},
     door::Here,
     error::Code,
     page,
@@ -51,12 +51,15 @@ fn json_of<T: Serialize>(shown: &T) -> Answer {
     Ok(Json(value(shown)?))
 }
 
-#[derive(Deserialize)]
+/// Drafts one change.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Propose {
+pub struct Propose {
     reason: String,
     #[serde(default)]
     validate_only: bool,
+    /// One member, named after the kind of change.
+    #[schema(value_type = Object)]
     change: govern::Wish,
 }
 
@@ -75,7 +78,7 @@ pub async fn propose(
     json_of(&shown)
 }
 
-/// `GET /api/v1/proposals?state=&page_size=&page_token=`
+/// `GET /api/v1/proposals?state=&filter=&page_size=&page_token=`
 pub async fn list(
     State(app): State<Arc<App>>,
     Extension(here): Extension<Here>,
@@ -83,15 +86,13 @@ pub async fn list(
     uri: Uri,
 ) -> Answer {
     let staff = who(&app, &here, &headers).await?;
-    let [state, size, token] = query::parameters(&uri, ["state", "page_size", "page_token"])?;
-    let wanted = match state.as_str() {
-        "" => None,
-        text => Some(ProposalState::parse(text).map_err(|e| e.at("state"))?),
-    };
+    let [state, filter, size, token] =
+        query::parameters(&uri, ["state", "filter", "page_size", "page_token"])?;
+    let sought = lists::proposals(&state, &filter)?;
     let limit = page::size(query::number("page_size", &size)?)?;
-    let name = format!("proposals {state}|{}", here.registry);
+    let name = format!("proposals {state} {filter}|{}", here.registry);
     let after = govern::cursor(page::cursor(&app.page_secret, &name, &token)?.as_ref())?;
-    let list = govern::list(&app, &staff, here.registry, wanted, (after, limit)).await?;
+    let list = govern::list(&app, &staff, here.registry, sought, (after, limit)).await?;
     let last = list.last().filter(|_| usize::try_from(limit).is_ok_and(|l| list.len() >= l));
     let next = last.map(|k| page::token(&app.page_secret, &name, &govern::cursor_of(k))).unwrap_or_default();
     let mut proposals = Vec::with_capacity(list.len());
@@ -115,9 +116,10 @@ pub async fn get(
     Ok(tagged(&headers, &etag, &shown))
 }
 
-#[derive(Deserialize)]
+/// Decides a proposal: `hash` to approve, `reason` to refuse.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Act {
+pub struct Act {
     #[serde(default)]
     hash: String,
     #[serde(default)]
@@ -164,9 +166,10 @@ pub async fn act(
     }
 }
 
-#[derive(Deserialize)]
+/// Suspends at once; `code` is public.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Emergency {
+pub struct Emergency {
     entity_id: String,
     code: String,
     #[serde(default)]

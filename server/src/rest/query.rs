@@ -8,17 +8,29 @@ use percent_encoding::percent_decode_str;
 
 use crate::{Error, error::Code};
 
+/// All parameters by name, decoded; a name that stands twice is refused.
+pub fn all(uri: &Uri) -> Result<Vec<(String, String)>, Error> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for pair in uri.query().unwrap_or_default().split('&').filter(|p| !p.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if found.iter().any(|(n, _)| n == name) {
+            return Err(Error::new(Code::Invalid, format!("`{name:.64}` stands twice")));
+        }
+        let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
+        found.push((name.to_owned(), value));
+    }
+    Ok(found)
+}
+
 /// The values of these parameters, empty where they are not given; any other name is refused.
 pub fn parameters<const N: usize>(uri: &Uri, names: [&str; N]) -> Result<[String; N], Error> {
     let mut found = [const { None }; N];
-    for pair in uri.query().unwrap_or_default().split('&').filter(|p| !p.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    for (name, value) in all(uri)? {
         let place = names.iter().position(|n| *n == name).and_then(|at| found.get_mut(at));
         let Some(place @ None) = place else {
-            let detail = format!("`{name:.64}` is not a parameter here, or stands twice");
-            return Err(Error::new(Code::Invalid, detail));
+            return Err(Error::new(Code::Invalid, format!("`{name:.64}` is not a parameter here")));
         };
-        *place = Some(percent_decode_str(value).decode_utf8_lossy().into_owned());
+        *place = Some(value);
     }
     Ok(found.map(Option::unwrap_or_default))
 }

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{Router, routing::MethodRouter};
+use axum::{
+    Router,
+    http::{HeaderValue, header},
+    middleware::map_response,
+    response::Response,
+    routing::MethodRouter,
+};
 
 use crate::{
     App,
@@ -27,12 +33,14 @@ pub struct Route {
     /// Listeners that offer this have it; `None` for all listeners.
     pub service: Option<Service>,
     pub needs: Needs,
+    /// Listeners for staff have it too: they read what they change.
+    pub staff_too: bool,
     /// `None` where the door goes to the handler directly: TRQP's two paths.
     make: Option<Make>,
 }
 
 const fn row(method: &'static str, path: &'static str, service: Option<Service>, make: Make) -> Route {
-    Route { method, path, service, needs: Needs::Nothing, make: Some(make) }
+    Route { method, path, service, needs: Needs::Nothing, staff_too: false, make: Some(make) }
 }
 
 /// On every listener.
@@ -46,7 +54,12 @@ pub(super) const fn public(method: &'static str, path: &'static str, make: Make)
 
 pub(super) const fn direct(path: &'static str) -> Route {
     let service = Some(Service::Public);
-    Route { method: "POST", path, service, needs: Needs::Nothing, make: None }
+    Route { method: "POST", path, service, needs: Needs::Nothing, staff_too: false, make: None }
+}
+
+/// What is recorded, read one by one and in pages.
+pub(super) const fn records(path: &'static str, make: Make) -> Route {
+    Route { staff_too: true, ..public("GET", path, make) }
 }
 
 /// On listeners for staff, and for staff alone.
@@ -60,12 +73,23 @@ pub(super) const fn site(path: &'static str, make: Make) -> Route {
     row("GET", path, Some(Service::Staff), make)
 }
 
+/// What staff see is kept by no cache on the way.
+async fn unstored(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 pub(super) fn router(routes: &[Route], listener: &Listener) -> Router<Arc<App>> {
     let mut router = Router::new();
     for route in routes {
-        let offered = route.service.is_none_or(|service| listener.offers(service));
+        let offered = route.service.is_none_or(|service| listener.offers(service))
+            || (route.staff_too && listener.offers(Service::Staff));
         if let Some(make) = route.make.filter(|_| offered) {
-            router = router.route(route.path, make());
+            let handlers = match route.needs {
+                Needs::Staff => make().layer(map_response(unstored)),
+                Needs::Nothing => make(),
+            };
+            router = router.route(route.path, handlers);
         }
     }
     router

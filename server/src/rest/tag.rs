@@ -21,9 +21,9 @@ pub fn asked(headers: &HeaderMap, validate_only: bool) -> Result<Asked, Error> {
     Ok(Asked::parse(id.trim_matches('"'), &text(&header::IF_MATCH)?, validate_only)?)
 }
 
-/// JSON with its `ETag`; 304 without a body for who holds it already.
+/// JSON with its `ETag`, where it has one; 304 without a body for who holds it already.
 pub fn tagged<T: Serialize>(headers: &HeaderMap, tag: &str, shown: &T) -> Response<Body> {
-    let held = etag::is_held(headers, tag);
+    let held = !tag.is_empty() && etag::is_held(headers, tag);
     let Ok(text) = serde_json::to_string(shown) else {
         return Error::new(Code::Internal, "an error of ours; it was logged").into_http();
     };
@@ -34,7 +34,7 @@ pub fn tagged<T: Serialize>(headers: &HeaderMap, tag: &str, shown: &T) -> Respon
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);
     }
-    if let Ok(tag) = HeaderValue::from_str(tag) {
+    if let Some(tag) = HeaderValue::from_str(tag).ok().filter(|tag| !tag.is_empty()) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response

@@ -59,6 +59,9 @@ pub struct ListProposals {
     /// Only those in this state; all when absent.
     #[arg(long, value_name = "STATE", value_parser = ["OPEN", "EXECUTED", "REFUSED", "WITHDRAWN", "EXPIRED"])]
     pub state: Option<String>,
+    /// Conditions joined by AND, such as `proposer = 7 AND created_at > 2026-11-01T00:00:00Z`.
+    #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
+    pub filter: String,
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i32).range(1..=1000))]
     pub page_size: i32,
     /// Where the page before ended.

@@ -52,6 +52,7 @@ async fn list(to: &Connection, args: ListProposals) -> Result<Exit, Failure> {
             state: args.state.clone().unwrap_or_default(),
             page_size: args.page_size,
             page_token,
+            filter: args.filter.clone(),
         };
         let page = desk.client().list_proposals(desk.request(request)).await?.into_inner();
         views.extend(page.proposals.into_iter().map(View::from));

@@ -18,9 +18,10 @@ pub async fn run(to: &Connection, command: Entity) -> Result<Exit, Failure> {
     match command {
         Entity::Get { id, registry, output } => {
             let registry_id = registry.map_or_else(String::new, Into::into);
-            get(to, pb::GetEntityRequest { registry_id, entity_id: id.into() }, output).await
+            get(to, pb::GetEntityRequest { registry_id, entity_id: id.into(), ..Default::default() }, output)
+                .await
         }
-        Entity::List(args) => list(to, args).await,
+        Entity::List { filter, list: args } => list(to, filter, args).await,
         Entity::Suspend(change) => status::entity(to, State::Suspended, change).await,
         Entity::Reinstate(change) => status::entity(to, State::Active, change).await,
         Entity::Revoke(change) => status::entity(to, State::Revoked, change).await,
@@ -43,7 +44,7 @@ async fn get(to: &Connection, request: pb::GetEntityRequest, format: ListFormat)
 }
 
 /// A page, or with `--all` each of them; tables and lines are written page by page.
-async fn list(to: &Connection, args: List) -> Result<Exit, Failure> {
+async fn list(to: &Connection, filter: String, args: List) -> Result<Exit, Failure> {
     let server = Server::connect(to).await?;
     let registry_id = args.registry.map_or_else(String::new, String::from);
     let mut page_token = args.page_token;
@@ -53,6 +54,8 @@ async fn list(to: &Connection, args: List) -> Result<Exit, Failure> {
             registry_id: registry_id.clone(),
             page_size: args.page_size,
             page_token,
+            filter: filter.clone(),
+            ..Default::default()
         };
         let page = server.registry().list_entities(server.request(request)).await?.into_inner();
         page_token = page.next_page_token;

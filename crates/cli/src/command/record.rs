@@ -17,6 +17,7 @@ pub async fn statements(to: &Connection, args: ListOf, only: Option<&str>) -> Re
     let request = pb::GetEntityRequest {
         registry_id: args.registry.map_or_else(String::new, Into::into),
         entity_id: args.entity.into(),
+        ..Default::default()
     };
     let found = server.registry().get_entity(server.request(request)).await?.into_inner().entity;
     let entity = found.ok_or_else(|| Failure::new(Exit::Unexpected, "the answer holds no entity"))?;
@@ -37,6 +38,7 @@ pub async fn accreditations(to: &Connection, args: List) -> Result<Exit, Failure
             registry_id: registry_id.clone(),
             page_size: args.page_size,
             page_token,
+            ..Default::default()
         };
         let page = server.registry().list_accreditations(server.request(request)).await?.into_inner();
         page_token = page.next_page_token;

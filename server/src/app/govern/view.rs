@@ -13,12 +13,14 @@ use serde_json::Value;
 use super::diff;
 use crate::{App, Error, app::etag};
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = Proposal)]
 pub struct Shown {
     pub proposal_id: String,
     pub revision: u32,
     pub measure: String,
     /// The event that it becomes: `kind` and `data`.
+    #[schema(value_type = Object)]
     pub change: Value,
     /// The exact bytes that are approved, as text (they are JSON), and their SHA-256.
     pub bytes: String,
@@ -28,7 +30,9 @@ pub struct Shown {
     pub quorum: u8,
     pub state: String,
     pub approvals: Vec<Approval>,
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<i64>,
@@ -37,23 +41,26 @@ pub struct Shown {
     /// The event by which `reason`, `closed_why` and `restricted` were erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased: Option<i64>,
+    #[schema(value_type = Object)]
     pub diff: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub restricted: Option<Restricted>,
     /// Names what was read; deciding needs it.
     pub etag: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Approval {
     pub by: i64,
     pub role: String,
     pub over: String,
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
 }
 
 /// A decided proposal, and the epoch if it was executed (else 0).
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Decided {
     pub proposal: Shown,
     pub epoch: i64,

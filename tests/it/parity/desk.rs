@@ -1,0 +1,90 @@
+//! What staff do besides proposing and deciding.
+
+use charter_proto::charter::registry::v1 as pb;
+use serde_json::json;
+
+use super::{Case, posts, reads};
+
+/// Nothing has this id.
+const NONE: &str = "00000000-0000-0000-0000-000000000001";
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        reads(
+            "WebhookService/ListWebhooks",
+            "oskar",
+            &pb::ListWebhooksRequest::default(),
+            "/api/v1/webhooks",
+        ),
+        posts(
+            "WebhookService/CreateWebhook",
+            "oskar",
+            &pb::CreateWebhookRequest { url: "ftp://a".to_owned(), ..Default::default() },
+            ("/api/v1/webhooks", json!({ "url": "ftp://a" }), ""),
+        ),
+        reads(
+            "WebhookService/GetWebhook",
+            "oskar",
+            &pb::GetWebhookRequest { webhook_id: NONE.to_owned(), ..Default::default() },
+            format!("/api/v1/webhooks/{NONE}"),
+        ),
+        Case {
+            method: http::Method::DELETE,
+            ..reads(
+                "WebhookService/DeleteWebhook",
+                "oskar",
+                &pb::DeleteWebhookRequest { webhook_id: NONE.to_owned(), ..Default::default() },
+                format!("/api/v1/webhooks/{NONE}"),
+            )
+        },
+        posts(
+            "WebhookService/UpdateWebhook",
+            "oskar",
+            &pb::UpdateWebhookRequest { webhook_id: NONE.to_owned(), ..Default::default() },
+            (format!("/api/v1/webhooks/{NONE}:update"), json!({}), ""),
+        ),
+        posts(
+            "WebhookService/TestWebhook",
+            "oskar",
+            &pb::TestWebhookRequest { webhook_id: NONE.to_owned(), ..Default::default() },
+            (format!("/api/v1/webhooks/{NONE}:test"), json!({}), ""),
+        ),
+        posts(
+            "WebhookService/ReplayWebhook",
+            "oskar",
+            &pb::ReplayWebhookRequest { webhook_id: NONE.to_owned(), ..Default::default() },
+            (format!("/api/v1/webhooks/{NONE}:replay"), json!({}), ""),
+        ),
+        posts(
+            "WebhookService/RotateWebhookSecret",
+            "oskar",
+            &pb::RotateWebhookSecretRequest { webhook_id: NONE.to_owned(), ..Default::default() },
+            (format!("/api/v1/webhooks/{NONE}:rotateSecret"), json!({}), ""),
+        ),
+        reads(
+            "WebhookService/ListDeliveries",
+            "oskar",
+            &pb::ListDeliveriesRequest { webhook_id: NONE.to_owned(), ..Default::default() },
+            format!("/api/v1/webhooks/{NONE}/deliveries"),
+        ),
+        reads("PolicyService/GetPolicy", "", &pb::GetPolicyRequest::default(), "/api/v1/policy"),
+        reads(
+            "ProcedureService/ListProcedures",
+            "aino",
+            &pb::ListProceduresRequest::default(),
+            "/api/v1/procedures",
+        ),
+        reads(
+            "ProcedureService/ListProcedures",
+            "",
+            &pb::ListProceduresRequest::default(),
+            "/api/v1/procedures",
+        ),
+        reads(
+            "ProcedureService/GetProcedure",
+            "aino",
+            &pb::GetProcedureRequest { procedure_id: 999_999, ..Default::default() },
+            "/api/v1/procedures/999999",
+        ),
+    ]
+}
