@@ -332,6 +332,10 @@ async fn only_an_operator_who_stepped_up_says_where_and_never_inside() {
     let list = otso.sends("GET", "/api/v1/webhooks", &json!({})).await;
     assert!(list.text().contains(&id) && !list.text().contains("whsec_"), "{}", list.text());
     let path = format!("/api/v1/webhooks/{id}");
+    let try_out = format!("{path}?validate_only=true");
+    assert_eq!(otso.sends("DELETE", &try_out, &json!({})).await.status, 200, "tried out");
+    let new = json!({ "url": url, "validate_only": true });
+    assert_eq!(otso.sends("POST", "/api/v1/webhooks", &new).await.json()["webhook"], Value::Null);
     assert_eq!(otso.sends("DELETE", &path, &json!({})).await.status, 200);
     for (method, path) in [("GET", path.clone()), ("POST", format!("{path}:test")), ("DELETE", path)] {
         assert_eq!(otso.sends(method, &path, &json!({})).await.problem().0, 404, "{method} {path}");
@@ -373,6 +377,18 @@ async fn the_command_line_manages_webhooks() {
     let log = charter(&["deliveries", id, "-o", "ndjson"]).await.out;
     assert!(log.lines().count() >= 2 && log.contains("\"outcome\":\"FAILED\""), "{log}");
     assert!(charter(&["list"]).await.out.contains(id));
-    assert_eq!(charter(&["delete", id]).await.code, 0);
+    for args in [
+        &["rotate-secret", id, "--dry-run"][..],
+        &["delete", id, "--dry-run"],
+        &["create", &receiver.url, "--dry-run"],
+    ] {
+        let tried = charter(args).await;
+        assert!(tried.code == 0 && tried.out.starts_with("would "), "{args:?} {}", tried.out);
+    }
+    assert_eq!(charter(&["list", "-o", "ndjson"]).await.out.lines().count(), 1, "nothing was kept");
+    let csv = charter(&["show", id, "-o", "csv"]).await.out;
+    assert!(csv.starts_with("ID,URL,STATE") && csv.contains(id), "{csv}");
+    assert_eq!(charter(&["delete", id]).await.code, 2, "it is asked for");
+    assert_eq!(charter(&["delete", id, "--yes"]).await.code, 0);
     assert_eq!(charter(&["show", id]).await.code, 4, "it is not there any more");
 }

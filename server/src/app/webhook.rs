@@ -1,4 +1,5 @@
 //! Webhooks: where events go, managed by operators. Configuration of delivery, so no events; who changed what is kept.
+//! What changes one takes its id and `validate_only`: then everything is checked and nothing kept.
 
 use std::time::Duration;
 
@@ -79,18 +80,22 @@ pub async fn create(
     staff: &Staff,
     registry: RegistryId,
     wish: Wish,
-) -> Result<(Webhook, String), Error> {
+    validate_only: bool,
+) -> Result<Option<(Webhook, String)>, Error> {
     allow(staff, Action::ManageWebhooks)?;
     let settings = settings(app, registry, wish).await?;
     if app.store.webhooks(registry, None).await?.len() >= MAX_WEBHOOKS {
         let text = format!("a registry has at most {MAX_WEBHOOKS} webhooks: delete one");
         return Err(Error::new(Code::Conflict, text));
     }
+    if validate_only {
+        return Ok(None);
+    }
     let (secret, sealed) = secret(app)?;
     let (id, now) = (Uuid::now_v7(), app.clock.now());
     app.store.put_webhook(registry, (id, settings, sealed), (staff.id, now)).await?;
     app.told.have(registry);
-    Ok((found(app, registry, id).await?, secret))
+    Ok(Some((found(app, registry, id).await?, secret)))
 }
 
 async fn found(app: &App, registry: RegistryId, id: Uuid) -> Result<Webhook, Error> {
@@ -119,9 +124,12 @@ async fn change(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
-    id: Uuid,
+    (id, validate_only): (Uuid, bool),
     change: Change,
 ) -> Result<(), Error> {
+    if validate_only {
+        return found(app, registry, id).await.map(drop);
+    }
     app.store.change_webhook(registry, id, change, (staff.id, app.clock.now())).await?;
     app.told.have(registry);
     Ok(())
@@ -132,7 +140,8 @@ pub async fn update(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
-    (id, wish, enabled): (Uuid, Wish, Option<bool>),
+    (id, validate_only): (Uuid, bool),
+    (wish, enabled): (Wish, Option<bool>),
 ) -> Result<Webhook, Error> {
     allow(staff, Action::ManageWebhooks)?;
     found(app, registry, id).await?;
@@ -141,44 +150,48 @@ pub async fn update(
     }
     if !wish.url.is_empty() {
         let settings = settings(app, registry, wish).await?;
-        change(app, staff, registry, id, Change::Settings(settings)).await?;
+        change(app, staff, registry, (id, validate_only), Change::Settings(settings)).await?;
     }
     if let Some(enabled) = enabled {
-        change(app, staff, registry, id, Change::Enabled(enabled)).await?;
+        change(app, staff, registry, (id, validate_only), Change::Enabled(enabled)).await?;
     }
     found(app, registry, id).await
 }
 
-pub async fn delete(app: &App, staff: &Staff, registry: RegistryId, id: Uuid) -> Result<(), Error> {
+pub async fn delete(app: &App, staff: &Staff, registry: RegistryId, one: (Uuid, bool)) -> Result<(), Error> {
     allow(staff, Action::ManageWebhooks)?;
-    change(app, staff, registry, id, Change::Delete).await
+    change(app, staff, registry, one, Change::Delete).await
 }
 
 pub async fn replay(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
-    (id, after): (Uuid, i64),
+    one: (Uuid, bool),
+    after: i64,
 ) -> Result<Webhook, Error> {
     allow(staff, Action::ManageWebhooks)?;
     let epoch = app.store.epoch(registry).await?;
     if !(0..=epoch).contains(&after) {
         return Err(Invalid::new("after", format!("must be 0 to {epoch}, the last event there is")).into());
     }
-    change(app, staff, registry, id, Change::Replay(after)).await?;
-    found(app, registry, id).await
+    change(app, staff, registry, one, Change::Replay(after)).await?;
+    found(app, registry, one.0).await
 }
 
 pub async fn rotate(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
-    id: Uuid,
+    (id, validate_only): (Uuid, bool),
 ) -> Result<(Webhook, String), Error> {
     allow(staff, Action::ManageWebhooks)?;
+    if validate_only {
+        return Ok((found(app, registry, id).await?, String::new()));
+    }
     let (secret, sealed) = secret(app)?;
     let until = app.clock.now().plus(OVERLAP);
-    change(app, staff, registry, id, Change::Secret(sealed, until)).await?;
+    change(app, staff, registry, (id, false), Change::Secret(sealed, until)).await?;
     Ok((found(app, registry, id).await?, secret))
 }
 

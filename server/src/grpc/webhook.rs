@@ -56,8 +56,10 @@ impl WebhookService for Doorway {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
         let r = request.into_inner();
         let wish = Wish { url: r.url, kinds: r.kinds, entity_id: r.entity_id };
-        let (made, secret) = webhook::create(&self.app, &staff, registry, wish).await?;
-        Ok(Response::new(pb::CreateWebhookResponse { webhook: Some(view(made, Vec::new())), secret }))
+        let made = webhook::create(&self.app, &staff, registry, wish, r.validate_only).await?;
+        let reply =
+            |(made, secret)| pb::CreateWebhookResponse { webhook: Some(view(made, Vec::new())), secret };
+        Ok(Response::new(made.map(reply).unwrap_or_default()))
     }
 
     async fn get_webhook(&self, request: Request<pb::GetWebhookRequest>) -> Reply<pb::GetWebhookResponse> {
@@ -85,7 +87,8 @@ impl WebhookService for Doorway {
         let r = request.into_inner();
         let id = webhook::id(&r.webhook_id)?;
         let wish = Wish { url: r.url, kinds: r.kinds, entity_id: r.entity_id };
-        let changed = webhook::update(&self.app, &staff, registry, (id, wish, r.enabled)).await?;
+        let (one, what) = ((id, r.validate_only), (wish, r.enabled));
+        let changed = webhook::update(&self.app, &staff, registry, one, what).await?;
         Ok(Response::new(pb::UpdateWebhookResponse { webhook: Some(view(changed, Vec::new())) }))
     }
 
@@ -95,7 +98,8 @@ impl WebhookService for Doorway {
     ) -> Reply<pb::DeleteWebhookResponse> {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
         let id = webhook::id(&request.get_ref().webhook_id)?;
-        webhook::delete(&self.app, &staff, registry, id).await?;
+        let one = (id, request.get_ref().validate_only);
+        webhook::delete(&self.app, &staff, registry, one).await?;
         Ok(Response::new(pb::DeleteWebhookResponse {}))
     }
 
@@ -113,7 +117,7 @@ impl WebhookService for Doorway {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
         let r = request.into_inner();
         let id = webhook::id(&r.webhook_id)?;
-        let changed = webhook::replay(&self.app, &staff, registry, (id, r.after)).await?;
+        let changed = webhook::replay(&self.app, &staff, registry, (id, r.validate_only), r.after).await?;
         Ok(Response::new(pb::ReplayWebhookResponse { webhook: Some(view(changed, Vec::new())) }))
     }
 
@@ -123,7 +127,8 @@ impl WebhookService for Doorway {
     ) -> Reply<pb::RotateWebhookSecretResponse> {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
         let id = webhook::id(&request.get_ref().webhook_id)?;
-        let (changed, secret) = webhook::rotate(&self.app, &staff, registry, id).await?;
+        let one = (id, request.get_ref().validate_only);
+        let (changed, secret) = webhook::rotate(&self.app, &staff, registry, one).await?;
         let webhook = Some(view(changed, Vec::new()));
         Ok(Response::new(pb::RotateWebhookSecretResponse { webhook, secret }))
     }

@@ -42,3 +42,12 @@ pub fn number<T: FromStr + Default>(name: &str, text: &str) -> Result<T, Error> 
     }
     text.parse().map_err(|_| Invalid::new(name, "must be a number").into())
 }
+
+/// `true` or `false`; absent is false.
+pub fn truth(name: &str, text: &str) -> Result<bool, Error> {
+    match text {
+        "true" => Ok(true),
+        "" | "false" => Ok(false),
+        _ => Err(Invalid::new(name, "must be `true` or `false`").into()),
+    }
+}

@@ -67,6 +67,7 @@ struct Given {
     entity_id: String,
     enabled: Option<bool>,
     after: Option<i64>,
+    validate_only: bool,
 }
 
 impl Given {
@@ -83,8 +84,13 @@ pub async fn create(
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let staff = who(&app, &here, request.headers()).await?;
     let r: Given = body::parse(&body::json_bytes(request, body::SINGLE).await?)?;
-    let (made, secret) = webhook::create(&app, &staff, here.registry, r.wish()).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "webhook": view(&made), "secret": secret }))))
+    let validate_only = r.validate_only;
+    Ok(match webhook::create(&app, &staff, here.registry, r.wish(), validate_only).await? {
+        Some((made, secret)) => {
+            (StatusCode::CREATED, Json(json!({ "webhook": view(&made), "secret": secret })))
+        }
+        None => (StatusCode::OK, Json(json!({ "webhook": null, "secret": "" }))),
+    })
 }
 
 /// `GET /api/v1/webhooks`
@@ -110,15 +116,18 @@ pub async fn get(
     Ok(Json(with_changes(&found, &changes)))
 }
 
-/// `DELETE /api/v1/webhooks/{id}`
+/// `DELETE /api/v1/webhooks/{id}?validate_only=`
 pub async fn remove(
     State(app): State<Arc<App>>,
     Extension(here): Extension<Here>,
     Path(id): Path<String>,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Answer {
     let staff = who(&app, &here, &headers).await?;
-    webhook::delete(&app, &staff, here.registry, webhook::id(&id)?).await?;
+    let [validate_only] = query::parameters(&uri, ["validate_only"])?;
+    let one = (webhook::id(&id)?, query::truth("validate_only", &validate_only)?);
+    webhook::delete(&app, &staff, here.registry, one).await?;
     Ok(Json(json!({})))
 }
 
@@ -134,15 +143,16 @@ pub async fn act(
     let r: Given = body::parse(&body::json_bytes(request, body::SINGLE).await?)?;
     let (id, verb) = segment.split_once(':').unwrap_or((segment.as_str(), ""));
     let id = webhook::id(id)?;
+    let one = (id, r.validate_only);
     let answer = match verb {
         "update" => {
             let enabled = r.enabled;
-            view(&webhook::update(&app, &staff, registry, (id, r.wish(), enabled)).await?)
+            view(&webhook::update(&app, &staff, registry, one, (r.wish(), enabled)).await?)
         }
         "test" => delivery(&webhook::test(&app, &staff, registry, id).await?),
-        "replay" => view(&webhook::replay(&app, &staff, registry, (id, r.after.unwrap_or_default())).await?),
+        "replay" => view(&webhook::replay(&app, &staff, registry, one, r.after.unwrap_or_default()).await?),
         "rotateSecret" => {
-            let (changed, secret) = webhook::rotate(&app, &staff, registry, id).await?;
+            let (changed, secret) = webhook::rotate(&app, &staff, registry, one).await?;
             json!({ "webhook": view(&changed), "secret": secret })
         }
         _ => {

@@ -22,11 +22,12 @@ fn values_are_checked_before_anything_is_sent() {
 }
 
 /// Commands that change nothing in a registry, by their last word.
-const READERS: [&str; 17] = [
+const READERS: [&str; 19] = [
     "accesses",
     "amend",
     "check",
     "completion",
+    "deliveries",
     "export",
     "get",
     "history",
@@ -35,6 +36,7 @@ const READERS: [&str; 17] = [
     "logout",
     "man",
     "show",
+    "test",
     "types",
     "validate",
     "verify",
@@ -42,9 +44,9 @@ const READERS: [&str; 17] = [
     "help",
 ];
 /// Readers that print data in more than one form. `amend` takes the options of the command that it is given.
-const SHOWN: [&str; 6] = ["get", "history", "list", "show", "types", "whoami"];
+const SHOWN: [&str; 7] = ["deliveries", "get", "history", "list", "show", "types", "whoami"];
 /// What takes something away at once, so that it is asked for unless `--yes` says so.
-const ASKED: [&str; 8] = [
+const ASKED: [&str; 9] = [
     "charter approval approve",
     "charter delegation end",
     "charter delegation revoke",
@@ -53,6 +55,7 @@ const ASKED: [&str; 8] = [
     "charter entity end",
     "charter entity revoke",
     "charter entity suspend",
+    "charter webhook delete",
 ];
 
 /// Every command that runs, by its path.

@@ -23,7 +23,14 @@ pub enum Webhook {
         output: ListFormat,
     },
     /// Prints one webhook, and who changed it.
-    Show(One),
+    Show {
+        #[arg(value_parser = uuid)]
+        id: String,
+        #[command(flatten)]
+        call: Call,
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: ListFormat,
+    },
     /// Puts another URL in the place of the one before, with its filters.
     Update {
         #[command(flatten)]
@@ -38,7 +45,14 @@ pub enum Webhook {
     /// Stops deliveries; `enable` goes on where they stopped.
     Disable(One),
     /// Sends a message of type `webhook.test` at once: exit 0 when it was taken, 3 when not.
-    Test(One),
+    Test {
+        #[arg(value_parser = uuid)]
+        id: String,
+        #[command(flatten)]
+        call: Call,
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: Format,
+    },
     /// Sends events again.
     Replay {
         #[command(flatten)]
@@ -50,7 +64,13 @@ pub enum Webhook {
     /// Makes a new secret and prints it; for 24 hours the old one signs, too.
     RotateSecret(One),
     /// Ends a webhook, for good.
-    Delete(One),
+    Delete {
+        #[command(flatten)]
+        one: One,
+        /// Do not ask whether this is meant.
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Prints the last attempts, newest first.
     Deliveries {
         #[arg(value_parser = uuid)]
@@ -74,6 +94,9 @@ pub struct One {
 
 #[derive(Debug, Args)]
 pub struct At {
+    /// Check everything, keep nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub call: Call,
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]

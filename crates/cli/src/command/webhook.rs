@@ -9,6 +9,7 @@ use tonic::transport::Channel;
 use self::view::{Attempt, View};
 use crate::{
     args::{At, Call, Connection, Format, ListFormat, One, Webhook, WebhookEvents},
+    confirm::confirm,
     desk::Desk,
     exit::{Exit, Failure},
     output,
@@ -25,12 +26,7 @@ pub async fn run(to: &Connection, command: Webhook) -> Result<Exit, Failure> {
             output::list(output, ("webhooks", None), &views, &View::HEADINGS, View::row)?;
             Ok(Exit::Ok)
         }
-        Webhook::Show(one) => {
-            let mut call = Calls::open(to, one).await?;
-            let request = pb::GetWebhookRequest { registry_id: call.registry(), webhook_id: call.id() };
-            let found = call.client.get_webhook(call.desk.request(request)).await?.into_inner().webhook;
-            show(call.output, found, None)
-        }
+        Webhook::Show { id, call, output } => shown(to, id, (call, output)).await,
         Webhook::Update { filter, one, url } => {
             let settings = pb::UpdateWebhookRequest {
                 url,
@@ -42,97 +38,130 @@ pub async fn run(to: &Connection, command: Webhook) -> Result<Exit, Failure> {
         }
         Webhook::Enable(one) => enabled(to, one, true).await,
         Webhook::Disable(one) => enabled(to, one, false).await,
-        Webhook::Test(one) => test(to, one).await,
+        Webhook::Test { id, call, output } => test(to, id, (call, output)).await,
         Webhook::Replay { one, after } => {
             let mut call = Calls::open(to, one).await?;
-            let (registry_id, webhook_id) = (call.registry(), call.id());
-            let request = pb::ReplayWebhookRequest { registry_id, webhook_id, after };
+            let (registry_id, webhook_id, validate_only) = call.request();
+            let request = pb::ReplayWebhookRequest { registry_id, webhook_id, after, validate_only };
             let changed = call.client.replay_webhook(call.desk.request(request)).await?.into_inner();
-            show(call.output, changed.webhook, None)
+            call.done("replay", changed.webhook, "")
         }
         Webhook::RotateSecret(one) => {
             let mut call = Calls::open(to, one).await?;
-            let (registry_id, webhook_id) = (call.registry(), call.id());
-            let request = pb::RotateWebhookSecretRequest { registry_id, webhook_id };
+            let (registry_id, webhook_id, validate_only) = call.request();
+            let request = pb::RotateWebhookSecretRequest { registry_id, webhook_id, validate_only };
             let changed = call.client.rotate_webhook_secret(call.desk.request(request)).await?.into_inner();
-            show(call.output, changed.webhook, Some(&changed.secret))
+            call.done("make a new secret for", changed.webhook, &changed.secret)
         }
-        Webhook::Delete(one) => {
-            let mut call = Calls::open(to, one).await?;
-            let request = pb::DeleteWebhookRequest { registry_id: call.registry(), webhook_id: call.id() };
-            call.client.delete_webhook(call.desk.request(request)).await?;
-            match call.output {
-                Format::Json => output::json(&json!({}))?,
-                Format::Table => output::text("deleted")?,
-            };
-            Ok(Exit::Ok)
-        }
+        Webhook::Delete { one, yes } => delete(to, one, yes).await,
         Webhook::Deliveries { id, limit, call, output } => deliveries(to, id, limit, (call, output)).await,
     }
 }
 
-/// What the calls about one webhook have in common.
+/// What changes of one webhook have in common.
 struct Calls {
     desk: Desk,
     client: WebhookServiceClient<Channel>,
     id: String,
+    dry_run: bool,
     output: Format,
 }
 
 impl Calls {
     async fn open(to: &Connection, one: One) -> Result<Self, Failure> {
-        let desk = Desk::open(to, one.at.call).await?;
-        Ok(Self { client: desk.webhooks(), desk, id: one.id, output: one.at.output })
+        let At { dry_run, call, output } = one.at;
+        let desk = Desk::open(to, call).await?;
+        Ok(Self { client: desk.webhooks(), desk, id: one.id, dry_run, output })
     }
-    fn registry(&self) -> String {
-        self.desk.registry_id()
+
+    /// Registry, webhook, and whether it is only tried out.
+    fn request(&self) -> (String, String, bool) {
+        (self.desk.registry_id(), self.id.clone(), self.dry_run)
     }
-    fn id(&self) -> String {
-        self.id.clone()
+
+    fn done(&self, verb: &str, webhook: Option<pb::Webhook>, secret: &str) -> Result<Exit, Failure> {
+        let would = self.dry_run.then(|| format!("would {verb} webhook {}", self.id));
+        print(self.output, would, webhook, secret)
     }
 }
 
-fn show(format: Format, webhook: Option<pb::Webhook>, secret: Option<&str>) -> Result<Exit, Failure> {
-    let webhook = webhook.ok_or_else(|| Failure::new(Exit::Unexpected, "the answer holds no webhook"))?;
-    let view = View::from(webhook);
-    match (format, secret) {
-        (Format::Json, Some(secret)) => output::json(&json!({ "webhook": view, "secret": secret }))?,
-        (Format::Json, None) => output::json(&view)?,
-        (Format::Table, _) => output::text(&view.text(secret))?,
+/// `would` is what was only tried out.
+fn print(
+    format: Format,
+    would: Option<String>,
+    webhook: Option<pb::Webhook>,
+    secret: &str,
+) -> Result<Exit, Failure> {
+    let view = webhook.map(View::from);
+    match (format, would, &view) {
+        (Format::Json, ..) if secret.is_empty() => output::json(&json!({ "webhook": view }))?,
+        (Format::Json, ..) => output::json(&json!({ "webhook": view, "secret": secret }))?,
+        (Format::Table, Some(would), _) => output::text(&would)?,
+        (Format::Table, None, Some(view)) => output::text(&view.text(secret))?,
+        (Format::Table, None, None) => output::text("done")?,
     };
-    if secret.is_some() {
+    if !secret.is_empty() {
         output::note("the secret is not shown again: the receiver needs it to check signatures");
     }
     Ok(Exit::Ok)
 }
 
+async fn shown(
+    to: &Connection,
+    webhook_id: String,
+    (call, format): (Call, ListFormat),
+) -> Result<Exit, Failure> {
+    let desk = Desk::open(to, call).await?;
+    let request = pb::GetWebhookRequest { registry_id: desk.registry_id(), webhook_id };
+    let found = desk.webhooks().get_webhook(desk.request(request)).await?.into_inner().webhook;
+    let view = View::from(found.unwrap_or_default());
+    output::one(format, &view, (&View::HEADINGS, view.row()), || view.text(""))?;
+    Ok(Exit::Ok)
+}
+
 async fn create(to: &Connection, filter: WebhookEvents, url: String, at: At) -> Result<Exit, Failure> {
     let desk = Desk::open(to, at.call).await?;
-    let registry_id = desk.registry_id();
-    let request = pb::CreateWebhookRequest { registry_id, url, kinds: filter.kind, entity_id: filter.entity };
+    let would = at.dry_run.then(|| format!("would send events to {}", output::clean(&url)));
+    let request = pb::CreateWebhookRequest {
+        registry_id: desk.registry_id(),
+        url,
+        kinds: filter.kind,
+        entity_id: filter.entity,
+        validate_only: at.dry_run,
+    };
     let made = desk.webhooks().create_webhook(desk.request(request)).await?.into_inner();
-    show(at.output, made.webhook, Some(&made.secret))
+    print(at.output, would, made.webhook, &made.secret)
 }
 
 async fn update(to: &Connection, one: One, settings: pb::UpdateWebhookRequest) -> Result<Exit, Failure> {
     let mut call = Calls::open(to, one).await?;
-    let (registry_id, webhook_id) = (call.registry(), call.id());
-    let request = pb::UpdateWebhookRequest { registry_id, webhook_id, ..settings };
+    let (registry_id, webhook_id, validate_only) = call.request();
+    let request = pb::UpdateWebhookRequest { registry_id, webhook_id, validate_only, ..settings };
     let changed = call.client.update_webhook(call.desk.request(request)).await?.into_inner();
-    show(call.output, changed.webhook, None)
+    call.done("change", changed.webhook, "")
 }
 
 async fn enabled(to: &Connection, one: One, enabled: bool) -> Result<Exit, Failure> {
     update(to, one, pb::UpdateWebhookRequest { enabled: Some(enabled), ..Default::default() }).await
 }
 
-async fn test(to: &Connection, one: One) -> Result<Exit, Failure> {
+async fn delete(to: &Connection, one: One, yes: bool) -> Result<Exit, Failure> {
+    if !yes && !one.at.dry_run {
+        confirm(&format!("webhook {} ends for good", one.id)).await?;
+    }
     let mut call = Calls::open(to, one).await?;
-    let request = pb::TestWebhookRequest { registry_id: call.registry(), webhook_id: call.id() };
-    let delivery =
-        call.client.test_webhook(call.desk.request(request)).await?.into_inner().delivery.unwrap_or_default();
-    let attempt = Attempt::from(delivery);
-    match call.output {
+    let (registry_id, webhook_id, validate_only) = call.request();
+    let request = pb::DeleteWebhookRequest { registry_id, webhook_id, validate_only };
+    call.client.delete_webhook(call.desk.request(request)).await?;
+    call.done("delete", None, "")
+}
+
+async fn test(to: &Connection, webhook_id: String, (call, format): (Call, Format)) -> Result<Exit, Failure> {
+    let desk = Desk::open(to, call).await?;
+    let request = pb::TestWebhookRequest { registry_id: desk.registry_id(), webhook_id };
+    let tested = desk.webhooks().test_webhook(desk.request(request)).await?.into_inner();
+    let attempt = Attempt::from(tested.delivery.unwrap_or_default());
+    match format {
         Format::Json => output::json(&attempt)?,
         Format::Table => output::text(&attempt.text())?,
     };

@@ -60,12 +60,12 @@ impl View {
     }
 
     /// Every member that says something, and the changes.
-    pub fn text(&self, secret: Option<&str>) -> String {
+    pub fn text(&self, secret: &str) -> String {
         let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
         let pairs = [
             ("id", self.webhook_id.clone()),
             ("url", self.url.clone()),
-            ("secret", secret.unwrap_or_default().to_owned()),
+            ("secret", secret.to_owned()),
             ("kinds", self.kinds.join(", ")),
             ("entity", or_empty(&self.entity_id)),
             ("state", self.state.clone()),
