@@ -38,8 +38,7 @@ fn v6_is_public(ip: Ipv6Addr) -> bool {
     // Only global unicast, 2000::/3: so no loopback, unique local, link-local, multicast, NAT64.
     let global = a & 0xe000 == 0x2000;
     // IETF protocols with Teredo, documentation twice, and 6to4, which carries an IPv4 address.
-    let special = (a == 0x2001 && b < 0x0200)
-        || (a == 0x2001 && b == 0x0db8)
+    let special = (a == 0x2001 && (b < 0x0200 || b == 0x0db8))
         || a == 0x2002
         || (a == 0x3fff && b < 0x1000)
         || a == 0x5f00;
