@@ -230,8 +230,7 @@ fn is_negative(change: &Change) -> bool {
         Change::StatusChanged(s) => s.state != State::Active,
         Change::EntityCorrected(e) => e.identifiers.is_some(),
         Change::AccreditationCorrected(a) => a.changes_validity(),
-        Change::DelegationCorrected(_) => true,
-        Change::KeyRevoked(_) | Change::EntityKeyRevoked(_) => true,
+        Change::DelegationCorrected(_) | Change::KeyRevoked(_) | Change::EntityKeyRevoked(_) => true,
         Change::CourtRuled(r) => r.ruling == Ruling::StayLifted,
         _ => false,
     }

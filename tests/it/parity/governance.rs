@@ -12,7 +12,8 @@ const ANEW: &[&str] = &["proposal_id", "hash", "bytes", "etag"];
 pub(super) fn cases(draft: &pb::Proposal, entity_etag: &str) -> Vec<Case> {
     let id = draft.proposal_id.as_str();
     let suspend = || Some(status(ISSUER, "SUSPENDED"));
-    let wish = json!({ "change_status": { "entity_id": ISSUER, "state": "SUSPENDED", "code": "TESTED" } });
+    let wish = json!({ "change_status": { "entity_id": ISSUER, "state": "SUSPENDED", "code": "TESTED",
+        "hearing_waived": "URGENT", "legal_basis": "Act 1, 1" } });
     let propose = |etag: &str, change: Option<Change>| pb::ProposeRequest {
         reason: "why".to_owned(),
         validate_only: true,
