@@ -7,7 +7,11 @@ use charter_proto::charter::registry::v1::{
     self as pb, change_status::Target, propose_request::Change,
     registry_service_client::RegistryServiceClient,
 };
-use charter_tests::governed::{Governed, ISSUER, status};
+use charter_proto::trqp::v2::trust_registry_query_service_client::TrustRegistryQueryServiceClient;
+use charter_tests::{
+    ask::request,
+    governed::{Governed, ISSUER, status},
+};
 use serde_json::{Value, json};
 
 use crate::governance::said;
@@ -322,4 +326,11 @@ async fn who_succeeds_an_entity_is_told() {
     g.decides(end).await;
     assert_eq!(entity(&g, ISSUER).await.succeeded_by, [heir]);
     assert_eq!(g.app.rest().get(&path).await.json()["succeededBy"], json!([heir]));
+    let asking = g.app.anonymous().asks(ISSUER, "issue", "Degree").with("evidence", "chain");
+    assert_eq!(asking.both().await.line(), "200 no ENDED");
+    let over_rest = g.app.rest().post("/authorization", &asking.json()).await.json();
+    assert_eq!(over_rest["evidence"]["succeeded_by"], json!([heir]));
+    let mut client = TrustRegistryQueryServiceClient::new(g.app.channel());
+    let over_grpc = client.authorization(request(&asking)).await.expect("answered").into_inner();
+    assert_eq!(over_grpc.evidence.expect("evidence").succeeded_by, [heir]);
 }

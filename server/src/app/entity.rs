@@ -1,13 +1,13 @@
 //! Reading entities, and the record that verifiers know (`GET /api/v1/issuers/{did}`).
 
 use charter_domain::{
-    RegistryId, Timestamp,
+    Query, Reason, RegistryId, Timestamp,
     status::{State, Status, state_at},
 };
 use charter_store::entity::{EntityView, StatementView, StatusView};
 use serde_json::{Value, json};
 
-use crate::{App, Error, error::Code};
+use crate::{App, Error, app::answer::Reply, error::Code};
 
 pub async fn get(app: &App, registry: RegistryId, identifier: &str) -> Result<EntityView, Error> {
     let found = app.store.entity(registry, identifier).await?;
@@ -81,6 +81,19 @@ pub fn issuer(entity: &EntityView, asked: &str, language: &str, at: Timestamp) -
         record["succeededBy"] = json!(successors);
     }
     record
+}
+
+/// Who continues what an entity did, where a registry of this process answered that it has ended. What was held at an
+/// earlier epoch is not looked up.
+pub async fn successors(app: &App, query: &Query, reply: &Reply) -> Result<Vec<String>, Error> {
+    let decided_by = app.hosted.by_authority(&reply.decided_by);
+    let Some(registry) = decided_by.filter(|_| reply.reason == Reason::Ended) else { return Ok(Vec::new()) };
+    if query.context.known_at.is_some() {
+        return Ok(Vec::new());
+    }
+    let at = query.context.time.unwrap_or(reply.evaluated_at);
+    let found = app.store.entity(registry, query.entity.as_str()).await?;
+    Ok(found.map_or_else(Vec::new, |entity| entity.succeeded_by(at)))
 }
 
 /// Entities, page by page; `after` is a cursor of an earlier page.

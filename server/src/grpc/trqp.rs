@@ -13,6 +13,7 @@ use crate::{
     Error,
     app::{
         answer::Reply,
+        entity,
         query::{self, Asked},
         resolve,
     },
@@ -88,6 +89,7 @@ impl Doorway {
         Ok(Some(pb::Evidence {
             chain: resolve::full_chain(&self.app, here.registry, reply).await?,
             path: if full { reply.path.iter().map(step).collect() } else { Vec::new() },
+            succeeded_by: entity::successors(&self.app, query, reply).await?,
         }))
     }
 

@@ -23,6 +23,7 @@ use crate::{
     App, Error,
     app::{
         answer::Reply,
+        entity,
         query::{self, Asked},
         resolve,
     },
@@ -233,6 +234,10 @@ async fn evidence(app: &App, here: &Here, query: &Query, reply: &Reply) -> Resul
     let mut value = json!({ "chain": resolve::full_chain(app, here.registry, reply).await? });
     if query.context.evidence == EvidenceLevel::Full {
         value["path"] = super::resolve::path(reply);
+    }
+    let successors = entity::successors(app, query, reply).await?;
+    if !successors.is_empty() {
+        value["succeeded_by"] = json!(successors);
     }
     Ok(value)
 }
