@@ -109,10 +109,10 @@ async fn entities_accreditations_statements_and_recognitions_live_from_the_comma
 #[tokio::test]
 async fn a_delegation_lives_from_the_command_line() {
     let g = Governed::start().await;
-    let hosted = &g.app.app.hosted;
-    let own = hosted.tenant(hosted.by_authority(AUTHORITY).expect("served")).expect("a registry");
+    let own = g.app.registry(AUTHORITY);
+    let keys = own.delegation(&own, &["edu:*"]).jwks_json;
     let jwks = g.app.directory().join("child.json");
-    std::fs::write(&jwks, own.keys.to_json()).expect("written");
+    std::fs::write(&jwks, keys).expect("written");
     let until = |days: u32| g.app.clock.now().plus(std::time::Duration::from_secs(86_400) * days).to_string();
     let make = ["delegation", "make", CHILD, "--entity-identifier", "https://child.example", "--jwks"];
     let make = [&make[..], &[jwks.to_str().expect("UTF-8"), "--endpoint", "http://127.0.0.1:9"]].concat();
