@@ -10,7 +10,7 @@ use charter_proto::charter::registry::v1::{
 };
 use charter_tests::{
     AUTHORITY, TestApp,
-    governed::{Governed, ISSUER, Person, status},
+    governed::{Governed, ISSUER, Person, status, waived},
     terminal::Terminal,
 };
 use http_body_util::{BodyExt as _, Full};
@@ -152,7 +152,7 @@ async fn events_about_what_an_entity_holds_are_about_the_entity() {
         target: Some(Target::StatementId(made["seq"].as_i64().expect("a number"))),
         state: "SUSPENDED".to_owned(),
         code: "TESTED".to_owned(),
-        ..Default::default()
+        ..waived("SUSPENDED")
     };
     g.appoints("uno", &["AUDITOR"], false).await;
     let draft = g.person("olga").proposes(pb::propose_request::Change::ChangeStatus(change)).await;
