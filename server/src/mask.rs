@@ -2,7 +2,7 @@
 
 use charter_domain::Invalid;
 use prost::Message;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _};
 use prost_types::FieldMask;
 
 use crate::{Error, error::Code, proto};

@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use charter_domain::Timestamp;
 use charter_proto::DESCRIPTORS;
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, MessageDescriptor, MethodDescriptor, Value as Field,
+    DescriptorPool, DynamicMessage, FieldDescriptor, MessageDescriptor, MethodDescriptor,
+    ReflectMessage as _, Value as Field,
 };
 use serde_json::{Map, Value, json};
 

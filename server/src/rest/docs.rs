@@ -48,7 +48,7 @@ pub async fn file(uri: Uri) -> Result<Response<Body>, Error> {
     let config = Arc::new(Config::from("../openapi.json").validator_url("none"));
     let found =
         serve(name, config).map_err(|_| Error::new(Code::Internal, "an error of ours; it was logged"))?;
-    let SwaggerFile { bytes, content_type, gzpipped } = found.ok_or_else(missing)?;
+    let SwaggerFile { bytes, content_type, gzpipped, .. } = found.ok_or_else(missing)?;
     let mut response = sent(&content_type, Body::from(bytes.into_owned()));
     if gzpipped {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
