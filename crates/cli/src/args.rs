@@ -261,6 +261,7 @@ pub struct Call {
 }
 
 #[derive(Debug, Args)]
+#[group(id = "Page")]
 pub struct List {
     #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
     pub registry: Option<AuthorityId>,
@@ -288,7 +289,7 @@ pub enum Registry {
         #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
         registry: Option<AuthorityId>,
         #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-        output: Format,
+        output: ListFormat,
     },
     /// Proposes another policy: the whole of it, what is left out is as built in.
     SetPolicy(SetPolicy),

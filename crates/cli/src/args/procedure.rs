@@ -6,7 +6,7 @@ use charter_domain::{
 };
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::{Call, Draft, Format, ListFormat, reason_code, uuid};
+use super::{Call, Draft, ListFormat, reason_code, uuid};
 
 #[derive(Debug, Subcommand)]
 pub enum Procedure {
@@ -19,7 +19,7 @@ pub enum Procedure {
         #[command(flatten)]
         call: Call,
         #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-        output: Format,
+        output: ListFormat,
     },
     /// Proposes to notify the intent to suspend or revoke.
     Open(OpenProcedure),

@@ -22,7 +22,7 @@ fn values_are_checked_before_anything_is_sent() {
 }
 
 /// Commands that change nothing in a registry, by their last word.
-const READERS: [&str; 19] = [
+const READERS: [&str; 20] = [
     "accesses",
     "amend",
     "check",
@@ -35,6 +35,7 @@ const READERS: [&str; 19] = [
     "login",
     "logout",
     "man",
+    "policy",
     "show",
     "test",
     "types",
@@ -44,7 +45,7 @@ const READERS: [&str; 19] = [
     "help",
 ];
 /// Readers that print data in more than one form. `amend` takes the options of the command that it is given.
-const SHOWN: [&str; 7] = ["deliveries", "get", "history", "list", "show", "types", "whoami"];
+const SHOWN: [&str; 8] = ["deliveries", "get", "history", "list", "policy", "show", "types", "whoami"];
 /// What takes something away at once, so that it is asked for unless `--yes` says so.
 const ASKED: [&str; 9] = [
     "charter approval approve",

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    args::{Call, Connection, CourtRuling, Format, Hear, ListProcedures, OpenProcedure, Procedure},
+    args::{Call, Connection, CourtRuling, Hear, ListFormat, ListProcedures, OpenProcedure, Procedure},
     command::propose,
     desk::Desk,
     exit::{Exit, Failure},
@@ -174,15 +174,13 @@ pub async fn run(to: &Connection, command: Procedure) -> Result<Exit, Failure> {
     }
 }
 
-async fn show(to: &Connection, procedure_id: i64, call: Call, format: Format) -> Result<Exit, Failure> {
+async fn show(to: &Connection, procedure_id: i64, call: Call, format: ListFormat) -> Result<Exit, Failure> {
     let desk = Desk::open(to, call).await?;
     let request = pb::GetProcedureRequest { registry_id: desk.registry_id(), procedure_id };
     let found = desk.procedures().get_procedure(desk.request(request)).await?.into_inner().procedure;
     let view = View::from(found.unwrap_or_default());
-    match format {
-        Format::Json => output::json(&json!({ "procedure": view }))?,
-        Format::Table => output::text(&view.text())?,
-    };
+    let json = json!({ "procedure": view });
+    output::one(format, &json, (&View::HEADINGS, view.row()), || view.text())?;
     Ok(Exit::Ok)
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    args::{Connection, Format, ListFormat, Registry},
+    args::{Connection, ListFormat, Registry},
     command::propose,
     connect::Server,
     exit::{Exit, Failure},
@@ -58,28 +58,26 @@ pub async fn run(to: &Connection, command: Registry) -> Result<Exit, Failure> {
     }
 }
 
-async fn policy(to: &Connection, registry: Option<AuthorityId>, format: Format) -> Result<Exit, Failure> {
+async fn policy(to: &Connection, registry: Option<AuthorityId>, format: ListFormat) -> Result<Exit, Failure> {
     let server = Server::connect(to).await?;
     let request = pb::GetPolicyRequest { registry_id: registry.map_or_else(String::new, Into::into) };
     let found = server.policy().get_policy(server.request(request)).await?.into_inner().policy;
     let found = found.unwrap_or_default();
     let quorums: BTreeMap<_, _> = found.quorums.into_iter().collect();
-    match format {
-        Format::Json => output::json(&json!({ "policy": {
-            "quorums": quorums, "hearing": found.hearing, "reply_days": found.reply_days,
-            "languages": found.languages,
-        } }))?,
-        Format::Table => {
-            let fields = output::fields([
-                ("hearing", found.hearing),
-                ("days to reply", found.reply_days.to_string()),
-                ("languages", found.languages.join(", ")),
-            ]);
-            let row = |(measure, persons): (String, i32)| vec![measure, persons.to_string()];
-            let table = output::table(&["MEASURE", "PERSONS"], quorums.into_iter().map(row));
-            output::text(&format!("{fields}\n\n{table}"))?
-        }
+    let (hearing, days, languages) =
+        (found.hearing, found.reply_days.to_string(), found.languages.join(", "));
+    let json = json!({ "policy": {
+        "quorums": quorums, "hearing": hearing, "reply_days": found.reply_days, "languages": found.languages,
+    } });
+    let persons = quorums.iter().map(|(measure, n)| format!("{measure}={n}")).collect::<Vec<_>>().join(" ");
+    let row = vec![hearing.clone(), days.clone(), languages.clone(), persons];
+    let text = || {
+        let fields =
+            output::fields([("hearing", hearing), ("days to reply", days), ("languages", languages)]);
+        let row = |(measure, persons): (&String, &i32)| vec![measure.clone(), persons.to_string()];
+        format!("{fields}\n\n{}", output::table(&["MEASURE", "PERSONS"], quorums.iter().map(row)))
     };
+    output::one(format, &json, (&["HEARING", "REPLY DAYS", "LANGUAGES", "QUORUMS"], row), text)?;
     Ok(Exit::Ok)
 }
 
