@@ -2,12 +2,11 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-use prost::Message;
-
 const FILES: &[&str] = &[
     "trqp/v2/trqp.proto",
     "charter/registry/v1/registry.proto",
     "charter/registry/v1/import.proto",
+    "charter/registry/v1/audit.proto",
     "charter/registry/v1/event.proto",
     "charter/registry/v1/key.proto",
     "charter/registry/v1/governance.proto",
@@ -24,9 +23,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     for dir in ["trqp", "charter"] {
         println!("cargo:rerun-if-changed={dir}");
     }
-    let fds = protox::compile(FILES, ["."])?;
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler.include_imports(true).include_source_info(true).open_files(FILES)?;
+    let fds = compiler.file_descriptor_set();
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("descriptors.bin"), fds.encode_to_vec())?;
+    // As compiled: prost drops the classes of fields when it encodes them again.
+    fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
     tonic_prost_build::configure().compile_fds(fds)?;
     Ok(())
 }

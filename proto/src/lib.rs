@@ -22,3 +22,17 @@ pub mod charter {
 
 /// All descriptors, for gRPC server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// The path of every method, such as `/charter.registry.v1.RegistryService/GetEntity`.
+pub fn methods() -> Vec<String> {
+    use prost::Message as _;
+    let files = prost_types::FileDescriptorSet::decode(DESCRIPTORS).map(|set| set.file).unwrap_or_default();
+    let mut paths = Vec::new();
+    for file in files {
+        for service in &file.service {
+            let path = |method: &str| format!("/{}.{}/{method}", file.package(), service.name());
+            paths.extend(service.method.iter().map(|m| path(m.name())));
+        }
+    }
+    paths
+}

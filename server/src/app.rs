@@ -21,6 +21,7 @@ pub mod query;
 pub mod registry_policy;
 pub mod renewal;
 pub mod resolve;
+pub mod retention;
 pub mod schema;
 pub mod staff;
 pub mod status;

@@ -40,6 +40,7 @@ pub struct Config {
     pub answers: Answers,
     pub documents: Documents,
     pub limits: Limits,
+    pub retention: Retention,
     pub webhooks: Webhooks,
     pub log: Log,
     /// The providers whose tokens staff authenticate with.
@@ -140,6 +141,28 @@ pub struct Limits {
     pub drain_secs: u64,
 }
 
+/// How long personal data is kept, in days; 0 is for ever.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    pub every_secs: u64,
+    pub proposal_reasons_days: u64,
+    pub closed_proposals_days: u64,
+    pub restricted_parts_days: u64,
+    pub accesses_days: u64,
+}
+
+impl Retention {
+    fn periods(&self) -> [u64; 4] {
+        [
+            self.proposal_reasons_days,
+            self.closed_proposals_days,
+            self.restricted_parts_days,
+            self.accesses_days,
+        ]
+    }
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhooks {
@@ -227,6 +250,11 @@ impl Config {
                 && self.limits.per_address_burst > 0
                 && self.limits.global_rps > 0,
             "limits must be at least 1 request a second".into(),
+        );
+        demand(self.retention.every_secs > 0, "retention.every_secs must be at least 1".into());
+        demand(
+            self.retention.periods().iter().all(|days| *days == 0 || (31..=36_500).contains(days)),
+            "retention.*_days must be 0 (for ever) or 31 to 36500".into(),
         );
         demand(self.limits.max_connections > 0, "limits.max_connections must be at least 1".into());
         demand(

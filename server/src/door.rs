@@ -1,6 +1,8 @@
 //! The outermost layer of both doors, one and lean, in this order: rate limit, which registry is meant, deadline,
 //! trace context, the door itself, request id and CORS on the way out, metrics.
 
+mod logged;
+
 use std::{
     convert::Infallible, future::Future, net::IpAddr, pin::Pin, sync::Arc, task::Poll, time::Duration,
 };
@@ -108,10 +110,11 @@ impl tower::Service<Request<Body>> for Door {
 async fn handle(inner: &Inner, peer: IpAddr, mut request: Request<Body>) -> Response<Body> {
     let started = std::time::Instant::now();
     let is_grpc = is_grpc(request.headers());
-    let path =
-        tracing::enabled!(target: "charter::access", tracing::Level::DEBUG).then(|| logged_path(&request));
     let request_id = request.headers().get(&REQUEST_ID).filter(|v| v.len() <= 128).cloned();
-    let mut response = match prepare(inner, peer, &mut request) {
+    let prepared = prepare(inner, peer, &mut request);
+    let path = tracing::enabled!(target: "charter::access", tracing::Level::DEBUG)
+        .then(|| logged::path(&request, is_grpc));
+    let mut response = match prepared {
         Err(error) => {
             let limited = error.code == Code::RateLimited;
             let mut response = refuse(error, is_grpc);
@@ -146,7 +149,7 @@ async fn handle(inner: &Inner, peer: IpAddr, mut request: Request<Body>) -> Resp
             http.path = %path,
             http.status = response.status().as_u16(),
             duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            request.id = request_id.as_ref().and_then(|i| i.to_str().ok()),
+            request.id = request_id.as_ref().and_then(logged::id),
             "answered"
         );
     }
@@ -160,11 +163,6 @@ fn trqp_kind(inner: &Inner, path: &str) -> Option<Kind> {
         "/recognition" if inner.public => Some(Kind::Recognition),
         _ => None,
     }
-}
-
-/// The first three segments: what lies behind them may be an identifier that somebody asked about.
-fn logged_path(request: &Request<Body>) -> String {
-    request.uri().path().split('/').take(4).collect::<Vec<_>>().join("/")
 }
 
 fn is_grpc(headers: &HeaderMap) -> bool {

@@ -1,5 +1,6 @@
 //! gRPC: one file per proto service; decode, call the use-case, encode.
 
+pub mod audit;
 pub mod convert;
 pub mod delegation;
 pub mod event;
@@ -24,11 +25,12 @@ use charter_proto::{
     charter::{
         federation::v1::federation_service_server::FederationServiceServer,
         registry::v1::{
-            event_service_server::EventServiceServer, governance_service_server::GovernanceServiceServer,
-            import_service_server::ImportServiceServer, key_service_server::KeyServiceServer,
-            policy_service_server::PolicyServiceServer, privacy_service_server::PrivacyServiceServer,
-            procedure_service_server::ProcedureServiceServer, registry_service_server::RegistryServiceServer,
-            schema_service_server::SchemaServiceServer, webhook_service_server::WebhookServiceServer,
+            audit_service_server::AuditServiceServer, event_service_server::EventServiceServer,
+            governance_service_server::GovernanceServiceServer, import_service_server::ImportServiceServer,
+            key_service_server::KeyServiceServer, policy_service_server::PolicyServiceServer,
+            privacy_service_server::PrivacyServiceServer, procedure_service_server::ProcedureServiceServer,
+            registry_service_server::RegistryServiceServer, schema_service_server::SchemaServiceServer,
+            webhook_service_server::WebhookServiceServer,
         },
     },
     trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer,
@@ -105,6 +107,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
     if listener.offers(Service::Staff) {
         routes.add_service(ProcedureServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(GovernanceServiceServer::new(doorway.clone()).max_decoding_message_size(PROPOSAL));
+        routes.add_service(AuditServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(PrivacyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(WebhookServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(ImportServiceServer::new(doorway).max_decoding_message_size(IMPORT));

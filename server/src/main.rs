@@ -58,6 +58,12 @@ enum Command {
         #[arg(long)]
         verify: bool,
     },
+    /// Remove personal data whose period is over, as the server does by itself.
+    Retention {
+        /// Count only; nothing is removed.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Start a federation of real servers, ask it, show the proof; stays up until Ctrl-C.
     Demo {
         /// Walk through once, exit 0 only if every answer was right, clean up.
@@ -129,6 +135,10 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let config = load()?;
             runtime()?.block_on(init(&config, registry.as_deref(), issuer, administrators))?;
         }
+        Command::Retention { dry_run } => {
+            let config = load()?;
+            runtime()?.block_on(retain(&config, *dry_run))?;
+        }
         Command::Rebuild { verify } => return rebuild(&load()?, *verify),
         Command::Doctor => {
             let findings = runtime()?.block_on(doctor::examine(&load()?));
@@ -169,6 +179,19 @@ async fn init(
     let ([one, other], epoch) =
         app::init::init(&store, &Caller::System, found.id, two, (false, None)).await?;
     println!("`{wanted}` is sealed at epoch {epoch}; its security officers are {one} and {other}");
+    Ok(())
+}
+
+async fn retain(config: &Config, dry_run: bool) -> anyhow::Result<()> {
+    let settings = charter_server::context::store_settings(config);
+    let store = charter_store::Store::new(settings, Arc::new(WallClock)).map_err(explain)?;
+    for registry in store.registries().await.map_err(explain)? {
+        let due = app::retention::run(&store, &config.retention, registry.id, dry_run).await;
+        for due in due.map_err(explain)? {
+            let (class, verb) = (due.class.code(), if dry_run { "would go" } else { "went" });
+            println!("{} {class}: {} from before {} {verb}", registry.authority, due.count, due.before);
+        }
+    }
     Ok(())
 }
 

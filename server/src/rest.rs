@@ -1,5 +1,6 @@
 //! REST: TRQP, the issuer check, resolution, well-known documents, health. Same nouns as gRPC, same use-cases.
 
+pub mod audit;
 pub mod ayra;
 pub mod body;
 pub mod docs;
@@ -90,7 +91,8 @@ pub const ROUTES: &[Route] = &[
     staff("GET", "/api/v1/procedures", || get(procedure::list)),
     staff("GET", "/api/v1/procedures/{id}", || get(procedure::get)),
     staff("GET", "/api/v1/staff", || get(governance::members)),
-    staff("GET", "/api/v1/events", || get(governance::events)),
+    staff("GET", "/api/v1/events", || get(audit::events)),
+    staff("GET", "/api/v1/accesses", || get(audit::accesses)),
     staff("GET", "/api/v1/webhooks", || get(webhook::list)),
     staff("POST", "/api/v1/webhooks", || post(webhook::create)),
     staff("GET", "/api/v1/webhooks/{id}", || get(webhook::get)),

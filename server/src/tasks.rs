@@ -5,6 +5,7 @@ pub mod outbox;
 pub mod peer_epoch;
 pub mod renewal;
 pub mod requests;
+pub mod retention;
 pub mod superior;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     set.spawn(peer_epoch::run(Arc::clone(app)));
     set.spawn(renewal::run(Arc::clone(app)));
     set.spawn(requests::run(Arc::clone(app)));
+    set.spawn(retention::run(Arc::clone(app)));
     set.spawn(superior::run(Arc::clone(app)));
     let limiter = Arc::clone(app);
     set.spawn(async move {

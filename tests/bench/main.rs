@@ -5,6 +5,7 @@
 mod client;
 mod federated;
 mod grpc;
+mod history;
 mod load;
 mod memory;
 mod policy;
@@ -41,6 +42,9 @@ struct Args {
     /// The figures about latency alone.
     #[arg(long)]
     latency: bool,
+    /// Reading a history of 1,000,000 events alone.
+    #[arg(long)]
+    history: bool,
 }
 
 /// How long and how often.
@@ -78,7 +82,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         Pace { rounds: args.rounds, seconds: args.seconds, warm: 1 }
     };
-    for name in ["charterd", "limit-axum", "limit-tonic"] {
+    for name in ["charterd", "limit-axum", "limit-tonic"].into_iter().filter(|_| !args.history) {
         process::binary(name)?;
     }
     std::fs::create_dir_all(&args.dir)?;
@@ -88,11 +92,19 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let mut samples = Samples::default();
     // The servers are dropped, and thereby ended, before Postgres is.
     let measured = tokio::select! {
-        measured = measure(&site, pace, args.latency, &mut samples) => measured,
+        measured = async {
+            if args.history {
+                return history::run(&site, &mut samples).await;
+            }
+            measure(&site, pace, args.latency, &mut samples).await
+        } => measured,
         () = asked_to_stop() => Err(anyhow::anyhow!("interrupted")),
     };
     site.stop().await;
     measured?;
+    if args.history {
+        return Ok(());
+    }
     let pace = serde_json::json!({ "rounds": pace.rounds, "seconds": pace.seconds, "quick": args.quick });
     report::report(&samples, &pace)
 }
@@ -112,5 +124,6 @@ async fn measure(site: &Site, pace: Pace, latency: bool, samples: &mut Samples) 
     if latency {
         return Ok(());
     }
-    memory::run(site, pace, samples).await
+    memory::run(site, pace, samples).await?;
+    history::run(site, samples).await
 }

@@ -70,6 +70,7 @@ fn rows(s: &Samples) -> Vec<Row> {
     let full = format!("after the start of 400 registries {:.0} MB", s.get("resident_full_start"));
     let limit = format!("bare axum {:.1} ms", s.get("p99_limit"));
     let first = format!("the very first {:.1} ms", s.get("cold_first"));
+    let worst = format!("slowest {:.1} ms", s.get("history_max"));
     vec![
         ("rest_rps_ratio", "cached, REST, against bare axum: requests/s", "%", AtLeast(0.7), rate("rest")),
         ("rest_cpu_ratio", "  CPU per request", "%", AtLeast(0.7), cpu("rest")),
@@ -101,6 +102,7 @@ fn rows(s: &Samples) -> Vec<Row> {
         ("p99_uncached", "P99 at 2,000/s, from Postgres", "ms", Below(15.0), String::new()),
         ("cold", "three levels, cold, median of 50 entities", "ms", Below(50.0), first),
         ("policy_us", "policy: one check of a right, slowest case", "us", Below(1.0), String::new()),
+        ("history_p95", "audit of 1,000,000 events, any filter, P95", "ms", Below(200.0), worst),
         ("resident_full", "resident memory, full file asked once", "MB", Below(150.0), full),
         ("ready", "start to ready, 10,000 entities", "s", Below(1.0), start),
         ("ready_full", "start to ready, full file in 400 registries", "s", Below(1.0), String::new()),

@@ -75,6 +75,15 @@ impl Site {
         self.cluster.as_ref().context("stopped")
     }
 
+    /// A database of its own, for what needs no server.
+    pub fn copy(&self, name: &str) -> anyhow::Result<()> {
+        migrate::copy_database(&self.cluster()?.admin_url("postgres"), TEMPLATE, name).map_err(explain)
+    }
+
+    pub fn database(&self, name: &str, role: &str) -> anyhow::Result<String> {
+        Ok(self.cluster()?.url(name, role))
+    }
+
     pub fn postgres(&self) -> anyhow::Result<&Path> {
         Ok(self.cluster()?.dir())
     }

@@ -24,7 +24,8 @@ use serde_json::{Value, json};
 use tonic_types::StatusExt as _;
 
 /// Methods that REST does not have, and why.
-const WITHOUT: [(&str, &str); 7] = [
+const WITHOUT: [(&str, &str); 8] = [
+    ("AuditService/ExportEvents", "a stream; REST has it as NDJSON at /api/v1/events"),
     ("EventService/Watch", "goes on for ever; REST has it as server-sent events"),
     ("ImportService/ImportRecords", "a stream of chunks for programs that load"),
     ("ImportService/PutDelegation", "loading; sealed registries propose it"),

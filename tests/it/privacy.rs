@@ -13,7 +13,7 @@ use crate::governance::said;
 const NAME: &str = "veronica-verylongname";
 
 /// Tables with rows in which a text stands, bytes read as text too.
-async fn rows_with(g: &Governed, text: &str) -> Vec<String> {
+pub async fn rows_with(g: &Governed, text: &str) -> Vec<String> {
     let admin = g.app.database.admin(&g.app.database.name).await;
     let sql = "select c.relname::text from pg_class c where c.relkind = 'r'
                 and c.relnamespace = 'public'::regnamespace order by 1";
@@ -131,6 +131,25 @@ async fn reasons_about_an_entity_are_erased_and_every_hash_and_proof_stays() {
     }
     assert_eq!(g.app.anonymous().asks(ISSUER, "issue", "Degree").both().await.line(), "200 no SUSPENDED");
     verified(&g).await;
+}
+
+#[tokio::test]
+async fn an_answer_kept_for_who_sends_again_is_erased_too() {
+    let g = Governed::start().await;
+    let olga = g.person("olga");
+    let change = status(ISSUER, "SUSPENDED");
+    let request = pb::ProposeRequest {
+        request_id: "019aa5c0-0000-7000-8000-000000000001".to_owned(),
+        reason: format!("{NAME} complained"),
+        etag: olga.etag_of(&change).await.expect("read"),
+        change: Some(change),
+        ..Default::default()
+    };
+    let drafted = olga.client().propose(olga.signed(request)).await.expect("proposed").into_inner();
+    g.person("anna").refuses(&drafted.proposal.expect("a proposal"), "no").await.expect("refused");
+    assert_eq!(rows_with(&g, NAME).await, ["proposals", "requests"]);
+    erases(&g, &format!("entity:{ISSUER}")).await;
+    assert_eq!(rows_with(&g, NAME).await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -20,7 +20,8 @@ const ATTEMPTS: usize = 7_000;
 const RAW_ATTEMPTS: usize = 3_000;
 const WORKERS: u64 = 12;
 /// Every table that holds a tenant's rows and may be read.
-const TABLES: [&str; 34] = [
+const TABLES: [&str; 35] = [
+    "retention_runs",
     "accesses",
     "requests",
     "registry_policies",

@@ -5,11 +5,11 @@ use std::{path::Path, time::Duration};
 use charter_proto::charter::{
     federation::v1::federation_service_client::FederationServiceClient,
     registry::v1::{
-        governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient,
-        key_service_client::KeyServiceClient, policy_service_client::PolicyServiceClient,
-        privacy_service_client::PrivacyServiceClient, procedure_service_client::ProcedureServiceClient,
-        registry_service_client::RegistryServiceClient, schema_service_client::SchemaServiceClient,
-        webhook_service_client::WebhookServiceClient,
+        audit_service_client::AuditServiceClient, governance_service_client::GovernanceServiceClient,
+        import_service_client::ImportServiceClient, key_service_client::KeyServiceClient,
+        policy_service_client::PolicyServiceClient, privacy_service_client::PrivacyServiceClient,
+        procedure_service_client::ProcedureServiceClient, registry_service_client::RegistryServiceClient,
+        schema_service_client::SchemaServiceClient, webhook_service_client::WebhookServiceClient,
     },
 };
 use tonic::{
@@ -70,6 +70,10 @@ impl Server {
 
     pub fn governance(&self) -> GovernanceServiceClient<Channel> {
         GovernanceServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn audit(&self) -> AuditServiceClient<Channel> {
+        AuditServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     pub fn privacy(&self) -> PrivacyServiceClient<Channel> {

@@ -1,9 +1,9 @@
 //! A member of staff at the governance of one registry: connection, token and registry for every call.
 
 use charter_proto::charter::registry::v1::{
-    governance_service_client::GovernanceServiceClient, privacy_service_client::PrivacyServiceClient,
-    procedure_service_client::ProcedureServiceClient, registry_service_client::RegistryServiceClient,
-    webhook_service_client::WebhookServiceClient,
+    audit_service_client::AuditServiceClient, governance_service_client::GovernanceServiceClient,
+    privacy_service_client::PrivacyServiceClient, procedure_service_client::ProcedureServiceClient,
+    registry_service_client::RegistryServiceClient, webhook_service_client::WebhookServiceClient,
 };
 use tonic::{Request, transport::Channel};
 
@@ -50,6 +50,10 @@ impl Desk {
 
     pub fn client(&self) -> GovernanceServiceClient<Channel> {
         self.server.governance()
+    }
+
+    pub fn audit(&self) -> AuditServiceClient<Channel> {
+        self.server.audit()
     }
 
     pub fn privacy(&self) -> PrivacyServiceClient<Channel> {

@@ -10,6 +10,7 @@ use crate::{privacy::DataSubject, status::TargetKind};
 mod body;
 mod delegation;
 mod entity;
+mod export;
 mod key;
 mod policy;
 mod privacy;
@@ -27,6 +28,7 @@ pub use self::{
         AccreditationCorrected, AccreditationGranted, EntityCorrected, EntityRegistered, Identifier,
         LanguageMap, StatementMade,
     },
+    export::{Checked, exported},
     key::{EntityKeyAdded, EntityKeyRevoked, EvidenceRecorded, KeyAdded, KeyRetired, KeyRevoked},
     policy::PolicySet,
     privacy::PersonalDataErased,

@@ -27,6 +27,7 @@ pub mod registry_policy;
 pub mod renewal;
 pub mod request;
 pub mod restricted;
+pub mod retention;
 mod schema;
 pub mod schemas;
 pub mod staff;

@@ -335,9 +335,10 @@ struct Seq {
 }
 
 fn subject_seq(conn: &mut PgConnection, registry: RegistryId, subject: &str) -> Result<i64, Error> {
-    let row: Seq = sql_query(
-        "select coalesce(max(seq), 0) as value from events where registry_id = $1 and subject = $2",
-    )
+    let seq = crate::event::SEQ;
+    let row: Seq = sql_query(format!(
+        "select coalesce(max({seq}), 0) as value from events where registry_id = $1 and subject = $2"
+    ))
     .bind::<sql_types::Integer, _>(registry.0)
     .bind::<sql_types::Text, _>(subject)
     .get_result(conn)?;

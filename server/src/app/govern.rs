@@ -121,7 +121,9 @@ async fn put(
             app.store.keep_private(registry, kid, kept).await?;
         }
         let answer = call.map(|call| (call, shown.clone()));
+        let (change, made) = (kept.proposal.change.clone(), (kept.proposal.id, kept.proposal.revision));
         app.store.put_proposal(registry, kept.proposal, kept.restricted, answer).await?;
+        keep_diff(app, registry, &change, made).await?;
     }
     Ok(shown)
 }
@@ -133,6 +135,17 @@ fn key_maker(staff: &Staff, wish: &Wish) -> Result<(), Refusal> {
     }
     rights::role_for(staff, Right::Propose, Measure::RotateKey).ok_or(Refusal::Denied)?;
     if staff.stepped_up { Ok(()) } else { Err(Refusal::StepUpNeeded) }
+}
+
+/// What it would change is kept as it is seen now: the audit shows it when it is done.
+async fn keep_diff(
+    app: &App,
+    registry: RegistryId,
+    change: &Change,
+    (id, revision): (Uuid, u32),
+) -> Result<(), Error> {
+    let diff = diff::of(app, registry, change, None).await?;
+    Ok(app.store.put_diff(registry, (id, revision), diff).await?)
 }
 
 /// Approves what `over` names. A change that completes is executed in the same transaction, and acknowledged as

@@ -215,13 +215,27 @@ impl GovernanceService for Doorway {
         let wish = audit::Wish {
             subject: r.subject,
             actor: r.actor,
+            kind: r.kind,
+            origin: r.origin,
+            newest_first: r.newest_first,
+            after: r.after,
+            before: r.before,
             from: convert::optional_time("from", r.from).map_err(Error::from)?,
             until: convert::optional_time("until", r.until).map_err(Error::from)?,
         };
-        let list = audit::list(&self.app, &staff, registry, wish, (r.after, limit)).await?;
-        let full = usize::try_from(limit).is_ok_and(|l| list.len() >= l);
-        let next_after = list.last().filter(|_| full).map_or(0, |(seq, _)| *seq);
-        let events = list.into_iter().map(|(_, body)| body).collect();
-        Ok(Response::new(pb::ListEventsResponse { events, next_after }))
+        let newest_first = wish.newest_first;
+        let list = audit::list(&self.app, &staff, registry, wish, limit).await?;
+        let next = audit::next(&list, limit);
+        let (next_after, next_before) = if newest_first { (0, next) } else { (next, 0) };
+        let mut answer = pb::ListEventsResponse { next_after, next_before, ..Default::default() };
+        if r.with_changes {
+            let bodies: Vec<Vec<u8>> = list.iter().map(|(_, body)| body.clone()).collect();
+            let entries = audit::entries(&self.app, &staff, registry, list).await?;
+            answer.entries =
+                entries.into_iter().zip(bodies).map(|(e, b)| super::audit::entry(e, b)).collect();
+        } else {
+            answer.events = list.into_iter().map(|(_, body)| body).collect();
+        }
+        Ok(Response::new(answer))
     }
 }

@@ -191,12 +191,23 @@ pub const OPERATIONS: &[Operation] = &[
     )
     .asks(&["subject"]),
     get("/api/v1/staff", "listStaff", "Who may act, as numbers."),
-    get("/api/v1/events", "listEvents", "What was done, by whom and when.").asks(&[
-        "subject",
-        "actor",
-        "from",
-        "until",
-        "after",
+    get("/api/v1/events", "listEvents", "What was done, by whom, when and why; or NDJSON of all of it.")
+        .asks(&[
+            "subject",
+            "actor",
+            "kind",
+            "origin",
+            "from",
+            "until",
+            "after",
+            "before",
+            "order",
+            "view",
+            "page_size",
+        ]),
+    get("/api/v1/accesses", "listAccesses", "Who has read the audit or personal data.").asks(&[
+        "by",
+        "before",
         "page_size",
     ]),
     get("/api/v1/webhooks", "listWebhooks", "Where events are sent.").reads(same(

@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, State},
     http::{Request, Response, Uri},
 };
-use charter_domain::{EntityId, Timestamp, govern::proposal::ProposalState, staff::Staff};
+use charter_domain::{EntityId, govern::proposal::ProposalState, staff::Staff};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     App, Error,
-    app::{audit, emergency, etag, govern, govern::view, list as lists, staff},
+    app::{emergency, etag, govern, govern::view, list as lists, staff},
     door::Here,
     error::Code,
     page,
@@ -208,34 +208,4 @@ pub async fn members(
     let list = staff::list(&app, &caller, here.registry).await?;
     let staff: Vec<Value> = list.into_iter().map(member).collect::<Result<_, Error>>()?;
     Ok(Json(json!({ "staff": staff })))
-}
-
-/// `GET /api/v1/events?subject=&actor=&from=&until=&after=&page_size=`
-pub async fn events(
-    State(app): State<Arc<App>>,
-    Extension(here): Extension<Here>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Answer {
-    let staff = who(&app, &here, &headers).await?;
-    let names = ["subject", "actor", "from", "until", "after", "page_size"];
-    let [subject, actor, from, until, after, size] = query::parameters(&uri, names)?;
-    let time = |name: &str, text: &str| match text {
-        "" => Ok(None),
-        text => Timestamp::parse(text).map(Some).map_err(|e| e.at(name)),
-    };
-    let wish = audit::Wish {
-        subject,
-        actor: query::number("actor", &actor)?,
-        from: time("from", &from)?,
-        until: time("until", &until)?,
-    };
-    let size: i32 = query::number("page_size", &size)?;
-    let limit = page::size(if size == 0 { 100 } else { size })?;
-    let after = query::number("after", &after)?;
-    let list = audit::list(&app, &staff, here.registry, wish, (after, limit)).await?;
-    let next = list.last().filter(|_| usize::try_from(limit).is_ok_and(|l| list.len() >= l));
-    let next = next.map_or(0, |(seq, _)| *seq);
-    let events: Vec<Value> = list.iter().filter_map(|(_, body)| serde_json::from_slice(body).ok()).collect();
-    Ok(Json(json!({ "events": events, "next_after": next })))
 }

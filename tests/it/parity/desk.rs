@@ -67,6 +67,14 @@ pub(super) fn cases() -> Vec<Case> {
             &pb::ListDeliveriesRequest { webhook_id: NONE.to_owned(), ..Default::default() },
             format!("/api/v1/webhooks/{NONE}/deliveries"),
         ),
+        // Reading them is one: those before the first are none.
+        reads(
+            "AuditService/ListAccesses",
+            "aino",
+            &pb::ListAccessesRequest { before: 1, ..Default::default() },
+            "/api/v1/accesses?before=1",
+        ),
+        reads("AuditService/ListAccesses", "olga", &pb::ListAccessesRequest::default(), "/api/v1/accesses"),
         reads("PolicyService/GetPolicy", "", &pb::GetPolicyRequest::default(), "/api/v1/policy"),
         reads(
             "ProcedureService/ListProcedures",

@@ -1,6 +1,10 @@
 //! Governance of one proposal and two events. A proposal that is not `GOOD` has its bytes, or worse.
 
-use charter_proto::charter::registry::v1::{self as reg, governance_service_server::GovernanceService};
+use charter_domain::event::exported;
+use charter_proto::charter::registry::v1::{
+    self as reg, audit_service_server::AuditService, governance_service_server::GovernanceService,
+};
+use futures::stream;
 use tonic::{Code, Request, Response};
 
 use super::{Fake, Reply, permit, status};
@@ -30,6 +34,11 @@ pub const EVENTS: [&str; 2] = [
     r#"{"actor":"0","approvals":[],"kind":"RegistrySealed","origin":"bootstrap","recorded_at":"2026-11-20T00:00:00Z","seq":1,"subject":"*"}"#,
     r#"{"actor":"4","approvals":[{"by":"6","over":"ab","role":"APPROVER"}],"kind":"StaffDismissed","origin":"proposal","recorded_at":"2026-11-21T00:00:00Z","seq":2,"subject":"staff"}"#,
 ];
+
+/// An event of those, as a line of an export.
+pub fn line(n: usize) -> String {
+    String::from_utf8(exported(EVENTS[n].as_bytes()).expect("an event")).expect("UTF-8")
+}
 
 fn proposal(id: &str) -> reg::Proposal {
     let bytes = if id == FORGED { BYTES.replace("FRAUD", "LAPSE") } else { BYTES.to_owned() };
@@ -144,6 +153,41 @@ impl GovernanceService for Fake {
         let asked = request.into_inner();
         let (event, next) = if asked.after == 0 { (EVENTS[0], 1) } else { (EVENTS[1], 0) };
         let next_after = if asked.subject == "loop" { 1 } else { next };
-        Ok(Response::new(reg::ListEventsResponse { events: vec![event.as_bytes().to_vec()], next_after }))
+        Ok(Response::new(reg::ListEventsResponse {
+            events: vec![event.as_bytes().to_vec()],
+            next_after,
+            ..Default::default()
+        }))
+    }
+}
+
+#[tonic::async_trait]
+impl AuditService for Fake {
+    type ExportEventsStream =
+        stream::Iter<std::vec::IntoIter<Result<reg::ExportEventsResponse, tonic::Status>>>;
+
+    async fn export_events(
+        &self,
+        request: Request<reg::ExportEventsRequest>,
+    ) -> Reply<Self::ExportEventsStream> {
+        permit(&request)?;
+        let lines = [(1, line(0)), (2, line(1))];
+        let each =
+            |(seq, line): (i64, String)| Ok(reg::ExportEventsResponse { seq, line: line.into_bytes() });
+        Ok(Response::new(stream::iter(lines.map(each).to_vec())))
+    }
+    async fn list_accesses(
+        &self,
+        request: Request<reg::ListAccessesRequest>,
+    ) -> Reply<reg::ListAccessesResponse> {
+        permit(&request)?;
+        let access = reg::Access {
+            access_id: 9,
+            by: 4,
+            what: "LIST_EVENTS".to_owned(),
+            filter_json: r#"{"subject":"staff"}"#.to_owned(),
+            ..Default::default()
+        };
+        Ok(Response::new(reg::ListAccessesResponse { accesses: vec![access], next_before: 9 }))
     }
 }

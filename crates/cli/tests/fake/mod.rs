@@ -12,6 +12,7 @@ use charter_proto::charter::{
     },
     registry::v1::{
         self as reg,
+        audit_service_server::AuditServiceServer,
         governance_service_server::GovernanceServiceServer,
         import_service_server::{ImportService, ImportServiceServer},
         registry_service_server::{RegistryService, RegistryServiceServer},
@@ -35,6 +36,7 @@ impl Fake {
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse().expect("an address")).expect("binds");
         let address = incoming.local_addr().expect("bound");
         let server = tonic::transport::Server::builder()
+            .add_service(AuditServiceServer::new(Self))
             .add_service(FederationServiceServer::new(Self))
             .add_service(GovernanceServiceServer::new(Self))
             .add_service(ImportServiceServer::new(Self))

@@ -8,7 +8,7 @@ use crate::{
     charter, code,
     fake::{
         Fake,
-        governance::{BYTES, EVENTS, FORGED, GOOD, HASH, OTHER, OWN},
+        governance::{BYTES, EVENTS, FORGED, GOOD, HASH, OTHER, OWN, line},
     },
     text, write,
 };
@@ -161,20 +161,46 @@ async fn each_kind_of_proposal_is_sent_as_it_was_given() {
 }
 
 #[tokio::test]
-async fn events_are_exported_byte_for_byte_over_all_pages() {
+async fn events_are_listed_over_all_pages() {
     let office = Office::open().await;
-    let output = office.run(&["audit", "export"]).await;
-    assert_eq!((code(&output), text(&output.stdout)), (0, format!("{}\n{}\n", EVENTS[0], EVENTS[1])));
-    let output = office.run(&["audit", "export", "--limit", "1"]).await;
-    assert_eq!(text(&output.stdout), format!("{}\n", EVENTS[0]));
     let output = office.run(&["audit", "list"]).await;
     let table = text(&output.stdout);
     assert!(table.lines().count() == 3 && table.contains("6 (APPROVER)"), "{table}");
     let output = office.run(&["audit", "list", "--limit", "1", "-o", "json"]).await;
     assert_eq!(text(&output.stdout), format!("{{\"events\":[{}],\"next_after\":1}}\n", EVENTS[0]));
     assert!(text(&output.stderr).starts_with("more: "));
-    let output = office.run(&["audit", "export", "--subject", "loop"]).await;
+    let output = office.run(&["audit", "list", "--subject", "loop"]).await;
     assert_eq!(code(&output), 1);
+    let output = office.run(&["audit", "accesses"]).await;
+    assert!(text(&output.stdout).contains("LIST_EVENTS"), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("--before 9"));
+}
+
+#[tokio::test]
+async fn an_export_is_verified_without_a_connection() {
+    let office = Office::open().await;
+    let output = office.run(&["audit", "export"]).await;
+    assert_eq!((code(&output), text(&output.stdout)), (0, format!("{}\n{}\n", line(0), line(1))));
+    let output = office.run(&["audit", "export", "--limit", "1"]).await;
+    assert_eq!(text(&output.stdout), format!("{}\n", line(0)));
+
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let path = file.path().to_str().expect("UTF-8");
+    std::fs::write(path, &output.stdout).expect("written");
+    let verify =
+        async |more: &[&str]| charter(&office.server, &[&["audit", "verify", path], more].concat()).await;
+    let output = verify(&[]).await;
+    let said = text(&output.stdout);
+    assert!(said.starts_with("1 events, 1 to 1: verified\nhead "), "{said} {}", text(&output.stderr));
+    let head = said.trim().rsplit(' ').next().expect("a head").to_owned();
+    assert_eq!(code(&verify(&["--head", &head]).await), 0);
+    assert_eq!(code(&verify(&["--head", &"0".repeat(64)]).await), 5);
+    // The second does not name the first.
+    for lines in [format!("{}\n{}\n", line(0), line(1)), line(0).replace("bootstrap", "init"), String::new()]
+    {
+        std::fs::write(path, &lines).expect("written");
+        assert_eq!(code(&verify(&[]).await), 5, "{lines}");
+    }
 }
 
 /// What corrects, renews and delegates: only what was given is sent.

@@ -65,6 +65,7 @@ async fn amend_one(
     };
     let next = Kept { proposal: next, restricted: draft.restricted.clone(), ..before };
     let frame = Frame::of(app, staff, registry, &next).await?;
+    let (change, revision) = (draft.change.clone(), next.proposal.revision);
     let (staff, asked, only_try) = (staff.clone(), asked.clone(), asked.validate_only);
     let written = app.store.write_or_try("proposal.amend", registry, only_try, move |tx| {
         let kept = found(tx, id)?;
@@ -78,7 +79,11 @@ async fn amend_one(
         tx.keep(call.as_ref(), &shown)?;
         Ok(shown)
     });
-    Ok(written.await?.value)
+    let shown = written.await?.value;
+    if !only_try {
+        super::keep_diff(app, registry, &change, (id, revision)).await?;
+    }
+    Ok(shown)
 }
 
 /// What the first draft named anew keeps its name: the subject stays the same.

@@ -1,6 +1,6 @@
 //! The events that fit, page by page, until they end or the limit is reached.
 
-use charter_proto::charter::registry::v1::ListEventsRequest;
+use charter_proto::charter::registry::v1::{ListEventsRequest, ListEventsResponse};
 
 use crate::{
     args::{Connection, Filter},
@@ -22,7 +22,12 @@ pub struct Pages {
 }
 
 impl Pages {
-    pub async fn open(to: &Connection, filter: Filter, limit: Option<u64>) -> Result<Self, Failure> {
+    pub async fn open(
+        to: &Connection,
+        filter: Filter,
+        limit: Option<u64>,
+        (newest_first, with_changes): (bool, bool),
+    ) -> Result<Self, Failure> {
         let desk = Desk::open(to, filter.call).await?;
         let request = ListEventsRequest {
             registry_id: desk.registry_id(),
@@ -32,12 +37,17 @@ impl Pages {
             until: filter.until.map(output::timestamp),
             after: filter.after,
             page_size: 0,
+            kind: filter.kind.unwrap_or_default(),
+            origin: filter.origin.unwrap_or_default(),
+            newest_first,
+            before: 0,
+            with_changes,
         };
         Ok(Self { desk, request, left: limit, ended: false })
     }
 
     /// The next page; `None` after the last, or when no more are wanted.
-    pub async fn next(&mut self) -> Result<Option<Vec<Vec<u8>>>, Failure> {
+    pub async fn next(&mut self) -> Result<Option<ListEventsResponse>, Failure> {
         let size = self.left.unwrap_or(PAGE).min(PAGE);
         if self.ended || size == 0 {
             return Ok(None);
@@ -45,18 +55,33 @@ impl Pages {
         self.request.page_size = i32::try_from(size).unwrap_or(i32::MAX);
         let request = self.desk.request(self.request.clone());
         let page = self.desk.client().list_events(request).await?.into_inner();
-        self.ended = page.next_after == 0;
-        if !self.ended && page.next_after <= self.request.after {
-            return Err(Failure::new(Exit::Unexpected, "the server's pages of events go back instead of on"));
+        let back = || Failure::new(Exit::Unexpected, "the server's pages of events go back instead of on");
+        if self.request.newest_first {
+            self.ended = page.next_before == 0;
+            if !self.ended && self.request.before != 0 && page.next_before >= self.request.before {
+                return Err(back());
+            }
+            self.request.before = page.next_before;
+        } else {
+            self.ended = page.next_after == 0;
+            if !self.ended && page.next_after <= self.request.after {
+                return Err(back());
+            }
+            self.request.after = page.next_after;
         }
-        self.request.after = page.next_after;
-        let got = u64::try_from(page.events.len()).unwrap_or(u64::MAX);
+        let got = u64::try_from(page.events.len() + page.entries.len()).unwrap_or(u64::MAX);
         self.left = self.left.map(|left| left.saturating_sub(got));
-        Ok(Some(page.events))
+        Ok(Some(page))
     }
 
     /// Where the events go on; 0 at their end.
-    pub const fn next_after(&self) -> i64 {
-        if self.ended { 0 } else { self.request.after }
+    pub const fn next_from(&self) -> i64 {
+        if self.ended {
+            0
+        } else if self.request.newest_first {
+            self.request.before
+        } else {
+            self.request.after
+        }
     }
 }

@@ -1,0 +1,34 @@
+//! Retention: what is due goes, registry by registry; what went is counted in the database.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::MissedTickBehavior;
+
+use crate::{App, app::retention};
+
+pub async fn run(app: Arc<App>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(app.config.retention.every_secs));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        once(&app).await;
+    }
+}
+
+/// One round; a registry that fails does not hold up the others.
+pub async fn once(app: &App) {
+    for tenant in app.hosted.tenants() {
+        let (id, authority) = (tenant.registry.id, &tenant.registry.authority);
+        match retention::run(&app.store, &app.config.retention, id, false).await {
+            Ok(due) => {
+                for gone in due.iter().filter(|d| d.count > 0) {
+                    tracing::info!(registry = %authority, class = gone.class.code(), count = gone.count, "retention");
+                }
+            }
+            Err(error) => {
+                let why = error.source_text().unwrap_or("?");
+                tracing::error!(registry = %authority, error = why, "retention failed");
+            }
+        }
+    }
+}
