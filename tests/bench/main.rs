@@ -4,6 +4,7 @@
 
 mod client;
 mod federated;
+mod governed;
 mod grpc;
 mod history;
 mod load;
@@ -45,6 +46,9 @@ struct Args {
     /// Reading a history of 1,000,000 events alone.
     #[arg(long)]
     history: bool,
+    /// The figures about governance alone.
+    #[arg(long)]
+    governed: bool,
 }
 
 /// How long and how often.
@@ -92,12 +96,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let mut samples = Samples::default();
     // The servers are dropped, and thereby ended, before Postgres is.
     let measured = tokio::select! {
-        measured = async {
-            if args.history {
-                return history::run(&site, &mut samples).await;
-            }
-            measure(&site, pace, args.latency, &mut samples).await
-        } => measured,
+        measured = measure(&site, pace, args, &mut samples) => measured,
         () = asked_to_stop() => Err(anyhow::anyhow!("interrupted")),
     };
     site.stop().await;
@@ -109,8 +108,15 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     report::report(&samples, &pace)
 }
 
-async fn measure(site: &Site, pace: Pace, latency: bool, samples: &mut Samples) -> anyhow::Result<()> {
+async fn measure(site: &Site, pace: Pace, args: &Args, samples: &mut Samples) -> anyhow::Result<()> {
+    if args.history {
+        return history::run(site, samples).await;
+    }
     policy::run(samples);
+    if args.governed {
+        return governed::run(site, pace, samples).await;
+    }
+    let latency = args.latency;
     let tools = Tools::new(&site.dir.join("tools"))?;
     let field = Field::prepare(site, &tools, pace).await?;
     for round in 1..=pace.rounds {
@@ -125,5 +131,6 @@ async fn measure(site: &Site, pace: Pace, latency: bool, samples: &mut Samples) 
         return Ok(());
     }
     memory::run(site, pace, samples).await?;
-    history::run(site, samples).await
+    history::run(site, samples).await?;
+    governed::run(site, pace, samples).await
 }

@@ -90,12 +90,17 @@ impl Site {
 
     /// Makes a server's database, directory and configuration.
     pub fn prepare(&self, server: &Server) -> anyhow::Result<()> {
+        self.prepare_with(server, "")
+    }
+
+    /// The same with further settings, which stand before all sections.
+    pub fn prepare_with(&self, server: &Server, settings: &str) -> anyhow::Result<()> {
         let cluster = self.cluster()?;
         migrate::copy_database(&cluster.admin_url("postgres"), TEMPLATE, server.name).map_err(explain)?;
         let dir = self.dir.join(server.name);
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir)?;
-        fs::write(dir.join("charterd.toml"), self.config(server)?)?;
+        fs::write(dir.join("charterd.toml"), format!("{settings}{}", self.config(server)?))?;
         Ok(())
     }
 
