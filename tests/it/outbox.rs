@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 const BODY: &str = "{\"x\":1}";
 
 /// Answers with one list after another, and with the last one from then on.
-fn lookup(lists: Vec<Vec<&str>>) -> (Lookup, Arc<AtomicUsize>) {
+fn lookup(lists: &[Vec<&str>]) -> (Lookup, Arc<AtomicUsize>) {
     let parse = |ip: &&str| ip.parse::<IpAddr>().expect("an address");
     let lists: Vec<Vec<IpAddr>> = lists.iter().map(|list| list.iter().map(parse).collect()).collect();
     let asked = Arc::new(AtomicUsize::new(0));
@@ -50,7 +50,7 @@ fn message() -> Message {
 async fn a_name_that_leads_inside_the_second_time_gains_nothing() {
     let inside = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
     let url = format!("https://hooks.example:{}/in", inside.local_addr().expect("bound").port());
-    let (rebinding, asked) = lookup(vec![vec!["93.184.215.14"], vec!["127.0.0.1"]]);
+    let (rebinding, asked) = lookup(&[vec!["93.184.215.14"], vec!["127.0.0.1"]]);
     let outbox = outbox(rebinding, false, Path::new("/dev/null"));
     let target = outbox.admits(&url).await.expect("public when it was recorded");
     assert_eq!(outbox.send(&target, &message()).await, Err(Fault::AddressRefused));
@@ -70,11 +70,11 @@ async fn one_bad_address_among_good_ones_is_enough() {
         vec!["224.0.0.1"],
         vec!["::1"],
     ] {
-        let outbox = outbox(lookup(vec![list.clone()]).0, false, Path::new("/dev/null"));
+        let outbox = outbox(lookup(std::slice::from_ref(&list)).0, false, Path::new("/dev/null"));
         let refused = outbox.admits("https://hooks.example/").await.expect_err("refused");
         assert!(refused.contains("private or special"), "{list:?}: {refused}");
     }
-    let loopback = outbox(lookup(vec![vec!["127.0.0.1"]]).0, true, Path::new("/dev/null"));
+    let loopback = outbox(lookup(&[vec!["127.0.0.1"]]).0, true, Path::new("/dev/null"));
     for bad in ["http://10.0.0.1/", "http://1.1.1.1/", "https://192.168.0.1/", "https://[::ffff:10.0.0.1]/"] {
         assert!(loopback.admits(bad).await.is_err(), "{bad}, though loopback is allowed");
     }
@@ -125,7 +125,7 @@ async fn receiver(answer: Vec<u8>, file: &Path) -> (SocketAddr, Came) {
 }
 
 fn here() -> (Lookup, Arc<AtomicUsize>) {
-    lookup(vec![vec!["127.0.0.1"]])
+    lookup(&[vec!["127.0.0.1"]])
 }
 
 #[tokio::test]
