@@ -16,6 +16,7 @@ const FILES: &[&str] = &[
     "charter/registry/v1/webhook.proto",
     "charter/registry/v1/policy.proto",
     "charter/registry/v1/procedure.proto",
+    "charter/registry/v1/credential.proto",
     "charter/federation/v1/federation.proto",
 ];
 

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod audit;
+pub mod credential;
 pub mod credential_type;
 pub mod delegation;
 pub mod directory;

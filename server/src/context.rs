@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Config,
-    app::{answer::Kept, watch::News},
+    app::{answer::Kept, credential::Uses, watch::News},
     caller,
     config::keys::Place,
     error::Error,
@@ -46,6 +46,8 @@ pub struct App {
     pub erased: MacKey,
     /// Makes what stands for a person whatever their accounts.
     pub persons: MacKey,
+    /// Which uses of credentials are written down.
+    pub uses: Uses,
     /// SHA-256 of the tokens that may load records.
     pub bootstrap_tokens: HashSet<[u8; 32]>,
     /// `charter_decisions_total`, by outcome, in the order of `Outcome`.
@@ -116,6 +118,7 @@ impl App {
             hosted,
             resolver,
             protocol,
+            uses: Uses::default(),
             bootstrap_tokens,
             erased,
             persons,

@@ -35,6 +35,8 @@ const EXPOSED: &str = "ETag, Retry-After, RateLimit, RateLimit-Policy, X-Request
 #[derive(Debug, Clone, Copy)]
 pub struct Here {
     pub registry: RegistryId,
+    /// SHA-256 of the public key (SPKI) of the client certificate that TLS verified.
+    pub certificate: Option<[u8; 32]>,
     pub deadline: Instant,
     /// Whose connection it is.
     pub peer: IpAddr,
@@ -55,6 +57,7 @@ struct Inner {
 pub struct Door {
     inner: Arc<Inner>,
     peer: IpAddr,
+    certificate: Option<[u8; 32]>,
 }
 
 impl Door {
@@ -72,11 +75,13 @@ impl Door {
                 app: Arc::clone(app),
             }),
             peer: IpAddr::from([127, 0, 0, 1]),
+            certificate: None,
         }
     }
 
-    pub fn for_peer(mut self, peer: IpAddr) -> Self {
+    pub fn for_peer(mut self, peer: IpAddr, certificate: Option<[u8; 32]>) -> Self {
         self.peer = peer;
+        self.certificate = certificate;
         self
     }
 }
@@ -87,8 +92,8 @@ impl hyper::service::Service<Request<Incoming>> for Door {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let (inner, peer) = (Arc::clone(&self.inner), self.peer);
-        Box::pin(async move { Ok(handle(&inner, peer, request.map(Body::new)).await) })
+        let (inner, from) = (Arc::clone(&self.inner), (self.peer, self.certificate));
+        Box::pin(async move { Ok(handle(&inner, from, request.map(Body::new)).await) })
     }
 }
 
@@ -102,16 +107,19 @@ impl tower::Service<Request<Body>> for Door {
         Poll::Ready(Ok(()))
     }
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let (inner, peer) = (Arc::clone(&self.inner), self.peer);
-        Box::pin(async move { Ok(handle(&inner, peer, request).await) })
+        let (inner, from) = (Arc::clone(&self.inner), (self.peer, self.certificate));
+        Box::pin(async move { Ok(handle(&inner, from, request).await) })
     }
 }
 
-async fn handle(inner: &Inner, peer: IpAddr, mut request: Request<Body>) -> Response<Body> {
+/// Who a connection is from, and with which certificate.
+type Origin = (IpAddr, Option<[u8; 32]>);
+
+async fn handle(inner: &Inner, from: Origin, mut request: Request<Body>) -> Response<Body> {
     let started = std::time::Instant::now();
     let is_grpc = is_grpc(request.headers());
     let request_id = request.headers().get(&REQUEST_ID).filter(|v| v.len() <= 128).cloned();
-    let prepared = prepare(inner, peer, &mut request);
+    let prepared = prepare(inner, from, &mut request);
     let path = tracing::enabled!(target: "charter::access", tracing::Level::DEBUG)
         .then(|| logged::path(&request, is_grpc));
     let mut response = match prepared {
@@ -169,7 +177,7 @@ fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"application/grpc"))
 }
 
-fn prepare(inner: &Inner, peer: IpAddr, request: &mut Request<Body>) -> Result<Here, Error> {
+fn prepare(inner: &Inner, (peer, certificate): Origin, request: &mut Request<Body>) -> Result<Here, Error> {
     if !inner.app.limiter.admits(peer) {
         return Err(Error::new(Code::RateLimited, "more requests than this address may send; slow down"));
     }
@@ -179,7 +187,7 @@ fn prepare(inner: &Inner, peer: IpAddr, request: &mut Request<Body>) -> Result<H
     if limit.is_zero() {
         return Err(Error::new(Code::DeadlineExceeded, "the deadline had passed when the request came"));
     }
-    Ok(Here { registry, deadline: Instant::now() + limit, peer })
+    Ok(Here { registry, certificate, deadline: Instant::now() + limit, peer })
 }
 
 /// The listener's registry, unless the request says another of this process: by `/r/<slug>`, by metadata

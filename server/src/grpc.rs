@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod convert;
+mod credential;
 pub mod delegation;
 pub mod event;
 pub mod federation;
@@ -25,7 +26,8 @@ use charter_proto::{
     charter::{
         federation::v1::federation_service_server::FederationServiceServer,
         registry::v1::{
-            audit_service_server::AuditServiceServer, event_service_server::EventServiceServer,
+            audit_service_server::AuditServiceServer, credential_service_server::CredentialServiceServer,
+            event_service_server::EventServiceServer,
             governance_service_server::GovernanceServiceServer, import_service_server::ImportServiceServer,
             key_service_server::KeyServiceServer, policy_service_server::PolicyServiceServer,
             privacy_service_server::PrivacyServiceServer, procedure_service_server::ProcedureServiceServer,
@@ -106,6 +108,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
     }
     if listener.offers(Service::Staff) {
         routes.add_service(ProcedureServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+        routes.add_service(CredentialServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(GovernanceServiceServer::new(doorway.clone()).max_decoding_message_size(PROPOSAL));
         routes.add_service(AuditServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(PrivacyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));

@@ -100,7 +100,7 @@ async fn serve(
         metrics::counter!("charter_connections_silent_total").increment(1);
         return;
     }
-    let connection = builder.serve_connection(TokioIo::new(stream), door.for_peer(peer.ip()));
+    let connection = builder.serve_connection(TokioIo::new(stream), door.for_peer(peer.ip(), None));
     tokio::pin!(connection);
     let mut stopping = false;
     loop {

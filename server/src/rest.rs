@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod ayra;
 pub mod body;
+pub mod credential;
 pub mod docs;
 pub mod governance;
 pub mod health;
@@ -93,6 +94,8 @@ pub const ROUTES: &[Route] = &[
     staff("GET", "/api/v1/staff", || get(governance::members)),
     staff("GET", "/api/v1/events", || get(audit::events)),
     staff("GET", "/api/v1/accesses", || get(audit::accesses)),
+    staff("GET", "/api/v1/credentials", || get(credential::list)),
+    staff("POST", "/api/v1/credentials/{id}", || post(credential::act)),
     staff("GET", "/api/v1/webhooks", || get(webhook::list)),
     staff("POST", "/api/v1/webhooks", || post(webhook::create)),
     staff("GET", "/api/v1/webhooks/{id}", || get(webhook::get)),

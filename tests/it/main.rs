@@ -8,6 +8,7 @@ mod bad_input;
 mod batch;
 mod cascade;
 mod class;
+mod credential;
 mod credential_type;
 mod demo;
 mod docs;

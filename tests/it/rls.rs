@@ -20,7 +20,7 @@ const ATTEMPTS: usize = 7_000;
 const RAW_ATTEMPTS: usize = 3_000;
 const WORKERS: u64 = 12;
 /// Every table that holds a tenant's rows and may be read.
-const TABLES: [&str; 35] = [
+const TABLES: [&str; 37] = [
     "retention_runs",
     "accesses",
     "requests",
@@ -30,6 +30,8 @@ const TABLES: [&str; 35] = [
     "decisions",
     "rulings",
     "staff",
+    "staff_credentials",
+    "credential_uses",
     "principals",
     "proposals",
     "approvals",

@@ -3,6 +3,7 @@
 mod approval;
 mod audit;
 mod change;
+mod credential;
 mod entity;
 mod grant;
 mod key;
@@ -24,6 +25,7 @@ pub use self::{
     approval::{Approval, Approve, Close, ListProposals, Show},
     audit::{Audit, Events, Filter},
     change::{Change, Delegation, Draft, Effect, Emergency, End, Register, Target},
+    credential::{Bind, Credential, Revoke as RevokeCredential},
     entity::Entity,
     grant::{Accreditation, Authorize, Grant, OfAccreditation, OfStatement, Statement, Status, Valid},
     key::{CheckKey, EntityKey, Key, ListKeys, Revoke},

@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 use charter_proto::charter::{
     federation::v1::federation_service_client::FederationServiceClient,
     registry::v1::{
-        audit_service_client::AuditServiceClient, governance_service_client::GovernanceServiceClient,
-        import_service_client::ImportServiceClient, key_service_client::KeyServiceClient,
+        audit_service_client::AuditServiceClient, credential_service_client::CredentialServiceClient,
+        governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient, key_service_client::KeyServiceClient,
         policy_service_client::PolicyServiceClient, privacy_service_client::PrivacyServiceClient,
         procedure_service_client::ProcedureServiceClient, registry_service_client::RegistryServiceClient,
         schema_service_client::SchemaServiceClient, webhook_service_client::WebhookServiceClient,
@@ -66,6 +66,10 @@ impl Server {
 
     pub fn import(&self) -> ImportServiceClient<Channel> {
         ImportServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn credentials(&self) -> CredentialServiceClient<Channel> {
+        CredentialServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     pub fn governance(&self) -> GovernanceServiceClient<Channel> {

@@ -1,9 +1,10 @@
 //! A member of staff at the governance of one registry: connection, token and registry for every call.
 
 use charter_proto::charter::registry::v1::{
-    audit_service_client::AuditServiceClient, governance_service_client::GovernanceServiceClient,
+    audit_service_client::AuditServiceClient, credential_service_client::CredentialServiceClient, governance_service_client::GovernanceServiceClient,
     privacy_service_client::PrivacyServiceClient, procedure_service_client::ProcedureServiceClient,
-    registry_service_client::RegistryServiceClient, webhook_service_client::WebhookServiceClient,
+    registry_service_client::RegistryServiceClient,
+    webhook_service_client::WebhookServiceClient,
 };
 use tonic::{Request, transport::Channel};
 
@@ -46,6 +47,10 @@ impl Desk {
 
     pub fn plain<T>(&self, message: T) -> Request<T> {
         self.server.request(message)
+    }
+
+    pub fn credentials(&self) -> CredentialServiceClient<Channel> {
+        self.server.credentials()
     }
 
     pub fn client(&self) -> GovernanceServiceClient<Channel> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{privacy::DataSubject, status::TargetKind};
 
 mod body;
+mod credential;
 mod delegation;
 mod entity;
 mod export;
@@ -23,6 +24,7 @@ mod status;
 
 pub use self::{
     body::{Approved, Header, body, leaf_hash},
+    credential::{CredentialBound, CredentialRevoked},
     delegation::{DelegationCorrected, DelegationMade},
     entity::{
         AccreditationCorrected, AccreditationGranted, EntityCorrected, EntityRegistered, Identifier,
@@ -78,6 +80,8 @@ pub enum Change {
     ProcedureClosed(ProcedureClosed),
     CourtRuled(CourtRuled),
     PolicySet(PolicySet),
+    CredentialBound(CredentialBound),
+    CredentialRevoked(CredentialRevoked),
 }
 
 impl Change {
@@ -111,6 +115,8 @@ impl Change {
             Self::ProcedureClosed(_) => "ProcedureClosed",
             Self::CourtRuled(_) => "CourtRuled",
             Self::PolicySet(_) => "PolicySet",
+            Self::CredentialBound(_) => "CredentialBound",
+            Self::CredentialRevoked(_) => "CredentialRevoked",
         }
     }
 
@@ -138,7 +144,6 @@ impl Change {
             Self::EntityKeyAdded(k) => k.entity_id.to_string(),
             Self::EntityKeyRevoked(k) => k.entity_id.to_string(),
             Self::EvidenceRecorded(EvidenceRecorded { about: Some(entity), .. }) => entity.to_string(),
-            Self::StaffAppointed(_) | Self::StaffDismissed(_) | Self::PolicySet(_) => STAFF.to_owned(),
             Self::PersonalDataErased(e) => match e.subject {
                 DataSubject::Entity(id) => id.to_string(),
                 DataSubject::Staff(_) | DataSubject::Proposal(_) => STAFF.to_owned(),
@@ -147,6 +152,11 @@ impl Change {
             Self::ProcedureHeard(p) => p.entity_id.to_string(),
             Self::ProcedureClosed(p) => p.entity_id.to_string(),
             Self::CourtRuled(r) => r.entity_id.map_or_else(|| "*".to_owned(), |id| id.to_string()),
+            Self::StaffAppointed(_)
+            | Self::StaffDismissed(_)
+            | Self::PolicySet(_)
+            | Self::CredentialBound(_)
+            | Self::CredentialRevoked(_) => STAFF.to_owned(),
             _ => "*".to_owned(),
         }
     }

@@ -3,6 +3,7 @@
 //! In scope: identifiers, time, scope, statements, events, permits and the pure decision.
 //! Out of scope: IO, SQL, protobuf, keys. Time and randomness come in as arguments.
 
+pub mod credential;
 pub mod decide;
 pub mod decision;
 pub mod delegation;

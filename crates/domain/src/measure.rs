@@ -57,10 +57,11 @@ pub enum Measure {
     LiftStay,
     Overturn,
     SetPolicy,
+    BindCredential,
 }
 
 impl Measure {
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::RegisterEntity,
         Self::GrantAccreditation,
         Self::Authorize,
@@ -99,6 +100,7 @@ impl Measure {
         Self::LiftStay,
         Self::Overturn,
         Self::SetPolicy,
+        Self::BindCredential,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -141,6 +143,7 @@ impl Measure {
             Self::LiftStay => "LIFT_STAY",
             Self::Overturn => "OVERTURN",
             Self::SetPolicy => "SET_POLICY",
+            Self::BindCredential => "BIND_CREDENTIAL",
         }
     }
     pub fn parse(text: &str) -> Result<Self, Invalid> {
@@ -161,11 +164,11 @@ impl Measure {
         matches!(self, Self::RotateKey | Self::RetireKey | Self::RevokeKey)
     }
 
-    /// `None` for what nobody may propose: a registry's opening and its sealing.
+    /// `None` for what nobody may propose: a registry's opening and its sealing, and what one person does at once.
     #[cfg(feature = "records")]
     pub const fn of(change: &Change) -> Option<Self> {
         Some(match change {
-            Change::RegistryOpened(_) | Change::RegistrySealed => return None,
+            Change::RegistryOpened(_) | Change::RegistrySealed | Change::CredentialRevoked(_) => return None,
             Change::EntityRegistered(_) => Self::RegisterEntity,
             Change::AccreditationGranted(_) => Self::GrantAccreditation,
             Change::StatementMade(s) => match s.statement {
@@ -203,6 +206,7 @@ impl Measure {
                 Ruling::Overturned => Self::Overturn,
             },
             Change::PolicySet(_) => Self::SetPolicy,
+            Change::CredentialBound(_) => Self::BindCredential,
         })
     }
 

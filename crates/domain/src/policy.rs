@@ -96,6 +96,22 @@ pub fn emergency(
     Ok(Permit { registry, origin: "emergency", verb: PhantomData })
 }
 
+/// One security officer takes a credential away at once. It can only take rights away, so it needs no second person.
+pub fn revoke_credential(
+    staff: &Staff,
+    registry: RegistryId,
+    phase: Phase,
+) -> Result<Permit<Emergency>, Refusal> {
+    if staff.service {
+        return Err(Refusal::ServiceMayNotApprove);
+    }
+    allow(staff, Action::RevokeCredential)?;
+    if phase != Phase::Governed {
+        return Err(Refusal::NotGoverned);
+    }
+    Ok(Permit { registry, origin: "emergency", verb: PhantomData })
+}
+
 /// For `govern::proposal` alone, once enough people have approved.
 #[cfg(feature = "records")]
 pub(crate) fn execute(registry: RegistryId) -> Permit<Execute> {

@@ -125,7 +125,7 @@ impl Tx<'_> {
     pub fn last_emergency(&mut self, by: StaffId) -> Result<Option<Timestamp>, Error> {
         let row: Last = sql_query(
             "select max(recorded_at) as value from events
-              where registry_id = $1 and actor = $2 and origin = 'emergency'",
+              where registry_id = $1 and actor = $2 and origin = 'emergency' and kind = 'StatusChanged'",
         )
         .bind::<sql_types::Integer, _>(self.registry.0)
         .bind::<sql_types::Text, _>(by.to_string())

@@ -1,22 +1,45 @@
-//! Staff: who a bearer token stands for in a registry. Nobody else reaches governance.
+//! Staff: who a bearer token or a client certificate stands for in a registry. Nobody else reaches governance.
 
 use charter_domain::{
     Invalid, RegistryId,
+    credential::{CredentialKind, is_key},
     policy::{self, Action, Refusal},
     staff::Staff,
 };
-use charter_store::staff::Member;
+use charter_store::{
+    credential::{hash, hex},
+    staff::Member,
+};
 use http::{HeaderMap, header::AUTHORIZATION};
 use serde_json::{Value, json};
 
-use super::{govern::wish::Appoint, privacy};
+use super::{credential, govern::wish::Appoint, privacy};
 use crate::{App, Error, error::Code, hosted::Tenant};
 
-/// The member of staff behind a request. An identity that is not staff of this registry is told no more than that.
+/// The member of staff behind a request: by its bearer token, else by the client certificate of its connection.
+pub async fn recognise(
+    app: &App,
+    headers: &HeaderMap,
+    certificate: Option<[u8; 32]>,
+    registry: RegistryId,
+) -> Result<Staff, Error> {
+    match certificate.filter(|_| !headers.contains_key(AUTHORIZATION)) {
+        Some(presented) => {
+            credential::owner(app, registry, CredentialKind::Certificate, hex(&presented)).await
+        }
+        None => identify(app, headers, registry).await,
+    }
+}
+
+/// The same by bearer token alone: one of a provider, or a key of ours. An identity that is not staff of this registry
+/// is told no more than that.
 pub async fn identify(app: &App, headers: &HeaderMap, registry: RegistryId) -> Result<Staff, Error> {
-    let value = headers.get(AUTHORIZATION).ok_or(Refusal::Unauthenticated)?;
-    let token =
-        value.to_str().ok().and_then(|v| v.strip_prefix("Bearer ")).ok_or(Refusal::Unauthenticated)?;
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let token = values.next().and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    let token = token.filter(|_| values.next().is_none()).ok_or(Refusal::Unauthenticated)?;
+    if is_key(token) {
+        return credential::owner(app, registry, CredentialKind::ApiKey, hex(&hash(token))).await;
+    }
     let identity = app.oidc.authenticate(token, app.clock.now()).await?;
     let member = app.store.staff_of(registry, identity.issuer, identity.subject).await?;
     let member = member.ok_or(Refusal::Denied)?;

@@ -62,7 +62,7 @@ impl Doorway {
         let here = self.here(request)?;
         let registry = self.named(&here, registry_id)?;
         let headers = request.metadata().clone().into_headers();
-        Ok((registry, staff::identify(&self.app, &headers, registry).await?))
+        Ok((registry, staff::identify(&self.app, &headers, here.certificate, registry).await?))
     }
 
     /// Ends a proposal without a change, and shows it.

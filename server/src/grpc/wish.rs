@@ -7,9 +7,9 @@ use super::{convert, import};
 use crate::{
     Error,
     app::govern::wish::{
-        Appoint, ChangeStatus, CloseProcedure, CourtRuling, DefineCredentialType, DeprecateSchema, Dismiss,
-        Erase, GrantAccreditation, HearProcedure, MakeStatement, OpenProcedure, RawDelegation, RawSchema,
-        RegisterEntity, SetPolicy, Wish,
+        Appoint, BindCredential, ChangeStatus, CloseProcedure, CourtRuling, DefineCredentialType,
+        DeprecateSchema, Dismiss, Erase, GrantAccreditation, HearProcedure, MakeStatement, OpenProcedure,
+        RawDelegation, RawSchema, RegisterEntity, SetPolicy, Wish,
     },
 };
 
@@ -59,6 +59,14 @@ pub fn parse(change: Option<Change>) -> Result<Wish, Error> {
         | Change::AddEntityKey(_)
         | Change::RevokeEntityKey(_)
         | Change::RecordEvidence(_) => super::key::wish(change)?,
+        Change::BindCredential(c) => Wish::BindCredential(BindCredential {
+            staff_id: c.staff_id,
+            credential: c.credential,
+            sha256: c.sha256,
+            scopes: c.scopes,
+            valid_until: convert::optional_time("valid_until", c.valid_until)?
+                .ok_or_else(|| Invalid::new("valid_until", "must be given"))?,
+        }),
         Change::Dismiss(c) => Wish::Dismiss(Dismiss { staff_id: c.staff_id }),
         Change::ErasePersonalData(c) => Wish::ErasePersonalData(Erase { subject: c.subject, basis: c.basis }),
         Change::DeprecateSchema(c) => Wish::DeprecateSchema(DeprecateSchema {

@@ -30,8 +30,8 @@ type Answer = Result<Json<Value>, Error>;
 /// A schema of the largest size as a JSON string, in which each byte may be escaped.
 const PROPOSAL: usize = 3 * body::SINGLE;
 
-async fn who(app: &App, here: &Here, headers: &HeaderMap) -> Result<Staff, Error> {
-    staff::identify(app, headers, here.registry).await
+pub(super) async fn who(app: &App, here: &Here, headers: &HeaderMap) -> Result<Staff, Error> {
+    staff::identify(app, headers, here.certificate, here.registry).await
 }
 
 async fn shown(

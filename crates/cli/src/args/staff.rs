@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use charter_domain::staff::Role;
 use clap::{Args, Subcommand};
 
-use super::{Call, Draft, ListFormat};
+use super::{Call, Credential, Draft, ListFormat};
 
 #[derive(Debug, Subcommand)]
 pub enum Staff {
@@ -28,6 +28,9 @@ pub enum Staff {
         #[command(flatten)]
         draft: Draft,
     },
+    /// Keys and certificates by which services sign in.
+    #[command(subcommand)]
+    Credential(Credential),
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! `charter staff`: who may act, as numbers, and proposals to change that.
 
+mod credential;
+
 use charter_domain::staff::Role;
 use charter_proto::charter::registry::v1::{self as pb, propose_request::Change};
 use serde::Serialize;
@@ -39,6 +41,7 @@ pub async fn run(to: &Connection, command: Staff) -> Result<Exit, Failure> {
     match command {
         Staff::List { call, output } => list(to, call, output).await,
         Staff::Appoint(args) => appoint(to, args).await,
+        Staff::Credential(command) => credential::run(to, command).await,
         Staff::Dismiss { number, why, draft } => {
             let change = Change::Dismiss(pb::DismissStaff { staff_id: number });
             propose::send(to, draft, why, change).await

@@ -1,6 +1,8 @@
 //! What staff do besides proposing and deciding: reading, and managing what is no record. Doors and use-cases ask
 //! `policy::allow`; no other file looks at a role.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     Invalid,
     measure::Measure,
@@ -86,7 +88,8 @@ pub fn allow(staff: &Staff, action: Action) -> Result<(), Refusal> {
 }
 
 /// One thing that a credential may be limited to. It adds nothing to the roles of its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum Power {
     Propose(Measure),
     Act(Action),
@@ -106,6 +109,19 @@ impl Power {
         measure.or_else(action).ok_or_else(|| {
             Invalid::new("scopes", "must be measures or actions such as `SUSPEND` or `READ_PROPOSALS`")
         })
+    }
+}
+
+impl TryFrom<String> for Power {
+    type Error = Invalid;
+    fn try_from(code: String) -> Result<Self, Invalid> {
+        Self::parse(&code)
+    }
+}
+
+impl From<Power> for &'static str {
+    fn from(power: Power) -> Self {
+        power.code()
     }
 }
 

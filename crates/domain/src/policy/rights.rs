@@ -38,7 +38,7 @@ const fn field(measure: Measure) -> Field {
         | M::EndDelegation
         | M::RenewDelegation
         | M::CorrectDelegation => Field::Delegations,
-        M::Appoint | M::Dismiss | M::Erase | M::SetPolicy => Field::People,
+        M::Appoint | M::Dismiss | M::Erase | M::SetPolicy | M::BindCredential => Field::People,
         M::RotateKey | M::RetireKey | M::RevokeKey => Field::Keys,
         M::RegisterEntity
         | M::GrantAccreditation

@@ -62,6 +62,19 @@ fn no_caller_is_permitted_to_execute_or_to_act_in_an_emergency() {
 }
 
 #[test]
+fn a_credential_is_revoked_by_a_security_officer_in_person_after_step_up() {
+    let revoke = |staff: &Staff, phase| revoke_credential(staff, REGISTRY, phase).map(|p| p.origin());
+    let officer = staff(&[Role::SecurityOfficer]);
+    assert_eq!(revoke(&officer, Phase::Governed), Ok("emergency"));
+    assert_eq!(revoke(&officer, Phase::Bootstrap), Err(Refusal::NotGoverned));
+    assert_eq!(revoke(&staff(&[Role::Officer]), Phase::Governed), Err(Refusal::Denied));
+    let plain = Staff { stepped_up: false, ..officer.clone() };
+    assert_eq!(revoke(&plain, Phase::Governed), Err(Refusal::StepUpNeeded));
+    let service = Staff { service: true, ..officer };
+    assert_eq!(revoke(&service, Phase::Governed), Err(Refusal::ServiceMayNotApprove));
+}
+
+#[test]
 fn an_emergency_is_declared_by_a_person_with_the_role_and_not_twice_in_30_days() {
     let now = Timestamp::from_secs(100 * 86_400);
     let declare = |staff: &Staff, phase, last: Option<i64>| {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     App, Error,
-    app::{credential_type, entity::domain, key, privacy, procedure, registry_policy, schema},
+    app::{credential, credential_type, entity::domain, key, privacy, procedure, registry_policy, schema},
     error::Code,
 };
 
@@ -59,6 +59,7 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
             let entity = key::check::entity(change);
             Ok(key::check::may(change, &app.store.keys(registry, entity).await?, now)?)
         }
+        Change::CredentialBound(c) => credential::check(app, registry, c).await,
         Change::StaffDismissed(d) => {
             let known = app.store.staff(registry).await?;
             let found = known.iter().any(|m| m.id == d.staff_id && !m.dismissed);
@@ -125,6 +126,7 @@ pub fn locked(tx: &mut Tx<'_>, change: &Change) -> Result<(), charter_store::Err
             }
             Ok(no_loop(s, &tx.successors()?)?)
         }
+        Change::CredentialBound(c) => credential::locked(tx, c),
         Change::StaffDismissed(d) => two_remain(tx, d.staff_id),
         Change::StatementMade(s) => {
             begins(change, tx.now)?;

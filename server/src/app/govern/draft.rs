@@ -20,7 +20,7 @@ use super::wish::{
 use crate::{
     App, Error,
     app::{
-        credential_type,
+        credential, credential_type,
         delegation::{self, NewDelegation},
         key, privacy, procedure, registry_policy, schema,
     },
@@ -68,6 +68,7 @@ pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Re
         Wish::AddEntityKey(w) => key::draft::add(app, tenant, &w).await?.into(),
         Wish::RevokeEntityKey(w) => key::draft::revoke_of_entity(app, tenant, &w).await?.into(),
         Wish::RecordEvidence(w) => key::draft::evidence(app, tenant, &w).await?.into(),
+        Wish::BindCredential(w) => credential::draft(&w, now)?.into(),
         Wish::Dismiss(w) => Change::StaffDismissed(StaffDismissed { staff_id: StaffId(w.staff_id) }).into(),
         Wish::CorrectEntity(w) => life::entity(app, tenant, w).await?.into(),
         Wish::CorrectAccreditation(w) => life::accreditation(app, tenant, w).await?.into(),

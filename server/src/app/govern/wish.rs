@@ -17,6 +17,7 @@ pub use self::life::{CorrectAccreditation, CorrectDelegation, CorrectEntity, Ren
 pub use crate::app::key::wish::{
     AddEntityKey, RecordEvidence, RetireKey, RevokeEntityKey, RevokeKey, RotateKey,
 };
+pub use crate::app::credential::BindCredential;
 
 /// One change. REST reads it as JSON with one member named after the variant; gRPC has the same as a oneof.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -48,6 +49,7 @@ pub enum Wish {
     CloseProcedure(CloseProcedure),
     CourtRuling(CourtRuling),
     SetPolicy(SetPolicy),
+    BindCredential(BindCredential),
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
