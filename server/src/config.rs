@@ -17,9 +17,12 @@ pub use self::{keys::Keys, listener::Listener, oidc::Oidc, registry::RegistryCon
 
 const DEFAULTS: &str = include_str!("config.default.toml");
 /// Variables of the same prefix that are for `charter`, for the tests, or name the file.
-const NOT_SETTINGS: [&str; 9] = [
+const NOT_SETTINGS: [&str; 12] = [
     "acr_values",
+    "ca_file",
+    "client_cert",
     "client_id",
+    "client_key",
     "config_file",
     "issuer",
     "profile",

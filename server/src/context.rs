@@ -73,6 +73,8 @@ pub enum Startup {
     Token(String),
     #[error("registry `{0}`: {1}")]
     Registry(String, String),
+    #[error("listener {0}: tls {1}")]
+    Tls(std::net::SocketAddr, String),
     #[error("cannot listen on {0}: {1}")]
     Listen(std::net::SocketAddr, std::io::Error),
 }

@@ -22,7 +22,7 @@ use tower::{Service as _, ServiceExt};
 use crate::{
     App, Error,
     config::{Listener, listener::Service},
-    error::Code,
+    error::{Code, STEP_UP},
     grpc, rest,
 };
 
@@ -51,6 +51,7 @@ struct Inner {
     trqp: [TrustRegistryQueryServiceServer<grpc::Doorway>; 2],
     public: bool,
     requests: [metrics::Histogram; 2],
+    challenge: HeaderValue,
 }
 
 #[derive(Clone)]
@@ -72,6 +73,8 @@ impl Door {
                 trqp: grpc::trqp_services(app),
                 public: listener.offers(Service::Public),
                 requests: [timed("rest"), timed("grpc")],
+                challenge: HeaderValue::try_from(app.oidc.challenge())
+                    .unwrap_or_else(|_| HeaderValue::from_static(STEP_UP)),
                 app: Arc::clone(app),
             }),
             peer: IpAddr::from([127, 0, 0, 1]),
@@ -244,7 +247,7 @@ async fn route(inner: &Inner, request: Request<Body>, is_grpc: bool, here: Here)
             let call = inner.trqp[usize::from(method.starts_with("Batch"))].clone().call(request);
             return within(here, async { call.await.map(|r| r.map(Body::new)) }).await;
         }
-        return within(here, inner.grpc.clone().oneshot(request)).await;
+        return challenged(inner, within(here, inner.grpc.clone().oneshot(request)).await);
     }
     if request.method() == Method::OPTIONS {
         return preflight();
@@ -253,7 +256,17 @@ async fn route(inner: &Inner, request: Request<Body>, is_grpc: bool, here: Here)
     if let Some(kind) = trqp_kind(inner, request.uri().path()) {
         return rest::trqp::answer(kind, &inner.app, &here, request).await;
     }
-    into(inner.rest.clone().oneshot(request).await)
+    challenged(inner, into(inner.rest.clone().oneshot(request).await))
+}
+
+/// Says which sign-in would do.
+fn challenged(inner: &Inner, mut response: Response<Body>) -> Response<Body> {
+    if let Some(challenge) = response.headers_mut().get_mut(header::WWW_AUTHENTICATE)
+        && challenge == STEP_UP
+    {
+        *challenge = inner.challenge.clone();
+    }
+    response
 }
 
 /// A gRPC call, ended at its deadline.

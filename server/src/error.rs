@@ -9,6 +9,8 @@ use serde_json::json;
 use tonic_types::{ErrorDetails, StatusExt};
 
 pub const DOMAIN: &str = "charter";
+/// The challenge (RFC 9470, 3); the door puts in which sign-in would do.
+pub const STEP_UP: &str = "Bearer error=\"insufficient_user_authentication\"";
 
 macro_rules! codes {
     ($($name:ident $text:literal $grpc:ident $http:literal $title:literal;)*) => {
@@ -136,7 +138,7 @@ impl Error {
         // RFC 6750, 3; RFC 9470, 3.
         let challenge = match self.code {
             Code::Unauthenticated => Some("Bearer"),
-            Code::StepUpRequired => Some("Bearer error=\"insufficient_user_authentication\""),
+            Code::StepUpRequired => Some(STEP_UP),
             _ => None,
         };
         if let Some(challenge) = challenge {
@@ -155,7 +157,13 @@ impl From<Error> for tonic::Status {
         if e.code.is_retryable() {
             details.set_retry_info(Some(std::time::Duration::from_secs(1)));
         }
-        Self::with_error_details(e.code.grpc(), e.detail, details)
+        let mut status = Self::with_error_details(e.code.grpc(), e.detail, details);
+        if e.code == Code::StepUpRequired {
+            status
+                .metadata_mut()
+                .insert("www-authenticate", tonic::metadata::MetadataValue::from_static(STEP_UP));
+        }
+        status
     }
 }
 

@@ -26,5 +26,6 @@ pub mod rest;
 pub mod serve;
 pub mod tasks;
 pub mod telemetry;
+pub mod tls;
 
 pub use crate::{config::Config, context::App, error::Error};

@@ -7,12 +7,14 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     task::JoinSet,
 };
+use tokio_rustls::TlsAcceptor;
 
-use crate::{config::Limits, door::Door};
+use crate::{config::Limits, door::Door, tls};
 
 /// Streams of one HTTP/2 connection (tonic and hyper would allow any number).
 const STREAMS: u32 = 128;
@@ -23,12 +25,14 @@ pub struct Listening {
     pub address: SocketAddr,
     socket: TcpListener,
     door: Door,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Listening {
-    pub async fn bind(address: SocketAddr, door: Door) -> io::Result<Self> {
+    /// Plaintext without `tls`.
+    pub async fn bind(address: SocketAddr, door: Door, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let socket = TcpListener::bind(address).await?;
-        Ok(Self { address: socket.local_addr()?, socket, door })
+        Ok(Self { address: socket.local_addr()?, socket, door, tls })
     }
 
     /// Accepts until `stop` says so, then waits for requests in flight, at most `drain_secs`.
@@ -56,8 +60,9 @@ impl Listening {
                 continue; // Dropping the stream closes it.
             };
             let (builder, door, stop) = (Arc::clone(&builder), self.door.clone(), stop.clone());
+            let tls = self.tls.clone();
             open.spawn(async move {
-                serve(&builder, stream, peer, door, first_bytes, stop).await;
+                serve(&builder, (stream, peer), tls, door, first_bytes, stop).await;
                 drop(permit);
             });
         }
@@ -89,18 +94,35 @@ fn builder(first_bytes: Duration) -> Builder<TokioExecutor> {
 
 async fn serve(
     builder: &Builder<TokioExecutor>,
-    stream: TcpStream,
-    peer: SocketAddr,
+    (stream, peer): (TcpStream, SocketAddr),
+    tls: Option<TlsAcceptor>,
     door: Door,
     first_bytes: Duration,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
-    if !speaks_in_time(&stream, first_bytes).await {
-        metrics::counter!("charter_connections_silent_total").increment(1);
-        return;
+    match tls {
+        Some(tls) => match tls::open(&tls, stream, first_bytes).await {
+            Ok((stream, shown)) => answer(builder, stream, door.for_peer(peer.ip(), shown), stop).await,
+            Err(error) => {
+                metrics::counter!("charter_tls_failures_total").increment(1);
+                tracing::debug!(%error, "a connection was not opened");
+            }
+        },
+        None if speaks_in_time(&stream, first_bytes).await => {
+            answer(builder, stream, door.for_peer(peer.ip(), None), stop).await;
+        }
+        None => metrics::counter!("charter_connections_silent_total").increment(1),
     }
-    let connection = builder.serve_connection(TokioIo::new(stream), door.for_peer(peer.ip(), None));
+}
+
+async fn answer(
+    builder: &Builder<TokioExecutor>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    door: Door,
+    mut stop: watch::Receiver<bool>,
+) {
+    let connection = builder.serve_connection(TokioIo::new(stream), door);
     tokio::pin!(connection);
     let mut stopping = false;
     loop {
@@ -119,15 +141,15 @@ async fn serve(
     }
 }
 
-/// hyper-util's protocol detection has no time limit: a socket that sends nothing, or less than the HTTP/2 preface
-/// could be told by, would stay open. Four bytes tell the protocols apart.
+/// hyper-util's protocol detection has no time limit: a socket that sends nothing, or less than the HTTP/2 preface,
+/// would stay open.
 async fn speaks_in_time(stream: &TcpStream, limit: Duration) -> bool {
     let enough = async {
-        let mut start = [0u8; 4];
+        let mut start = [0u8; 24];
         loop {
             match stream.peek(&mut start).await {
                 Ok(0) | Err(_) => return false,
-                Ok(n) if n == start.len() => return true,
+                Ok(n) if tls::tells(&start[..n]) => return true,
                 Ok(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }

@@ -11,7 +11,10 @@ use charter_domain::Timestamp;
 use charter_signing::token::MAX_BYTES;
 
 use self::provider::Provider;
-use crate::{Error, config, error::Code};
+use crate::{
+    Error, config,
+    error::{Code, STEP_UP},
+};
 
 /// Who a token speaks for. A subject means something only together with its issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +34,26 @@ pub struct Oidc {
 impl Oidc {
     /// Nothing is read or fetched until a token asks for it.
     pub fn new(configs: &[config::Oidc]) -> Self {
-        let client = fetch::client();
-        let provider = |config: &config::Oidc| Arc::new(Provider::new(config.clone(), client.clone()));
+        let provider = |config: &config::Oidc| {
+            let client = fetch::client(config);
+            Arc::new(Provider::new(config.clone(), client))
+        };
         Self { providers: configs.iter().map(provider).collect() }
+    }
+
+    /// RFC 9470, 3: the sign-in that would do, for who has another one.
+    pub fn challenge(&self) -> String {
+        let mut text = STEP_UP.to_owned();
+        let all = self.providers.iter().flat_map(|p| &p.config.approve_acr);
+        let values: std::collections::BTreeSet<&str> = all.map(String::as_str).collect();
+        if !values.is_empty() {
+            let values = values.into_iter().collect::<Vec<_>>().join(" ");
+            text += &format!(", acr_values=\"{values}\"");
+        }
+        if let Some(age) = self.providers.iter().map(|p| p.config.step_up_max_age_secs).min() {
+            text += &format!(", max_age=\"{age}\"");
+        }
+        text
     }
 
     /// Whose token this is, or why it is refused; no refusal repeats anything of the token.

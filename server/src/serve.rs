@@ -37,7 +37,10 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Sta
         let registry = registry.ok_or_else(|| {
             Startup::Registry(listener.registry.to_string(), "is not served here".to_owned())
         })?;
-        let bound = Listening::bind(listener.address, Door::new(&app, listener, registry)).await;
+        let door = Door::new(&app, listener, registry);
+        let tls = listener.tls.as_ref().map(|tls| crate::tls::acceptor(tls, &app.clock)).transpose();
+        let tls = tls.map_err(|text| Startup::Tls(listener.address, text))?;
+        let bound = Listening::bind(listener.address, door, tls).await;
         listening.push(bound.map_err(|e| Startup::Listen(listener.address, e))?);
     }
     let addresses = listening.iter().map(|l| l.address).collect();

@@ -49,6 +49,9 @@ struct Args {
     /// The figures about governance alone.
     #[arg(long)]
     governed: bool,
+    /// The policy check alone: no server is started.
+    #[arg(long)]
+    policy: bool,
 }
 
 /// How long and how often.
@@ -81,6 +84,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> anyhow::Result<()> {
+    if args.policy {
+        let mut samples = Samples::default();
+        policy::run(&mut samples);
+        println!("policy: one check of a right, slowest case: {:.3} us", samples.get("policy_us"));
+        return Ok(());
+    }
     let pace = if args.quick {
         Pace { rounds: 1, seconds: 1, warm: 1 }
     } else {

@@ -48,9 +48,20 @@ pub async fn bound(g: &Governed, change: Change) -> String {
 }
 
 pub async fn revokes(g: &Governed, who: &Person<'_>, id: &str) -> Result<i64, tonic::Status> {
+    revokes_as(g, who, id, ("", false)).await
+}
+
+async fn revokes_as(
+    g: &Governed,
+    who: &Person<'_>,
+    id: &str,
+    (request_id, validate_only): (&str, bool),
+) -> Result<i64, tonic::Status> {
     let request = pb::RevokeCredentialRequest {
         credential_id: id.to_owned(),
         code: "LEAKED".to_owned(),
+        request_id: request_id.to_owned(),
+        validate_only,
         ..Default::default()
     };
     let mut client = CredentialServiceClient::new(g.app.channel());
@@ -100,7 +111,12 @@ async fn a_key_counts_from_its_approval_to_its_revocation_and_for_what_it_names(
     let plain = g.with_token(g.issuer.token("bob"));
     let refused = revokes(&g, &plain, id).await.expect_err("without step-up");
     assert_eq!(said(&refused), "401 STEP_UP_REQUIRED");
-    revokes(&g, &g.person("bob"), id).await.expect("revoked by one");
+    let once = "7d3e0f4a-95cb-4d05-b5e5-4c2f7b6d0c21";
+    let bob = g.person("bob");
+    assert_eq!(revokes_as(&g, &bob, id, (once, true)).await.expect("it would be"), 0);
+    service.proposes(status(ISSUER, "SUSPENDED")).await.expect("it was only tried out");
+    let epoch = revokes_as(&g, &bob, id, (once, false)).await.expect("revoked by one");
+    assert_eq!(revokes_as(&g, &bob, id, (once, false)).await.expect("sent again"), epoch);
     let late = service.proposes(status(ISSUER, "SUSPENDED")).await.expect_err("revoked");
     assert_eq!(said(&late), "401 UNAUTHENTICATED");
     let twice = revokes(&g, &g.person("bob"), id).await.expect_err("once");

@@ -49,6 +49,8 @@ async fn the_database_refuses_an_event_that_was_not_approved() {
     };
     assert!(client.execute(&approve(draft.proposer), &[]).await.is_err(), "by the proposer");
     assert!(client.execute(&approve(999), &[]).await.is_err(), "by nobody");
+    let robot = g.appoints("robot", &["APPROVER"], true).await;
+    assert!(client.execute(&approve(robot), &[]).await.is_err(), "by a service");
     let unseal = format!("update registries set phase = 'BOOTSTRAP' where registry_id = {id}");
     assert!(client.execute(&unseal, &[]).await.is_err(), "sealing is final");
     for table in ["approvals", "events", "principals", "staff"] {

@@ -8,6 +8,7 @@ use charter_tests::{
     Rest, TestApp,
     governed::{self, Governed},
     issuer::{CLIENT, DISCOVERY, Issuer, SERVICE},
+    pki::Pki,
     program::built,
     terminal::{self, Click, Terminal, sends},
 };
@@ -171,4 +172,21 @@ async fn a_server_is_no_provider_and_no_setting_makes_it_one() {
         let refused = charter_server::Config::from_toml(&format!("[{table}]\naddress = \"127.0.0.1:1\"\n"));
         assert!(refused.is_err(), "{table}");
     }
+}
+
+#[tokio::test]
+async fn a_provider_over_https_is_believed_by_the_named_authority_alone() {
+    let (issuer, terminal, pki) = (Issuer::start(&Arc::new(WallClock)), Terminal::default(), Pki::new());
+    let url = format!("https://{}", pki.tunnel(issuer.address()).await);
+    let metadata = serde_json::json!({
+        "issuer": url, "token_endpoint": format!("{url}/token"),
+        "device_authorization_endpoint": format!("{url}/device_authorization"),
+    });
+    issuer.says(DISCOVERY, &metadata.to_string());
+    let refused = terminal.charter(&["login", "--issuer", &url]).await;
+    assert!(refused.code == 5 && refused.err.contains("UnknownIssuer"), "{refused:?}");
+    let ca = pki.file("ca.pem");
+    let done = terminal.login_at(&url, &issuer, &["--ca-file", &ca], Click::SignIn("anna")).await;
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(file(&terminal, "default", "token").exists());
 }

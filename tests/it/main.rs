@@ -1,5 +1,6 @@
 //! One binary for all tests through the doors; modules by noun.
 
+mod abuse;
 mod amendment;
 mod architecture;
 mod audit;
@@ -60,6 +61,7 @@ mod schema;
 mod stale;
 mod store;
 mod strict;
+mod tls;
 mod trqp;
 mod walks;
 mod walkthrough;

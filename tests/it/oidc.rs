@@ -12,6 +12,7 @@ use charter_server::{
 use charter_tests::{
     TestClock,
     issuer::{AUDIENCE, DISCOVERY, Issuer, JWKS, STEPPED_UP},
+    pki::Pki,
 };
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -28,6 +29,8 @@ fn trusting(url: &str) -> config::Oidc {
         audience: AUDIENCE.to_owned(),
         approve_acr: vec![STEPPED_UP.to_owned()],
         jwks_file: None,
+        ca_file: None,
+        step_up_max_age_secs: 900,
     }
 }
 
@@ -285,4 +288,23 @@ async fn keys_of_a_file_need_no_provider_and_a_new_file_is_noticed() {
     std::fs::write(&path, site.issuer.jwks()).expect("written");
     assert!(asks(site.issuer.with(iss)).await.is_ok());
     assert_eq!(site.issuer.fetches(), 0);
+}
+
+/// A provider over https: trusted through `ca_file`, and by nobody else's authority.
+#[tokio::test]
+async fn discovery_speaks_tls_and_believes_the_named_authority_alone() {
+    let (site, pki) = (site(), Pki::new());
+    let url = format!("https://{}", pki.tunnel(site.issuer.address()).await);
+    let found = json!({ "issuer": url, "jwks_uri": format!("{url}{JWKS}") });
+    site.issuer.says(DISCOVERY, &found.to_string());
+    let token = site.issuer.with(json!({ "iss": url }));
+    let trusts = |ca_file: Option<String>| Oidc::new(&[config::Oidc { ca_file, ..trusting(&url) }]);
+    let other = Pki::new();
+    let ca = |pki: &Pki| Some(pki.file("ca.pem"));
+    let known = trusts(ca(&pki)).authenticate(&token, site.clock.now()).await;
+    assert_eq!(known.expect("accepted").issuer, url);
+    for other in [ca(&other), None] {
+        let refused = trusts(other).authenticate(&token, site.clock.now()).await;
+        assert_eq!(refused.expect_err("an authority that is not trusted").code, Code::Unavailable);
+    }
 }

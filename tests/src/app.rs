@@ -34,6 +34,8 @@ pub struct Build {
 pub struct TestApp {
     pub app: Arc<App>,
     pub address: SocketAddr,
+    /// Of all listeners.
+    pub addresses: Vec<SocketAddr>,
     pub clock: Arc<TestClock>,
     pub database: Database,
     pub token: String,
@@ -124,6 +126,7 @@ impl Build {
         Ok(TestApp {
             app: Arc::clone(&running.app),
             address: running.addresses[0],
+            addresses: running.addresses.clone(),
             clock: self.clock,
             token: token.trim().to_owned(),
             database,

@@ -125,7 +125,17 @@ pub fn waived(state: &str) -> pb::ChangeStatus {
     pb::ChangeStatus { hearing_waived: text("URGENT"), legal_basis: text("Act 1, 1"), ..Default::default() }
 }
 
-impl Person<'_> {
+impl<'a> Person<'a> {
+    /// Without a token, over a channel that says who it is.
+    pub fn anonymous(app: &'a TestApp, channel: Channel) -> Self {
+        Self { app, token: String::new(), channel: Some(channel) }
+    }
+
+    #[must_use]
+    pub fn with_token(&self, token: String) -> Self {
+        Self { token, ..self.clone() }
+    }
+
     /// The same at another server on the same database.
     pub fn at(mut self, channel: &Channel) -> Self {
         self.channel = Some(channel.clone());
@@ -138,8 +148,10 @@ impl Person<'_> {
 
     pub fn signed<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        let token = format!("Bearer {}", self.token);
-        request.metadata_mut().insert("authorization", token.parse().expect("ASCII"));
+        if !self.token.is_empty() {
+            let token = format!("Bearer {}", self.token);
+            request.metadata_mut().insert("authorization", token.parse().expect("ASCII"));
+        }
         request
     }
 

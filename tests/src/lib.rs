@@ -8,6 +8,7 @@ pub mod clock;
 pub mod database;
 pub mod governed;
 pub mod issuer;
+pub mod pki;
 pub mod program;
 pub mod question;
 pub mod raw;

@@ -72,8 +72,12 @@ impl Terminal {
 
     /// `charter login`, and what is done in the browser when it has shown its address.
     pub async fn login(&self, issuer: &Issuer, args: &[&str], click: Click<'_>) -> Done {
-        let url = issuer.url();
-        let args = [&["login", "--issuer", &url], args].concat();
+        self.login_at(&issuer.url(), issuer, args, click).await
+    }
+
+    /// The same where the provider has another address.
+    pub async fn login_at(&self, url: &str, issuer: &Issuer, args: &[&str], click: Click<'_>) -> Done {
+        let args = [&["login", "--issuer", url], args].concat();
         let mut command = command(&built("charter"), self.home(), &args);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();

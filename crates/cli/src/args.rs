@@ -73,6 +73,15 @@ pub struct Connection {
     #[arg(long, global = true, env = "CHARTER_PROFILE", value_name = "NAME", default_value = "default",
           value_parser = profile)]
     pub profile: String,
+    /// Authorities (PEM) that an https server or provider is checked against, in place of the system's.
+    #[arg(long, global = true, env = "CHARTER_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Certificate (PEM) of the service that this is run for, in place of a token.
+    #[arg(long, global = true, env = "CHARTER_CLIENT_CERT", value_name = "FILE")]
+    pub client_cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, global = true, env = "CHARTER_CLIENT_KEY", value_name = "FILE")]
+    pub client_key: Option<PathBuf>,
     /// How long to wait for an answer, such as `10s` or `1m 30s`.
     #[arg(long, global = true, value_name = "DURATION", default_value = "10s")]
     pub timeout: humantime::Duration,

@@ -35,7 +35,7 @@ use crate::{
 pub async fn run(asked: Asked) -> Result<Exit, Failure> {
     let Asked { cli, place, uses_login } = asked;
     if uses_login {
-        signed_in::renew(&place, cli.connection.timeout.into()).await?;
+        signed_in::renew(&place, &cli.connection).await?;
     }
     execute(&cli.connection, cli.command, &place).await
 }

@@ -6,10 +6,11 @@ use charter_proto::charter::{
     federation::v1::federation_service_client::FederationServiceClient,
     registry::v1::{
         audit_service_client::AuditServiceClient, credential_service_client::CredentialServiceClient,
-        governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient, key_service_client::KeyServiceClient,
-        policy_service_client::PolicyServiceClient, privacy_service_client::PrivacyServiceClient,
-        procedure_service_client::ProcedureServiceClient, registry_service_client::RegistryServiceClient,
-        schema_service_client::SchemaServiceClient, webhook_service_client::WebhookServiceClient,
+        governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient,
+        key_service_client::KeyServiceClient, policy_service_client::PolicyServiceClient,
+        privacy_service_client::PrivacyServiceClient, procedure_service_client::ProcedureServiceClient,
+        registry_service_client::RegistryServiceClient, schema_service_client::SchemaServiceClient,
+        webhook_service_client::WebhookServiceClient,
     },
 };
 use tonic::{
@@ -21,6 +22,7 @@ use tonic::{
 use crate::{
     args::Connection,
     exit::{Exit, Failure},
+    tls,
 };
 
 /// Long enough for a connection across a continent and a lost packet.
@@ -36,8 +38,12 @@ pub struct Server {
 
 impl Server {
     pub async fn connect(to: &Connection) -> Result<Self, Failure> {
-        let endpoint = endpoint(&to.server)?;
-        let channel = endpoint.connect_timeout(CONNECT_TIMEOUT).connect().await.map_err(|error| {
+        let endpoint = endpoint(&to.server)?.connect_timeout(CONNECT_TIMEOUT);
+        let connected = match endpoint.uri().scheme_str() {
+            Some("https") => endpoint.connect_with_connector(tls::connector(to)?).await,
+            _ => endpoint.connect().await,
+        };
+        let channel = connected.map_err(|error| {
             Failure::new(Exit::CannotVerify, format!("cannot reach `{}`: {}", to.server, root(&error)))
                 .hint("is the server running there? --server or CHARTER_SERVER names another")
         })?;
@@ -105,11 +111,7 @@ fn endpoint(address: &str) -> Result<Endpoint, Failure> {
         .parse()
         .map_err(|_| Failure::usage(format!("`{address}` is not an address like `http://host:port`")))?;
     match uri.scheme_str() {
-        Some("http") => Ok(Endpoint::from(uri)),
-        Some("https") => Err(Failure::new(
-            Exit::CannotVerify,
-            format!("cannot reach `{address}`: this build has no TLS, so `https` addresses cannot be used"),
-        )),
+        Some("http" | "https") => Ok(Endpoint::from(uri)),
         _ => Err(Failure::usage(format!("`{address}` is not an address like `http://host:port`"))),
     }
 }
@@ -156,10 +158,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_needs_a_scheme_and_tls_is_refused_as_unverifiable() {
+    fn an_address_needs_a_scheme() {
         assert!(endpoint("http://127.0.0.1:7100").is_ok());
+        assert!(endpoint("https://trust.example").is_ok());
         let exit = |address| endpoint(address).expect_err("refused").exit;
-        assert_eq!(exit("https://trust.example"), Exit::CannotVerify);
         assert_eq!(exit("trust.example:7100"), Exit::Usage);
         assert_eq!(exit("not an address"), Exit::Usage);
     }

@@ -1,9 +1,9 @@
 //! A member of staff at the governance of one registry: connection, token and registry for every call.
 
 use charter_proto::charter::registry::v1::{
-    audit_service_client::AuditServiceClient, credential_service_client::CredentialServiceClient, governance_service_client::GovernanceServiceClient,
-    privacy_service_client::PrivacyServiceClient, procedure_service_client::ProcedureServiceClient,
-    registry_service_client::RegistryServiceClient,
+    audit_service_client::AuditServiceClient, credential_service_client::CredentialServiceClient,
+    governance_service_client::GovernanceServiceClient, privacy_service_client::PrivacyServiceClient,
+    procedure_service_client::ProcedureServiceClient, registry_service_client::RegistryServiceClient,
     webhook_service_client::WebhookServiceClient,
 };
 use tonic::{Request, transport::Channel};
@@ -16,7 +16,8 @@ use crate::{
 
 pub struct Desk {
     server: Server,
-    token: Token,
+    /// Absent where a client certificate says who this is.
+    token: Option<Token>,
     registry_id: String,
     request_id: String,
 }
@@ -24,7 +25,10 @@ pub struct Desk {
 impl Desk {
     /// The token is read first: nobody is connected to for somebody who has none.
     pub async fn open(to: &Connection, call: Call) -> Result<Self, Failure> {
-        let token = Token::read(call.token.token_file.as_deref())?;
+        let token = match (&call.token.token_file, &to.client_cert) {
+            (None, Some(_)) => None,
+            (file, _) => Some(Token::read(file.as_deref())?),
+        };
         let server = Server::connect(to).await?;
         let registry_id = call.registry.map_or_else(String::new, Into::into);
         Ok(Self { server, token, registry_id, request_id: call.request_id.unwrap_or_default() })
@@ -74,6 +78,10 @@ impl Desk {
     }
 
     pub fn request<T>(&self, message: T) -> Request<T> {
-        self.token.attach(self.server.request(message))
+        let request = self.server.request(message);
+        match &self.token {
+            Some(token) => token.attach(request),
+            None => request,
+        }
     }
 }

@@ -20,6 +20,7 @@ mod proposal;
 mod question;
 mod read;
 pub mod records;
+mod tls;
 
 use std::ffi::OsString;
 

@@ -9,6 +9,7 @@ pub use self::{
     store::{Kept, Place},
 };
 use crate::{
+    args::Connection,
     clock,
     exit::{Exit, Failure},
 };
@@ -17,7 +18,7 @@ use crate::{
 const MARGIN: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Sees to it that the kept token can be used: renews it if it ends soon, and the provider gave the means.
-pub async fn renew(place: &Place, timeout: std::time::Duration) -> Result<(), Failure> {
+pub async fn renew(place: &Place, to: &Connection) -> Result<(), Failure> {
     let _alone = place.lock()?;
     let Some(kept) = place.read()? else {
         return Ok(());
@@ -32,7 +33,7 @@ pub async fn renew(place: &Place, timeout: std::time::Duration) -> Result<(), Fa
             .hint(format!("sign in again: `charter login --profile {name}`"))
     };
     let refresh = kept.refresh_token.clone().ok_or_else(over)?;
-    let provider = Provider::discover(&kept.issuer, timeout).await?;
+    let provider = Provider::discover(&kept.issuer, to).await?;
     match provider.refresh(&kept.client_id, refresh).await {
         Ok(granted) => place.write(&kept.renewed(&granted), &granted.access_token),
         // What the provider refuses is over; a provider that cannot be reached is not.

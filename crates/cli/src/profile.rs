@@ -12,8 +12,19 @@ use figment::{
 use crate::{args::Cli, exit::Failure, login::Place};
 
 /// Options that a profile may set, by their names.
-const SETTINGS: [&str; 8] =
-    ["server", "timeout", "registry", "token-file", "issuer", "client-id", "scope", "acr-values"];
+const SETTINGS: [&str; 11] = [
+    "server",
+    "timeout",
+    "registry",
+    "token-file",
+    "ca-file",
+    "client-cert",
+    "client-key",
+    "issuer",
+    "client-id",
+    "scope",
+    "acr-values",
+];
 
 /// What a command line came to.
 pub enum Parsed {
@@ -42,7 +53,9 @@ pub fn parse(args: &[OsString]) -> Result<Parsed, Failure> {
     let place = Place::of(&profile);
     let mut settings = read(&profile)?;
     let signed_in = place.token().filter(|path| path.is_file());
-    let uses_login = !settings.contains_key("token-file") && signed_in.is_some();
+    // A certificate says who this is; a token would go before it.
+    let certified = first.contains_id("client_cert") || settings.contains_key("client-cert");
+    let uses_login = !certified && !settings.contains_key("token-file") && signed_in.is_some();
     if let Some(path) = signed_in.filter(|_| uses_login) {
         let path = path.into_os_string().into_string();
         settings.insert("token-file".to_owned(), path.map_err(|_| not_text())?);

@@ -70,7 +70,9 @@ pub fn scopes(codes: &[String]) -> Result<BTreeSet<Power>, Invalid> {
 /// Somebody with these roles may do all of it, and without step-up: a service has no second factor.
 pub fn within(roles: &BTreeSet<Role>, scopes: &BTreeSet<Power>) -> Result<(), Refusal> {
     let given = |power: &Power| match *power {
-        Power::Propose(measure) => roles.iter().any(|role| rights::may(*role, Right::Propose, measure)),
+        Power::Propose(measure) => {
+            !measure.takes_step_up() && roles.iter().any(|role| rights::may(*role, Right::Propose, measure))
+        }
         Power::Act(act) => !act.needs_step_up() && roles.iter().any(|role| action::may(*role, act)),
     };
     let Some(power) = scopes.iter().find(|power| !given(power)) else { return Ok(()) };

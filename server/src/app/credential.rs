@@ -9,11 +9,14 @@ use charter_domain::{
     policy::{self, Action, Refusal},
     staff::{Staff, StaffId},
 };
-use charter_store::{Authorship, Tx, credential::Credential, staff::Member};
+use charter_store::{Authorship, Tx, credential::Credential, request::Call, staff::Member};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::govern;
+use super::{
+    govern,
+    once::{Asked, once},
+};
 use crate::{App, Error, error::Code};
 
 /// What is asked for, as a door hands it over.
@@ -70,17 +73,34 @@ pub async fn list(app: &App, staff: &Staff, registry: RegistryId) -> Result<Vec<
     Ok(app.store.staff_credentials(registry).await?)
 }
 
-/// Nothing is kept of who may sign in, so the next request with it is refused everywhere.
+/// Nothing is kept of who may sign in, so the next request with it is refused everywhere. The epoch after it; 0 when it
+/// was only tried out.
 pub async fn revoke(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
-    id: Uuid,
-    code: &str,
+    (id, code): (Uuid, &str),
+    asked: &Asked,
+) -> Result<i64, Error> {
+    let call = asked.call(&staff.id, "RevokeCredential", &(id, code))?;
+    let fresh = revoke_one(app, staff, registry, (id, code), (asked.validate_only, call.clone()));
+    let epoch = once(app, registry, call.as_ref(), fresh).await?;
+    if epoch > 0 {
+        govern::acknowledge(app, registry, epoch, false).await?;
+    }
+    Ok(epoch)
+}
+
+async fn revoke_one(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    (id, code): (Uuid, &str),
+    (only_try, call): (bool, Option<Call>),
 ) -> Result<i64, Error> {
     let reason = crate::app::status::code(code)?;
     let staff = staff.clone();
-    let written = app.store.write("credential.revoke", registry, move |tx| {
+    let work = move |tx: &mut Tx<'_>| -> Result<i64, charter_store::Error> {
         let permit = policy::revoke_credential(&staff, registry, tx.phase)?;
         let found = tx.staff_credential(id)?;
         let found = found.ok_or_else(|| charter_store::Error::NotFound(format!("credential `{id}`")))?;
@@ -90,11 +110,11 @@ pub async fn revoke(
         let change = CredentialRevoked { credential_id: id, reason: reason.clone() };
         let by = Authorship { actor: staff.id.0, ..Authorship::default() };
         tx.record_by(&permit, &[Change::CredentialRevoked(change)], &by)?;
-        Ok(())
-    });
-    let epoch = written.await?.epoch;
-    govern::acknowledge(app, registry, epoch, false).await?;
-    Ok(epoch)
+        let epoch = if only_try { 0 } else { tx.epoch };
+        tx.keep(call.as_ref(), &epoch)?;
+        Ok(epoch)
+    };
+    Ok(app.store.write_or_try("credential.revoke", registry, only_try, work).await?.value)
 }
 
 /// Who a credential stands for now; nobody when it is unknown, revoked or over, or its owner is not in office.

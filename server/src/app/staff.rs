@@ -33,7 +33,7 @@ pub async fn recognise(
 
 /// The same by bearer token alone: one of a provider, or a key of ours. An identity that is not staff of this registry
 /// is told no more than that.
-pub async fn identify(app: &App, headers: &HeaderMap, registry: RegistryId) -> Result<Staff, Error> {
+async fn identify(app: &App, headers: &HeaderMap, registry: RegistryId) -> Result<Staff, Error> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let token = values.next().and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
     let token = token.filter(|_| values.next().is_none()).ok_or(Refusal::Unauthenticated)?;

@@ -15,6 +15,34 @@ pub struct Listener {
     /// Services offered here.
     #[serde(default = "all")]
     pub services: Vec<Service>,
+    /// Without it the listener speaks plaintext.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+}
+
+/// PEM files of a listener with TLS.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, and those between it and its authority.
+    pub cert_file: String,
+    /// Its private key (mode 0600).
+    pub key_file: String,
+    /// Authorities of client certificates.
+    #[serde(default)]
+    pub client_ca_file: Option<String>,
+    #[serde(default)]
+    pub client_auth: ClientAuth,
+}
+
+/// Whether clients are asked for a certificate. One that is shown must be good.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    #[default]
+    None,
+    Optional,
+    Required,
 }
 
 /// Groups of services, so that management can be kept on the inside.
@@ -39,6 +67,20 @@ impl Listener {
     }
 }
 
+impl Tls {
+    fn fault(&self) -> Option<String> {
+        match (self.client_auth, &self.client_ca_file) {
+            (ClientAuth::None, Some(_)) => {
+                Some("client_ca_file is of no use: set client_auth to `optional` or `required`".to_owned())
+            }
+            (ClientAuth::Optional | ClientAuth::Required, None) => Some(
+                "client_auth needs client_ca_file: name the authorities of client certificates".to_owned(),
+            ),
+            _ => crate::tls::files(self).err(),
+        }
+    }
+}
+
 pub(super) fn faults(list: &[Listener], registries: &[RegistryConfig]) -> Vec<String> {
     let mut faults = Vec::new();
     for (i, l) in list.iter().enumerate() {
@@ -48,6 +90,8 @@ pub(super) fn faults(list: &[Listener], registries: &[RegistryConfig]) -> Vec<St
         if l.address.port() != 0 && list[..i].iter().any(|o| o.address == l.address) {
             faults.push(format!("listener {}: the address is used twice", l.address));
         }
+        let fault = l.tls.as_ref().and_then(Tls::fault);
+        faults.extend(fault.map(|text| format!("listener {}: tls {text}", l.address)));
     }
     faults
 }

@@ -23,6 +23,16 @@ pub struct Oidc {
     /// A JWK set; with it nothing is fetched. A replaced file is noticed as new keys of a provider are.
     #[serde(default)]
     pub jwks_file: Option<String>,
+    /// Authorities (PEM) that an https issuer is checked against, in place of the system's.
+    #[serde(default)]
+    pub ca_file: Option<String>,
+    /// How long ago `auth_time` may be for a token to count as step-up, where it has one.
+    #[serde(default = "quarter_of_an_hour")]
+    pub step_up_max_age_secs: u64,
+}
+
+const fn quarter_of_an_hour() -> u64 {
+    900
 }
 
 /// Reads and parses a key set; the error says what to do and is for whoever runs this server.
@@ -50,12 +60,14 @@ fn url(issuer: &str) -> Option<Uri> {
 
 fn issuer_fault(oidc: &Oidc) -> Option<&'static str> {
     match url(&oidc.issuer) {
-        Some(uri) if is_loopback(&uri) => None,
-        Some(uri) if uri.scheme_str() == Some("https") => oidc.jwks_file.is_none().then_some(
-            "this build has no TLS and cannot fetch its keys: save its JWK set and name it in jwks_file",
-        ),
+        Some(uri) if is_loopback(&uri) || uri.scheme_str() == Some("https") => None,
         _ => Some("issuer must be an https URL (http on loopback only) without query and fragment"),
     }
+}
+
+/// They are listed in a challenge (RFC 9470, 3), between spaces and in quotes.
+fn is_acr(acr: &str) -> bool {
+    !acr.is_empty() && acr.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
 pub(super) fn faults(list: &[Oidc]) -> Vec<String> {
@@ -68,8 +80,11 @@ pub(super) fn faults(list: &[Oidc]) -> Vec<String> {
         if oidc.audience.is_empty() {
             fault("audience is empty: name what `aud` of a token for this service contains");
         }
-        if oidc.approve_acr.iter().any(String::is_empty) {
-            fault("approve_acr has an empty value: name the acr values that count as step-up");
+        if !oidc.approve_acr.iter().all(|acr| is_acr(acr)) {
+            fault("approve_acr has a value that is empty, or has a space or quote: name acr values");
+        }
+        if let Some(text) = oidc.ca_file.as_ref().and_then(|path| crate::tls::client(Some(path)).err()) {
+            fault(&format!("ca_file {text}"));
         }
         if let Some(text) = oidc.jwks_file.as_ref().and_then(|path| read_keys(path).err()) {
             fault(&format!("jwks_file {text}"));
@@ -91,6 +106,8 @@ mod tests {
             audience: "charter".to_owned(),
             approve_acr: Vec::new(),
             jwks_file: None,
+            ca_file: None,
+            step_up_max_age_secs: 900,
         }
     }
 
@@ -112,8 +129,7 @@ mod tests {
             let found = faults(&[oidc(bad)]);
             assert!(found.len() == 1 && found[0].contains("must be an https URL"), "{bad}: {found:?}");
         }
-        let found = faults(&[oidc("https://idp.example")]);
-        assert!(found.len() == 1 && found[0].contains("jwks_file"), "{found:?}");
+        assert_eq!(faults(&[oidc("https://idp.example")]), Vec::<String>::new());
     }
 
     #[test]
@@ -122,9 +138,10 @@ mod tests {
             audience: String::new(),
             approve_acr: vec![String::new()],
             jwks_file: Some("/nowhere/jwks.json".to_owned()),
+            ca_file: Some("/nowhere/ca.pem".to_owned()),
             ..oidc("http://10.0.0.1")
         };
-        assert_eq!(faults(&[bad.clone(), bad]).len(), 9);
+        assert_eq!(faults(&[bad.clone(), bad]).len(), 11);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use charter_proto::charter::registry::v1::{self as pb, credential_service_server::CredentialService};
 use tonic::{Request, Response};
 
-use super::{Doorway, Reply, convert};
+use super::{Doorway, Reply, convert, governance::asked};
 use crate::app::credential;
 
 #[tonic::async_trait]
@@ -36,7 +36,8 @@ impl CredentialService for Doorway {
         let r = request.into_inner();
         let id = credential::id(&r.credential_id)?;
         let app = std::sync::Arc::clone(&self.app);
-        let work = async move { credential::revoke(&app, &staff, registry, id, &r.code).await };
+        let asked = asked(&r.request_id, "", r.validate_only)?;
+        let work = async move { credential::revoke(&app, &staff, registry, (id, &r.code), &asked).await };
         let epoch = crate::app::govern::to_its_end(work).await?;
         Ok(Response::new(pb::RevokeCredentialResponse { epoch }))
     }

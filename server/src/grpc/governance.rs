@@ -62,7 +62,7 @@ impl Doorway {
         let here = self.here(request)?;
         let registry = self.named(&here, registry_id)?;
         let headers = request.metadata().clone().into_headers();
-        Ok((registry, staff::identify(&self.app, &headers, here.certificate, registry).await?))
+        Ok((registry, staff::recognise(&self.app, &headers, here.certificate, registry).await?))
     }
 
     /// Ends a proposal without a change, and shows it.
@@ -78,7 +78,7 @@ impl Doorway {
     }
 }
 
-fn asked(request_id: &str, etag: &str, validate_only: bool) -> Result<Asked, Error> {
+pub(super) fn asked(request_id: &str, etag: &str, validate_only: bool) -> Result<Asked, Error> {
     Ok(Asked::parse(request_id, etag, validate_only)?)
 }
 

@@ -22,6 +22,7 @@ struct Claims {
     nbf: Option<Date>,
     iat: Option<Date>,
     acr: Option<String>,
+    auth_time: Option<Date>,
 }
 
 #[derive(Deserialize)]
@@ -84,7 +85,8 @@ pub(super) fn identity(payload: &[u8], config: &config::Oidc, now: Timestamp) ->
             "the bearer token needs a `sub` of 1 to {MAX_SUBJECT} bytes without control characters"
         ))
     })?;
-    let stepped_up = claims.acr.is_some_and(|acr| config.approve_acr.contains(&acr));
+    let recent = claims.auth_time.as_ref().is_none_or(|at| is_recent(at.at(), config, now));
+    let stepped_up = recent && claims.acr.is_some_and(|acr| config.approve_acr.contains(&acr));
     Ok(Identity { issuer: claims.iss, subject, stepped_up, expires })
 }
 
@@ -99,6 +101,12 @@ fn in_time(claims: &Claims, now: Timestamp) -> Result<Timestamp, Error> {
         return Err(refused("the bearer token is not valid yet; compare the provider's clock with ours"));
     }
     Ok(expires)
+}
+
+/// RFC 9470, 4: a provider that says when it authenticated them is held to it.
+fn is_recent(at: Timestamp, config: &config::Oidc, now: Timestamp) -> bool {
+    let oldest = Duration::from_secs(config.step_up_max_age_secs).saturating_add(SKEW);
+    at <= now.plus(SKEW) && now.since(at) <= oldest
 }
 
 fn is_subject(sub: &str) -> bool {

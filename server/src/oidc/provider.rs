@@ -28,7 +28,8 @@ struct Kept {
 
 pub(super) struct Provider {
     pub config: config::Oidc,
-    client: fetch::Http,
+    /// Or why there is none, for our log.
+    client: Result<fetch::Http, String>,
     kept: RwLock<Option<Kept>>,
     /// Held during a fetch; no other one before this instant.
     rests_until: Mutex<Option<Timestamp>>,
@@ -42,7 +43,7 @@ impl Kept {
 }
 
 impl Provider {
-    pub fn new(config: config::Oidc, client: fetch::Http) -> Self {
+    pub fn new(config: config::Oidc, client: Result<fetch::Http, String>) -> Self {
         Self { config, client, kept: RwLock::default(), rests_until: Mutex::default() }
     }
 
@@ -110,7 +111,8 @@ impl Provider {
 
     async fn load(&self) -> Result<TokenKeys, String> {
         let Some(path) = self.config.jwks_file.clone() else {
-            return fetch::keys(&self.client, &self.config.issuer).await;
+            let client = self.client.as_ref().map_err(String::clone)?;
+            return fetch::keys(client, &self.config.issuer).await;
         };
         let read = tokio::task::spawn_blocking(move || config::oidc::read_keys(&path));
         read.await.map_err(|e| e.to_string())?

@@ -191,6 +191,18 @@ pub const OPERATIONS: &[Operation] = &[
     )
     .asks(&["subject"]),
     get("/api/v1/staff", "listStaff", "Who may act, as numbers."),
+    get("/api/v1/credentials", "listCredentials", "Keys and certificates of services.").reads(same(
+        "charter.registry.v1.CredentialService",
+        "ListCredentials",
+        None,
+    )),
+    post(
+        "/api/v1/credentials/{id}:revoke",
+        "revokeCredential",
+        "Takes one away at once, for good.",
+        ("", ""),
+    )
+    .changes(),
     get("/api/v1/events", "listEvents", "What was done, by whom, when and why; or NDJSON of all of it.")
         .asks(&[
             "subject",

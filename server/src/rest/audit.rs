@@ -16,15 +16,11 @@ use http::{HeaderMap, header};
 use serde_json::{Value, json};
 
 use super::{
+    governance::who,
     privacy::{NDJSON, wants_lines},
     query,
 };
-use crate::{
-    App, Error,
-    app::{audit, staff},
-    door::Here,
-    page,
-};
+use crate::{App, Error, app::audit, door::Here, page};
 
 const EVENTS: [&str; 11] =
     ["subject", "actor", "kind", "origin", "from", "until", "after", "before", "order", "view", "page_size"];
@@ -52,7 +48,7 @@ pub async fn events(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Error> {
-    let staff = staff::identify(&app, &headers, here.registry).await?;
+    let staff = who(&app, &here, &headers).await?;
     let [subject, actor, kind, origin, from, until, after, before, order, view, size] =
         query::parameters(&uri, EVENTS)?;
     let wish = audit::Wish {
@@ -99,7 +95,7 @@ pub async fn accesses(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Json<Value>, Error> {
-    let staff = staff::identify(&app, &headers, here.registry).await?;
+    let staff = who(&app, &here, &headers).await?;
     let [by, before, size] = query::parameters(&uri, ["by", "before", "page_size"])?;
     let size: i32 = query::number("page_size", &size)?;
     let limit = page::size(if size == 0 { 100 } else { size })?;

@@ -13,7 +13,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{body, governance::who};
+use super::{body, governance::who, tag::asked};
 use crate::{
     App, Error,
     app::{credential, govern},
@@ -43,6 +43,8 @@ pub async fn list(
 #[serde(deny_unknown_fields)]
 struct Revoke {
     code: String,
+    #[serde(default)]
+    validate_only: bool,
 }
 
 /// `POST /api/v1/credentials/{id}:revoke`
@@ -52,12 +54,14 @@ pub async fn act(
     Path(segment): Path<String>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Error> {
-    let staff = who(&app, &here, request.headers()).await?;
+    let headers = request.headers().clone();
+    let staff = who(&app, &here, &headers).await?;
     let Some(id) = segment.strip_suffix(":revoke") else {
         return Err(Error::new(Code::NotFound, "a credential takes `:revoke`"));
     };
     let id = credential::id(id)?;
-    let r: Revoke = body::parse(&body::json_bytes(request, body::SINGLE).await?)?;
-    let work = async move { credential::revoke(&app, &staff, here.registry, id, &r.code).await };
+    let r: Revoke = body::strict(&body::json_bytes(request, body::SINGLE).await?)?;
+    let asked = asked(&headers, r.validate_only)?;
+    let work = async move { credential::revoke(&app, &staff, here.registry, (id, &r.code), &asked).await };
     Ok(Json(json!({ "epoch": govern::to_its_end(work).await? })))
 }

@@ -31,7 +31,7 @@ type Answer = Result<Json<Value>, Error>;
 const PROPOSAL: usize = 3 * body::SINGLE;
 
 pub(super) async fn who(app: &App, here: &Here, headers: &HeaderMap) -> Result<Staff, Error> {
-    staff::identify(app, headers, here.certificate, here.registry).await
+    staff::recognise(app, headers, here.certificate, here.registry).await
 }
 
 async fn shown(

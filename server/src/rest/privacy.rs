@@ -12,12 +12,8 @@ use charter_store::privacy::Held;
 use http::{HeaderMap, header};
 use serde_json::{Value, json};
 
-use super::query;
-use crate::{
-    App, Error,
-    app::{privacy, staff},
-    door::Here,
-};
+use super::{governance::who, query};
+use crate::{App, Error, app::privacy, door::Here};
 
 pub const NDJSON: &str = "application/x-ndjson";
 
@@ -37,7 +33,7 @@ pub async fn records(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Error> {
-    let staff = staff::identify(&app, &headers, here.registry).await?;
+    let staff = who(&app, &here, &headers).await?;
     let [about] = query::parameters(&uri, ["subject"])?;
     let lines = wants_lines(&headers);
     let what = if lines { "EXPORT_PERSONAL_DATA" } else { "SHOW_PERSONAL_DATA" };

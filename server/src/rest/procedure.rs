@@ -14,13 +14,8 @@ use charter_domain::{
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::query;
-use crate::{
-    App, Error,
-    app::{procedure, staff},
-    door::Here,
-    page,
-};
+use super::{governance::who, query};
+use crate::{App, Error, app::procedure, door::Here, page};
 
 type Answer = Result<Json<Value>, Error>;
 
@@ -70,7 +65,7 @@ pub async fn list(
     headers: HeaderMap,
     uri: Uri,
 ) -> Answer {
-    let staff = staff::identify(&app, &headers, here.registry).await?;
+    let staff = who(&app, &here, &headers).await?;
     let [entity, size, token] = query::parameters(&uri, ["entity_id", "page_size", "page_token"])?;
     let limit = page::size(query::number("page_size", &size)?)?;
     let name = format!("procedures {entity}|{}", here.registry);
@@ -90,7 +85,7 @@ pub async fn get(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Answer {
-    let staff = staff::identify(&app, &headers, here.registry).await?;
+    let staff = who(&app, &here, &headers).await?;
     let found = procedure::get(&app, &staff, here.registry, query::number("procedure_id", &id)?).await?;
     Ok(Json(shown(&found, app.clock.now())))
 }

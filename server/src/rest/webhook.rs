@@ -32,7 +32,7 @@ use crate::{
 type Answer = Result<Json<Value>, Error>;
 
 async fn who(app: &App, here: &Here, headers: &HeaderMap) -> Result<Staff, Error> {
-    staff::identify(app, headers, here.registry).await
+    staff::recognise(app, headers, here.certificate, here.registry).await
 }
 
 fn view(w: &Webhook) -> Value {

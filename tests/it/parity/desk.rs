@@ -75,6 +75,22 @@ pub(super) fn cases() -> Vec<Case> {
             "/api/v1/accesses?before=1",
         ),
         reads("AuditService/ListAccesses", "olga", &pb::ListAccessesRequest::default(), "/api/v1/accesses"),
+        reads(
+            "CredentialService/ListCredentials",
+            "aino",
+            &pb::ListCredentialsRequest::default(),
+            "/api/v1/credentials",
+        ),
+        posts(
+            "CredentialService/RevokeCredential",
+            "bob",
+            &pb::RevokeCredentialRequest {
+                credential_id: NONE.to_owned(),
+                code: "LEAKED".to_owned(),
+                ..Default::default()
+            },
+            (format!("/api/v1/credentials/{NONE}:revoke"), json!({ "code": "LEAKED" }), ""),
+        ),
         reads("PolicyService/GetPolicy", "", &pb::GetPolicyRequest::default(), "/api/v1/policy"),
         reads(
             "ProcedureService/ListProcedures",

@@ -16,7 +16,7 @@ pub async fn login(to: &Connection, place: &Place, args: Login) -> Result<Exit, 
     let issuer = args.issuer.ok_or_else(|| {
         Failure::usage("no provider is named").hint("give --issuer, or set `issuer` in the profile")
     })?;
-    let provider = Provider::discover(&issuer, to.timeout.into()).await?;
+    let provider = Provider::discover(&issuer, to).await?;
     let acr_values = args.step_up.then(|| args.acr_values.unwrap_or_else(|| provider.acr_values()));
     if acr_values.as_ref().is_some_and(String::is_empty) {
         return Err(Failure::usage("the provider does not say which stronger sign-in it has")

@@ -1,7 +1,5 @@
 //! A provider: its endpoints by discovery, tokens by device code (RFC 8628) and by refresh token (RFC 6749, 6).
 
-use std::time::Duration;
-
 use charter_domain::Timestamp;
 use oauth2::{
     AuthType, ClientId, DeviceAuthorizationUrl, HttpRequest, RefreshToken, RequestTokenError, Scope,
@@ -10,8 +8,9 @@ use oauth2::{
 };
 use serde::Deserialize;
 
-use super::http::{self, Fault};
+use super::http::{Fault, Http};
 use crate::{
+    args::Connection,
     clock,
     exit::{Exit, Failure},
 };
@@ -28,7 +27,7 @@ struct Metadata {
 
 pub struct Provider {
     metadata: Metadata,
-    timeout: Duration,
+    http: Http,
 }
 
 /// A sign-in that waits for its person.
@@ -44,7 +43,8 @@ pub struct Granted {
 }
 
 impl Provider {
-    pub async fn discover(issuer: &str, timeout: Duration) -> Result<Self, Failure> {
+    pub async fn discover(issuer: &str, to: &Connection) -> Result<Self, Failure> {
+        let http = Http::new(to)?;
         let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
         let unusable = |what: &str| {
             let text = format!("the provider `{issuer}` cannot be used: {what}");
@@ -54,7 +54,7 @@ impl Provider {
         let request: HttpRequest = request
             .body(Vec::new())
             .map_err(|_| Failure::usage(format!("`{issuer}` is not an address like `https://host`")))?;
-        let answer = http::send(request, timeout).await.map_err(|fault| unusable(&fault.to_string()))?;
+        let answer = http.send(request).await.map_err(|fault| unusable(&fault.to_string()))?;
         if answer.status() != 200 {
             return Err(unusable(&format!("its discovery document is answered with {}", answer.status())));
         }
@@ -64,7 +64,7 @@ impl Provider {
         if metadata.issuer != issuer {
             return Err(unusable(&format!("its discovery document is of `{}`", metadata.issuer)));
         }
-        Ok(Self { metadata, timeout })
+        Ok(Self { metadata, http })
     }
 
     /// Levels of sign-in that it says it has.
@@ -94,8 +94,7 @@ impl Provider {
         if let Some(acr_values) = acr_values {
             request = request.add_extra_param("acr_values", acr_values.to_owned());
         }
-        let timeout = self.timeout;
-        let send = move |request| http::send(request, timeout);
+        let send = |request| self.http.send(request);
         let device = request.request_async(&send).await.map_err(refused)?;
         Ok(Waiting { client_id: client_id.to_owned(), device })
     }
@@ -103,8 +102,7 @@ impl Provider {
     /// Asks again and again, as often as the provider allows, until the person has decided or the code expires.
     pub async fn finish(&self, waiting: &Waiting) -> Result<Granted, Failure> {
         let client = self.client(&waiting.client_id).set_token_uri(self.metadata.token_endpoint.clone());
-        let timeout = self.timeout;
-        let send = move |request| http::send(request, timeout);
+        let send = |request| self.http.send(request);
         let request = client.exchange_device_access_token(&waiting.device);
         let token = request.request_async(&send, tokio::time::sleep, None).await.map_err(refused)?;
         granted(&token)
@@ -112,8 +110,7 @@ impl Provider {
 
     pub async fn refresh(&self, client_id: &str, token: String) -> Result<Granted, Failure> {
         let client = self.client(client_id).set_token_uri(self.metadata.token_endpoint.clone());
-        let timeout = self.timeout;
-        let send = move |request| http::send(request, timeout);
+        let send = |request| self.http.send(request);
         let token = RefreshToken::new(token);
         let token = client.exchange_refresh_token(&token).request_async(&send).await.map_err(refused)?;
         granted(&token)

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 mod life;
 
 pub use self::life::{CorrectAccreditation, CorrectDelegation, CorrectEntity, Renew};
+pub use crate::app::credential::BindCredential;
 pub use crate::app::key::wish::{
     AddEntityKey, RecordEvidence, RetireKey, RevokeEntityKey, RevokeKey, RotateKey,
 };
-pub use crate::app::credential::BindCredential;
 
 /// One change. REST reads it as JSON with one member named after the variant; gRPC has the same as a oneof.
 #[derive(Debug, Clone, Deserialize, Serialize)]

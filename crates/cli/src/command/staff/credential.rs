@@ -141,6 +141,8 @@ async fn revoke(to: &Connection, args: RevokeCredential) -> Result<Exit, Failure
         registry_id: desk.registry_id(),
         credential_id: args.id,
         code: args.reason,
+        request_id: desk.request_id(),
+        ..Default::default()
     };
     let epoch = desk.credentials().revoke_credential(desk.request(request)).await?.into_inner().epoch;
     match args.output {
