@@ -7,7 +7,7 @@ BIN   := $(or $(CARGO_TARGET_DIR),target)/release
 BUF   := .tools/node_modules/.bin/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt proto run clean-run
+.PHONY: help demo test check bench fmt proto openapi run clean-run
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -29,6 +29,9 @@ fmt:  ## format the code
 
 proto:  ## accept the present protocol as the baseline that `make check` compares with
 	@scripts/setup proto && $(BUF) build proto --exclude-source-info --output proto/baseline.binpb
+
+openapi:  ## accept the present description of the REST interface
+	@description=$$(cargo run -q -p charter-server --bin charterd -- openapi) && echo "$$description" > schemas/openapi.json
 
 run:  ## start one server with the site's own configuration
 	@cargo run -q -p charter-server --bin charterd -- serve $(ARGS)

@@ -32,7 +32,7 @@ fn every_route_is_described_and_every_description_has_its_route() {
 #[test]
 fn what_is_checked_in_is_what_is_served() {
     let kept = std::fs::read_to_string(root().join("schemas/openapi.json")).unwrap_or_default();
-    let accept = "look at the change, then accept it: `charterd openapi > schemas/openapi.json`";
+    let accept = "look at the change, then accept it: `make openapi`";
     assert!(kept == openapi::text(), "the description of the interface has changed; {accept}");
 }
 

@@ -98,8 +98,8 @@ pub fn parameters(input: &MessageDescriptor, method: Method) -> Vec<FieldDescrip
 }
 
 impl Read {
-    fn request(&self, input: MessageDescriptor, method: Method) -> Result<DynamicMessage, Error> {
-        let fields = parameters(&input, method);
+    fn request(&self, input: &MessageDescriptor, method: Method) -> Result<DynamicMessage, Error> {
+        let fields = parameters(input, method);
         let mut message = DynamicMessage::new(input.clone());
         for (name, text) in query::all(&self.uri)? {
             let plain = if name == FIELDS { MASK } else { name.as_str() };
@@ -128,7 +128,7 @@ impl Read {
         F: Future<Output = Reply<A>> + Send,
     {
         let descriptor = proto::method(method.service, method.name).ok_or_else(lost)?;
-        let message = self.request(descriptor.input(), method)?;
+        let message = self.request(&descriptor.input(), method)?;
         let message = Q::decode(message.encode_to_vec().as_slice()).map_err(|_| lost())?;
         let mut request = Request::new(message);
         request.extensions_mut().insert(self.here);
