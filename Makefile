@@ -31,7 +31,7 @@ proto:  ## accept the present protocol as the baseline that `make check` compare
 	@scripts/setup proto && $(BUF) build proto --exclude-source-info --output proto/baseline.binpb
 
 openapi:  ## accept the present description of the REST interface
-	@description=$$(cargo run -q -p charter-server --bin charterd -- openapi) && echo "$$description" > schemas/openapi.json
+	@description=$$(cargo run -q -p charter-server --bin charterd -- openapi) && printf '%s\n' "$$description" > schemas/openapi.json
 
 run:  ## start one server with the site's own configuration
 	@cargo run -q -p charter-server --bin charterd -- serve $(ARGS)
