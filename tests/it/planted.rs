@@ -154,8 +154,14 @@ async fn persons(g: &Governed, plant: &Planter) {
     for n in 0..30 {
         let subject = plant.next();
         let roles = vec!["AUDITOR".to_owned()];
-        let appoint =
-            pb::AppointStaff { issuer: g.issuer.url(), subject: subject.clone(), roles, service: false };
+        let person_key = plant.next();
+        let appoint = pb::AppointStaff {
+            issuer: g.issuer.url(),
+            subject: subject.clone(),
+            roles,
+            service: false,
+            person_key,
+        };
         let draft = proposes(&alice, Change::Appoint(appoint), plant.next(), false).await;
         if n % 2 == 0 {
             bob.refuses(&draft, &plant.next()).await.expect("refused");
