@@ -119,7 +119,8 @@ async fn reasons(g: &Governed, plant: &Planter) {
                 200
             ),
             2 => {
-                assert_eq!(anna.sends_with(&seen, "POST", &format!("{path}:refuse"), rest).await.status, 200)
+                let reply = anna.sends_with(&seen, "POST", &format!("{path}:refuse"), rest).await;
+                assert_eq!(reply.status, 200);
             }
             _ => {
                 let proposal =
