@@ -45,7 +45,8 @@ const READERS: [&str; 20] = [
     "help",
 ];
 /// Readers that print data in more than one form. `amend` takes the options of the command that it is given.
-const SHOWN: [&str; 8] = ["deliveries", "get", "history", "list", "policy", "show", "types", "whoami"];
+const SHOWN: [&str; 9] =
+    ["accesses", "deliveries", "get", "history", "list", "policy", "show", "types", "whoami"];
 /// What takes something away at once, so that it is asked for unless `--yes` says so.
 const ASKED: [&str; 9] = [
     "charter approval approve",
