@@ -74,7 +74,8 @@ async fn a_good_configuration_is_accepted_from_a_file_that_the_environment_names
     let mut command = charterd();
     command.env("CHARTER_CONFIG_FILE", dir.path().join("charter.toml")).args(["config", "check"]);
     // What `charter` reads from the same environment is no setting.
-    for name in ["SERVER", "PROFILE", "TOKEN_FILE", "ISSUER", "CLIENT_ID", "SCOPE", "ACR_VALUES"] {
+    let connection = ["SERVER", "PROFILE", "TOKEN_FILE", "CA_FILE", "CLIENT_CERT", "CLIENT_KEY"];
+    for name in connection.iter().chain(&["ISSUER", "CLIENT_ID", "SCOPE", "ACR_VALUES"]) {
         command.env(format!("CHARTER_{name}"), "x");
     }
     let output = command.output().await.expect("charterd runs");

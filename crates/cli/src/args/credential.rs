@@ -60,6 +60,9 @@ pub struct Revoke {
     /// Why, as a code such as `KEY_COMPROMISED`; it is public.
     #[arg(long, value_name = "CODE", value_parser = reason_code)]
     pub reason: String,
+    /// Check everything, keep nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Do not ask whether this is meant.
     #[arg(short, long)]
     pub yes: bool,

@@ -48,7 +48,7 @@ const READERS: [&str; 20] = [
 const SHOWN: [&str; 9] =
     ["accesses", "deliveries", "get", "history", "list", "policy", "show", "types", "whoami"];
 /// What takes something away at once, so that it is asked for unless `--yes` says so.
-const ASKED: [&str; 9] = [
+const ASKED: [&str; 10] = [
     "charter approval approve",
     "charter delegation end",
     "charter delegation revoke",
@@ -57,6 +57,7 @@ const ASKED: [&str; 9] = [
     "charter entity end",
     "charter entity revoke",
     "charter entity suspend",
+    "charter staff credential revoke",
     "charter webhook delete",
 ];
 

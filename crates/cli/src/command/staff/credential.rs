@@ -126,14 +126,14 @@ async fn list(to: &Connection, call: Call, format: ListFormat) -> Result<Exit, F
     let request = pb::ListCredentialsRequest { registry_id: desk.registry_id() };
     let found = desk.credentials().list_credentials(desk.request(request)).await?.into_inner().credentials;
     let views: Vec<_> = found.into_iter().map(View::from).collect();
-    let headings = ["ID", "SERVICE", "CREDENTIAL", "SCOPES", "UNTIL", "LAST USED", ""];
+    let headings = ["ID", "SERVICE", "CREDENTIAL", "SCOPES", "UNTIL", "LAST USED", "REMARKS"];
     output::list(format, ("credentials", None), &views, &headings, View::row)?;
     Ok(Exit::Ok)
 }
 
 async fn revoke(to: &Connection, args: RevokeCredential) -> Result<Exit, Failure> {
     let what = format!("credential `{}`", args.id);
-    if !args.yes {
+    if !args.yes && !args.dry_run {
         confirm(&format!("{what} is revoked at once and for good, reason {}", args.reason)).await?;
     }
     let desk = Desk::open(to, args.call).await?;
@@ -142,11 +142,12 @@ async fn revoke(to: &Connection, args: RevokeCredential) -> Result<Exit, Failure
         credential_id: args.id,
         code: args.reason,
         request_id: desk.request_id(),
-        ..Default::default()
+        validate_only: args.dry_run,
     };
     let epoch = desk.credentials().revoke_credential(desk.request(request)).await?.into_inner().epoch;
     match args.output {
         Format::Json => output::json(&json!({ "epoch": epoch }))?,
+        Format::Table if args.dry_run => output::text(&format!("{what} would be revoked"))?,
         Format::Table => output::text(&format!("{what} is revoked (epoch {epoch})"))?,
     };
     Ok(Exit::Ok)
