@@ -126,9 +126,12 @@ fn read(path: &str, method: Method, found: &mut message::Schemas) -> Option<(Vec
         let schema = message::kind(&field, found);
         let name =
             if schema["type"] == "string" && field.name() == "read_mask" { FIELDS } else { field.name() };
-        list.push(
-            json!({ "name": name, "in": "query", "schema": schema, "description": message::comment(&field) }),
-        );
+        let mut one = json!({ "name": name, "in": "query", "schema": schema });
+        let text = message::comment(&field);
+        if !text.is_empty() {
+            one["description"] = json!(text);
+        }
+        list.push(one);
     }
     Some((list, message::answer(&descriptor.output(), found)))
 }
