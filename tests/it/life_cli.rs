@@ -80,6 +80,8 @@ async fn entities_accreditations_statements_and_recognitions_live_from_the_comma
     decided(&g, "olga", &[&["statement", "authorize", ISSUER, "issue", "Diploma"], &on[..]].concat()).await;
     let number = first(&prints(&g, &["statement", "list", ISSUER]).await, "Diploma");
     decided(&g, "olga", &["statement", "renew", &number, "--until", &until(8)]).await;
+    let shown = prints(&g, &["statement", "show", &number]).await;
+    assert!(shown.contains(&ground) && shown.contains(&until(8)), "{shown}");
     let shorter = ["statement", "renew", &number, "--until", &until(1), "--why", "w"];
     assert_eq!(charter(&g, "olga", &shorter).await.0, 7, "a conflict");
     let dry = ["statement", "renew", &number, "--until", &until(20), "--why", "w", "--dry-run"];

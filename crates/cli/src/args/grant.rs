@@ -43,6 +43,16 @@ pub enum Accreditation {
 pub enum Statement {
     /// Prints the statements about an entity, with their numbers.
     List(ListOf),
+    /// Prints one statement.
+    Show {
+        /// As `charter statement list` prints it.
+        #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+        number: i64,
+        #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
+        registry: Option<AuthorityId>,
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: ListFormat,
+    },
     /// Proposes that an entity may do something.
     Authorize(Authorize),
     /// Proposes a later end of a statement in force.

@@ -38,6 +38,11 @@ pub async fn accreditation(to: &Connection, command: Accreditation) -> Result<Ex
 pub async fn statement(to: &Connection, command: Statement) -> Result<Exit, Failure> {
     let (state, OfStatement { number, status }) = match command {
         Statement::List(args) => return record::statements(to, args, None).await,
+        Statement::Show { number, registry, output } => {
+            let registry_id = registry.map_or_else(String::new, Into::into);
+            let request = pb::GetStatementRequest { registry_id, statement_id: number };
+            return record::statement(to, request, output).await;
+        }
         Statement::Authorize(args) => return authorize(to, "authorization", args).await,
         Statement::Renew { number, until } => {
             return life::renew(to, renew::Target::StatementId(number), until).await;

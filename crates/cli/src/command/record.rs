@@ -69,3 +69,19 @@ pub async fn accreditation(
     output::one(format, &json, (&Accreditation::HEADINGS, view.row()), || view.text())?;
     Ok(Exit::Ok)
 }
+
+pub async fn statement(
+    to: &Connection,
+    request: pb::GetStatementRequest,
+    format: ListFormat,
+) -> Result<Exit, Failure> {
+    let server = Server::connect(to).await?;
+    let answer = server.registry().get_statement(server.request(request)).await?.into_inner();
+    let found = answer.statement;
+    let found = found.ok_or_else(|| Failure::new(Exit::Unexpected, "the answer holds no statement"))?;
+    let view = Statement::from(found);
+    let json = json!({ "statement": view, "entity_id": answer.entity_id });
+    let text = || view.text(&answer.entity_id);
+    output::one(format, &json, (&Statement::HEADINGS, view.row()), text)?;
+    Ok(Exit::Ok)
+}

@@ -175,6 +175,20 @@ impl Statement {
             state(self.status.as_ref()),
         ]
     }
+
+    /// Everything, for people; of an entity by its internal id.
+    pub fn text(&self, entity_id: &str) -> String {
+        output::fields([
+            ("statement", format!("{} {}", self.kind, self.statement_id)),
+            ("entity id", entity_id.to_owned()),
+            ("action", self.action.clone()),
+            ("resource", self.resource.clone()),
+            ("jurisdictions", self.jurisdictions.join(", ")),
+            ("accreditation", self.accreditation_id.clone()),
+            ("valid", validity(self.valid_from.as_deref(), self.valid_until.as_deref())),
+            ("state", state(self.status.as_ref())),
+        ])
+    }
 }
 
 impl Accreditation {
