@@ -13,10 +13,19 @@ static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 const BUCKETS: [f64; 15] =
     [0.000_1, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
+/// What is logged. The driver of PostgreSQL writes the values of each query at `debug`, identifiers that somebody asked
+/// about among them: it is heard from `warn` on.
+pub fn filter(text: &str) -> EnvFilter {
+    let filter = EnvFilter::try_new(text).unwrap_or_else(|_| EnvFilter::new("info"));
+    match "tokio_postgres=warn".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    }
+}
+
 /// Installs the subscriber; a second call in one process (tests) changes nothing.
 pub fn init_logs(log: &Log) {
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter(&log.filter));
     let _ = if log.format == "json" {
         registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
     } else {

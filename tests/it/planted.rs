@@ -19,7 +19,7 @@ use charter_tests::{
 };
 use http::{HeaderName, Method};
 use serde_json::json;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::privacy::rows_with;
 
@@ -29,7 +29,7 @@ const STRINGS: usize = 1_000;
 /// Where a restricted text may stand: beside the events, under a number, with its proposal, in an answer kept for a day.
 const KEPT_IN: [&str; 4] = ["event_restricted", "principals", "proposals", "requests"];
 
-/// Everything that is logged, ours at its finest.
+/// Everything that can be logged, ours at its finest.
 const FILTER: &str = "debug,charter=trace";
 
 #[derive(Clone, Default)]
@@ -38,7 +38,9 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     fn install() -> Self {
         let log = Self::default();
-        let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(FILTER)).with_ansi(false);
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(charter_server::telemetry::filter(FILTER))
+            .with_ansi(false);
         subscriber.with_writer(log.clone()).try_init().expect("the first subscriber of this process");
         log
     }
