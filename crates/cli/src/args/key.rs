@@ -114,6 +114,7 @@ pub struct ListKeys {
 }
 
 #[derive(Debug, Args)]
+#[group(id = "Revocation")]
 pub struct Revoke {
     #[arg(allow_hyphen_values = true)]
     pub kid: String,
