@@ -177,7 +177,9 @@ async fn a_server_is_no_provider_and_no_setting_makes_it_one() {
 #[tokio::test]
 async fn a_provider_over_https_is_believed_by_the_named_authority_alone() {
     let (issuer, terminal, pki) = (Issuer::start(&Arc::new(WallClock)), Terminal::default(), Pki::new());
-    let url = format!("https://{}", pki.tunnel(issuer.address()).await);
+    let tunnel = pki.tunnel(issuer.address()).await;
+    issuer.also_at(&tunnel.to_string());
+    let url = format!("https://{tunnel}");
     let metadata = serde_json::json!({
         "issuer": url, "token_endpoint": format!("{url}/token"),
         "device_authorization_endpoint": format!("{url}/device_authorization"),

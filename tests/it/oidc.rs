@@ -294,7 +294,9 @@ async fn keys_of_a_file_need_no_provider_and_a_new_file_is_noticed() {
 #[tokio::test]
 async fn discovery_speaks_tls_and_believes_the_named_authority_alone() {
     let (site, pki) = (site(), Pki::new());
-    let url = format!("https://{}", pki.tunnel(site.issuer.address()).await);
+    let tunnel = pki.tunnel(site.issuer.address()).await;
+    site.issuer.also_at(&tunnel.to_string());
+    let url = format!("https://{tunnel}");
     let found = json!({ "issuer": url, "jwks_uri": format!("{url}{JWKS}") });
     site.issuer.says(DISCOVERY, &found.to_string());
     let token = site.issuer.with(json!({ "iss": url }));

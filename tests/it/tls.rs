@@ -22,13 +22,14 @@ use crate::{
 
 /// A second listener, with TLS.
 fn listener(pki: &Pki, auth: &str) -> String {
-    let file = |name: &str| pki.file(name);
+    let (certificate, key, ca) = (pki.file("server.pem"), pki.file("server.key"), pki.file("ca.pem"));
+    let clients = match auth {
+        "none" => String::new(),
+        asked => format!(", client_ca_file = \"{ca}\", client_auth = \"{asked}\""),
+    };
     format!(
         "[[listeners]]\naddress = \"127.0.0.1:0\"\nregistry = \"{AUTHORITY}\"\n\
-         tls = {{ cert_file = \"{}\", key_file = \"{}\", client_ca_file = \"{}\", client_auth = \"{auth}\" }}",
-        file("server.pem"),
-        file("server.key"),
-        file("ca.pem")
+         tls = {{ cert_file = \"{certificate}\", key_file = \"{key}\"{clients} }}"
     )
 }
 

@@ -12,6 +12,7 @@ use std::{
 
 use axum::{
     extract::{Request, State},
+    http::header::HOST,
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
@@ -39,6 +40,10 @@ pub struct Issuer {
 /// What is said at a path instead of the truth, and how often keys were asked for.
 #[derive(Default)]
 struct Said {
+    /// Host and port.
+    own: String,
+    /// The same of whoever hands requests on.
+    names: Mutex<Vec<String>>,
     instead: Mutex<HashMap<&'static str, String>>,
     fetches: AtomicUsize,
 }
@@ -72,7 +77,7 @@ impl Issuer {
         let address = socket.local_addr().expect("an address");
         let clock = Arc::clone(clock) as Arc<dyn Clock>;
         let issuer = charter_issuer::Issuer::new(settings(format!("http://{address}")), clock).expect("keys");
-        let said = Arc::<Said>::default();
+        let said = Arc::new(Said { own: address.to_string(), ..Said::default() });
         let router = issuer.router().layer(middleware::from_fn_with_state(Arc::clone(&said), answer));
         let socket = tokio::net::TcpListener::from_std(socket).expect("a runtime");
         let server = tokio::spawn(async move { axum::serve(socket, router).await.expect("served") });
@@ -91,6 +96,11 @@ impl Issuer {
     /// Its `iss`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Takes requests for this host and port as its own.
+    pub fn also_at(&self, name: &str) {
+        held(&self.said.names).push(name.to_owned());
     }
 
     pub const fn address(&self) -> SocketAddr {
@@ -149,7 +159,11 @@ impl Issuer {
     }
 }
 
-async fn answer(State(said): State<Arc<Said>>, request: Request, next: Next) -> Response {
+async fn answer(State(said): State<Arc<Said>>, mut request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).cloned();
+    if host.is_some_and(|host| held(&said.names).iter().any(|name| host == name.as_str())) {
+        request.headers_mut().insert(HOST, said.own.parse().expect("an address"));
+    }
     if request.uri().path() == JWKS {
         said.fetches.fetch_add(1, Ordering::SeqCst);
     }
