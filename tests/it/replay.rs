@@ -20,7 +20,7 @@ use crate::{
 
 mod change;
 
-const HISTORIES: u64 = 300;
+const HISTORIES: u64 = 200;
 /// Instants that anything happens at: few, so that much happens at the same one.
 const DAYS: u64 = 20;
 const STATES: [State; 4] = [State::Active, State::Ended, State::Suspended, State::Revoked];
@@ -139,7 +139,7 @@ fn tally(events: &[replay::Recorded], seen: &mut BTreeMap<&'static str, u32>) {
 }
 
 #[tokio::test]
-async fn eighteen_thousand_random_comparisons_of_tables_and_replay_agree() {
+async fn twelve_thousand_random_comparisons_of_tables_and_replay_agree() {
     let kept = Kept::new().await;
     let (mut compared, mut seen) = (0, BTreeMap::new());
     for seed in 0..HISTORIES {
@@ -199,7 +199,7 @@ async fn eighteen_thousand_random_comparisons_of_tables_and_replay_agree() {
         }
     }
     println!("{compared} comparisons; {seen:?}");
-    assert_eq!(compared, 18_000);
+    assert_eq!(compared, 12_000);
     for kind in [
         "EntityCorrected",
         "AccreditationCorrected",
@@ -210,7 +210,7 @@ async fn eighteen_thousand_random_comparisons_of_tables_and_replay_agree() {
         "reaches back",
         "CourtRuled",
     ] {
-        assert!(seen.get(kind).is_some_and(|n| *n >= 100), "{kind} in {seen:?}");
+        assert!(seen.get(kind).is_some_and(|n| *n >= 50), "{kind} in {seen:?}");
     }
 }
 
