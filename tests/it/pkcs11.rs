@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use charter_domain::time::Clock;
 use charter_server::clock::WallClock;
 use charter_tests::{
     AUTHORITY, Rest, TestApp,
@@ -173,7 +174,9 @@ impl Site {
 
     /// The key that signed the statement in a chain, exported now and verified with what is pinned.
     async fn proves(&self, anchors: &Path) -> String {
-        let exported = self.charter(&["chain", "export", ENTITY, "issue", "Degree"]).await;
+        // With a time it comes from the documents on file: a kept answer may still have those of the key before.
+        let now = WallClock.now().to_string();
+        let exported = self.charter(&["chain", "export", ENTITY, "issue", "Degree", "--at", &now]).await;
         assert_eq!(exported.code, 0, "{exported:?}");
         let chain = self.file("chain.json", &exported.out);
         let (chain, anchors) = (chain.to_str().expect("UTF-8"), anchors.to_str().expect("UTF-8"));
