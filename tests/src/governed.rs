@@ -1,6 +1,6 @@
 //! A sealed registry with staff, who sign in at a real OIDC provider.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use charter_proto::charter::registry::v1::{
     self as pb, change_status::Target, governance_service_client::GovernanceServiceClient,
@@ -155,6 +155,13 @@ impl<'a> Person<'a> {
         request
     }
 
+    /// With as much time as `charter` gives: a busy machine is no reason to fail.
+    fn patient<T>(&self, message: T) -> Request<T> {
+        let mut request = self.signed(message);
+        request.set_timeout(Duration::from_secs(10));
+        request
+    }
+
     pub fn token(&self) -> &str {
         &self.token
     }
@@ -171,7 +178,7 @@ impl<'a> Person<'a> {
             validate_only,
             ..pb::ProposeRequest::default()
         };
-        let reply = self.client().propose(self.signed(request)).await?.into_inner();
+        let reply = self.client().propose(self.patient(request)).await?.into_inner();
         Ok(reply.proposal.expect("a proposal"))
     }
 
@@ -258,7 +265,7 @@ impl<'a> Person<'a> {
         let (proposal_id, hash) = (proposal.proposal_id.clone(), proposal.hash.clone());
         let etag = proposal.etag.clone();
         let request = pb::ApproveProposalRequest { proposal_id, hash, etag, ..Default::default() };
-        let reply = self.client().approve_proposal(self.signed(request)).await?.into_inner();
+        let reply = self.client().approve_proposal(self.patient(request)).await?.into_inner();
         Ok(reply.proposal.expect("a proposal"))
     }
 
