@@ -1,5 +1,6 @@
 //! Webhooks: what happens reaches them signed, in order, at least once; and who may say where to.
 
+mod change;
 mod receiver;
 
 use std::time::{Duration, Instant};
@@ -11,13 +12,15 @@ use charter_proto::charter::registry::v1::{
 use charter_tests::{
     AUTHORITY, TestApp,
     governed::{Governed, ISSUER, Person, status, waived},
-    terminal::Terminal,
 };
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use tonic::{Status, transport::Channel};
 
-use self::receiver::{Receiver, SOON};
+use self::{
+    change::sends_seen,
+    receiver::{Receiver, SOON},
+};
 use crate::{governance::said, kept::beside};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -224,12 +227,13 @@ async fn who_fails_for_a_day_or_is_gone_is_told_no_more_until_enabled() {
     receiver.answers(410);
     let enable = json!({ "enabled": true });
     let path = format!("/api/v1/webhooks/{id}:update");
-    assert_eq!(g.person("otso").sends("POST", &path, &enable).await.json()["state"], "ACTIVE");
+    let enabled = sends_seen(&g.person("otso"), "POST", &path, &enable).await;
+    assert_eq!(enabled.json()["state"], "ACTIVE", "{}", enabled.text());
     let gone = becomes(&g, id, "gone", |w| w["state"] == "DISABLED").await;
     assert!(why(&gone).contains("410"), "{gone}");
     receiver.next().await;
     receiver.answers(200);
-    g.person("otso").sends("POST", &path, &enable).await;
+    sends_seen(&g.person("otso"), "POST", &path, &enable).await;
     assert_eq!(receiver.next().await.json()["kind"], "StatusChanged", "it goes on where it stopped");
     let what: Vec<Value> = shown(&g, id).await["changes"].as_array().expect("a list").clone();
     let what: Vec<&str> = what.iter().filter_map(|c| c["what"].as_str()).collect();
@@ -241,7 +245,11 @@ async fn a_new_secret_and_the_old_one_both_sign_for_a_day() {
     let g = with_operator().await;
     let mut receiver = Receiver::start().await;
     let (webhook, old) = created(&g, &receiver.url, &[], "").await.expect("created");
-    let request = pb::RotateWebhookSecretRequest { webhook_id: webhook.webhook_id, ..Default::default() };
+    let request = pb::RotateWebhookSecretRequest {
+        webhook_id: webhook.webhook_id,
+        etag: webhook.etag,
+        ..Default::default()
+    };
     let rotated = client(&g).rotate_webhook_secret(g.person("otso").signed(request)).await.expect("rotated");
     let new = rotated.into_inner().secret;
     assert!(old.starts_with("whsec_") && new.starts_with("whsec_") && old != new);
@@ -333,62 +341,11 @@ async fn only_an_operator_who_stepped_up_says_where_and_never_inside() {
     assert!(list.text().contains(&id) && !list.text().contains("whsec_"), "{}", list.text());
     let path = format!("/api/v1/webhooks/{id}");
     let try_out = format!("{path}?validate_only=true");
-    assert_eq!(otso.sends("DELETE", &try_out, &json!({})).await.status, 200, "tried out");
+    assert_eq!(sends_seen(&otso, "DELETE", &try_out, &json!({})).await.status, 200, "tried out");
     let new = json!({ "url": url, "validate_only": true });
     assert_eq!(otso.sends("POST", "/api/v1/webhooks", &new).await.json()["webhook"], Value::Null);
-    assert_eq!(otso.sends("DELETE", &path, &json!({})).await.status, 200);
+    assert_eq!(sends_seen(&otso, "DELETE", &path, &json!({})).await.status, 200);
     for (method, path) in [("GET", path.clone()), ("POST", format!("{path}:test")), ("DELETE", path)] {
         assert_eq!(otso.sends(method, &path, &json!({})).await.problem().0, 404, "{method} {path}");
     }
-}
-
-#[tokio::test]
-async fn the_command_line_manages_webhooks() {
-    let g = with_operator().await;
-    let mut receiver = Receiver::start().await;
-    let terminal = Terminal::default();
-    let token = terminal.home().join("token");
-    std::fs::write(&token, g.person("otso").token()).expect("written");
-    let (url, token) = (g.app.url(), token.display().to_string());
-    let with = ["--server", url.as_str(), "--token-file", token.as_str()];
-    let charter = async |args: &[&str]| terminal.charter(&[&["webhook"][..], args, &with[..]].concat()).await;
-    let made = charter(&["create", &receiver.url, "--kind", "StatusChanged", "-o", "json"]).await;
-    assert_eq!(made.code, 0, "{}", made.err);
-    let json: Value = serde_json::from_str(&made.out).expect("JSON");
-    let id = json["webhook"]["webhook_id"].as_str().expect("an id");
-    assert!(
-        json["secret"].as_str().expect("a secret").starts_with("whsec_") && made.err.contains("not shown")
-    );
-    assert_eq!(charter(&["test", id]).await.code, 0);
-    assert_eq!(receiver.next().await.json()["type"], "webhook.test");
-    receiver.answers(500);
-    let failed = charter(&["test", id]).await;
-    assert_eq!((failed.code, failed.out.starts_with("FAILED, HTTP 500")), (3, true), "{}", failed.out);
-    let update = ["update", id, &receiver.url, "--entity", ISSUER];
-    let replay = ["replay", id, "--after", "0"];
-    for args in [&["rotate-secret", id][..], &["disable", id], &update, &replay, &["enable", id]] {
-        let done = charter(args).await;
-        assert_eq!(done.code, 0, "{args:?} {}", done.err);
-    }
-    let shown = charter(&["show", id]).await.out;
-    for what in ["SECRET ROTATED", "UPDATED", "REPLAYED AFTER 0", "ENABLED", "old secret until"] {
-        assert!(shown.contains(what), "{what}: {shown}");
-    }
-    let log = charter(&["deliveries", id, "-o", "ndjson"]).await.out;
-    assert!(log.lines().count() >= 2 && log.contains("\"outcome\":\"FAILED\""), "{log}");
-    assert!(charter(&["list"]).await.out.contains(id));
-    for args in [
-        &["rotate-secret", id, "--dry-run"][..],
-        &["delete", id, "--dry-run"],
-        &["create", &receiver.url, "--dry-run"],
-    ] {
-        let tried = charter(args).await;
-        assert!(tried.code == 0 && tried.out.starts_with("would "), "{args:?} {}", tried.out);
-    }
-    assert_eq!(charter(&["list", "-o", "ndjson"]).await.out.lines().count(), 1, "nothing was kept");
-    let csv = charter(&["show", id, "-o", "csv"]).await.out;
-    assert!(csv.starts_with("ID,URL,STATE") && csv.contains(id), "{csv}");
-    assert_eq!(charter(&["delete", id]).await.code, 2, "it is asked for");
-    assert_eq!(charter(&["delete", id, "--yes"]).await.code, 0);
-    assert_eq!(charter(&["show", id]).await.code, 4, "it is not there any more");
 }

@@ -2,12 +2,13 @@
 
 use charter_domain::{RegistryId, Timestamp};
 use diesel::{PgConnection, dsl::sql, prelude::*, sql_query, sql_types};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     Error, Store,
     entity::{Json, from_json},
+    request::{self, Call},
     schema::{events, registry_epochs},
     tx::offset,
     webhook::{COLUMNS, Webhook},
@@ -44,7 +45,7 @@ pub struct Turn {
 }
 
 /// How an attempt went.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Attempt {
     /// The first is 1.
     #[serde(default)]
@@ -228,9 +229,20 @@ impl Store {
         .await
     }
 
-    /// An attempt outside of any turn: a test.
-    pub async fn keep_attempt(&self, registry: RegistryId, id: Uuid, attempt: Attempt) -> Result<(), Error> {
-        self.amend("outbox.test", registry, move |conn| keep(conn, registry, id, &attempt)).await
+    /// An attempt outside of any turn: a test. It is the answer of the request that asked for it.
+    pub async fn keep_attempt(
+        &self,
+        registry: RegistryId,
+        id: Uuid,
+        attempt: Attempt,
+        call: Option<Call>,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        self.amend("outbox.test", registry, move |conn| {
+            keep(conn, registry, id, &attempt)?;
+            call.as_ref().map_or(Ok(()), |call| request::keep(conn, registry, now, call, &attempt))
+        })
+        .await
     }
 
     /// Newest first, from before a number.

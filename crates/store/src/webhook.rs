@@ -2,23 +2,27 @@
 
 use charter_domain::{RegistryId, Timestamp, staff::StaffId};
 use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     Error, Store,
     entity::{Json, from_json},
+    request::{self, Call},
     tx::offset,
 };
 
-#[derive(Debug, Clone, Deserialize)]
+/// Without its secrets where it is kept as an answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Webhook {
     pub id: Uuid,
     pub url: String,
     pub kinds: Vec<String>,
     pub entity: Option<Uuid>,
     /// Sealed.
+    #[serde(default, skip_serializing)]
     pub secret: String,
+    #[serde(default, skip_serializing)]
     pub previous: Option<String>,
     previous_until: Option<i64>,
     created: i64,
@@ -30,6 +34,8 @@ pub struct Webhook {
     failing_since: Option<i64>,
     pub failures: i32,
     due: i64,
+    /// The number of what somebody last did to it.
+    pub revision: i64,
 }
 
 impl Webhook {
@@ -104,7 +110,8 @@ impl Changed {
 pub(crate) const COLUMNS: &str = "json_build_object('id', webhook_id, 'url', url, 'kinds', kinds, 'entity', entity_id,
     'secret', secret, 'previous', previous, 'previous_until', micros(previous_until), 'created', micros(created_at),
     'state', state, 'disabled_why', disabled_why, 'cursor', cursor, 'failing_since', micros(failing_since),
-    'failures', failures, 'due', micros(due_at))::text as value";
+    'failures', failures, 'due', micros(due_at), 'revision', (select coalesce(max(c.number), 0) from webhook_changes c
+      where c.registry_id = webhooks.registry_id and c.webhook_id = webhooks.webhook_id))::text as value";
 
 fn log(
     conn: &mut PgConnection,
@@ -122,20 +129,98 @@ fn log(
     Ok(())
 }
 
+/// All of them, or one.
+fn list(conn: &mut PgConnection, registry: RegistryId, id: Option<Uuid>) -> Result<Vec<Webhook>, Error> {
+    let sql = format!(
+        "select {COLUMNS} from webhooks where registry_id = $1 and state <> 'DELETED'
+            and ($2 is null or webhook_id = $2) order by webhook_id"
+    );
+    let rows: Vec<Json> = sql_query(sql)
+        .bind::<sql_types::Integer, _>(registry.0)
+        .bind::<sql_types::Nullable<sql_types::Uuid>, _>(id)
+        .load(conn)?;
+    rows.iter().map(from_json).collect()
+}
+
+fn one(conn: &mut PgConnection, registry: RegistryId, id: Uuid) -> Result<Option<Webhook>, Error> {
+    Ok(list(conn, registry, Some(id))?.into_iter().next())
+}
+
+/// Nobody else changes it, or delivers to it, until the transaction ends.
+fn lock(conn: &mut PgConnection, registry: RegistryId, id: Uuid) -> Result<(), Error> {
+    sql_query("select 1 from webhooks where registry_id = $1 and webhook_id = $2 for update")
+        .bind::<sql_types::Integer, _>(registry.0)
+        .bind::<sql_types::Uuid, _>(id)
+        .execute(conn)?;
+    Ok(())
+}
+
+/// A delivery under way does not count any more where the change touches it.
+fn apply(
+    conn: &mut PgConnection,
+    registry: RegistryId,
+    id: Uuid,
+    change: &Change,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let set = match change {
+        Change::Settings(_) => "url = $4, kinds = $5, entity_id = $6",
+        Change::Enabled(true) => {
+            "state = 'ACTIVE', disabled_why = '', failures = 0, failing_since = null, due_at = $3"
+        }
+        Change::Enabled(false) => "state = 'DISABLED', disabled_why = 'by staff'",
+        Change::Replay(_) => "cursor = $7, failures = 0, failing_since = null, due_at = $3",
+        Change::Secret(..) => "previous = secret, secret = $4, previous_until = $8",
+        Change::Delete => "state = 'DELETED', secret = '', previous = null, url = ''",
+    };
+    let none = Settings { url: String::new(), kinds: Vec::new(), entity: None };
+    let settings = if let Change::Settings(settings) = change { settings } else { &none };
+    let (text, until) = match change {
+        Change::Secret(sealed, until) => (sealed, *until),
+        _ => (&settings.url, now),
+    };
+    let after = if let Change::Replay(after) = change { *after } else { 0 };
+    sql_query(format!(
+        "with given as (select $3::timestamptz, $4::text, $5::text[], $6::uuid, $7::bigint, $8::timestamptz)
+         update webhooks set lease = null, leased_until = '-infinity', {set}
+          where registry_id = $1 and webhook_id = $2 and state <> 'DELETED'"
+    ))
+    .bind::<sql_types::Integer, _>(registry.0)
+    .bind::<sql_types::Uuid, _>(id)
+    .bind::<sql_types::Timestamptz, _>(offset(now))
+    .bind::<sql_types::Text, _>(text)
+    .bind::<sql_types::Array<sql_types::Text>, _>(&settings.kinds)
+    .bind::<sql_types::Nullable<sql_types::Uuid>, _>(settings.entity)
+    .bind::<sql_types::BigInt, _>(after)
+    .bind::<sql_types::Timestamptz, _>(offset(until))
+    .execute(conn)?;
+    Ok(())
+}
+
+/// Who does it, when, and the request that asks for it, where it has an id.
+#[derive(Debug, Clone)]
+pub struct By {
+    pub staff: StaffId,
+    pub now: Timestamp,
+    pub call: Option<Call>,
+}
+
+impl By {
+    /// The answer is kept with the change.
+    fn keep(
+        &self,
+        conn: &mut PgConnection,
+        registry: RegistryId,
+        answer: &Option<Webhook>,
+    ) -> Result<(), Error> {
+        let Some(call) = &self.call else { return Ok(()) };
+        request::keep(conn, registry, self.now, call, answer)
+    }
+}
+
 impl Store {
     pub async fn webhooks(&self, registry: RegistryId, id: Option<Uuid>) -> Result<Vec<Webhook>, Error> {
-        self.read("webhook.list", registry, move |conn| {
-            let sql = format!(
-                "select {COLUMNS} from webhooks where registry_id = $1 and state <> 'DELETED'
-                    and ($2 is null or webhook_id = $2) order by webhook_id"
-            );
-            let rows: Vec<Json> = sql_query(sql)
-                .bind::<sql_types::Integer, _>(registry.0)
-                .bind::<sql_types::Nullable<sql_types::Uuid>, _>(id)
-                .load(conn)?;
-            rows.iter().map(from_json).collect()
-        })
-        .await
+        self.read("webhook.list", registry, move |conn| list(conn, registry, id)).await
     }
 
     /// A new one, which begins after the registry's present epoch.
@@ -143,8 +228,8 @@ impl Store {
         &self,
         registry: RegistryId,
         (id, settings, secret): (Uuid, Settings, String),
-        (by, now): (StaffId, Timestamp),
-    ) -> Result<(), Error> {
+        by: By,
+    ) -> Result<Option<Webhook>, Error> {
         self.amend("webhook.put", registry, move |conn| {
             sql_query(
                 "insert into webhooks (registry_id, webhook_id, url, kinds, entity_id, secret, created_at, cursor, due_at)
@@ -156,57 +241,36 @@ impl Store {
             .bind::<sql_types::Array<sql_types::Text>, _>(&settings.kinds)
             .bind::<sql_types::Nullable<sql_types::Uuid>, _>(settings.entity)
             .bind::<sql_types::Text, _>(&secret)
-            .bind::<sql_types::Timestamptz, _>(offset(now))
+            .bind::<sql_types::Timestamptz, _>(offset(by.now))
             .execute(conn)?;
-            log(conn, registry, id, (by, "CREATED", now))
+            log(conn, registry, id, (by.staff, "CREATED", by.now))?;
+            let made = one(conn, registry, id)?;
+            by.keep(conn, registry, &made)?;
+            Ok(made)
         })
         .await
     }
 
-    /// Changes one. A delivery under way does not count any more where the change touches it.
+    /// Changes one that is `seen` as whoever changes it has seen it. None where it is not there any more afterwards.
     pub async fn change_webhook(
         &self,
         registry: RegistryId,
         id: Uuid,
-        change: Change,
-        (by, now): (StaffId, Timestamp),
-    ) -> Result<(), Error> {
+        changes: Vec<Change>,
+        by: By,
+        seen: impl Fn(&Webhook) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Result<Option<Webhook>, Error> {
         self.amend("webhook.change", registry, move |conn| {
-            let set = match &change {
-                Change::Settings(_) => "url = $4, kinds = $5, entity_id = $6",
-                Change::Enabled(true) => {
-                    "state = 'ACTIVE', disabled_why = '', failures = 0, failing_since = null, due_at = $3"
-                }
-                Change::Enabled(false) => "state = 'DISABLED', disabled_why = 'by staff'",
-                Change::Replay(_) => "cursor = $7, failures = 0, failing_since = null, due_at = $3",
-                Change::Secret(..) => "previous = secret, secret = $4, previous_until = $8",
-                Change::Delete => "state = 'DELETED', secret = '', previous = null, url = ''",
-            };
-            let none = Settings { url: String::new(), kinds: Vec::new(), entity: None };
-            let settings = if let Change::Settings(settings) = &change { settings } else { &none };
-            let (text, until) = match &change {
-                Change::Secret(sealed, until) => (sealed, *until),
-                _ => (&settings.url, now),
-            };
-            let after = if let Change::Replay(after) = &change { *after } else { 0 };
-            let changed = sql_query(format!(
-                "with given as (select $3::timestamptz, $4::text, $5::text[], $6::uuid, $7::bigint, $8::timestamptz)
-                 update webhooks set lease = null, leased_until = '-infinity', {set}
-                  where registry_id = $1 and webhook_id = $2 and state <> 'DELETED'"
-            ))
-            .bind::<sql_types::Integer, _>(registry.0)
-            .bind::<sql_types::Uuid, _>(id)
-            .bind::<sql_types::Timestamptz, _>(offset(now))
-            .bind::<sql_types::Text, _>(text)
-            .bind::<sql_types::Array<sql_types::Text>, _>(&settings.kinds)
-            .bind::<sql_types::Nullable<sql_types::Uuid>, _>(settings.entity)
-            .bind::<sql_types::BigInt, _>(after)
-            .bind::<sql_types::Timestamptz, _>(offset(until))
-            .execute(conn)?;
-            if changed == 0 {
-                return Err(Error::NotFound(format!("webhook `{id}`")));
+            lock(conn, registry, id)?;
+            let found = one(conn, registry, id)?;
+            seen(&found.ok_or_else(|| Error::NotFound(format!("webhook `{id}`")))?)?;
+            for change in &changes {
+                apply(conn, registry, id, change, by.now)?;
+                log(conn, registry, id, (by.staff, &change.what(), by.now))?;
             }
-            log(conn, registry, id, (by, &change.what(), now))
+            let changed = one(conn, registry, id)?;
+            by.keep(conn, registry, &changed)?;
+            Ok(changed)
         })
         .await
     }

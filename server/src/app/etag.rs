@@ -1,7 +1,7 @@
 //! What the etags of things are made of, and the etag of what a drafted change would change.
 
 use charter_domain::{
-    Delegation, RegistryId, Timestamp,
+    Delegation, Invalid, RegistryId, Timestamp,
     event::Change,
     status::{State, TargetKind, state_at},
 };
@@ -9,6 +9,7 @@ use charter_store::{
     entity::{AccreditationView, EntityView, StatementView, StatusView},
     proposal::Kept,
     staff::Member,
+    webhook::Webhook,
 };
 use uuid::Uuid;
 
@@ -43,6 +44,11 @@ pub fn delegation(d: &Delegation, now: Timestamp) -> Result<Etag, Error> {
 
 pub fn member(m: &Member) -> Result<Etag, Error> {
     Ok(Etag::of(&(m.id, &m.roles, m.service, m.dismissed))?)
+}
+
+/// What somebody did to it and whether it is active; how far it is, too, for who holds a copy.
+pub fn webhook(w: &Webhook) -> Result<Etag, Invalid> {
+    Etag::of_two(&(w.id, w.revision, &w.state), w)
 }
 
 /// What is decided, and what others have said of it meanwhile.

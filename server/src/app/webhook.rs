@@ -1,5 +1,5 @@
 //! Webhooks: where events go, managed by operators. Configuration of delivery, so no events; who changed what is kept.
-//! What changes one takes its id and `validate_only`: then everything is checked and nothing kept.
+//! A request that is sent again is answered without the secret that it made: no answer that is kept holds one.
 
 use std::time::Duration;
 
@@ -11,12 +11,18 @@ use charter_domain::{
 };
 use charter_store::{
     outbox::{Attempt, Interest},
-    webhook::{Change, Changed, Settings, Webhook},
+    request::Call,
+    webhook::{By, Change, Changed, Settings, Webhook},
 };
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
     App, Error,
+    app::{
+        etag,
+        once::{Asked, once},
+    },
     error::Code,
     outbox::{Message, Target},
 };
@@ -27,7 +33,7 @@ const MAX_KINDS: usize = 32;
 const OVERLAP: Duration = Duration::from_secs(24 * 3_600);
 
 /// What is wanted, before it is checked.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Wish {
     pub url: String,
     pub kinds: Vec<String>,
@@ -75,27 +81,52 @@ fn secret(app: &App) -> Result<(String, String), Error> {
     Ok((secret, sealed))
 }
 
+/// The webhook and its secret; none where it was only tried out.
 pub async fn create(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
     wish: Wish,
-    validate_only: bool,
+    asked: &Asked,
 ) -> Result<Option<(Webhook, String)>, Error> {
     allow(staff, Action::ManageWebhooks)?;
+    if asked.validate_only {
+        return wanted(app, registry, wish).await.map(|_| None);
+    }
+    let call = asked.call(&staff.id, "CreateWebhook", &wish)?;
+    let (secret, sealed) = secret(app)?;
+    let fresh = create_one(app, staff, registry, wish, (sealed.clone(), call.clone()));
+    let made = once(app, registry, call.as_ref(), fresh).await?;
+    Ok(made.map(|made| told(made, (secret, &sealed))))
+}
+
+/// With the secret, if this request made it.
+fn told(webhook: Webhook, (secret, sealed): (String, &str)) -> (Webhook, String) {
+    let secret = if webhook.secret == sealed { secret } else { String::new() };
+    (webhook, secret)
+}
+
+async fn wanted(app: &App, registry: RegistryId, wish: Wish) -> Result<Settings, Error> {
     let settings = settings(app, registry, wish).await?;
     if app.store.webhooks(registry, None).await?.len() >= MAX_WEBHOOKS {
         let text = format!("a registry has at most {MAX_WEBHOOKS} webhooks: delete one");
         return Err(Error::new(Code::Conflict, text));
     }
-    if validate_only {
-        return Ok(None);
-    }
-    let (secret, sealed) = secret(app)?;
-    let (id, now) = (Uuid::now_v7(), app.clock.now());
-    app.store.put_webhook(registry, (id, settings, sealed), (staff.id, now)).await?;
+    Ok(settings)
+}
+
+async fn create_one(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    wish: Wish,
+    (sealed, call): (String, Option<Call>),
+) -> Result<Option<Webhook>, Error> {
+    let settings = wanted(app, registry, wish).await?;
+    let by = By { staff: staff.id, now: app.clock.now(), call };
+    let made = app.store.put_webhook(registry, (Uuid::now_v7(), settings, sealed), by).await?;
     app.told.have(registry);
-    Ok(Some((found(app, registry, id).await?, secret)))
+    Ok(made)
 }
 
 async fn found(app: &App, registry: RegistryId, id: Uuid) -> Result<Webhook, Error> {
@@ -120,19 +151,34 @@ pub async fn get(
     Ok((webhook, app.store.webhook_changes(registry, id).await?))
 }
 
+/// Whose etag was named, if one was or must be.
+fn seen(asked: &Asked, needed: bool, webhook: &Webhook) -> Result<(), charter_store::Error> {
+    if needed || asked.etag.is_some() {
+        etag::webhook(webhook)?.expected(asked.etag.as_ref())?;
+    }
+    Ok(())
+}
+
+/// Changes one as it was seen; none where it is gone afterwards. Events sent again overwrite nothing: no etag is needed.
 async fn change(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
-    (id, validate_only): (Uuid, bool),
-    change: Change,
-) -> Result<(), Error> {
-    if validate_only {
-        return found(app, registry, id).await.map(drop);
+    (id, changes): (Uuid, Vec<Change>),
+    (asked, call): (&Asked, Option<Call>),
+) -> Result<Option<Webhook>, Error> {
+    let needed = !matches!(changes.as_slice(), [Change::Replay(_)]);
+    if asked.validate_only {
+        let found = found(app, registry, id).await?;
+        seen(asked, needed, &found)?;
+        return Ok(Some(found));
     }
-    app.store.change_webhook(registry, id, change, (staff.id, app.clock.now())).await?;
+    let by = By { staff: staff.id, now: app.clock.now(), call };
+    let asked = asked.clone();
+    let as_seen = move |webhook: &Webhook| seen(&asked, needed, webhook);
+    let changed = app.store.change_webhook(registry, id, changes, by, as_seen).await?;
     app.told.have(registry);
-    Ok(())
+    Ok(changed)
 }
 
 /// Another URL with its filters, where one is given; active or not, where that is said.
@@ -140,70 +186,101 @@ pub async fn update(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
-    (id, validate_only): (Uuid, bool),
-    (wish, enabled): (Wish, Option<bool>),
+    (id, asked): (Uuid, &Asked),
+    what: (Wish, Option<bool>),
 ) -> Result<Webhook, Error> {
     allow(staff, Action::ManageWebhooks)?;
+    let call = asked.call(&staff.id, "UpdateWebhook", &(id, &what))?;
+    let fresh = update_one(app, staff, registry, (id, what), (asked, call.clone()));
+    let changed = once(app, registry, call.as_ref(), fresh).await?;
+    changed.ok_or_else(|| Error::not_found("webhook", id))
+}
+
+async fn update_one(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    (id, (wish, enabled)): (Uuid, (Wish, Option<bool>)),
+    asked: (&Asked, Option<Call>),
+) -> Result<Option<Webhook>, Error> {
     found(app, registry, id).await?;
     if wish.url.is_empty() && (!wish.kinds.is_empty() || !wish.entity_id.is_empty()) {
         return Err(Invalid::new("url", "must be given with the filters").into());
     }
+    let mut changes = Vec::new();
     if !wish.url.is_empty() {
-        let settings = settings(app, registry, wish).await?;
-        change(app, staff, registry, (id, validate_only), Change::Settings(settings)).await?;
+        changes.push(Change::Settings(settings(app, registry, wish).await?));
     }
-    if let Some(enabled) = enabled {
-        change(app, staff, registry, (id, validate_only), Change::Enabled(enabled)).await?;
-    }
-    found(app, registry, id).await
+    changes.extend(enabled.map(Change::Enabled));
+    change(app, staff, registry, (id, changes), asked).await
 }
 
-pub async fn delete(app: &App, staff: &Staff, registry: RegistryId, one: (Uuid, bool)) -> Result<(), Error> {
+pub async fn delete(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    (id, asked): (Uuid, &Asked),
+) -> Result<(), Error> {
     allow(staff, Action::ManageWebhooks)?;
-    change(app, staff, registry, one, Change::Delete).await
+    let call = asked.call(&staff.id, "DeleteWebhook", &id)?;
+    let fresh = change(app, staff, registry, (id, vec![Change::Delete]), (asked, call.clone()));
+    once(app, registry, call.as_ref(), fresh).await.map(drop)
 }
 
 pub async fn replay(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
-    one: (Uuid, bool),
+    (id, asked): (Uuid, &Asked),
     after: i64,
 ) -> Result<Webhook, Error> {
     allow(staff, Action::ManageWebhooks)?;
+    let call = asked.call(&staff.id, "ReplayWebhook", &(id, after))?;
     let epoch = app.store.epoch(registry).await?;
     if !(0..=epoch).contains(&after) {
         return Err(Invalid::new("after", format!("must be 0 to {epoch}, the last event there is")).into());
     }
-    change(app, staff, registry, one, Change::Replay(after)).await?;
-    found(app, registry, one.0).await
+    let fresh = change(app, staff, registry, (id, vec![Change::Replay(after)]), (asked, call.clone()));
+    let changed = once(app, registry, call.as_ref(), fresh).await?;
+    changed.ok_or_else(|| Error::not_found("webhook", id))
 }
 
+/// The webhook and its new secret, which is empty where none was made.
 pub async fn rotate(
     app: &App,
     staff: &Staff,
     registry: RegistryId,
-    (id, validate_only): (Uuid, bool),
+    (id, asked): (Uuid, &Asked),
 ) -> Result<(Webhook, String), Error> {
     allow(staff, Action::ManageWebhooks)?;
-    if validate_only {
-        return Ok((found(app, registry, id).await?, String::new()));
-    }
+    let call = asked.call(&staff.id, "RotateWebhookSecret", &id)?;
     let (secret, sealed) = secret(app)?;
-    let until = app.clock.now().plus(OVERLAP);
-    change(app, staff, registry, (id, false), Change::Secret(sealed, until)).await?;
-    Ok((found(app, registry, id).await?, secret))
+    let new = Change::Secret(sealed.clone(), app.clock.now().plus(OVERLAP));
+    let fresh = change(app, staff, registry, (id, vec![new]), (asked, call.clone()));
+    let changed = once(app, registry, call.as_ref(), fresh).await?;
+    let changed = changed.ok_or_else(|| Error::not_found("webhook", id))?;
+    Ok(told(changed, (secret, &sealed)))
 }
 
 /// Sends a message that is no event, at once.
-pub async fn test(app: &App, staff: &Staff, registry: RegistryId, id: Uuid) -> Result<Attempt, Error> {
+pub async fn test(
+    app: &App,
+    staff: &Staff,
+    registry: RegistryId,
+    (id, asked): (Uuid, &Asked),
+) -> Result<Attempt, Error> {
     allow(staff, Action::ManageWebhooks)?;
+    let call = asked.call(&staff.id, "TestWebhook", &id)?;
+    once(app, registry, call.as_ref(), test_one(app, registry, id, call.clone())).await
+}
+
+async fn test_one(app: &App, registry: RegistryId, id: Uuid, call: Option<Call>) -> Result<Attempt, Error> {
     let webhook = found(app, registry, id).await?;
     let now = app.clock.now();
     let body = serde_json::json!({ "type": "webhook.test", "timestamp": now, "data": {} }).to_string();
     let message = format!("msg_test_{}", Uuid::new_v4().simple());
     let attempt = attempt(app, &webhook, (0, message, body.into_bytes()), now).await;
-    app.store.keep_attempt(registry, id, attempt.clone()).await?;
+    app.store.keep_attempt(registry, id, attempt.clone(), call).await?;
     Ok(attempt)
 }
 

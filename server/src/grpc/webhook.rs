@@ -8,17 +8,24 @@ use charter_store::{
 };
 use tonic::{Request, Response};
 
-use super::{Doorway, Reply, convert};
-use crate::app::webhook::{self, Wish};
+use super::{Doorway, Reply, convert, governance::asked};
+use crate::{
+    Error,
+    app::{
+        etag,
+        webhook::{self, Wish},
+    },
+};
 
 fn optional(t: Option<Timestamp>) -> Option<prost_types::Timestamp> {
     t.map(convert::time)
 }
 
-fn view(w: Webhook, changes: Vec<Changed>) -> pb::Webhook {
+fn view(w: Webhook, changes: Vec<Changed>) -> Result<pb::Webhook, Error> {
     let failing = w.failing_since().is_some();
     let change = |c: Changed| pb::WebhookChange { at: Some(convert::time(c.at())), by: c.by.0, what: c.what };
-    pb::Webhook {
+    Ok(pb::Webhook {
+        etag: etag::webhook(&w)?.header(),
         webhook_id: w.id.to_string(),
         state: w.state.clone(),
         disabled_why: w.disabled_why.clone(),
@@ -32,7 +39,7 @@ fn view(w: Webhook, changes: Vec<Changed>) -> pb::Webhook {
         changes: changes.into_iter().map(change).collect(),
         url: w.url,
         kinds: w.kinds,
-    }
+    })
 }
 
 fn delivery(a: Attempt) -> pb::Delivery {
@@ -56,17 +63,20 @@ impl WebhookService for Doorway {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
         let r = request.into_inner();
         let wish = Wish { url: r.url, kinds: r.kinds, entity_id: r.entity_id };
-        let made = webhook::create(&self.app, &staff, registry, wish, r.validate_only).await?;
-        let reply =
-            |(made, secret)| pb::CreateWebhookResponse { webhook: Some(view(made, Vec::new())), secret };
-        Ok(Response::new(made.map(reply).unwrap_or_default()))
+        let asked = asked(&r.request_id, "", r.validate_only)?;
+        let made = webhook::create(&self.app, &staff, registry, wish, &asked).await?;
+        let Some((made, secret)) = made else {
+            return Ok(Response::new(pb::CreateWebhookResponse::default()));
+        };
+        let webhook = Some(view(made, Vec::new())?);
+        Ok(Response::new(pb::CreateWebhookResponse { webhook, secret }))
     }
 
     async fn get_webhook(&self, request: Request<pb::GetWebhookRequest>) -> Reply<pb::GetWebhookResponse> {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
         let id = webhook::id(&request.get_ref().webhook_id)?;
         let (found, changes) = webhook::get(&self.app, &staff, registry, id).await?;
-        Ok(Response::new(pb::GetWebhookResponse { webhook: Some(view(found, changes)) }))
+        Ok(Response::new(pb::GetWebhookResponse { webhook: Some(view(found, changes)?) }))
     }
 
     async fn list_webhooks(
@@ -75,7 +85,7 @@ impl WebhookService for Doorway {
     ) -> Reply<pb::ListWebhooksResponse> {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
         let list = webhook::list(&self.app, &staff, registry).await?;
-        let webhooks = list.into_iter().map(|w| view(w, Vec::new())).collect();
+        let webhooks = list.into_iter().map(|w| view(w, Vec::new())).collect::<Result<_, Error>>()?;
         Ok(Response::new(pb::ListWebhooksResponse { webhooks }))
     }
 
@@ -87,9 +97,10 @@ impl WebhookService for Doorway {
         let r = request.into_inner();
         let id = webhook::id(&r.webhook_id)?;
         let wish = Wish { url: r.url, kinds: r.kinds, entity_id: r.entity_id };
-        let (one, what) = ((id, r.validate_only), (wish, r.enabled));
-        let changed = webhook::update(&self.app, &staff, registry, one, what).await?;
-        Ok(Response::new(pb::UpdateWebhookResponse { webhook: Some(view(changed, Vec::new())) }))
+        let asked = asked(&r.request_id, &r.etag, r.validate_only)?;
+        let what = (wish, r.enabled);
+        let changed = webhook::update(&self.app, &staff, registry, (id, &asked), what).await?;
+        Ok(Response::new(pb::UpdateWebhookResponse { webhook: Some(view(changed, Vec::new())?) }))
     }
 
     async fn delete_webhook(
@@ -97,16 +108,19 @@ impl WebhookService for Doorway {
         request: Request<pb::DeleteWebhookRequest>,
     ) -> Reply<pb::DeleteWebhookResponse> {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
-        let id = webhook::id(&request.get_ref().webhook_id)?;
-        let one = (id, request.get_ref().validate_only);
-        webhook::delete(&self.app, &staff, registry, one).await?;
+        let r = request.into_inner();
+        let id = webhook::id(&r.webhook_id)?;
+        let asked = asked(&r.request_id, &r.etag, r.validate_only)?;
+        webhook::delete(&self.app, &staff, registry, (id, &asked)).await?;
         Ok(Response::new(pb::DeleteWebhookResponse {}))
     }
 
     async fn test_webhook(&self, request: Request<pb::TestWebhookRequest>) -> Reply<pb::TestWebhookResponse> {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
-        let id = webhook::id(&request.get_ref().webhook_id)?;
-        let attempt = webhook::test(&self.app, &staff, registry, id).await?;
+        let r = request.into_inner();
+        let id = webhook::id(&r.webhook_id)?;
+        let asked = asked(&r.request_id, "", false)?;
+        let attempt = webhook::test(&self.app, &staff, registry, (id, &asked)).await?;
         Ok(Response::new(pb::TestWebhookResponse { delivery: Some(delivery(attempt)) }))
     }
 
@@ -117,8 +131,9 @@ impl WebhookService for Doorway {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
         let r = request.into_inner();
         let id = webhook::id(&r.webhook_id)?;
-        let changed = webhook::replay(&self.app, &staff, registry, (id, r.validate_only), r.after).await?;
-        Ok(Response::new(pb::ReplayWebhookResponse { webhook: Some(view(changed, Vec::new())) }))
+        let asked = asked(&r.request_id, "", r.validate_only)?;
+        let changed = webhook::replay(&self.app, &staff, registry, (id, &asked), r.after).await?;
+        Ok(Response::new(pb::ReplayWebhookResponse { webhook: Some(view(changed, Vec::new())?) }))
     }
 
     async fn rotate_webhook_secret(
@@ -126,10 +141,11 @@ impl WebhookService for Doorway {
         request: Request<pb::RotateWebhookSecretRequest>,
     ) -> Reply<pb::RotateWebhookSecretResponse> {
         let (registry, staff) = self.staff(&request, &request.get_ref().registry_id).await?;
-        let id = webhook::id(&request.get_ref().webhook_id)?;
-        let one = (id, request.get_ref().validate_only);
-        let (changed, secret) = webhook::rotate(&self.app, &staff, registry, one).await?;
-        let webhook = Some(view(changed, Vec::new()));
+        let r = request.into_inner();
+        let id = webhook::id(&r.webhook_id)?;
+        let asked = asked(&r.request_id, &r.etag, r.validate_only)?;
+        let (changed, secret) = webhook::rotate(&self.app, &staff, registry, (id, &asked)).await?;
+        let webhook = Some(view(changed, Vec::new())?);
         Ok(Response::new(pb::RotateWebhookSecretResponse { webhook, secret }))
     }
 

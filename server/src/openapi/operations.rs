@@ -227,22 +227,26 @@ pub const OPERATIONS: &[Operation] = &[
         "ListWebhooks",
         None,
     )),
-    post("/api/v1/webhooks", "createWebhook", "The secret is in this answer and never again.", ("", "")),
+    post("/api/v1/webhooks", "createWebhook", "The secret is in this answer and never again.", ("", ""))
+        .changes(),
     get("/api/v1/webhooks/{id}", "getWebhook", "One of them, and who changed it.").reads(same(
         "charter.registry.v1.WebhookService",
         "GetWebhook",
         Some("webhook_id"),
     )),
-    delete("/api/v1/webhooks/{id}", "deleteWebhook", "Nothing is sent there any more."),
-    post("/api/v1/webhooks/{id}:update", "updateWebhook", "URL, filters, or active again.", ("", "")),
-    post("/api/v1/webhooks/{id}:test", "testWebhook", "Sends a message that is no event.", ("", "")),
-    post("/api/v1/webhooks/{id}:replay", "replayWebhook", "Sends events again.", ("", "")),
+    delete("/api/v1/webhooks/{id}", "deleteWebhook", "Nothing is sent there any more.").changes(),
+    post("/api/v1/webhooks/{id}:update", "updateWebhook", "URL, filters, or active again.", ("", ""))
+        .changes(),
+    post("/api/v1/webhooks/{id}:test", "testWebhook", "Sends a message that is no event.", ("", ""))
+        .changes(),
+    post("/api/v1/webhooks/{id}:replay", "replayWebhook", "Sends events again.", ("", "")).changes(),
     post(
         "/api/v1/webhooks/{id}:rotateSecret",
         "rotateWebhookSecret",
         "For 24 h both secrets sign.",
         ("", ""),
-    ),
+    )
+    .changes(),
     get("/api/v1/webhooks/{id}/deliveries", "listDeliveries", "The last attempts, newest first.")
         .asks(&["page_size", "page_token"]),
     get("/api/v1/keys", "listKeys", "Every key there is or was, oldest first.").reads(same(

@@ -6,7 +6,7 @@ use axum::{
     Extension, Json,
     body::Body,
     extract::{Path, State},
-    http::{Request, Uri},
+    http::{Request, Response, Uri},
 };
 use charter_domain::staff::Staff;
 use charter_store::{
@@ -17,11 +17,14 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{body, query};
+use super::{
+    body, query,
+    tag::{asked, tagged},
+};
 use crate::{
     App, Error,
     app::{
-        staff,
+        etag, staff,
         webhook::{self, Wish},
     },
     door::Here,
@@ -35,20 +38,21 @@ async fn who(app: &App, here: &Here, headers: &HeaderMap) -> Result<Staff, Error
     staff::recognise(app, headers, here.certificate, here.registry).await
 }
 
-fn view(w: &Webhook) -> Value {
+fn view(w: &Webhook) -> Result<Value, Error> {
     let failing = w.failing_since();
-    json!({
+    Ok(json!({
         "webhook_id": w.id, "url": w.url, "kinds": w.kinds, "entity_id": w.entity, "state": w.state,
         "disabled_why": w.disabled_why, "cursor": w.cursor, "failures": w.failures, "failing_since": failing,
         "due_at": failing.map(|_| w.due_at()), "created_at": w.created_at(), "previous_until": w.previous_until(),
-    })
+        "etag": etag::webhook(w)?.header(),
+    }))
 }
 
-fn with_changes(w: &Webhook, changes: &[Changed]) -> Value {
+fn with_changes(w: &Webhook, changes: &[Changed]) -> Result<Value, Error> {
     let change = |c: &Changed| json!({ "at": c.at(), "by": c.by, "what": c.what });
-    let mut value = view(w);
+    let mut value = view(w)?;
     value["changes"] = changes.iter().map(change).collect();
-    value
+    Ok(value)
 }
 
 fn delivery(a: &Attempt) -> Value {
@@ -83,11 +87,12 @@ pub async fn create(
     request: Request<Body>,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let staff = who(&app, &here, request.headers()).await?;
+    let headers = request.headers().clone();
     let r: Given = body::parse(&body::json_bytes(request, body::SINGLE).await?)?;
-    let validate_only = r.validate_only;
-    Ok(match webhook::create(&app, &staff, here.registry, r.wish(), validate_only).await? {
+    let asked = asked(&headers, r.validate_only)?;
+    Ok(match webhook::create(&app, &staff, here.registry, r.wish(), &asked).await? {
         Some((made, secret)) => {
-            (StatusCode::CREATED, Json(json!({ "webhook": view(&made), "secret": secret })))
+            (StatusCode::CREATED, Json(json!({ "webhook": view(&made)?, "secret": secret })))
         }
         None => (StatusCode::OK, Json(json!({ "webhook": null, "secret": "" }))),
     })
@@ -101,7 +106,8 @@ pub async fn list(
 ) -> Answer {
     let staff = who(&app, &here, &headers).await?;
     let list = webhook::list(&app, &staff, here.registry).await?;
-    Ok(Json(json!({ "webhooks": list.iter().map(view).collect::<Vec<_>>() })))
+    let webhooks: Vec<Value> = list.iter().map(view).collect::<Result<_, Error>>()?;
+    Ok(Json(json!({ "webhooks": webhooks })))
 }
 
 /// `GET /api/v1/webhooks/{id}`
@@ -110,10 +116,10 @@ pub async fn get(
     Extension(here): Extension<Here>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer {
+) -> Result<Response<Body>, Error> {
     let staff = who(&app, &here, &headers).await?;
     let (found, changes) = webhook::get(&app, &staff, here.registry, webhook::id(&id)?).await?;
-    Ok(Json(with_changes(&found, &changes)))
+    Ok(tagged(&headers, &etag::webhook(&found)?.header(), &with_changes(&found, &changes)?))
 }
 
 /// `DELETE /api/v1/webhooks/{id}?validate_only=`
@@ -126,8 +132,9 @@ pub async fn remove(
 ) -> Answer {
     let staff = who(&app, &here, &headers).await?;
     let [validate_only] = query::parameters(&uri, ["validate_only"])?;
-    let one = (webhook::id(&id)?, query::truth("validate_only", &validate_only)?);
-    webhook::delete(&app, &staff, here.registry, one).await?;
+    let id = webhook::id(&id)?;
+    let asked = asked(&headers, query::truth("validate_only", &validate_only)?)?;
+    webhook::delete(&app, &staff, here.registry, (id, &asked)).await?;
     Ok(Json(json!({})))
 }
 
@@ -140,20 +147,21 @@ pub async fn act(
 ) -> Answer {
     let staff = who(&app, &here, request.headers()).await?;
     let registry = here.registry;
+    let headers = request.headers().clone();
     let r: Given = body::parse(&body::json_bytes(request, body::SINGLE).await?)?;
     let (id, verb) = segment.split_once(':').unwrap_or((segment.as_str(), ""));
-    let id = webhook::id(id)?;
-    let one = (id, r.validate_only);
+    let asked = asked(&headers, r.validate_only)?;
+    let one = (webhook::id(id)?, &asked);
     let answer = match verb {
         "update" => {
             let enabled = r.enabled;
-            view(&webhook::update(&app, &staff, registry, one, (r.wish(), enabled)).await?)
+            view(&webhook::update(&app, &staff, registry, one, (r.wish(), enabled)).await?)?
         }
-        "test" => delivery(&webhook::test(&app, &staff, registry, id).await?),
-        "replay" => view(&webhook::replay(&app, &staff, registry, one, r.after.unwrap_or_default()).await?),
+        "test" => delivery(&webhook::test(&app, &staff, registry, one).await?),
+        "replay" => view(&webhook::replay(&app, &staff, registry, one, r.after.unwrap_or_default()).await?)?,
         "rotateSecret" => {
             let (changed, secret) = webhook::rotate(&app, &staff, registry, one).await?;
-            json!({ "webhook": view(&changed), "secret": secret })
+            json!({ "webhook": view(&changed)?, "secret": secret })
         }
         _ => {
             let text = "a webhook takes `:update`, `:test`, `:replay` and `:rotateSecret`";

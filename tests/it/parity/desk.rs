@@ -7,6 +7,7 @@ use super::{Case, posts, reads};
 
 /// Nothing has this id.
 const NONE: &str = "00000000-0000-0000-0000-000000000001";
+const ETAG: &str = "W/\"0123456789abcdef\"";
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -40,8 +41,12 @@ pub(super) fn cases() -> Vec<Case> {
         posts(
             "WebhookService/UpdateWebhook",
             "oskar",
-            &pb::UpdateWebhookRequest { webhook_id: NONE.to_owned(), ..Default::default() },
-            (format!("/api/v1/webhooks/{NONE}:update"), json!({}), ""),
+            &pb::UpdateWebhookRequest {
+                webhook_id: NONE.to_owned(),
+                etag: ETAG.to_owned(),
+                ..Default::default()
+            },
+            (format!("/api/v1/webhooks/{NONE}:update"), json!({}), ETAG),
         ),
         posts(
             "WebhookService/TestWebhook",
@@ -58,8 +63,12 @@ pub(super) fn cases() -> Vec<Case> {
         posts(
             "WebhookService/RotateWebhookSecret",
             "oskar",
-            &pb::RotateWebhookSecretRequest { webhook_id: NONE.to_owned(), ..Default::default() },
-            (format!("/api/v1/webhooks/{NONE}:rotateSecret"), json!({}), ""),
+            &pb::RotateWebhookSecretRequest {
+                webhook_id: NONE.to_owned(),
+                etag: ETAG.to_owned(),
+                ..Default::default()
+            },
+            (format!("/api/v1/webhooks/{NONE}:rotateSecret"), json!({}), ETAG),
         ),
         reads(
             "WebhookService/ListDeliveries",

@@ -4,7 +4,7 @@ mod view;
 
 use charter_proto::charter::registry::v1::{self as pb, webhook_service_client::WebhookServiceClient};
 use serde_json::json;
-use tonic::transport::Channel;
+use tonic::{Code, transport::Channel};
 
 use self::view::{Attempt, View};
 use crate::{
@@ -42,17 +42,13 @@ pub async fn run(to: &Connection, command: Webhook) -> Result<Exit, Failure> {
         Webhook::Replay { one, after } => {
             let mut call = Calls::open(to, one).await?;
             let (registry_id, webhook_id, validate_only) = call.request();
-            let request = pb::ReplayWebhookRequest { registry_id, webhook_id, after, validate_only };
+            let request_id = call.desk.request_id();
+            let request =
+                pb::ReplayWebhookRequest { registry_id, webhook_id, after, request_id, validate_only };
             let changed = call.client.replay_webhook(call.desk.request(request)).await?.into_inner();
             call.done("replay", changed.webhook, "")
         }
-        Webhook::RotateSecret(one) => {
-            let mut call = Calls::open(to, one).await?;
-            let (registry_id, webhook_id, validate_only) = call.request();
-            let request = pb::RotateWebhookSecretRequest { registry_id, webhook_id, validate_only };
-            let changed = call.client.rotate_webhook_secret(call.desk.request(request)).await?.into_inner();
-            call.done("make a new secret for", changed.webhook, &changed.secret)
-        }
+        Webhook::RotateSecret(one) => rotate(to, one).await,
         Webhook::Delete { one, yes } => delete(to, one, yes).await,
         Webhook::Deliveries { id, limit, call, output } => deliveries(to, id, limit, (call, output)).await,
     }
@@ -77,6 +73,19 @@ impl Calls {
     /// Registry, webhook, and whether it is only tried out.
     fn request(&self) -> (String, String, bool) {
         (self.desk.registry_id(), self.id.clone(), self.dry_run)
+    }
+
+    /// What is sent besides: the id of the request, and the etag of the webhook, which is read first. One that is not
+    /// there has none: the server says so, or knows the request.
+    async fn named(&mut self) -> Result<(String, String), Failure> {
+        let (registry_id, webhook_id, _) = self.request();
+        let request = self.desk.request(pb::GetWebhookRequest { registry_id, webhook_id });
+        let etag = match self.client.get_webhook(request).await {
+            Ok(found) => found.into_inner().webhook.unwrap_or_default().etag,
+            Err(status) if status.code() == Code::NotFound => String::new(),
+            Err(status) => return Err(status.into()),
+        };
+        Ok((self.desk.request_id(), etag))
     }
 
     fn done(&self, verb: &str, webhook: Option<pb::Webhook>, secret: &str) -> Result<Exit, Failure> {
@@ -127,16 +136,41 @@ async fn create(to: &Connection, filter: WebhookEvents, url: String, at: At) -> 
         url,
         kinds: filter.kind,
         entity_id: filter.entity,
+        request_id: desk.request_id(),
         validate_only: at.dry_run,
     };
     let made = desk.webhooks().create_webhook(desk.request(request)).await?.into_inner();
-    print(at.output, would, made.webhook, &made.secret)
+    print(at.output, would, made.webhook, &made.secret)?;
+    repeated(at.dry_run, &made.secret);
+    Ok(Exit::Ok)
+}
+
+/// A request that was carried out before is answered without its secret.
+fn repeated(dry_run: bool, secret: &str) {
+    if secret.is_empty() && !dry_run {
+        output::note(
+            "this was done before: the secret was in that answer alone; `rotate-secret` makes a new one",
+        );
+    }
+}
+
+async fn rotate(to: &Connection, one: One) -> Result<Exit, Failure> {
+    let mut call = Calls::open(to, one).await?;
+    let (registry_id, webhook_id, validate_only) = call.request();
+    let (request_id, etag) = call.named().await?;
+    let request = pb::RotateWebhookSecretRequest { registry_id, webhook_id, request_id, etag, validate_only };
+    let changed = call.client.rotate_webhook_secret(call.desk.request(request)).await?.into_inner();
+    call.done("make a new secret for", changed.webhook, &changed.secret)?;
+    repeated(call.dry_run, &changed.secret);
+    Ok(Exit::Ok)
 }
 
 async fn update(to: &Connection, one: One, settings: pb::UpdateWebhookRequest) -> Result<Exit, Failure> {
     let mut call = Calls::open(to, one).await?;
     let (registry_id, webhook_id, validate_only) = call.request();
-    let request = pb::UpdateWebhookRequest { registry_id, webhook_id, validate_only, ..settings };
+    let (request_id, etag) = call.named().await?;
+    let request =
+        pb::UpdateWebhookRequest { registry_id, webhook_id, request_id, etag, validate_only, ..settings };
     let changed = call.client.update_webhook(call.desk.request(request)).await?.into_inner();
     call.done("change", changed.webhook, "")
 }
@@ -151,14 +185,16 @@ async fn delete(to: &Connection, one: One, yes: bool) -> Result<Exit, Failure> {
     }
     let mut call = Calls::open(to, one).await?;
     let (registry_id, webhook_id, validate_only) = call.request();
-    let request = pb::DeleteWebhookRequest { registry_id, webhook_id, validate_only };
+    let (request_id, etag) = call.named().await?;
+    let request = pb::DeleteWebhookRequest { registry_id, webhook_id, request_id, etag, validate_only };
     call.client.delete_webhook(call.desk.request(request)).await?;
     call.done("delete", None, "")
 }
 
 async fn test(to: &Connection, webhook_id: String, (call, format): (Call, Format)) -> Result<Exit, Failure> {
     let desk = Desk::open(to, call).await?;
-    let request = pb::TestWebhookRequest { registry_id: desk.registry_id(), webhook_id };
+    let (registry_id, request_id) = (desk.registry_id(), desk.request_id());
+    let request = pb::TestWebhookRequest { registry_id, webhook_id, request_id };
     let tested = desk.webhooks().test_webhook(desk.request(request)).await?.into_inner();
     let attempt = Attempt::from(tested.delivery.unwrap_or_default());
     match format {

@@ -19,6 +19,7 @@ pub struct View {
     due_at: Option<String>,
     created_at: Option<String>,
     previous_until: Option<String>,
+    etag: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<Change>,
 }
@@ -46,6 +47,7 @@ impl From<pb::Webhook> for View {
             due_at: output::time(w.due_at),
             created_at: output::time(w.created_at),
             previous_until: output::time(w.previous_until),
+            etag: w.etag,
             changes: w.changes.into_iter().map(change).collect(),
         }
     }
