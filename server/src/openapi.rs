@@ -64,6 +64,7 @@ pub fn document() -> Value {
         "bearer": { "type": "http", "scheme": "bearer", "description": "An OpenID Connect access token of a member of staff." },
         "mutualTLS": { "type": "mutualTLS", "description": "A client certificate bound to a member of staff." },
         "apiKey": { "type": "apiKey", "in": "header", "name": "authorization", "description": "`Bearer charter_...`: a key of a service." },
+        "bootstrap": { "type": "http", "scheme": "bearer", "description": "The bootstrap token, until the registry is sealed." },
     });
     let mut found = message::Schemas::new();
     let mut paths: Map<String, Value> = Map::new();
@@ -160,6 +161,7 @@ fn described(route: &Route, operation: &Operation, found: &mut message::Schemas)
     }
     value["security"] = match route.needs {
         Needs::Staff => json!([{ "bearer": [] }, { "mutualTLS": [] }, { "apiKey": [] }]),
+        Needs::Bootstrap => json!([{ "bootstrap": [] }]),
         Needs::Nothing => json!([]),
     };
     value

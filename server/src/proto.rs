@@ -1,6 +1,8 @@
 //! Protobuf messages as REST shows them: members named as in the `.proto` files, times in RFC 3339, numbers as numbers,
 //! and what is JSON in a text (`schema_json`) as JSON (`schema`).
 
+pub mod parse;
+
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use charter_domain::Timestamp;

@@ -7,6 +7,7 @@ pub mod credential;
 pub mod docs;
 pub mod governance;
 pub mod health;
+pub mod import;
 pub mod issuer;
 pub mod key;
 pub mod metadata;
@@ -33,7 +34,7 @@ use axum::{
     routing::{delete, get, post},
 };
 
-use self::route::{Route, direct, everywhere, public, records, site, staff};
+use self::route::{Route, bootstrap, direct, everywhere, public, records, site, staff};
 use crate::{App, Error, app::document::HISTORICAL_KEYS, config::Listener, error::Code};
 
 /// Every route there is. A router is built from this and from nothing else, so a route that is not here is not
@@ -103,6 +104,11 @@ pub const ROUTES: &[Route] = &[
     staff("POST", "/api/v1/webhooks/{id}", || post(webhook::act)),
     staff("GET", "/api/v1/webhooks/{id}/deliveries", || get(webhook::deliveries)),
     staff("GET", "/api/v1/privacy/records", || get(privacy::records)),
+    bootstrap("/api/v1/import/records", || post(import::records)),
+    bootstrap("/api/v1/import/delegations", || post(import::delegation)),
+    bootstrap("/api/v1/import/schemas", || post(import::schema)),
+    bootstrap("/api/v1/import/status", || post(import::status)),
+    bootstrap("/api/v1/import/seal", || post(import::seal)),
 ];
 
 pub fn router(app: &Arc<App>, listener: &Listener) -> Router {

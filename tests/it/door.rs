@@ -56,6 +56,10 @@ const BOOTSTRAP_TOKEN: [&str; 5] = [
     "charter.registry.v1.ImportService/SealRegistry",
     "charter.registry.v1.ImportService/SetStatus",
 ];
+/// The same over REST.
+fn loading_routes() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().filter(|route| route.needs == Needs::Bootstrap)
+}
 /// Routes of a staff listener that ask for no sign-in.
 const OF_THE_SITE: [&str; 1] = ["/metrics"];
 
@@ -148,6 +152,20 @@ async fn loading_takes_the_bootstrap_token() {
         let token = format!("Bearer {}", app.token);
         let status = raw::call(&app, method, &[("authorization", &token)], framed(b"")).await;
         assert_ne!(status.code(), Code::Unauthenticated, "{method}");
+    }
+    assert_eq!(loading_routes().count(), BOOTSTRAP_TOKEN.len());
+    for Route { method, path, service, .. } in loading_routes() {
+        assert_eq!(*service, Some(Service::Staff), "{path}");
+        let anonymous = calls(&app, method, path, &[]).await;
+        assert_eq!(anonymous.problem(), (401, "UNAUTHENTICATED".to_owned()), "{path}");
+        for bad in ["Bearer ", "Bearer wrong", "Basic d3Jvbmc6d3Jvbmc=", app.token.as_str(), &long] {
+            let reply = calls(&app, method, path, &[("authorization", bad)]).await;
+            assert_eq!(reply.problem(), (401, "UNAUTHENTICATED".to_owned()), "{path} {bad}");
+            assert_eq!(reply.header("cache-control"), "no-store", "{path}");
+        }
+        let token = format!("Bearer {}", app.token);
+        let reply = calls(&app, method, path, &[("authorization", &token)]).await;
+        assert_eq!(reply.problem(), (400, "INVALID".to_owned()), "{path} takes JSON");
     }
 }
 

@@ -3,7 +3,9 @@
 use charter_cli::records;
 use charter_domain::record::RawRecord;
 use charter_proto::charter::registry::v1 as pb;
-use charter_tests::{AUTHORITY, Registry, TestApp, ask::error};
+use charter_tests::{AUTHORITY, Registry, TestApp, ask::error, rest::Reply};
+use http::Method;
+use serde_json::{Value, json};
 
 /// Lines 2 to 8; the fifth line is blank.
 const FILE: &str = "\
@@ -174,4 +176,105 @@ async fn states_and_delegations_that_make_no_sense_are_refused() {
     assert_eq!(put(&|_| ()).await, "400 INVALID", "our own identifier is no subordinate's");
     let other = |r: &mut pb::PutDelegationRequest| r.entity_identifier = "https://below.example".to_owned();
     assert_eq!(put(&other).await, "made");
+}
+
+const LOADING: [&str; 5] = ["records", "delegations", "schemas", "status", "seal"];
+
+/// Over REST, with the token; `key` names the request where it is not empty.
+async fn posts(app: &TestApp, what: &str, key: &str, body: impl Into<String>) -> Reply {
+    let rest = app.rest();
+    let mut request = rest.request(Method::POST, &format!("/api/v1/import/{what}"));
+    if !key.is_empty() {
+        request = request.header("idempotency-key", key);
+    }
+    let request = request.header("authorization", format!("Bearer {}", app.token));
+    let request = request.header("content-type", "application/json");
+    let body: String = body.into();
+    rest.send(request.body(body.into()).expect("a request")).await
+}
+
+/// One record that is good, and one that is not.
+fn chunk(dry_run: bool) -> String {
+    let (good, bad) = (json!({}), json!({ "level": { "values": ["6"] } }));
+    let rows = [(2, "did:web:a.example", good), (3, "not an id", bad)].map(|(line, id, conditions)| {
+        let right = json!({ "action": "issue", "resource": "Degree", "conditions": conditions });
+        json!({ "line": line, "identifier": id, "names": { "en": "A" }, "country": "FI",
+            "authorizations": [right] })
+    });
+    json!({ "dry_run": dry_run, "records": rows }).to_string()
+}
+
+fn faults_of(reply: &Value) -> Vec<String> {
+    let text = |error: &Value, name: &str| error[name].as_str().unwrap_or_default().to_owned();
+    let line = |e: &Value| format!("{} {} {}", e["line"], text(e, "code"), text(e, "field"));
+    reply["errors"].as_array().into_iter().flatten().map(line).collect()
+}
+
+#[tokio::test]
+async fn over_rest_a_registry_is_loaded_until_it_is_sealed() {
+    let app = TestApp::start().await;
+    let registry = app.registry(AUTHORITY);
+    let before = epoch(&registry).await;
+    let dry = posts(&app, "records", "", chunk(true)).await.json();
+    assert_eq!((&dry["accepted"], &dry["epoch"]), (&json!(1), &json!(0)), "{dry}");
+    assert_eq!(epoch(&registry).await, before);
+    let real = posts(&app, "records", "", chunk(false)).await.json();
+    assert_eq!((&real["accepted"], &real["epoch"]), (&json!(1), &json!(epoch(&registry).await)), "{real}");
+    for reply in [dry, real] {
+        assert_eq!(faults_of(&reply), ["3 INVALID identifier"]);
+    }
+    let again = posts(&app, "records", "", chunk(false)).await.json();
+    assert_eq!(again["accepted"], 0);
+    assert_eq!(faults_of(&again), ["3 INVALID identifier", "2 DUPLICATE_ENTITY identifier"]);
+
+    let asking = || app.anonymous().asks("did:web:a.example", "issue", "Degree");
+    assert_eq!(asking().both().await.line(), "200 yes ACTIVE");
+    let status = |state: &str| {
+        json!({ "entity_id": "did:web:a.example", "state": state, "reason": "TESTED" }).to_string()
+    };
+    let key = "019aa5c0-0000-7000-8000-000000000001";
+    let first = posts(&app, "status", key, status("SUSPENDED")).await;
+    let second = posts(&app, "status", key, status("SUSPENDED")).await;
+    assert_eq!((first.status, first.json()), (200, second.json()), "{}", second.text());
+    let other = posts(&app, "status", key, status("ENDED")).await;
+    assert_eq!(other.problem(), (422, "REQUEST_ID_REUSED".to_owned()));
+    assert_eq!(asking().both().await.line(), "200 no SUSPENDED");
+
+    let person = |subject: &str| json!({ "issuer": "https://login.example", "subject": subject });
+    let seal = json!({ "administrators": [person("first"), person("second")] }).to_string();
+    let sealed = posts(&app, "seal", "", seal.clone()).await;
+    assert_eq!(sealed.json()["epoch"], epoch(&registry).await, "{}", sealed.text());
+    let bodies = [chunk(false), "{}".to_owned(), "{}".to_owned(), status("ENDED"), seal];
+    for (what, body) in LOADING.into_iter().zip(bodies) {
+        let refused = posts(&app, what, "", body).await;
+        assert_eq!(refused.problem(), (409, "REGISTRY_SEALED".to_owned()), "{what}");
+    }
+    let refused = posts(&app, "records", "", chunk(true)).await;
+    assert_eq!(refused.problem(), (409, "REGISTRY_SEALED".to_owned()));
+}
+
+#[tokio::test]
+async fn bodies_over_rest_are_read_strictly() {
+    let app = TestApp::start().await;
+    for (what, body, pointer) in [
+        ("records", r#"{"records":[{"nmae":"x"}]}"#, "/records/0/nmae"),
+        ("records", r#"{"records":[{"line":"2"}]}"#, "/records/0/line"),
+        ("records", r#"{"dry_run":true,"dry_run":false}"#, "/dry_run"),
+        ("records", r#"{"registry_id":"did:web:a.example"}"#, "/registry_id"),
+        ("schemas", r#"{"request_id":"x"}"#, "/request_id"),
+        ("schemas", r#"{"schema_json":{}}"#, "/schema_json"),
+        ("status", r#"{"entity_id":"a","subordinate_id":"b"}"#, "/subordinate_id"),
+        ("seal", "[]", "/body"),
+    ] {
+        let reply = posts(&app, what, "", body).await;
+        assert_eq!(reply.problem(), (400, "INVALID".to_owned()), "{body}");
+        assert_eq!(reply.json()["errors"][0]["pointer"], pointer, "{body} {}", reply.text());
+    }
+    let large = format!(r#"{{"records":[],"{}":1}}"#, "x".repeat(4 * 1024 * 1024));
+    assert_eq!(posts(&app, "records", "", large).await.problem(), (413, "TOO_LARGE".to_owned()));
+    let records = vec![json!({}); 1_001];
+    let many = json!({ "records": records }).to_string();
+    assert_eq!(posts(&app, "records", "", many).await.problem(), (413, "TOO_LARGE".to_owned()));
+    assert_eq!(posts(&app, "status", "one", "{}").await.problem(), (400, "INVALID".to_owned()));
+    assert_eq!(posts(&app, "status?fields=epoch", "", "{}").await.problem(), (400, "INVALID".to_owned()));
 }

@@ -3,6 +3,7 @@
 
 mod desk;
 mod governance;
+mod load;
 mod records;
 
 use charter_domain::record::RawAccreditation;
@@ -24,14 +25,9 @@ use serde_json::{Value, json};
 use tonic_types::StatusExt as _;
 
 /// Methods that REST does not have, and why.
-const WITHOUT: [(&str, &str); 8] = [
+const WITHOUT: [(&str, &str); 3] = [
     ("AuditService/ExportEvents", "a stream; REST has it as NDJSON at /api/v1/events"),
     ("EventService/Watch", "goes on for ever; REST has it as server-sent events"),
-    ("ImportService/ImportRecords", "a stream of chunks for programs that load"),
-    ("ImportService/PutDelegation", "loading; sealed registries propose it"),
-    ("ImportService/PutSchema", "loading; sealed registries propose it"),
-    ("ImportService/SealRegistry", "once in a registry's life, by whoever runs it"),
-    ("ImportService/SetStatus", "loading; sealed registries propose it"),
     ("PrivacyService/ExportPersonalData", "a stream; REST has it as NDJSON at /api/v1/privacy/records"),
 ];
 /// Routes that gRPC has in another form, and why.
@@ -177,6 +173,7 @@ fn every_method_has_a_route_and_every_route_a_method_or_a_reason() {
         .into_iter()
         .chain(governance::cases(&pb::Proposal::default(), ""))
         .chain(desk::cases())
+        .chain(load::cases(&pb::PutDelegationRequest::default()))
         .collect();
     let methods = raw::methods().into_iter();
     let ours: Vec<String> =
@@ -220,6 +217,24 @@ async fn records_are_read_alike() {
     };
     for case in records::cases(&ids) {
         compare(&app, "", &case).await;
+    }
+}
+
+#[tokio::test]
+async fn loading_is_done_alike() {
+    let app = TestApp::build().registry(AUTHORITY).under(BELOW, AUTHORITY).start().await;
+    let registry = app.registry(AUTHORITY);
+    registry.registers(ISSUER).authorized("issue", "Degree").await;
+    let delegation = registry.delegation(&app.registry(BELOW), &["Degree"]);
+    for case in load::cases(&delegation) {
+        compare(&app, &app.token, &case).await;
+        compare(&app, "", &case).await;
+    }
+    registry.seals().await.expect("sealed");
+    for case in load::cases(&delegation) {
+        let said = over_rest(&app, &app.token, &case).await;
+        assert_eq!(said, Err("REGISTRY_SEALED".to_owned()), "{}", case.path);
+        compare(&app, &app.token, &case).await;
     }
 }
 

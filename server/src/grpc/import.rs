@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, pin::Pin};
 
 use charter_domain::{
     AuthorityId, EntityId, HttpsId, Interval, Invalid, Scope,
+    policy::Caller,
     scope::{Grant, Jurisdiction, Pattern},
     status::State,
 };
@@ -20,13 +21,14 @@ use crate::{
     Error,
     app::{
         delegation::{self, NewDelegation},
-        govern::wish::RawSchema,
+        govern::{self, wish::RawSchema},
         import::{self, Rejected},
         init::{self, Administrator},
         once::Asked,
         schema,
         status::{self, NewStatus, Target},
     },
+    door::Here,
     error::Code,
 };
 
@@ -88,6 +90,42 @@ fn new_status(r: pb::SetStatusRequest) -> Result<NewStatus, Invalid> {
     })
 }
 
+impl Doorway {
+    /// `seen` holds the identifiers of earlier chunks of the same run.
+    async fn chunk(
+        &self,
+        (here, caller): (&Here, &Caller),
+        message: pb::ImportRecordsRequest,
+        dry_run: bool,
+        seen: &mut BTreeSet<String>,
+    ) -> Result<pb::ImportRecordsResponse, Error> {
+        let registry = self.named(here, &message.registry_id)?;
+        let permit = import::permit_load(&self.app, caller, registry).await?;
+        let records = message.records.into_iter().map(convert::record).collect();
+        let done = import::load(&self.app, &permit, records, dry_run, seen).await?;
+        Ok(pb::ImportRecordsResponse {
+            accepted: done.accepted,
+            errors: done.rejected.into_iter().map(rejected).collect(),
+            epoch: done.epoch,
+        })
+    }
+
+    /// A run of one chunk, for doors without streams.
+    pub async fn import_chunk(
+        &self,
+        request: Request<pb::ImportRecordsRequest>,
+    ) -> Reply<pb::ImportRecordsResponse> {
+        let (here, caller) = (self.here(&request)?, self.caller(&request)?);
+        let (door, message) = (self.clone(), request.into_inner());
+        let dry_run = message.dry_run;
+        let work = async move {
+            let mut seen = BTreeSet::new();
+            door.chunk((&here, &caller), message, dry_run, &mut seen).await
+        };
+        Ok(Response::new(govern::to_its_end(work).await?))
+    }
+}
+
 type Chunks = Pin<Box<dyn Stream<Item = Result<pb::ImportRecordsResponse, Status>> + Send>>;
 
 #[tonic::async_trait]
@@ -109,15 +147,8 @@ impl ImportService for Doorway {
                 let chunk = async {
                     let message = message?;
                     let dry = *dry_run.get_or_insert(message.dry_run);
-                    let registry = door.named(&here, &message.registry_id)?;
-                    let permit = import::permit_load(&door.app, &caller, registry).await?;
-                    let records = message.records.into_iter().map(convert::record).collect();
-                    let done = import::load(&door.app, &permit, records, dry, &mut seen).await?;
-                    Ok::<_, Status>(pb::ImportRecordsResponse {
-                        accepted: done.accepted,
-                        errors: done.rejected.into_iter().map(rejected).collect(),
-                        epoch: done.epoch,
-                    })
+                    let done = door.chunk((&here, &caller), message, dry, &mut seen).await?;
+                    Ok::<_, Status>(done)
                 };
                 let reply = chunk.await;
                 let failed = reply.is_err();

@@ -54,6 +54,10 @@ impl Operation {
     const fn asks(self, query: &'static [&'static str]) -> Self {
         Self { query, ..self }
     }
+    /// Loads something: it may be named.
+    const fn loads(self) -> Self {
+        Self { headers: &["Idempotency-Key"], ..self }
+    }
     /// A schema, or something else than JSON.
     const fn gives(self, answer: &'static str, kind: &'static str) -> Self {
         Self { answer, kind, ..self }
@@ -268,6 +272,12 @@ pub const OPERATIONS: &[Operation] = &[
         "GetProcedure",
         Some("procedure_id"),
     )),
+    post("/api/v1/import/records", "importRecords", "Loads up to 1,000 records, or checks them.", ("", "")),
+    post("/api/v1/import/delegations", "putDelegation", "Makes a delegation.", ("", "")).loads(),
+    post("/api/v1/import/schemas", "putSchema", "Publishes a schema.", ("", "")).loads(),
+    post("/api/v1/import/status", "setStatus", "Changes the state of something loaded.", ("", "")).loads(),
+    post("/api/v1/import/seal", "sealRegistry", "Ends loading and appoints two administrators.", ("", ""))
+        .loads(),
 ];
 
 /// The operations of a route: one, or one for each verb that it takes.

@@ -12,6 +12,8 @@ use crate::{Error, error::Code};
 /// Largest body of one question, and of a batch.
 pub const SINGLE: usize = 64 * 1024;
 pub const BATCH: usize = 256 * 1024;
+/// And of what is loaded.
+pub const LOAD: usize = 4 * 1024 * 1024;
 
 /// The bytes of a JSON POST: 405, 415 and 413 as problems.
 pub async fn json_bytes(request: Request<Body>, limit: usize) -> Result<Bytes, Error> {

@@ -20,6 +20,8 @@ use crate::{
 pub enum Needs {
     /// Nothing: it answers anyone who reaches the listener.
     Nothing,
+    /// The bootstrap token, until the registry is sealed.
+    Bootstrap,
     /// Somebody who is on the staff of the registry; what they may do is decided by `policy`.
     Staff,
 }
@@ -68,6 +70,12 @@ pub(super) const fn staff(method: &'static str, path: &'static str, make: Make) 
     Route { needs, ..row(method, path, Some(Service::Staff), make) }
 }
 
+/// On listeners for staff, for who loads the registry.
+pub(super) const fn bootstrap(path: &'static str, make: Make) -> Route {
+    let needs = Needs::Bootstrap;
+    Route { needs, ..row("POST", path, Some(Service::Staff), make) }
+}
+
 /// On listeners for staff, without a sign-in: what machines of the site read.
 pub(super) const fn site(path: &'static str, make: Make) -> Route {
     row("GET", path, Some(Service::Staff), make)
@@ -86,7 +94,7 @@ pub(super) fn router(routes: &[Route], listener: &Listener) -> Router<Arc<App>> 
             || (route.staff_too && listener.offers(Service::Staff));
         if let Some(make) = route.make.filter(|_| offered) {
             let handlers = match route.needs {
-                Needs::Staff => make().layer(map_response(unstored)),
+                Needs::Staff | Needs::Bootstrap => make().layer(map_response(unstored)),
                 Needs::Nothing => make(),
             };
             router = router.route(route.path, handlers);

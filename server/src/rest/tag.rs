@@ -8,17 +8,24 @@ use crate::{Error, app::once::Asked, error::Code, etag};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// `Idempotency-Key` is the request id (bare, or quoted as a structured field), `If-Match` the etag.
+/// The one value of a header; empty where it is absent.
+fn text(headers: &HeaderMap, name: &HeaderName) -> Result<String, Error> {
+    let mut all = headers.get_all(name).iter();
+    let (first, second) = (all.next(), all.next());
+    let text = first.map_or(Ok(""), HeaderValue::to_str).ok().filter(|_| second.is_none());
+    let text = text.ok_or_else(|| Error::new(Code::Invalid, format!("`{name}` must be one value")))?;
+    Ok(text.trim().to_owned())
+}
+
+/// `Idempotency-Key`: the request id, bare or quoted as a structured field.
+pub fn request_id(headers: &HeaderMap) -> Result<String, Error> {
+    Ok(text(headers, &IDEMPOTENCY_KEY)?.trim_matches('"').to_owned())
+}
+
+/// `Idempotency-Key` is the request id, `If-Match` the etag.
 pub fn asked(headers: &HeaderMap, validate_only: bool) -> Result<Asked, Error> {
-    let text = |name: &HeaderName| -> Result<String, Error> {
-        let mut all = headers.get_all(name).iter();
-        let (first, second) = (all.next(), all.next());
-        let text = first.map_or(Ok(""), HeaderValue::to_str).ok().filter(|_| second.is_none());
-        let text = text.ok_or_else(|| Error::new(Code::Invalid, format!("`{name}` must be one value")))?;
-        Ok(text.trim().to_owned())
-    };
-    let id = text(&IDEMPOTENCY_KEY)?;
-    Ok(Asked::parse(id.trim_matches('"'), &text(&header::IF_MATCH)?, validate_only)?)
+    let etag = text(headers, &header::IF_MATCH)?;
+    Ok(Asked::parse(&request_id(headers)?, &etag, validate_only)?)
 }
 
 /// JSON with its `ETag`, where it has one; 304 without a body for who holds it already.

@@ -1,5 +1,5 @@
-//! Reads of the gRPC services over REST: parameters become the fields of the request, the reply becomes JSON. So both
-//! doors have the same filters, pages and masks, and the same faults.
+//! Methods of the gRPC services over REST: parameters (of a load: the body) become the fields of the request, the reply
+//! becomes JSON. So both doors have the same filters, pages and masks, and the same faults.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
     door::Here,
     error::Code,
     grpc::{Doorway, Reply},
-    proto,
+    proto::{self, parse},
 };
 
 /// What REST calls a field mask.
@@ -38,7 +38,7 @@ pub struct Method {
 pub struct Read {
     app: Arc<App>,
     here: Here,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     uri: Uri,
 }
 
@@ -51,7 +51,7 @@ impl FromRequestParts<Arc<App>> for Read {
     }
 }
 
-fn lost() -> Error {
+pub(super) fn lost() -> Error {
     Error::new(Code::Internal, "an error of ours; it was logged")
 }
 
@@ -79,12 +79,7 @@ fn value(field: &FieldDescriptor, text: &str) -> Result<Field, Error> {
             Ok(Field::Message(mask))
         }
         Kind::Message(of) if of.full_name() == proto::TIMESTAMP => {
-            let micros = Timestamp::parse(text).map_err(|e| bad(&e.reason))?.micros();
-            let mut time = DynamicMessage::new(of);
-            let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap_or_default();
-            time.set_field_by_name("seconds", Field::I64(micros.div_euclid(1_000_000)));
-            time.set_field_by_name("nanos", Field::I32(nanos));
-            Ok(Field::Message(time))
+            Ok(parse::time(of, Timestamp::parse(text).map_err(|e| bad(&e.reason))?))
         }
         _ => Err(bad("is not a parameter here")),
     }
@@ -128,8 +123,24 @@ impl Read {
         F: Future<Output = Reply<A>> + Send,
     {
         let descriptor = proto::method(method.service, method.name).ok_or_else(lost)?;
-        let message = self.request(&descriptor.input(), method)?;
-        let message = Q::decode(message.encode_to_vec().as_slice()).map_err(|_| lost())?;
+        let message = self.request(&descriptor.input(), method)?.encode_to_vec();
+        self.sends(method, &message, call).await
+    }
+
+    /// The same with a message that is there already.
+    pub(super) async fn sends<Q, A, F>(
+        self,
+        method: Method,
+        message: &[u8],
+        call: impl FnOnce(Doorway, Request<Q>) -> F,
+    ) -> Result<Response<Body>, Error>
+    where
+        Q: Message + Default,
+        A: Message,
+        F: Future<Output = Reply<A>> + Send,
+    {
+        let descriptor = proto::method(method.service, method.name).ok_or_else(lost)?;
+        let message = Q::decode(message).map_err(|_| lost())?;
         let mut request = Request::new(message);
         request.extensions_mut().insert(self.here);
         *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
