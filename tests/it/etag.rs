@@ -99,6 +99,43 @@ async fn a_proposal_that_changes_something_needs_the_etag_of_that() {
 }
 
 #[tokio::test]
+async fn a_proposal_about_a_member_of_staff_needs_the_etag_of_that() {
+    let g = Governed::start().await;
+    let alice = g.person("alice");
+    let staff_id = g.appoints("brief", &["OFFICER"], false).await;
+    let robot = g.appoints("robot", &["OFFICER"], true).await;
+    let sha256 = "ab".repeat(32);
+    let until = crate::credential::in_days(&g, 1);
+    for change in [
+        Change::Dismiss(pb::DismissStaff { staff_id }),
+        crate::credential::bind(robot, "API_KEY", &sha256, &["SUSPEND"], until),
+    ] {
+        let send = async |etag: &str| {
+            let request = pb::ProposeRequest {
+                reason: "as tested".to_owned(),
+                etag: etag.to_owned(),
+                change: Some(change.clone()),
+                validate_only: true,
+                ..Default::default()
+            };
+            alice.client().propose(alice.signed(request)).await
+        };
+        assert_eq!(said(&send("").await.expect_err("missing")), "428 ETAG_REQUIRED");
+        assert_eq!(said(&send(STALE).await.expect_err("another")), "412 ETAG_MISMATCH");
+        let etag = alice.etag_of(&change).await.expect("read");
+        send(&etag).await.expect("as it was read");
+    }
+    let listed = alice.sends("GET", "/api/v1/staff", &json!(null)).await.json();
+    let member = listed["staff"].as_array().and_then(|all| all.iter().find(|m| m["staff_id"] == staff_id));
+    let etag = member.and_then(|m| m["etag"].as_str()).expect("an etag").to_owned();
+    let body = json!({ "reason": "x", "change": { "dismiss": { "staff_id": staff_id } } }).to_string();
+    let missing = alice.sends("POST", "/api/v1/proposals", &serde_json::from_str(&body).expect("JSON")).await;
+    assert_eq!(missing.problem(), (428, "ETAG_REQUIRED".to_owned()));
+    let seen = [("if-match", etag.as_str())];
+    assert_eq!(alice.sends_with(&seen, "POST", "/api/v1/proposals", body).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_proposal_that_is_held_is_not_sent_again() {
     let g = Governed::start().await;
     let draft = g.person("olga").proposes(status(ISSUER, "REVOKED")).await.expect("proposed");

@@ -232,6 +232,11 @@ impl<'a> Person<'a> {
 
     /// Of what the change is about, as it is now; empty for something new, or something that is not there.
     pub async fn etag_of(&self, change: &Change) -> Result<String, Status> {
+        if let Change::Dismiss(pb::DismissStaff { staff_id })
+        | Change::BindCredential(pb::BindCredential { staff_id, .. }) = change
+        {
+            return Ok(self.etag_of_member(*staff_id).await);
+        }
         let Some(target) = touched(change) else { return Ok(String::new()) };
         let mut client =
             RegistryServiceClient::new(self.channel.clone().unwrap_or_else(|| self.app.channel()));
@@ -258,6 +263,12 @@ impl<'a> Person<'a> {
             }
         }
         .unwrap_or_default())
+    }
+
+    async fn etag_of_member(&self, staff_id: i64) -> String {
+        let listed = self.client().list_staff(self.signed(pb::ListStaffRequest::default())).await.ok();
+        let mut staff = listed.into_iter().flat_map(|reply| reply.into_inner().staff);
+        staff.find(|m| m.staff_id == staff_id).map(|m| m.etag).unwrap_or_default()
     }
 
     /// Approves what the proposal said when it was read.

@@ -8,10 +8,26 @@ use crate::{desk::Desk, exit::Failure};
 
 /// The etag of what a change is about; empty for something new.
 pub async fn etag(desk: &Desk, change: &Change) -> Result<String, Failure> {
-    match touched(change) {
-        Some(target) => of(desk, target).await,
-        None => Ok(String::new()),
+    match (member(change), touched(change)) {
+        (Some(staff_id), _) => of_member(desk, staff_id).await,
+        (None, Some(target)) => of(desk, target).await,
+        (None, None) => Ok(String::new()),
     }
+}
+
+/// The member of staff whom a change is about.
+const fn member(change: &Change) -> Option<i64> {
+    match change {
+        Change::Dismiss(c) => Some(c.staff_id),
+        Change::BindCredential(c) => Some(c.staff_id),
+        _ => None,
+    }
+}
+
+async fn of_member(desk: &Desk, staff_id: i64) -> Result<String, Failure> {
+    let request = desk.request(pb::ListStaffRequest { registry_id: desk.registry_id() });
+    let staff = desk.client().list_staff(request).await?.into_inner().staff;
+    Ok(staff.into_iter().find(|m| m.staff_id == staff_id).map(|m| m.etag).unwrap_or_default())
 }
 
 fn touched(change: &Change) -> Option<Target> {

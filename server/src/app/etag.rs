@@ -2,7 +2,8 @@
 
 use charter_domain::{
     Delegation, Invalid, RegistryId, Timestamp,
-    event::Change,
+    event::{Change, CredentialBound, StaffDismissed},
+    staff::StaffId,
     status::{State, TargetKind, state_at},
 };
 use charter_store::{
@@ -78,8 +79,18 @@ pub async fn touched(
         Change::DelegationCorrected(d) => {
             target(app, registry, (TargetKind::Delegation, &d.delegation_id.to_string()), now).await.map(Some)
         }
+        Change::StaffDismissed(StaffDismissed { staff_id })
+        | Change::CredentialBound(CredentialBound { staff_id, .. }) => {
+            of_staff(app, registry, *staff_id).await.map(Some)
+        }
         _ => Ok(None),
     }
+}
+
+async fn of_staff(app: &App, registry: RegistryId, id: StaffId) -> Result<Etag, Error> {
+    let staff = app.store.staff(registry).await?;
+    let found = staff.iter().find(|m| m.id == id);
+    member(found.ok_or_else(|| Error::not_found("member of staff", id))?)
 }
 
 async fn target(
