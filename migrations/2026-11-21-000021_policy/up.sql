@@ -53,12 +53,12 @@ create trigger proposal_keeps_policy before insert or update of quorum, measure 
 -- And when it is executed: the policy may ask for more by then.
 create function event_keeps_policy() returns trigger language plpgsql as $$
 begin
-  if exists (select from added a join proposals p on p.registry_id = a.registry_id and p.proposal_id = a.proposal
-              where a.origin = 'governance' and p.quorum < policy_quorum(p.registry_id, p.measure)) then
+  if exists (select from proposals p where p.registry_id = new.registry_id and p.proposal_id = new.proposal
+                and p.quorum < policy_quorum(p.registry_id, p.measure)) then
     raise exception 'approved by fewer persons than the policy of the registry asks for'
       using errcode = 'integrity_constraint_violation';
   end if;
   return null;
 end $$;
-create trigger event_keeps_policy after insert on events referencing new table as added
-  for each statement execute function event_keeps_policy();
+create trigger event_keeps_policy after insert on events
+  for each row when (new.origin = 'governance') execute function event_keeps_policy();

@@ -96,12 +96,11 @@ grant update (kid) on documents to charter_runtime;
 -- The server gives a registry its first key; every other is proposed and approved.
 create function system_adds_one_key() returns trigger language plpgsql as $$
 begin
-  if exists (select from added a join events e on e.registry_id = a.registry_id and e.kind = 'KeyAdded' and e.seq <> a.seq
-              where a.kind = 'KeyAdded' and a.origin = 'system') then
+  if exists (select from events e where e.registry_id = new.registry_id and e.kind = 'KeyAdded' and e.seq <> new.seq) then
     raise exception 'a registry that has a key gets another by governance only'
       using errcode = 'integrity_constraint_violation';
   end if;
   return null;
 end $$;
-create trigger system_adds_one_key after insert on events referencing new table as added
-  for each statement execute function system_adds_one_key();
+create trigger system_adds_one_key after insert on events
+  for each row when (new.kind = 'KeyAdded' and new.origin = 'system') execute function system_adds_one_key();
