@@ -54,6 +54,18 @@ pub struct Replacement {
     pub document: Document,
 }
 
+/// One part for each index: an `or` between them would read every document for each page.
+const DUE: &str = "select target, jws, exp from (
+    (select target, jws, exp from documents where registry_id = $1 and exp < $2
+        and ($3 is null or (exp, target) > ($3, $4)) order by exp, target limit $5)
+    union all select target, jws, exp from documents where registry_id = $1 and kid < $6
+        and exp >= $2 and target <> 'configuration' and ($3 is null or (exp, target) > ($3, $4))
+    union all select target, jws, exp from documents where registry_id = $1 and kid > $6
+        and exp >= $2 and target <> 'configuration' and ($3 is null or (exp, target) > ($3, $4))
+    union all select target, jws, exp from documents where registry_id = $1 and kid is null
+        and exp >= $2 and target <> 'configuration' and ($3 is null or (exp, target) > ($3, $4))
+  ) d order by exp, target limit $5";
+
 fn filed(
     conn: &mut PgConnection,
     registry: RegistryId,
@@ -61,17 +73,13 @@ fn filed(
     after: Option<&Cursor>,
     count: i64,
 ) -> Result<Vec<Filed>, Error> {
-    let rows = sql_query(
-        "select target, jws, exp from documents where registry_id = $1
-            and (exp < $2 or ((kid < $6 or kid > $6 or kid is null) and target <> 'configuration'))
-            and ($3 is null or (exp, target) > ($3, $4)) order by exp, target limit $5",
-    )
-    .bind::<sql_types::Integer, _>(registry.0)
-    .bind::<sql_types::Timestamptz, _>(offset(before))
-    .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(after.map(|c| offset(c.exp)))
-    .bind::<sql_types::Text, _>(after.map_or("", |c| c.target.as_str()))
-    .bind::<sql_types::BigInt, _>(count)
-    .bind::<sql_types::Text, _>(kid);
+    let rows = sql_query(DUE)
+        .bind::<sql_types::Integer, _>(registry.0)
+        .bind::<sql_types::Timestamptz, _>(offset(before))
+        .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(after.map(|c| offset(c.exp)))
+        .bind::<sql_types::Text, _>(after.map_or("", |c| c.target.as_str()))
+        .bind::<sql_types::BigInt, _>(count)
+        .bind::<sql_types::Text, _>(kid);
     Ok(rows.load(conn)?)
 }
 

@@ -2,12 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::{App, app::retention};
 
+/// How long after the start the first round begins, at most.
+const FIRST: Duration = Duration::from_secs(60);
+
 pub async fn run(app: Arc<App>) {
-    let mut tick = tokio::time::interval(Duration::from_secs(app.config.retention.every_secs));
+    let every = Duration::from_secs(app.config.retention.every_secs);
+    // Not at the start, when every registry has something to do.
+    let mut tick = tokio::time::interval_at(Instant::now() + every.min(FIRST), every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
