@@ -163,14 +163,13 @@ begin
   end if;
 end $$;
 
-alter procedure project(int, bigint, bigint) rename to project_records;
-
 create procedure project_staff(p_registry int, p_from bigint, p_to bigint) language plpgsql as $$
 declare
   e record;
 begin
   for e in select seq, kind, convert_from(body, 'UTF8')::jsonb -> 'data' as d from events
-            where registry_id = p_registry and subject = 'staff' and seq between p_from and p_to order by seq loop
+            where registry_id = p_registry and kind in ('StaffAppointed', 'StaffDismissed')
+              and seq between p_from and p_to order by seq loop
     if e.kind = 'StaffAppointed' then
       insert into staff values (p_registry, e.seq, array(select jsonb_array_elements_text(e.d -> 'roles')),
         (e.d ->> 'service')::boolean, int8range(e.seq, null));
@@ -181,40 +180,8 @@ begin
   end loop;
 end $$;
 
-create procedure project(p_registry int, p_from bigint, p_to bigint) language plpgsql as $$
-begin
-  call project_records(p_registry, p_from, p_to);
-  call project_staff(p_registry, p_from, p_to);
-end $$;
-
-create or replace function fingerprint(p_registry int) returns text language plpgsql as $$
-declare
-  t text;
-  part text;
-  total text := '';
-begin
-  foreach t in array array['entities', 'entity_identifiers', 'accreditations', 'tuples', 'statements', 'delegations',
-                           'status_changes', 'terms', 'schemas', 'keys', 'staff'] loop
-    execute format('select coalesce(encode(sha256(convert_to(string_agg(r::text, E''\n'' order by r::text), ''UTF8'')),
-                    ''hex''), ''-'') from %I r where registry_id = $1', t) into part using p_registry;
-    total := total || t || '=' || part || E'\n';
-  end loop;
-  return total;
-end $$;
-
-create or replace procedure rebuild(p_registry int) language plpgsql as $$
-declare
-  t text;
-  s bigint;
-begin
-  foreach t in array array['status_changes', 'delegations', 'terms', 'schemas', 'statements', 'tuples',
-                           'accreditations', 'entity_identifiers', 'entities', 'keys', 'staff'] loop
-    execute format('delete from %I where registry_id = $1', t) using p_registry;
-  end loop;
-  for s in select seq from events where registry_id = p_registry order by seq loop
-    call project(p_registry, s, s);
-  end loop;
-end $$;
+insert into projections values ('staff', 110);
+insert into projectors values ('project_staff', 20, '{StaffAppointed,StaffDismissed}');
 
 -- What concerns staff concerns no answer: caches keep what they have.
 create or replace function changes_since(p_registry int, p_after bigint)

@@ -52,24 +52,6 @@ end $$;
 insert into projections values ('staff_credentials', 120);
 insert into projectors values ('project_credentials', 30, '{CredentialBound,CredentialRevoked}');
 
--- As before, but what is about staff and is no appointment is left to others.
-create or replace procedure project_staff(p_registry int, p_from bigint, p_to bigint) language plpgsql as $$
-declare
-  e record;
-begin
-  for e in select seq, kind, convert_from(body, 'UTF8')::jsonb -> 'data' as d from events
-            where registry_id = p_registry and kind in ('StaffAppointed', 'StaffDismissed')
-              and seq between p_from and p_to order by seq loop
-    if e.kind = 'StaffAppointed' then
-      insert into staff values (p_registry, e.seq, array(select jsonb_array_elements_text(e.d -> 'roles')),
-        (e.d ->> 'service')::boolean, int8range(e.seq, null));
-    else
-      update staff set recorded = int8range(lower(recorded), e.seq)
-       where registry_id = p_registry and staff_id = (e.d ->> 'staff_id')::bigint and upper_inf(recorded);
-    end if;
-  end loop;
-end $$;
-
 -- What one person may do at once: suspend an entity until it lapses, and take a credential away. Both take away only.
 create function emergency_is_allowed(p_registry int, p_kind text, p_actor text, p_recorded_at timestamptz, d jsonb)
   returns boolean language plpgsql stable as $$

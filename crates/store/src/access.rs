@@ -1,13 +1,14 @@
 //! Who looked at what is about persons, and at the audit: recorded before it is shown, and no event.
 
 use charter_domain::{RegistryId, Timestamp, staff::StaffId};
-use diesel::{RunQueryDsl, sql_query, sql_types};
+use diesel::{RunQueryDsl, sql_types};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     Error, Store,
     entity::{Json, from_json},
+    statement::sql_query,
     tx::offset,
 };
 

@@ -8,7 +8,7 @@ use charter_domain::{
     policy::Power,
     staff::{Role, StaffId},
 };
-use diesel::{prelude::*, sql_query, sql_types};
+use diesel::{prelude::*, sql_types};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -17,6 +17,7 @@ use crate::{
     Error, Store, Tx,
     entity::{Json, from_json},
     schema::credentials,
+    statement::sql_query,
     tx,
 };
 

@@ -4,12 +4,13 @@ use charter_domain::{
     AuthorityId, Delegation, HttpsId, Interval, RegistryId, Scope, Timestamp,
     status::{State, Status},
 };
-use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
+use diesel::{PgConnection, RunQueryDsl, sql_types};
 use serde::Deserialize;
 
 use crate::{
     Error, Store, Tx,
     entity::{Json, from_json},
+    statement::sql_query,
 };
 
 #[derive(Deserialize)]

@@ -1,12 +1,13 @@
 //! Lists for those who look around: entities by what they may do, and what may be asked about.
 
 use charter_domain::{RegistryId, Timestamp, event::LanguageMap};
-use diesel::{RunQueryDsl, sql_query, sql_types};
+use diesel::{RunQueryDsl, sql_types};
 use serde::Deserialize;
 
 use crate::{
     Error, Store,
     entity::{Json, from_json},
+    statement::sql_query,
     tx::offset,
 };
 

@@ -5,7 +5,7 @@ use charter_domain::{
     scope::{Conditions, Jurisdiction},
     status::{State, Status},
 };
-use diesel::{PgConnection, RunQueryDsl, prelude::*, sql_query, sql_types, upsert::excluded};
+use diesel::{PgConnection, RunQueryDsl, prelude::*, sql_types, upsert::excluded};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -13,6 +13,7 @@ use crate::{
     Error, Store, Tx,
     entity::{Json, from_json},
     schema::documents,
+    statement::sql_query,
     tx::offset,
 };
 

@@ -11,11 +11,11 @@ use charter_domain::{
     record::Record,
     status::{State, TargetKind},
 };
-use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types};
+use diesel::{QueryableByName, RunQueryDsl, sql_types};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Error, Store, Tx};
+use crate::{Error, Store, Tx, statement::sql_query};
 
 /// A state and since when; `from` is absent when it always was.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use charter_domain::RegistryId;
 use diesel::{prelude::*, sql_types};
 use tokio_postgres::Client;
 
-use crate::{Error, Store, hot, schema::registry_epochs};
+use crate::{Error, Store, hot, schema::registry_epochs, statement::sql_query};
 
 /// What moved in one registry: `identifiers` are those of the entity concerned, `None` is everything.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ impl Store {
             identifiers: Option<Vec<String>>,
         }
         self.read("epoch.changes", registry, move |conn| {
-            let rows: Vec<Row> = diesel::sql_query("select seq, identifiers from changes_since($1, $2)")
+            let rows: Vec<Row> = sql_query("select seq, identifiers from changes_since($1, $2)")
                 .bind::<sql_types::Integer, _>(registry.0)
                 .bind::<sql_types::BigInt, _>(after)
                 .load(conn)?;

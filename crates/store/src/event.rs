@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use charter_domain::{RegistryId, Timestamp, staff::Role};
-use diesel::{prelude::*, sql_query, sql_types};
+use diesel::{prelude::*, sql_types};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use crate::{
     Error, Store,
     entity::{Json, from_json},
     schema::events,
+    statement::sql_query,
     tx::offset,
 };
 

@@ -1,12 +1,13 @@
 //! Pages of what fits a filter. An absent condition is met by everything.
 
 use charter_domain::{RegistryId, Timestamp, status::State};
-use diesel::{RunQueryDsl, sql_query, sql_types};
+use diesel::{RunQueryDsl, sql_types};
 use uuid::Uuid;
 
 use crate::{
     Error, Store,
     entity::{AccreditationView, EntityView, Json, accreditation_json, from_json, view_sql},
+    statement::sql_query,
     tx::offset,
 };
 

@@ -6,7 +6,7 @@ use charter_domain::{
     key::{Key, Revocation, RevocationReason},
     policy::{Open, Permit},
 };
-use diesel::{PgConnection, RunQueryDsl, prelude::*, sql_query, sql_types};
+use diesel::{PgConnection, RunQueryDsl, prelude::*, sql_types};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use crate::{
     Error, Store, Tx,
     entity::{Json, from_json},
     schema::{documents, registry_epochs, sealed_keys},
+    statement::sql_query,
     tx::stamp,
 };
 

@@ -31,6 +31,7 @@ pub mod retention;
 mod schema;
 pub mod schemas;
 pub mod staff;
+mod statement;
 pub mod status;
 pub mod target;
 mod tx;

@@ -1,7 +1,7 @@
 //! The outbox: events are their own, by number; here is how far each webhook is, and whose turn it is to deliver.
 
 use charter_domain::{RegistryId, Timestamp};
-use diesel::{PgConnection, dsl::sql, prelude::*, sql_query, sql_types};
+use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -10,6 +10,7 @@ use crate::{
     entity::{Json, from_json},
     request::{self, Call},
     schema::{events, registry_epochs},
+    statement::sql_query,
     tx::offset,
     webhook::{COLUMNS, Webhook},
 };

@@ -6,13 +6,14 @@ use charter_domain::{
     privacy::DataSubject,
     staff::StaffId,
 };
-use diesel::{OptionalExtension, PgConnection, RunQueryDsl, sql_query, sql_types};
+use diesel::{OptionalExtension, PgConnection, RunQueryDsl, sql_types};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     Error, Store, Tx,
     entity::{Json, from_json},
+    statement::sql_query,
 };
 
 /// One thing that is held.

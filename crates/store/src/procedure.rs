@@ -6,13 +6,14 @@ use charter_domain::{
     procedure::{Decision, Procedure},
     status::TargetKind,
 };
-use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
+use diesel::{PgConnection, RunQueryDsl, sql_types};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
     Error, Store, Tx,
     entity::{Json, from_json},
+    statement::sql_query,
 };
 
 #[derive(Deserialize)]

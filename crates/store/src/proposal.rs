@@ -10,7 +10,7 @@ use charter_domain::{
     policy::{Execute, Permit},
     staff::{Role, StaffId},
 };
-use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
+use diesel::{PgConnection, RunQueryDsl, sql_types};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -20,6 +20,7 @@ use crate::{
     find::Between,
     request::{self, Call},
     restricted::Restricted,
+    statement::sql_query,
     tx::{Authorship, offset},
 };
 

@@ -1,8 +1,8 @@
 //! Rebuilding the projections of a registry from its events: the proof that events are the truth.
 
-use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_types};
 
-use crate::{Error, event_chain, migrate, registry};
+use crate::{Error, event_chain, migrate, registry, statement::sql_query};
 
 /// What a rebuild found in one registry.
 #[derive(Debug, PartialEq, Eq)]

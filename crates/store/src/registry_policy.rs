@@ -1,11 +1,12 @@
 //! The policy of a registry, as it is now.
 
 use charter_domain::{RegistryId, registry_policy::RegistryPolicy};
-use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
+use diesel::{PgConnection, RunQueryDsl, sql_types};
 
 use crate::{
     Error, Store, Tx,
     entity::{Json, from_json},
+    statement::sql_query,
 };
 
 /// What holds where none was set is the default.

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use charter_domain::{Delegation, RegistryId, Timestamp};
-use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types};
+use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_types};
 use time::OffsetDateTime;
 
 use crate::{
     Error, Store, delegation,
     document::{Document, StatementSnapshot, Which, statements},
+    statement::sql_query,
     tx::{offset, stamp},
 };
 

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use charter_domain::{RegistryId, Timestamp};
-use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types};
+use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_types};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Error, Store, Tx, tx::offset};
+use crate::{Error, Store, Tx, statement::sql_query, tx::offset};
 
 /// How long the same request is answered from what is kept (AIP-155).
 pub const KEPT: Duration = Duration::from_secs(24 * 3_600);

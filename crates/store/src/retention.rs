@@ -1,9 +1,9 @@
 //! What goes by itself after a time: counted, or removed by a function of the database that has a floor of its own.
 
 use charter_domain::{RegistryId, Timestamp};
-use diesel::{RunQueryDsl, sql_query, sql_types};
+use diesel::{RunQueryDsl, sql_types};
 
-use crate::{Error, Store, tx::offset};
+use crate::{Error, Store, statement::sql_query, tx::offset};
 
 /// What has a period of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use charter_domain::{RegistryId, Timestamp, event::CredentialTypeDefined};
-use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
+use diesel::{PgConnection, RunQueryDsl, sql_types};
 use serde::Deserialize;
 
 use crate::{
     Error, Store, Tx,
     entity::{Json, from_json},
+    statement::sql_query,
 };
 
 #[derive(Debug, Clone, Deserialize)]

@@ -7,12 +7,13 @@ use charter_domain::{
     policy::{Permit, Writes},
     staff::{Role, StaffId},
 };
-use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
+use diesel::{PgConnection, RunQueryDsl, sql_types};
 use serde::Deserialize;
 
 use crate::{
     Error, Store, Tx,
     entity::{Json, from_json},
+    statement::sql_query,
     tx::stamp,
 };
 

@@ -1,12 +1,13 @@
 //! Statuses of one target, and who succeeded whom.
 
 use charter_domain::{RegistryId, status::TargetKind};
-use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types};
+use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_types};
 use uuid::Uuid;
 
 use crate::{
     Error, Store, Tx,
     entity::{Json, StatusView, from_json},
+    statement::sql_query,
 };
 
 #[derive(QueryableByName)]

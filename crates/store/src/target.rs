@@ -4,13 +4,14 @@ use charter_domain::{
     Interval, RegistryId,
     status::{Status, TargetKind},
 };
-use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
+use diesel::{PgConnection, RunQueryDsl, sql_types};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
     Error, Store, Tx,
     entity::{Json, Span, from_json},
+    statement::sql_query,
     status::statuses,
 };
 

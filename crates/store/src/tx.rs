@@ -16,6 +16,7 @@ use crate::{
     Error,
     restricted::Restricted,
     schema::{events, registries, registry_epochs, set_config},
+    statement::sql_query,
 };
 
 /// Attempts at one transaction. Losing five times in a row to other writers means overload, not bad luck.
@@ -172,7 +173,7 @@ impl Tx<'_> {
         if let Some(restricted) = by.restricted {
             restricted.keep(self.conn, self.registry, first)?;
         }
-        diesel::sql_query("call project($1, $2, $3)")
+        sql_query("call project($1, $2, $3)")
             .bind::<sql_types::Integer, _>(self.registry.0)
             .bind::<sql_types::BigInt, _>(first)
             .bind::<sql_types::BigInt, _>(self.epoch)

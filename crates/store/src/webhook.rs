@@ -1,7 +1,7 @@
 //! Webhooks as they are configured, with who changed what. No records: nothing here is an event.
 
 use charter_domain::{RegistryId, Timestamp, staff::StaffId};
-use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
+use diesel::{PgConnection, RunQueryDsl, sql_types};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -9,6 +9,7 @@ use crate::{
     Error, Store,
     entity::{Json, from_json},
     request::{self, Call},
+    statement::sql_query,
     tx::offset,
 };
 
