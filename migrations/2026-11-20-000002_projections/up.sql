@@ -63,82 +63,93 @@ begin
   end if;
 end $$;
 
--- One event after the other: what is looked up by is a variable then, which row-level security lets an index be read by
--- (an expression that could leak rows, as reading JSON is one, it does not), and plans are made once for a session.
--- They are made while tables may still be empty, and kept: without these settings they would stay scans of everything.
+-- What a run of events holds. Tables are looked up by columns: under row-level security an index is not read by an
+-- expression that could leak rows, and reading JSON is one.
+create type run_event as (seq bigint, kind text, at timestamptz, d jsonb, entity uuid, ground uuid, tuple smallint,
+  action text, resource text);
+
+-- Set-based over a run, so that loading is fast. The run is a variable, since the plans for a table of its own would be
+-- made anew in each transaction. They are made while tables may still be empty, and kept: without these settings they
+-- would stay scans of everything.
 create procedure project_records(p_registry int, p_from bigint, p_to bigint) language plpgsql
-  set enable_seqscan = off set jit = off as $$
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
-  e record;
+  run run_event[];
+  kinds text[];
+  changed record;
 begin
-  for e in select seq, kind, recorded_at as at, convert_from(body, 'UTF8')::jsonb -> 'data' as d from events
-            where registry_id = p_registry and seq between p_from and p_to order by seq loop
-    case e.kind
-      when 'KeyAdded' then
-        insert into keys values (p_registry, e.d ->> 'kid', e.d -> 'jwk', int8range(e.seq, null));
-      when 'EntityRegistered' then
-        call register_entity(p_registry, e.seq, e.at, e.d);
-      when 'AccreditationGranted' then
-        insert into accreditations values (p_registry, e.seq, (e.d ->> 'accreditation_id')::uuid,
-          (e.d ->> 'entity_id')::uuid, e.d ->> 'body', e.d ->> 'legal_basis', e.d ->> 'evidence_uri',
-          e.d ->> 'evidence_date', e.d ->> 'evidence_sha256', span(e.d, e.at), int8range(e.seq, null));
-      when 'StatementMade' then
-        call make_statement(p_registry, e.seq, e.at, e.d);
-      when 'SchemaPublished' then
-        insert into schemas values (p_registry, e.seq, e.d ->> 'resource', e.d ->> 'uri', e.d ->> 'sha256',
-          e.d -> 'schema', int8range(e.seq, null));
-        call add_term(p_registry, 'resource', e.d ->> 'resource', e.seq);
-      when 'DelegationMade' then
-        insert into delegations values (p_registry, e.seq, e.d ->> 'subordinate', e.d ->> 'entity_identifier',
-          e.d -> 'jwks', e.d ->> 'endpoint', e.d -> 'scope', (e.d ->> 'max_path_length')::smallint,
-          (e.d ->> 'answers_as_own')::boolean, span(e.d, e.at), int8range(e.seq, null));
-      when 'StatusChanged' then
-        call apply_status(p_registry, e.seq, e.d);
-      else null;
-    end case;
-  end loop;
-end $$;
+  select array_agg((seq, kind, recorded_at, d, d ->> 'entity_id', d ->> 'accreditation_id',
+                    case d ->> 'statement' when 'recognition' then 1 else 0 end, d ->> 'action', d ->> 'resource')::run_event
+                   order by seq),
+         array_agg(distinct kind)
+    into run, kinds
+    from (select seq, kind, recorded_at, convert_from(body, 'UTF8')::jsonb -> 'data' as d from events
+           where registry_id = p_registry and seq between p_from and p_to offset 0) x;
 
-create procedure register_entity(p_registry int, p_seq bigint, at timestamptz, d jsonb) language plpgsql as $$
-declare
-  id uuid := d ->> 'entity_id';
-begin
-  insert into entities values (p_registry, id, d -> 'names', d ->> 'country', at, int8range(p_seq, null));
-  insert into entity_identifiers
-    select p_registry, id, i.position, i.item ->> 'type', i.item ->> 'value', int8range(p_seq, null)
-      from jsonb_array_elements(d -> 'identifiers') with ordinality as i(item, position) order by i.position;
-end $$;
-
-create procedure make_statement(p_registry int, p_seq bigint, at timestamptz, d jsonb) language plpgsql as $$
-declare
-  id uuid := d ->> 'entity_id';
-  ground uuid := d ->> 'accreditation_id';
-  tuple_kind smallint := case d ->> 'statement' when 'recognition' then 1 else 0 end;
-  tuple_action text := d ->> 'action';
-  tuple_resource text := d ->> 'resource';
-  tuple bigint;
-  held bigint;
-begin
-  insert into tuples values (p_registry, p_seq, tuple_kind, id, tuple_action, tuple_resource)
-    on conflict (registry_id, entity_id, kind, action, resource) do nothing;
-  select tuple_id into strict tuple from tuples
-   where registry_id = p_registry and entity_id = id and kind = tuple_kind and action = tuple_action
-     and resource = tuple_resource;
-  if ground is not null then
-    select accreditation into held from accreditations
-     where registry_id = p_registry and accreditation_id = ground and upper_inf(recorded);
+  if 'KeyAdded' = any(kinds) then
+    insert into keys
+      select p_registry, d ->> 'kid', d -> 'jwk', int8range(seq, null) from unnest(run) where kind = 'KeyAdded';
   end if;
-  insert into statements values (p_registry, p_seq, tuple, coalesce(held, 0), d -> 'jurisdictions', d -> 'conditions',
-    span(d, at), int8range(p_seq, null));
-  call add_term(p_registry, 'action', tuple_action, p_seq);
-  call add_term(p_registry, 'resource', tuple_resource, p_seq);
-end $$;
 
--- What was ever spoken of; looked up first, since nearly all of them are known.
-create procedure add_term(p_registry int, p_kind text, p_value text, p_seq bigint) language plpgsql as $$
-begin
-  if not exists (select from terms where registry_id = p_registry and kind = p_kind and value = p_value) then
-    insert into terms values (p_registry, p_kind, p_value, p_seq);
+  if 'EntityRegistered' = any(kinds) then
+    insert into entities
+      select p_registry, entity, d -> 'names', d ->> 'country', at, int8range(seq, null)
+        from unnest(run) where kind = 'EntityRegistered';
+    insert into entity_identifiers
+      select p_registry, entity, i.position, i.item ->> 'type', i.item ->> 'value', int8range(seq, null)
+        from unnest(run), jsonb_array_elements(d -> 'identifiers') with ordinality as i(item, position)
+       where kind = 'EntityRegistered' order by seq, i.position;
+  end if;
+
+  if 'AccreditationGranted' = any(kinds) then
+    insert into accreditations
+      select p_registry, seq, ground, entity, d ->> 'body', d ->> 'legal_basis', d ->> 'evidence_uri',
+             d ->> 'evidence_date', d ->> 'evidence_sha256', span(d, at), int8range(seq, null)
+        from unnest(run) where kind = 'AccreditationGranted';
+  end if;
+
+  if 'StatementMade' = any(kinds) then
+    insert into tuples
+      select p_registry, min(seq), tuple, entity, action, resource
+        from unnest(run) where kind = 'StatementMade' group by tuple, entity, action, resource order by 2
+      on conflict (registry_id, entity_id, kind, action, resource) do nothing;
+    insert into statements
+      select p_registry, seq, t.tuple_id, coalesce(a.accreditation, 0), d -> 'jurisdictions', d -> 'conditions',
+             span(d, at), int8range(seq, null)
+        from unnest(run) e
+        join tuples t on t.registry_id = p_registry and t.entity_id = e.entity and t.kind = e.tuple
+         and t.action = e.action and t.resource = e.resource
+        left join accreditations a on a.registry_id = p_registry and a.accreditation_id = e.ground
+         and upper_inf(a.recorded)
+       where e.kind = 'StatementMade' order by seq;
+  end if;
+
+  if 'SchemaPublished' = any(kinds) then
+    insert into schemas
+      select p_registry, seq, resource, d ->> 'uri', d ->> 'sha256', d -> 'schema', int8range(seq, null)
+        from unnest(run) where kind = 'SchemaPublished';
+  end if;
+
+  if kinds && '{StatementMade,SchemaPublished}' then
+    insert into terms
+      select p_registry, x.kind, x.value, min(seq)
+        from unnest(run) e, lateral (values ('action', action), ('resource', resource)) as x(kind, value)
+       where e.kind in ('StatementMade', 'SchemaPublished') and x.value is not null
+       group by 2, 3 order by 4, 2
+      on conflict do nothing;
+  end if;
+
+  if 'DelegationMade' = any(kinds) then
+    insert into delegations
+      select p_registry, seq, d ->> 'subordinate', d ->> 'entity_identifier', d -> 'jwks', d ->> 'endpoint', d -> 'scope',
+             (d ->> 'max_path_length')::smallint, (d ->> 'answers_as_own')::boolean, span(d, at), int8range(seq, null)
+        from unnest(run) where kind = 'DelegationMade';
+  end if;
+
+  if 'StatusChanged' = any(kinds) then
+    for changed in select seq, d from unnest(run) where kind = 'StatusChanged' order by seq loop
+      call apply_status(p_registry, changed.seq, changed.d);
+    end loop;
   end if;
 end $$;
 

@@ -1,42 +1,47 @@
 //! Raw SQL, prepared once for each connection.
 //!
 //! `diesel::sql_query` prepares a statement anew each time, since its text might be another each time: a round trip and
-//! a plan for each call, which was most of what a short transaction cost. The texts here are few.
+//! a plan for each call, which was most of what a short transaction cost. The texts here are few. (Binding a value whose
+//! placeholder stands in the text already is what the feature of diesel with the long name is for.)
+
+use std::marker::PhantomData;
 
 use diesel::{
     pg::{Pg, PgConnection},
     prelude::*,
-    query_builder::{AstPass, BoxedSqlQuery, Query, QueryFragment, QueryId, SqlQuery},
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
     serialize::ToSql,
     sql_types::{HasSqlType, Untyped},
 };
 
 /// A statement whose text is one of a bounded number: values are bound, never written into it.
 pub(crate) fn sql_query<'f>(text: impl Into<String>) -> Prepared<'f> {
-    Prepared(diesel::sql_query(text).into_boxed())
+    Prepared { text: text.into(), values: Vec::new() }
 }
 
 #[must_use = "it does nothing until it is executed"]
-pub(crate) struct Prepared<'f>(BoxedSqlQuery<'f, Pg, SqlQuery>);
+pub(crate) struct Prepared<'f> {
+    text: String,
+    values: Vec<Box<dyn QueryFragment<Pg> + Send + 'f>>,
+}
 
 impl<'f> Prepared<'f> {
-    pub fn bind<S, V>(self, value: V) -> Self
+    /// The value of the next placeholder: `$1`, `$2`, ..
+    pub fn bind<S, V>(mut self, value: V) -> Self
     where
         Pg: HasSqlType<S>,
         S: Send + 'f,
         V: ToSql<S, Pg> + Send + 'f,
     {
-        Self(self.0.bind(value))
+        self.values.push(Box::new(Bound(value, PhantomData)));
+        self
     }
 }
 
 impl QueryFragment<Pg> for Prepared<'_> {
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.0.walk_ast(out)
-    }
-
-    fn is_safe_to_cache_prepared(&self, _: &Pg) -> QueryResult<bool> {
-        Ok(true)
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(&self.text);
+        self.values.iter().try_for_each(|value| value.walk_ast(out.reborrow()))
     }
 }
 
@@ -51,3 +56,15 @@ impl Query for Prepared<'_> {
 }
 
 impl RunQueryDsl<PgConnection> for Prepared<'_> {}
+
+struct Bound<V, S>(V, PhantomData<S>);
+
+impl<V, S> QueryFragment<Pg> for Bound<V, S>
+where
+    Pg: HasSqlType<S>,
+    V: ToSql<S, Pg>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_bind_param_value_only(&self.0)
+    }
+}
