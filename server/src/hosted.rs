@@ -14,6 +14,7 @@ use charter_domain::{
     time::Clock,
 };
 use charter_federation::{Error, LocalAuthority, RegistryView};
+use charter_proof::document::Log;
 use charter_signing::{Algorithm, JwkSet, KeyStore, PublicKey};
 use charter_store::{Question, Store, Tx, registry::NewRegistry};
 use futures::{StreamExt, TryStreamExt};
@@ -30,6 +31,8 @@ use crate::{
 pub struct Tenant {
     pub registry: Registry,
     pub config: RegistryConfig,
+    /// What the entity configuration says of the registry's transparency log.
+    pub log: Option<Log>,
     /// Where private keys live.
     pub vault: Arc<dyn KeyStore>,
     ring: std::sync::RwLock<Arc<Keyring>>,
@@ -171,6 +174,7 @@ async fn open_one(
     let tenant = Tenant {
         registry,
         config: own.clone(),
+        log: None,
         vault: Arc::clone(vault),
         ring: std::sync::RwLock::new(Arc::new(ring)),
         upward: std::sync::RwLock::default(),

@@ -13,7 +13,7 @@ mod subordinate;
 
 pub use self::{
     authority::{Accreditation, AuthorityStatement},
-    configuration::{EntityConfiguration, FederationEntity, Metadata, TrustRegistry},
+    configuration::{EntityConfiguration, FederationEntity, Log, Metadata, TrustRegistry, Witness},
     subordinate::{Constraints, Delegated, DelegatedMetadata, SubordinateStatement},
 };
 

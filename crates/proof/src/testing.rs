@@ -72,6 +72,7 @@ impl Party {
                     trqp_endpoint: "http://127.0.0.1:7100".to_owned(),
                     grpc_endpoint: "http://127.0.0.1:7100".to_owned(),
                     governance_framework: None,
+                    log: None,
                 },
             },
         }

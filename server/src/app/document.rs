@@ -13,7 +13,8 @@ use charter_domain::{
 use charter_proof::{
     AuthorityStatement, EntityConfiguration, SubordinateStatement,
     document::{
-        Accreditation, Constraints, Delegated, DelegatedMetadata, FederationEntity, Metadata, TrustRegistry,
+        Accreditation, Constraints, Delegated, DelegatedMetadata, FederationEntity, Log, Metadata,
+        TrustRegistry,
     },
 };
 use charter_signing::{JwkSet, KeyStore, Signer};
@@ -38,6 +39,7 @@ pub struct Issuing {
     authority: AuthorityId,
     name: String,
     config: RegistryConfig,
+    log: Option<Log>,
     lifetime: Duration,
 }
 
@@ -54,6 +56,7 @@ impl Issuing {
             authority: tenant.registry.authority.clone(),
             name: tenant.registry.name.clone(),
             config: tenant.config.clone(),
+            log: tenant.log.clone(),
             lifetime: Duration::from_secs(lifetime_secs),
         }
     }
@@ -202,31 +205,35 @@ impl Issuing {
     pub fn configuration_holds(&self, filed: Option<&str>, now: Timestamp) -> bool {
         let half = i64::try_from(self.lifetime.as_secs() / 2).unwrap_or(i64::MAX);
         let fresh = |jws| self.unchanged(jws).is_ok_and(|(filed, _)| filed.exp - now.secs() > half);
-        filed.is_some_and(|jws| fresh(jws) && self.states_its_keys(jws, now))
+        filed.is_some_and(|jws| fresh(jws) && self.is_current(jws, now))
     }
 
-    /// It lists the keys that others may meet now, and is signed by the one that they have known longest.
-    pub fn states_its_keys(&self, filed: &str, now: Timestamp) -> bool {
+    /// It lists the keys and the log that others may meet now, and is signed by the key known longest.
+    pub fn is_current(&self, filed: &str, now: Timestamp) -> bool {
         let listed = self.ring.listed(now).ok();
         let voucher = self.ring.voucher(now).ok();
         self.unchanged(filed).is_ok_and(|(document, kid)| {
-            Some(&document.jwks) == listed.as_ref() && voucher.is_some_and(|v| v.key().kid() == kid)
+            document.metadata.trust_registry.log == self.log
+                && Some(&document.jwks) == listed.as_ref()
+                && voucher.is_some_and(|v| v.key().kid() == kid)
         })
     }
 
-    /// What is on file, if only times and keys would differ now; and the key that signed it.
+    /// What is on file, if only times, keys and the log would differ now; and the key that signed it.
     fn unchanged(&self, jws: &str) -> Result<(EntityConfiguration, String), Error> {
         let keys = self.keys()?;
         let filed = EntityConfiguration::parse_verified(jws, &keys).map_err(internal)?;
         let times = (Timestamp::from_secs(filed.iat), Timestamp::from_secs(filed.exp));
-        if filed != self.claims(times, filed.jwks.clone()) {
+        let mut claims = self.claims(times, filed.jwks.clone());
+        claims.metadata.trust_registry.log.clone_from(&filed.metadata.trust_registry.log);
+        if filed != claims {
             return Err(internal("the configuration on file is not this one"));
         }
         let kid = charter_signing::jws::kid(jws).map_err(internal)?;
         Ok((filed, kid))
     }
 
-    /// The registry's statement about itself, with new times and its present keys.
+    /// The registry's statement about itself, with new times, its present keys and its present log.
     pub fn configuration_again(&self, jws: &str, now: Timestamp) -> Result<Document, Error> {
         let (filed, _) = self.unchanged(jws)?;
         self.configuration(now.max(Timestamp::from_secs(filed.iat)))
@@ -260,6 +267,7 @@ impl Issuing {
                     trqp_endpoint: url.clone(),
                     grpc_endpoint: url.clone(),
                     governance_framework: self.config.governance_framework.clone(),
+                    log: self.log.clone(),
                 },
             },
         }

@@ -53,7 +53,7 @@ pub async fn keys(store: &Store, tenant: &Tenant, lifetime_secs: u64) -> Result<
     let (issuing, now) = (Issuing::new(tenant, lifetime_secs), store.now());
     let registry = tenant.registry.id;
     let Some(was) = store.document(registry, "configuration").await? else { return Ok(()) };
-    if issuing.states_its_keys(&was, now) {
+    if issuing.is_current(&was, now) {
         return Ok(());
     }
     let document = issuing.configuration_again(&was, now)?;

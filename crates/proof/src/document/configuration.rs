@@ -62,6 +62,62 @@ pub struct TrustRegistry {
     pub grpc_endpoint: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub governance_framework: Option<String>,
+    /// Absent where the registry keeps no transparency log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Log>,
+}
+
+/// The registry's transparency log: what its checkpoints are signed with, and where they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// First line of each checkpoint (C2SP tlog-checkpoint, Note text); the name of the key too.
+    pub origin: String,
+    /// Verifier key of type 0x01 (C2SP signed-note, Verifier keys).
+    pub vkey: String,
+    /// Prefix of `/checkpoint` and `/tile/..` (C2SP tlog-tiles, Parameters).
+    pub url: String,
+    /// The witness that the same registry runs for others; absent where it runs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<Witness>,
+}
+
+/// Cosigns checkpoints of other logs (C2SP tlog-witness).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    pub name: String,
+    /// Verifier key of type 0x04 (C2SP tlog-cosignature, Format).
+    pub vkey: String,
+    /// Prefix of `/add-checkpoint`.
+    pub url: String,
+}
+
+/// Longest member of `log`: a key is its name, which is an https identifier, and at most 64 characters.
+const MAX_LOG_TEXT: usize = 2_048 + 64;
+
+impl Log {
+    fn check(&self) -> Result<(), Error> {
+        let refused = |why: &str| Err(Error::Document(why.to_owned()));
+        let key = |name: &str, vkey: &str| vkey.strip_prefix(name).is_some_and(|rest| rest.starts_with('+'));
+        let witness = self.witness.iter().flat_map(|w| [&w.name, &w.vkey, &w.url]);
+        if [&self.origin, &self.vkey, &self.url].into_iter().chain(witness).any(|t| !is_text(t)) {
+            return refused("members of log must be 1 to 2112 visible ASCII characters");
+        }
+        if !key(&self.origin, &self.vkey) {
+            return refused("the name of log.vkey must be log.origin");
+        }
+        match &self.witness {
+            Some(w) if !key(&w.name, &w.vkey) => {
+                refused("the name of log.witness.vkey must be log.witness.name")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_text(text: &str) -> bool {
+    (1..=MAX_LOG_TEXT).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 impl Document for EntityConfiguration {
@@ -76,6 +132,9 @@ impl Document for EntityConfiguration {
     fn check(&self) -> Result<(), Error> {
         if self.iss != self.sub {
             return Err(Error::Document("a configuration must have equal iss and sub".to_owned()));
+        }
+        if let Some(log) = &self.metadata.trust_registry.log {
+            log.check()?;
         }
         // An empty list is forbidden (OpenID Federation 1.0, 3.1.2): the root leaves the member out.
         match &self.authority_hints {

@@ -79,3 +79,54 @@ fn nothing_is_signed_that_would_not_be_accepted() {
     f.configuration.authority_hints = Some(Vec::new());
     assert!(f.configuration.sign(&f.root.signer).is_err());
 }
+
+fn logged() -> Federation {
+    let mut f = Federation::new();
+    let (origin, name) = ("root.example/log".to_owned(), "root.example/witness".to_owned());
+    let witness = Witness {
+        vkey: format!("{name}+5b9a15b4+BAVn3dsMpVQFVh3m0BzLyAsOXzHBuTISLlTvVKWBbvsw"),
+        url: "https://root.example/witness".to_owned(),
+        name,
+    };
+    f.configuration.metadata.trust_registry.log = Some(Log {
+        vkey: format!("{origin}+5b9a15b4+AQVn3dsMpVQFVh3m0BzLyAsOXzHBuTISLlTvVKWBbvsw"),
+        url: "https://root.example/log".to_owned(),
+        origin,
+        witness: Some(witness),
+    });
+    f
+}
+
+#[test]
+fn a_configuration_names_its_log_or_has_none() {
+    let (mut f, keys) = (logged(), |f: &Federation| f.root.jwks());
+    let token = f.configuration.sign(&f.root.signer).expect("signs");
+    assert_eq!(EntityConfiguration::parse_verified(&token, &keys(&f)).as_ref(), Ok(&f.configuration));
+    let log = &payload(&token)["metadata"]["trust_registry"]["log"];
+    assert_eq!(log["origin"], "root.example/log");
+    assert_eq!(log["witness"]["name"], "root.example/witness");
+    f.configuration.metadata.trust_registry.log = None;
+    let token = f.configuration.sign(&f.root.signer).expect("signs");
+    assert!(payload(&token)["metadata"]["trust_registry"].get("log").is_none());
+}
+
+#[test]
+fn a_log_under_another_name_or_with_control_characters_is_not_stated() {
+    let cases: [fn(&mut Log); 6] = [
+        |log| log.origin = "other.example/log".to_owned(),
+        |log| log.origin.clear(),
+        |log| log.url = "https://root.example/\nlog".to_owned(),
+        |log| log.url = "x".repeat(2_113),
+        |log| log.vkey = log.origin.clone(),
+        |log| {
+            if let Some(witness) = &mut log.witness {
+                witness.name = "other.example/witness".to_owned();
+            }
+        },
+    ];
+    for (n, change) in cases.into_iter().enumerate() {
+        let mut f = logged();
+        change(f.configuration.metadata.trust_registry.log.as_mut().expect("a log"));
+        assert!(f.configuration.sign(&f.root.signer).is_err(), "case {n}");
+    }
+}

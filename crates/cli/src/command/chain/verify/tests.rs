@@ -42,6 +42,7 @@ impl Fixture {
                     trqp_endpoint: "http://127.0.0.1:1".to_owned(),
                     grpc_endpoint: "http://127.0.0.1:1".to_owned(),
                     governance_framework: None,
+                    log: None,
                 },
             },
         };
