@@ -17,6 +17,7 @@ const FILES: &[&str] = &[
     "charter/registry/v1/policy.proto",
     "charter/registry/v1/procedure.proto",
     "charter/registry/v1/credential.proto",
+    "charter/registry/v1/log.proto",
     "charter/federation/v1/federation.proto",
 ];
 

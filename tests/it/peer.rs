@@ -125,6 +125,7 @@ pub fn yes(chain: Vec<String>, now: Timestamp) -> pb::ResolveResponse {
             epoch: 3,
             reason: "ACTIVE".to_owned(),
             via: vec![],
+            ..Default::default()
         }],
         as_of: time(now),
         expires_at: time(now.plus(Duration::from_secs(60))),
@@ -152,7 +153,7 @@ impl FederationService for Service {
         request: Request<pb::GetEpochRequest>,
     ) -> Result<Response<pb::GetEpochResponse>, Status> {
         let epochs = request.into_inner().authorities.iter().map(|_| 3).collect();
-        Ok(Response::new(pb::GetEpochResponse { epochs }))
+        Ok(Response::new(pb::GetEpochResponse { epochs, ..Default::default() }))
     }
 
     async fn get_entity_configuration(

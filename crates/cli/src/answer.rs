@@ -147,6 +147,7 @@ mod tests {
                 epoch: 7,
                 reason: reason.to_owned(),
                 via: Vec::new(),
+                ..Default::default()
             }],
             as_of: Some(prost_types::Timestamp { seconds: 0, nanos: 0 }),
             ..Default::default()

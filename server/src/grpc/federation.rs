@@ -78,6 +78,7 @@ fn encode(reply: &Reply, as_of: charter_domain::Timestamp, chain: Vec<String>) -
         epoch: s.epoch,
         reason: s.reason.code().to_owned(),
         via: s.via.clone(),
+        ..pb::ResolveStep::default()
     };
     let referral = |r: &charter_federation::answer::Referral| pb::Referral {
         authority_id: r.authority.to_string(),
@@ -98,6 +99,7 @@ fn encode(reply: &Reply, as_of: charter_domain::Timestamp, chain: Vec<String>) -
         unstated_conditions: reply.unstated.clone(),
         detail: reply.detail.clone(),
         referrals: reply.referrals.iter().map(referral).collect(),
+        ..pb::ResolveResponse::default()
     }
 }
 
@@ -145,7 +147,7 @@ impl FederationService for Doorway {
         let vias = paths.iter().map(parse).collect::<Result<Vec<_>, _>>().map_err(Error::from)?;
         let asked = vias.iter().map(|via| resolve::epoch_of(&self.app, here.registry, via));
         let epochs = futures::future::join_all(asked).await;
-        Ok(Response::new(pb::GetEpochResponse { epochs }))
+        Ok(Response::new(pb::GetEpochResponse { epochs, ..Default::default() }))
     }
 
     async fn resolve(&self, request: Request<pb::ResolveRequest>) -> GrpcReply<pb::ResolveResponse> {

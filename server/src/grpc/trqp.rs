@@ -90,6 +90,7 @@ impl Doorway {
             chain: resolve::full_chain(&self.app, here.registry, reply).await?,
             path: if full { reply.path.iter().map(step).collect() } else { Vec::new() },
             succeeded_by: entity::successors(&self.app, query, reply).await?,
+            ..pb::Evidence::default()
         }))
     }
 
@@ -143,6 +144,7 @@ fn meta(reply: &Reply) -> pb::Meta {
         expires_at: Some(convert::time(reply.expires_at)),
         unstated_conditions: reply.unstated.clone(),
         stale: false,
+        ..pb::Meta::default()
     }
 }
 
