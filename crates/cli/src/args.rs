@@ -8,6 +8,7 @@ mod entity;
 mod grant;
 mod key;
 mod life;
+mod log;
 mod login;
 mod policy;
 mod privacy;
@@ -33,6 +34,7 @@ pub use self::{
         CorrectAccreditation, CorrectEntity, Drafted, ListOf, MakeDelegation, NarrowDelegation, Recognition,
         Scope, Until,
     },
+    log::{AuditState, Log, MirrorLog, ProofOf, Source as LogSource, Trusted, VerifyLog, WatchLog},
     login::{Login, WhoAmI},
     policy::SetPolicy,
     privacy::{About, Erase, Privacy},
@@ -126,6 +128,9 @@ pub enum Command {
     /// What was done, by whom, when and why.
     #[command(subcommand)]
     Audit(Audit),
+    /// Transparency logs: verified, followed, proven, copied.
+    #[command(subcommand)]
+    Log(Log),
     /// What is held about natural persons: shown, exported, erased.
     #[command(subcommand)]
     Privacy(Privacy),

@@ -12,6 +12,7 @@ mod grant;
 mod import;
 mod key;
 mod life;
+mod log;
 mod login;
 mod man;
 mod privacy;
@@ -55,6 +56,7 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
         Command::Key(command) => key::run(to, command).await,
         Command::Staff(command) => staff::run(to, command).await,
         Command::Audit(command) => audit::run(to, command).await,
+        Command::Log(command) => log::run(to, command, place).await,
         Command::Privacy(command) => privacy::run(to, command).await,
         Command::Schema(command) => schema::run(to, command).await,
         Command::Webhook(command) => webhook::run(to, command).await,

@@ -22,9 +22,10 @@ fn values_are_checked_before_anything_is_sent() {
 }
 
 /// Commands that change nothing in a registry, by their last word.
-const READERS: [&str; 20] = [
+const READERS: [&str; 24] = [
     "accesses",
     "amend",
+    "audit-state",
     "check",
     "completion",
     "deliveries",
@@ -35,12 +36,15 @@ const READERS: [&str; 20] = [
     "login",
     "logout",
     "man",
+    "mirror",
     "policy",
+    "proof",
     "show",
     "test",
     "types",
     "validate",
     "verify",
+    "watch",
     "whoami",
     "help",
 ];
