@@ -22,6 +22,7 @@ pub mod privacy;
 pub mod procedure;
 pub mod proposal;
 pub mod rebuild;
+pub mod refill;
 pub mod registry;
 pub mod registry_policy;
 pub mod renewal;
