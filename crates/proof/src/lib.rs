@@ -25,5 +25,5 @@ pub use crate::{
     error::Error,
     fault::{Fault, FaultCode},
     issuer::{Ancestor, Issuer},
-    verify::{Link, LinkKind, Verified, verify, verify_under},
+    verify::{Link, LinkKind, Verified, verify, verify_configuration, verify_under},
 };

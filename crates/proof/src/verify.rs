@@ -10,16 +10,20 @@ use charter_signing::jws;
 use serde::Deserialize;
 
 use crate::{
-    Anchor, AnchorSet, AuthorityStatement, Chain, EntityConfiguration, Fault, FaultCode, Issuer,
-    SubordinateStatement, document::instant,
+    Anchor, AnchorSet, AuthorityStatement, Chain, Fault, FaultCode, Issuer, SubordinateStatement,
+    document::instant,
 };
 
+mod configuration;
 mod leaf;
 mod link;
 mod verified;
 
 use self::verified::Walk;
-pub use self::verified::{Link, LinkKind, Verified};
+pub use self::{
+    configuration::verify_configuration,
+    verified::{Link, LinkKind, Verified},
+};
 
 /// How far ahead of the verifier's clock an issuer's may be.
 pub const SKEW: Duration = Duration::from_secs(60);
@@ -37,17 +41,7 @@ pub fn verify(
     let last = chain.links().len().saturating_sub(1);
     let (links, top) = chain.links().split_at(last);
     let token = top.first().ok_or_else(|| Fault::new(0, FaultCode::Malformed, "the chain is empty"))?;
-    if anchors.is_expired(now) {
-        return Err(Fault::new(last, FaultCode::AnchorExpired, "the anchor set has expired"));
-    }
-    let anchor = find_anchor(token, anchors).map_err(|(code, detail)| Fault::new(last, code, detail))?;
-    let configuration: EntityConfiguration = link::open(last, token, &anchor.jwks, &anchor.entity_id, now)?;
-    if configuration.metadata.trust_registry.authority_id != anchor.authority_id {
-        let detail = format!("its authority is not `{}` as pinned", anchor.authority_id);
-        return Err(Fault::new(last, FaultCode::Mismatch, detail));
-    }
-    // The pinned keys vouch for the configuration, the configuration for the keys in use: that is rotation.
-    let issuer = Issuer { jwks: configuration.jwks.clone(), ..Issuer::from(anchor) };
+    let (issuer, configuration) = configuration::pinned(last, token, anchors, now)?;
     let mut verified = verify_under(links, &issuer, query, at, now)?;
     verified.good_until = verified.good_until.min(instant(configuration.exp));
     if let Some(expires) = anchors.expires {
