@@ -4,7 +4,10 @@ use charter_domain::{EntityId, Kind, Reason, Resource, Scope};
 use charter_signing::{Algorithm, JwkSet};
 
 use super::*;
-use crate::testing::{DAY, Federation, NOW, Party, grant, jurisdiction, now, years};
+use crate::{
+    EntityConfiguration,
+    testing::{DAY, Federation, NOW, Party, grant, jurisdiction, now, years},
+};
 
 mod delegation;
 mod statement;
