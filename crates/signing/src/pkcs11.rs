@@ -1,4 +1,4 @@
-//! Private keys in a PKCS#11 token: made there, never out of it, signing there. P-256 only.
+//! Private keys in a PKCS#11 token: made there, never out of it, signing there. P-256, and Ed25519.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,10 @@ use std::{
 use cryptoki::{
     context::{CInitializeArgs, Pkcs11},
     error::{Error as Fault, RvError},
-    mechanism::Mechanism,
+    mechanism::{
+        Mechanism,
+        eddsa::{EddsaParams, EddsaSignatureScheme},
+    },
     object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle},
     session::{Session, UserType},
     slot::Slot,
@@ -23,7 +26,7 @@ use crate::{
     Algorithm, Error, KeyStore, Made, PublicKey, Signer,
     algorithm::SIGNATURE_BYTES,
     base64url::{decode_exact, encode},
-    jws, secret,
+    jws, secret, signer,
 };
 
 /// Before the key's id, in what is kept of it: the form of RFC 7512.
@@ -32,6 +35,8 @@ const PREFIX: &str = "pkcs11:object=";
 const IDLE: usize = 8;
 /// The object identifier of P-256, in DER (RFC 5480, 2.1.1.1).
 const P256: [u8; 10] = [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
+/// The object identifier of Ed25519, in DER (RFC 8410, 3).
+const ED25519: [u8; 5] = [0x06, 0x03, 0x2B, 0x65, 0x70];
 const MAX_PIN: u64 = 256;
 
 /// Where the token is, and how it is opened.
@@ -138,15 +143,21 @@ impl Token {
         Ok(done)
     }
 
-    fn sign(&self, kid: &str, message: &[u8]) -> Result<Vec<u8>, Error> {
-        let digest = sha256(message);
+    fn sign(&self, key: &PublicKey, message: &[u8]) -> Result<Vec<u8>, Error> {
         self.with(|seat| {
-            let key = seat.private(kid)?;
-            let signature = seat.session.sign(&Mechanism::Ecdsa, key, &digest).map_err(refused)?;
+            let private = seat.private(key.kid())?;
+            let signed = match key.algorithm() {
+                Algorithm::Es256 => seat.session.sign(&Mechanism::Ecdsa, private, &sha256(message)),
+                Algorithm::EdDsa => {
+                    let pure = EddsaParams::new(EddsaSignatureScheme::Pure);
+                    seat.session.sign(&Mechanism::Eddsa(pure), private, message)
+                }
+            };
+            let signature = signed.map_err(refused)?;
             if signature.len() == SIGNATURE_BYTES {
                 Ok(signature)
             } else {
-                Err(refused("its signature is not `r` and `s` of 32 bytes each"))
+                Err(refused("its signature has not 64 bytes"))
             }
         })
     }
@@ -186,13 +197,30 @@ fn only_inside(session: &Session, key: ObjectHandle) -> Result<(), Error> {
 }
 
 /// The public key of a pair that was just made.
-fn public(session: &Session, key: ObjectHandle) -> Result<PublicKey, Error> {
+fn public(session: &Session, key: ObjectHandle, algorithm: Algorithm) -> Result<PublicKey, Error> {
     let said = session.get_attributes(key, &[AttributeType::EcPoint]).map_err(refused)?;
     let Some(Attribute::EcPoint(bytes)) = said.first() else {
         return Err(refused("it does not tell the public key"));
     };
-    let (x, y) = point(bytes).ok_or_else(|| refused("its public key is no uncompressed point of P-256"))?;
-    PublicKey::from_jwk(&json!({ "kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y) }))
+    let jwk = match algorithm {
+        Algorithm::Es256 => {
+            let point =
+                point(bytes).ok_or_else(|| refused("its public key is no uncompressed point of P-256"));
+            let (x, y) = point?;
+            json!({ "kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y) })
+        }
+        Algorithm::EdDsa => {
+            let x = edwards(bytes).ok_or_else(|| refused("its public key is none of Ed25519"))?;
+            json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(x) })
+        }
+    };
+    PublicKey::from_jwk(&jwk)
+}
+
+/// A public key of Ed25519, in an OCTET STRING (PKCS#11 3.0, 2.3.5) or bare.
+fn edwards(bytes: &[u8]) -> Option<&[u8]> {
+    let bare = bytes.strip_prefix(&[0x04, 0x20]).filter(|rest| rest.len() == 32).unwrap_or(bytes);
+    (bare.len() == 32).then_some(bare)
 }
 
 /// An uncompressed point, in an OCTET STRING (PKCS#11 2.40, 2.3.3); some modules give it bare.
@@ -203,9 +231,9 @@ fn point(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Gives both halves the key's id as their name, by which they are found again.
-fn name(session: &Session, halves: [ObjectHandle; 2]) -> Result<PublicKey, Error> {
+fn name(session: &Session, halves: [ObjectHandle; 2], algorithm: Algorithm) -> Result<PublicKey, Error> {
     only_inside(session, halves[1])?;
-    let key = public(session, halves[0])?;
+    let key = public(session, halves[0], algorithm)?;
     let id = decode_exact::<32>(key.kid()).ok_or_else(|| refused("its key has no thumbprint"))?;
     for half in halves {
         let names = [label(key.kid()), Attribute::Id(id.to_vec())];
@@ -216,15 +244,16 @@ fn name(session: &Session, halves: [ObjectHandle; 2]) -> Result<PublicKey, Error
 
 impl KeyStore for TokenStore {
     fn generate(&self, algorithm: Algorithm) -> Result<Made, Error> {
-        if algorithm != Algorithm::Es256 {
-            return Err(refused("it makes keys for ES256 only: set keys.algorithm"));
-        }
+        let (kind, curve, mechanism) = match algorithm {
+            Algorithm::Es256 => (KeyType::EC, P256.to_vec(), Mechanism::EccKeyPairGen),
+            Algorithm::EdDsa => (KeyType::EC_EDWARDS, ED25519.to_vec(), Mechanism::EccEdwardsKeyPairGen),
+        };
         let session = self.0.session(true)?;
         let public = [
             Attribute::Token(true),
             Attribute::Private(false),
-            Attribute::KeyType(KeyType::EC),
-            Attribute::EcParams(P256.to_vec()),
+            Attribute::KeyType(kind),
+            Attribute::EcParams(curve),
             Attribute::Verify(true),
         ];
         let private = [
@@ -234,9 +263,9 @@ impl KeyStore for TokenStore {
             Attribute::Extractable(false),
             Attribute::Sign(true),
         ];
-        let made = session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private);
-        let (public, private) = made.map_err(refused)?;
-        let named = name(&session, [public, private]);
+        let made = session.generate_key_pair(&mechanism, &public, &private);
+        let (public, private) = made.map_err(|e| refused(format!("it makes no key of {algorithm}: {e}")))?;
+        let named = name(&session, [public, private], algorithm);
         if named.is_err() {
             for half in [public, private] {
                 // What went wrong before is what matters.
@@ -255,7 +284,7 @@ impl KeyStore for TokenStore {
         }
         let signer = TokenSigner { key: key.clone(), token: Arc::clone(&self.0) };
         let probe = b"charter key check";
-        if signer.key.verifies(probe, &signer.token.sign(key.kid(), probe)?) {
+        if signer.key.verifies(probe, &signer.token.sign(key, probe)?) {
             Ok(Arc::new(signer))
         } else {
             Err(refused(format!("its private key `{}` is of another public key", key.kid())))
@@ -285,7 +314,11 @@ impl Signer for TokenSigner {
 
     fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, Error> {
         let header = (self.key.algorithm().as_str(), self.key.kid(), typ);
-        jws::assemble(header, payload, |signed| self.token.sign(self.key.kid(), signed))
+        jws::assemble(header, payload, |signed| self.token.sign(&self.key, signed))
+    }
+
+    fn raw(&self, message: &[u8]) -> Result<[u8; 64], Error> {
+        signer::whole(&self.token.sign(&self.key, message)?)
     }
 }
 

@@ -19,6 +19,14 @@ pub trait Signer: Send + Sync {
 
     /// A token of type `typ`; the header is exactly `alg`, `kid`, `typ`, in this order.
     fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, Error>;
+
+    /// The signature alone, over the message as it is: RFC 8032, 5.1.6 (Ed25519), or `r || s` of RFC 7518, 3.4.
+    fn raw(&self, message: &[u8]) -> Result<[u8; 64], Error>;
+}
+
+/// Both algorithms sign with 64 bytes.
+pub(crate) fn whole(signature: &[u8]) -> Result<[u8; 64], Error> {
+    signature.try_into().map_err(|_| Error::Key("a signature has 64 bytes".to_owned()))
 }
 
 /// A private key in this process' memory.
@@ -77,13 +85,13 @@ impl SoftwareSigner {
         let made = Self { key, signer, private };
         // The library takes both halves as given; halves that do not belong together would sign in vain.
         let probe = b"charter key check";
-        if !made.key.verifies(probe, &made.raw(probe)?) {
+        if !made.key.verifies(probe, &made.signature(probe)?) {
             return Err(Error::Key("its public and private parts do not belong together".to_owned()));
         }
         Ok(made)
     }
 
-    pub(crate) fn raw(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         self.signer.sign(message).map_err(|_| Error::Key("signing failed".to_owned()))
     }
 }
@@ -95,7 +103,11 @@ impl Signer for SoftwareSigner {
 
     fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, Error> {
         let header = (self.key.algorithm().as_str(), self.key.kid(), typ);
-        jws::assemble(header, payload, |signed| self.raw(signed))
+        jws::assemble(header, payload, |signed| self.signature(signed))
+    }
+
+    fn raw(&self, message: &[u8]) -> Result<[u8; 64], Error> {
+        whole(&self.signature(message)?)
     }
 }
 
@@ -119,6 +131,16 @@ mod tests {
             assert_eq!(opened.key(), signer.key());
             assert!(SoftwareSigner::unseal(&sealed, &Kek::generate()).is_err());
             assert!(!sealed.contains(signer.key().kid()));
+        }
+    }
+
+    #[test]
+    fn a_bare_signature_is_over_the_message_itself() {
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+            let signer = SoftwareSigner::generate(algorithm).expect("a key");
+            let signature = signer.raw(b"a message").expect("signed");
+            assert!(signer.key().verifies(b"a message", &signature));
+            assert!(!signer.key().verifies(b"another message", &signature));
         }
     }
 

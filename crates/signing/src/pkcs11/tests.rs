@@ -20,6 +20,18 @@ fn a_point_is_read_bare_and_wrapped() {
 }
 
 #[test]
+fn a_key_of_ed25519_is_read_bare_and_wrapped() {
+    // A bare key that begins as the wrapping does is 32 bytes all the same.
+    let bare = [&[0x04, 0x20][..], &[7; 30]].concat();
+    let wrapped = [&[0x04, 0x20], &bare[..]].concat();
+    assert_eq!((edwards(&wrapped), edwards(&bare)), (Some(&bare[..]), Some(&bare[..])));
+    assert_eq!(edwards(&[9; 32]), Some(&[9; 32][..]));
+    for bad in [&[][..], &[7; 31], &[7; 33], &wrapped[..33]] {
+        assert_eq!(edwards(bad), None);
+    }
+}
+
+#[test]
 fn what_is_no_module_is_said_so() {
     let dir = tempfile::tempdir().expect("a directory");
     let pin_file = dir.path().join("pin");

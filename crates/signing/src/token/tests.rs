@@ -38,7 +38,7 @@ fn token(header: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
 }
 
 fn es256(signer: &SoftwareSigner, header: &str) -> String {
-    token(header, |signed| signer.raw(signed).expect("signs"))
+    token(header, |signed| signer.raw(signed).expect("signs").to_vec())
 }
 
 fn by(signer: &dyn JwsSigner, header: &str) -> String {
