@@ -20,7 +20,7 @@ const ATTEMPTS: usize = 7_000;
 const RAW_ATTEMPTS: usize = 3_000;
 const WORKERS: u64 = 12;
 /// Every table that holds a tenant's rows and may be read.
-const TABLES: [&str; 37] = [
+const TABLES: [&str; 40] = [
     "retention_runs",
     "accesses",
     "requests",
@@ -58,6 +58,9 @@ const TABLES: [&str; 37] = [
     "webhooks",
     "webhook_deliveries",
     "webhook_changes",
+    "log_heads",
+    "log_tiles",
+    "log_keys",
 ];
 
 struct Tenants {

@@ -1,0 +1,93 @@
+//! Who sequences a log: a lock of the session, on a connection of its own. Where the connection ends, so do the locks
+//! and with them the terms of this process.
+
+use std::time::Duration;
+
+use charter_domain::{RegistryId, Timestamp};
+use tokio_postgres::Client;
+
+use crate::{Error, Store, hot};
+
+/// A statement that takes longer counts as the loss of the connection.
+const TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// The logs that this process has taken, or may take.
+pub struct LogLocks {
+    client: Client,
+}
+
+/// Where a log stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogPosition {
+    pub registry: RegistryId,
+    /// Leaves in the tree.
+    pub size: u64,
+    /// Leaves that the outside may see.
+    pub published_size: u64,
+    /// When that was published; 1970 where nothing was.
+    pub published_at: Timestamp,
+}
+
+impl Store {
+    /// A connection to the primary for locks.
+    pub async fn log_locks(&self) -> Result<LogLocks, Error> {
+        let url = crate::with_options(&self.settings.url, Duration::from_millis(800));
+        let mut config = hot::parse(&url)?;
+        config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
+        Ok(LogLocks { client: within(hot::connect(&config)).await? })
+    }
+}
+
+async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = |_| Error::Unavailable("the connection of the log's locks is too slow".to_owned());
+    tokio::time::timeout(TIMEOUT, work).await.map_err(late)?
+}
+
+fn size(number: i64) -> Result<u64, Error> {
+    u64::try_from(number).map_err(|_| Error::Internal("a size of the log is negative".to_owned()))
+}
+
+fn position(row: &tokio_postgres::Row) -> Result<LogPosition, Error> {
+    Ok(LogPosition {
+        registry: RegistryId(row.try_get(0)?),
+        size: size(row.try_get(1)?)?,
+        published_size: size(row.try_get(2)?)?,
+        published_at: Timestamp::from_micros(row.try_get(3)?),
+    })
+}
+
+impl LogLocks {
+    /// Takes the log of a registry: the new term, or none where another process has it. To be asked once for each
+    /// registry: a second time gives another term.
+    pub async fn take(&self, registry: RegistryId) -> Result<Option<i64>, Error> {
+        within(async {
+            let row = self.client.query_one("select take_log($1)", &[&registry.0]).await?;
+            Ok::<Option<i64>, Error>(row.try_get(0)?)
+        })
+        .await
+    }
+
+    /// Whether the connection, and all that was taken with it, is still there.
+    pub async fn hold(&self) -> Result<(), Error> {
+        within(async {
+            self.client.simple_query("select 1").await?;
+            Ok::<(), Error>(())
+        })
+        .await
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Where the logs of others stand, those that were ever taken.
+    pub async fn positions(&self, registries: &[RegistryId]) -> Result<Vec<LogPosition>, Error> {
+        let ids: Vec<i32> = registries.iter().map(|r| r.0).collect();
+        within(async {
+            let sql = "select registry, sequenced, published, published_micros from log_positions($1)";
+            let rows = self.client.query(sql, &[&ids]).await?;
+            rows.iter().map(position).collect::<Result<Vec<_>, Error>>()
+        })
+        .await
+    }
+}
