@@ -171,10 +171,11 @@ async fn open_one(
         opening = store.opening(registry.id).await.map_err(|e| text(&e))?;
     }
     let ring = Keyring::load(&opening, vault.as_ref(), None, now)?;
+    let log_keys = store.log_keys(registry.id).await.map_err(|e| text(&e))?;
     let tenant = Tenant {
         registry,
         config: own.clone(),
-        log: None,
+        log: document::announced(&own.public_url, &log_keys),
         vault: Arc::clone(vault),
         ring: std::sync::RwLock::new(Arc::new(ring)),
         upward: std::sync::RwLock::default(),

@@ -25,6 +25,10 @@ use charter_store::{
 
 use crate::{config::RegistryConfig, hosted::Tenant, keyring::Keyring};
 
+mod announced;
+
+pub use self::announced::announced;
+
 /// Statements signed at once where all of them are.
 const PART: i64 = 2_000;
 /// Where keys that are used no longer are published.
