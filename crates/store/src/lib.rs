@@ -40,6 +40,7 @@ pub mod status;
 pub mod target;
 mod tx;
 pub mod webhook;
+pub mod witness;
 
 use std::{sync::Arc, time::Duration};
 
