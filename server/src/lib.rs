@@ -8,6 +8,7 @@ pub mod context;
 pub mod demo;
 pub mod doctor;
 pub mod door;
+pub mod durable;
 pub mod error;
 pub mod etag;
 pub mod filter;
