@@ -2,6 +2,7 @@
 
 pub mod keys;
 pub mod listener;
+pub mod log;
 pub(crate) mod oidc;
 mod registry;
 
@@ -13,7 +14,7 @@ use figment::{
 };
 use serde::Deserialize;
 
-pub use self::{keys::Keys, listener::Listener, oidc::Oidc, registry::RegistryConfig};
+pub use self::{keys::Keys, listener::Listener, log::LogStore, oidc::Oidc, registry::RegistryConfig};
 
 const DEFAULTS: &str = include_str!("config.default.toml");
 /// Variables of the same prefix that are for `charter`, for the tests, or name the file.
@@ -45,6 +46,7 @@ pub struct Config {
     pub limits: Limits,
     pub retention: Retention,
     pub webhooks: Webhooks,
+    pub log_store: LogStore,
     pub log: Log,
     /// The providers whose tokens staff authenticate with.
     pub oidc: Vec<Oidc>,
@@ -273,6 +275,7 @@ impl Config {
         faults.extend(keys::faults(&self.keys));
         faults.extend(oidc::faults(&self.oidc));
         faults.extend(registry::faults(&self.registries));
+        faults.extend(log::faults(&self.log_store, &self.registries));
         faults.extend(listener::faults(&self.listeners, &self.registries));
         faults
     }

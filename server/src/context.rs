@@ -17,6 +17,7 @@ use crate::{
     error::Error,
     hosted::Hosted,
     limit::Limiter,
+    log::Logs,
     oidc::Oidc,
     outbox::{Outbox, system_lookup},
     tasks::outbox::Told,
@@ -35,6 +36,8 @@ pub struct App {
     pub limiter: Limiter,
     /// Seals secrets that are kept.
     pub kek: Kek,
+    /// How far the transparency logs are.
+    pub logs: Logs,
     /// The way out to webhooks, and which registries have any.
     pub outbox: Outbox,
     pub told: Told,
@@ -105,11 +108,13 @@ impl App {
         let redis = redis(&config).await?;
         let answers = Answers::new(Arc::clone(&register), config.cache.capacity, redis);
         let bootstrap_tokens = tokens(&config, &store).await?;
+        let logs = Logs::new(&config.log_store.dir, hosted.tenants().map(|tenant| tenant.registry.id));
         Ok(Arc::new(Self {
             limiter: Limiter::new(&config.limits),
             news: News::new(&config.limits),
             outbox: Outbox::new(&config.webhooks, system_lookup()).map_err(Startup::Webhooks)?,
             told: Told::default(),
+            logs,
             kek,
             oidc: Oidc::new(&config.oidc),
             store,
@@ -139,6 +144,14 @@ impl App {
     pub fn caller(&self, headers: &http::HeaderMap) -> Result<charter_domain::policy::Caller, Error> {
         caller::identify(self, headers)
     }
+}
+
+/// The registries with their keys, for commands: nothing is served, and nothing polls them.
+pub async fn open_hosted(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> Result<Hosted, Startup> {
+    let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
+    let vault = vault(config, kek).await?;
+    let register = Arc::new(Register::new(config.cache.lease()));
+    Hosted::open(config, store.clone(), vault, register, clock).await
 }
 
 /// The places where private keys are. A token's module may block.

@@ -25,6 +25,7 @@ use crate::{
     config::{Config, RegistryConfig},
     context::Startup,
     keyring::Keyring,
+    log::keys::{self, LogKeys},
 };
 
 /// One registry with its keys.
@@ -33,6 +34,8 @@ pub struct Tenant {
     pub config: RegistryConfig,
     /// What the entity configuration says of the registry's transparency log.
     pub log: Option<Log>,
+    /// What checkpoints are signed and cosigned with.
+    pub log_keys: LogKeys,
     /// Where private keys live.
     pub vault: Arc<dyn KeyStore>,
     ring: std::sync::RwLock<Arc<Keyring>>,
@@ -171,11 +174,12 @@ async fn open_one(
         opening = store.opening(registry.id).await.map_err(|e| text(&e))?;
     }
     let ring = Keyring::load(&opening, vault.as_ref(), None, now)?;
-    let log_keys = store.log_keys(registry.id).await.map_err(|e| text(&e))?;
+    let log_keys = keys::ensure(store, &registry, vault.as_ref(), now).await?;
     let tenant = Tenant {
         registry,
         config: own.clone(),
         log: document::announced(&own.public_url, &log_keys),
+        log_keys: keys::open(&log_keys, vault.as_ref())?,
         vault: Arc::clone(vault),
         ring: std::sync::RwLock::new(Arc::new(ring)),
         upward: std::sync::RwLock::default(),

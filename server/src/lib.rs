@@ -17,6 +17,7 @@ pub mod hosted;
 pub mod keyring;
 pub mod limit;
 pub mod listener;
+pub mod log;
 pub mod mask;
 pub mod oidc;
 pub mod openapi;

@@ -1,11 +1,17 @@
-//! `charterd`: serve, migrate, init, rebuild, demo, doctor, config check.
+//! `charterd`: serve, migrate, init, rebuild, log, demo, doctor, config check.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use charter_domain::policy::Caller;
 use charter_server::{
-    Config, app, app::init::Administrator, clock::WallClock, config::Faults, demo, doctor, serve, telemetry,
+    Config, app,
+    app::init::Administrator,
+    clock::WallClock,
+    config::Faults,
+    demo, doctor,
+    log::command::{self, LogCommand},
+    serve, telemetry,
 };
 use clap::{Parser, Subcommand};
 
@@ -63,6 +69,11 @@ enum Command {
         /// Count only; nothing is removed.
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Work with the transparency logs of this site.
+    Log {
+        #[command(subcommand)]
+        command: LogCommand,
     },
     /// Start a federation of real servers, ask it, show the proof; stays up until Ctrl-C.
     Demo {
@@ -139,6 +150,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let config = load()?;
             runtime()?.block_on(retain(&config, *dry_run))?;
         }
+        Command::Log { command: log } => return Ok(runtime()?.block_on(command::run(&load()?, log))?),
         Command::Rebuild { verify } => return rebuild(&load()?, *verify),
         Command::Doctor => {
             let findings = runtime()?.block_on(doctor::examine(&load()?));

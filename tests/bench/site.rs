@@ -110,7 +110,7 @@ impl Site {
         let dir = dir.display();
         let mut text = format!(
             "[database]\nurl = \"{url}\"\n[keys]\nkek_file = \"{dir}/kek\"\n[bootstrap]\ntoken_file = \"{dir}/token\"\n\
-             [log]\nfilter = \"warn\"\n[limits]\nper_address_rps = 1000000\nper_address_burst = 1000000\n\
+             [log_store]\ndir = \"{dir}/transparency\"\n[log]\nfilter = \"warn\"\n[limits]\nper_address_rps = 1000000\nper_address_burst = 1000000\n\
              global_rps = 1000000\n"
         );
         for r in &server.registries {

@@ -35,6 +35,7 @@ const EDGES: [(&str, &[&str]); 11] = [
             "charter-proto",
             "charter-signing",
             "charter-store",
+            "charter-tlog",
         ],
     ),
     (

@@ -24,6 +24,8 @@ webhooks = { allow_loopback = true }
 /// What a server is to be; `start` makes it.
 pub struct Build {
     registries: Vec<(String, Option<String>)>,
+    /// More settings of each registry.
+    details: Vec<String>,
     settings: String,
     /// More settings of its listener.
     listener: String,
@@ -46,12 +48,20 @@ pub struct TestApp {
 impl Build {
     pub fn registry(mut self, authority: &str) -> Self {
         self.registries.push((authority.to_owned(), None));
+        self.details.push(String::new());
         self
     }
     /// A registry whose superior is an authority, here or elsewhere.
     pub fn under(mut self, authority: &str, superior: &str) -> Self {
         let https = superior.replacen("did:web:", "https://", 1);
         self.registries.push((authority.to_owned(), Some(https)));
+        self.details.push(String::new());
+        self
+    }
+    /// More settings of the registry that was named last, in TOML.
+    pub fn details(mut self, toml: &str) -> Self {
+        self.details.pop();
+        self.details.push(toml.to_owned());
         self
     }
     /// Settings in TOML, instead of the usual ones of the tests.
@@ -84,17 +94,21 @@ impl Build {
             dir.join("kek").display(),
             dir.join("token").display(),
         );
+        if !self.settings.contains("log_store") {
+            let _ = writeln!(toml, "log_store = {{ dir = \"{}\" }}", dir.join("log").display());
+        }
         if self.redis {
             let url = database::told(database::REDIS);
             let secret = dir.join("secret");
             let _ = writeln!(toml, "redis = {{ url = \"{url}\", secret_file = \"{}\" }}", secret.display());
         }
         for (n, (authority, superior)) in self.registries.iter().enumerate() {
+            let details = self.details.get(n).map_or("", String::as_str);
             let superiors = superior.iter().map(|s| format!("\"{s}\"")).collect::<String>();
             let _ = write!(
                 toml,
                 "[[registries]]\nauthority_id = \"{authority}\"\nslug = \"r{n}\"\nname = \"{authority}\"\n\
-                 jurisdiction = \"FI\"\npublic_url = \"http://{address}\"\nsuperiors = [{superiors}]\n"
+                 jurisdiction = \"FI\"\npublic_url = \"http://{address}\"\nsuperiors = [{superiors}]\n{details}\n"
             );
         }
         let first = self.registries.first().map_or(AUTHORITY, |(a, _)| a.as_str());
@@ -155,6 +169,7 @@ impl TestApp {
     pub fn build() -> Build {
         Build {
             registries: Vec::new(),
+            details: Vec::new(),
             settings: SETTINGS.to_owned(),
             listener: String::new(),
             clock: Arc::default(),

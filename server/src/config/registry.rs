@@ -3,6 +3,8 @@
 use charter_domain::{AuthorityId, HttpsId, Timestamp};
 use serde::Deserialize;
 
+use super::log::{RegistryLog, RegistryWitness};
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegistryConfig {
@@ -28,6 +30,12 @@ pub struct RegistryConfig {
     /// Questions about earlier instants are refused.
     #[serde(default = "epoch_of_history")]
     pub history_since: Timestamp,
+    /// Witnesses and mirrors of the registry's transparency log; none: the log's own signature is enough.
+    #[serde(default)]
+    pub log: RegistryLog,
+    /// Logs of others that this registry cosigns.
+    #[serde(default)]
+    pub witness: RegistryWitness,
 }
 
 fn english() -> String {

@@ -212,7 +212,7 @@ impl Process {
         let dir = dir.display();
         let mut text = format!(
             "[database]\nurl = \"{database_url}\"\n\n[keys]\nkek_file = \"{dir}/kek\"\n\n[bootstrap]\n\
-             token_file = \"{dir}/bootstrap-token\"\n\n[log]\nfilter = \"warn\"\n"
+             token_file = \"{dir}/bootstrap-token\"\n\n[log_store]\ndir = \"{dir}/log\"\n\n[log]\nfilter = \"warn\"\n"
         );
         if self.members.iter().any(|m| m.authority == EDUCATION) {
             let issuer = plan.issuer_url();
