@@ -10,10 +10,11 @@ use std::{
 use serde_json::Value;
 
 /// Crate and the crates of ours that it may depend on.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("charter-proto", &[]),
     ("charter-domain", &[]),
     ("charter-signing", &["charter-domain"]),
+    ("charter-tlog", &[]),
     ("charter-proof", &["charter-domain", "charter-signing"]),
     ("charter-cache", &["charter-domain"]),
     ("charter-store", &["charter-domain"]),
@@ -70,7 +71,7 @@ const HOMES: [(&str, &[&str]); 9] = [
 ];
 
 /// Crates that do no IO.
-const PURE: [&str; 2] = ["charter-domain", "charter-proof"];
+const PURE: [&str; 3] = ["charter-domain", "charter-proof", "charter-tlog"];
 const LONGEST: usize = 400;
 
 fn root() -> PathBuf {
