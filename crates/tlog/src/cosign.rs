@@ -46,9 +46,13 @@ pub fn cosign(
 
 /// The cosignatures by known witnesses, in the order of the lines; none is an error, as is one that does not verify.
 pub fn verify(checkpoint: &SignedCheckpoint, witnesses: &[Vkey]) -> Result<Vec<Cosigned>, note::Error> {
-    let verified = checkpoint.note().verify(witnesses)?;
+    checkpoint.note().verify(witnesses).map(times)
+}
+
+/// Those of verified signatures that are cosignatures.
+pub(crate) fn times(verified: Vec<note::Verified>) -> Vec<Cosigned> {
     let cosigned = |v: note::Verified| Some(Cosigned { time_secs: v.time_secs?, name: v.key.name().clone() });
-    Ok(verified.into_iter().filter_map(cosigned).collect())
+    verified.into_iter().filter_map(cosigned).collect()
 }
 
 impl SignedCheckpoint {
