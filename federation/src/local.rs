@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use charter_domain::{AuthorityId, Decision, Delegation, Query, Registry, RegistryId, Timestamp};
+use charter_domain::{AuthorityId, Decision, Delegation, HttpsId, Query, Registry, RegistryId, Timestamp};
 use charter_signing::JwkSet;
 
 use crate::Error;
@@ -29,5 +29,9 @@ pub trait LocalAuthority: Send + Sync {
     async fn view(&self, registry: RegistryId) -> Result<Arc<RegistryView>, Error>;
     /// The registry of an authority, when this process serves it.
     fn hosted(&self, authority: &AuthorityId) -> Option<RegistryId>;
+    /// Whether a registry has seen two histories of a subordinate: no yes from there is believed.
+    fn doubts(&self, _registry: RegistryId, _subordinate: &HttpsId) -> bool {
+        false
+    }
     fn now(&self) -> Timestamp;
 }

@@ -212,7 +212,11 @@ impl<L: LocalAuthority> Resolver<L> {
                 return fail(Reason::Unverifiable, detail);
             }
         };
+        let doubted = self.local.doubts(request.registry, &delegation.entity_identifier);
         match believe(view, delegation, &query, answer, (at, now), &self.seen) {
+            Ok(answer) if answer.outcome() == Outcome::Yes && doubted => {
+                fail(Reason::Unverifiable, "its log showed two histories".to_owned())
+            }
             Ok(answer) => answer,
             Err(detail) => {
                 tracing::error!(peer = %delegation.subordinate, %detail, "a subordinate's proof failed");

@@ -21,6 +21,7 @@ use crate::{
     oidc::Oidc,
     outbox::{Outbox, system_lookup},
     tasks::outbox::Told,
+    witness::Witnesses,
 };
 
 pub struct App {
@@ -38,6 +39,8 @@ pub struct App {
     pub kek: Kek,
     /// How far the transparency logs are.
     pub logs: Logs,
+    /// As a witness of other logs, and towards the witnesses of these.
+    pub witness: Witnesses,
     /// The way out to webhooks, and which registries have any.
     pub outbox: Outbox,
     pub told: Told,
@@ -72,6 +75,8 @@ pub enum Startup {
     Redis(String),
     #[error("webhooks.ca_file: {0}")]
     Webhooks(String),
+    #[error("witnesses: {0}")]
+    Witnesses(String),
     #[error("bootstrap.token_file: {0}")]
     Token(String),
     #[error("registry `{0}`: {1}")]
@@ -115,6 +120,7 @@ impl App {
             outbox: Outbox::new(&config.webhooks, system_lookup()).map_err(Startup::Webhooks)?,
             told: Told::default(),
             logs,
+            witness: Witnesses::new().map_err(Startup::Witnesses)?,
             kek,
             oidc: Oidc::new(&config.oidc),
             store,

@@ -41,6 +41,11 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     }
     let token = std::path::Path::new(&config.bootstrap.token_file);
     add("bootstrap token", if token.exists() { read_secret(token).map(drop) } else { Ok(()) });
+    for registry in &config.registries {
+        let origins = crate::witness::quarantine::listed(&config.log_store.dir, registry);
+        let text = format!("{}: two histories were shown; see /witness/evidence", origins.join(", "));
+        add("witnessed logs", if origins.is_empty() { Ok(()) } else { Err(text) });
+    }
     for listener in &config.listeners {
         let bound = tokio::net::TcpListener::bind(listener.address).await;
         add("listener", bound.map(drop).map_err(|e| format!("{}: {e}", listener.address)));

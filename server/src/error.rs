@@ -60,6 +60,7 @@ codes! {
     EtagMismatch "ETAG_MISMATCH" Aborted 412 "it has changed since it was read";
     TooLarge "TOO_LARGE" ResourceExhausted 413 "the message is too large";
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" InvalidArgument 415 "the media type is not supported";
+    Inconsistent "INCONSISTENT" FailedPrecondition 422 "the log does not agree with what is known of it";
     RequestIdReused "REQUEST_ID_REUSED" InvalidArgument 422 "the request id stands for another request";
     EtagRequired "ETAG_REQUIRED" InvalidArgument 428 "the etag of what is changed is needed";
     RateLimited "RATE_LIMITED" ResourceExhausted 429 "too many requests";

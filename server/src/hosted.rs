@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use charter_cache::Register;
 use charter_domain::{
-    AuthorityId, Decision, Query, Registry, RegistryId, Timestamp, decide,
+    AuthorityId, Decision, HttpsId, Query, Registry, RegistryId, Timestamp, decide,
     policy::{Caller, Open, permit},
     time::Clock,
 };
@@ -26,6 +26,7 @@ use crate::{
     context::Startup,
     keyring::Keyring,
     log::keys::{self, LogKeys},
+    witness::Quarantine,
 };
 
 /// One registry with its keys.
@@ -79,6 +80,8 @@ pub struct Hosted {
     by_authority: HashMap<AuthorityId, RegistryId>,
     by_slug: HashMap<String, RegistryId>,
     by_host: HashMap<String, RegistryId>,
+    /// Logs that showed two histories.
+    pub quarantine: Quarantine,
     /// Documents are renewed without an event, so a view is read again well before they can expire.
     view_age: Duration,
 }
@@ -117,6 +120,7 @@ impl Hosted {
             by_host: index(|t| host_of(t.registry.entity_identifier.as_str())),
             view_age: Duration::from_secs(config.documents.lifetime_secs / 10),
             store,
+            quarantine: Quarantine::default(),
             register,
             clock,
             tenants,
@@ -287,6 +291,10 @@ impl LocalAuthority for Hosted {
 
     fn hosted(&self, authority: &AuthorityId) -> Option<RegistryId> {
         self.by_authority(authority.as_str())
+    }
+
+    fn doubts(&self, registry: RegistryId, subordinate: &HttpsId) -> bool {
+        self.quarantine.of(registry, subordinate)
     }
 
     fn now(&self) -> Timestamp {

@@ -29,5 +29,6 @@ pub mod serve;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;
+pub mod witness;
 
 pub use crate::{config::Config, context::App, error::Error};

@@ -157,7 +157,8 @@ fn described(route: &Route, operation: &Operation, found: &mut message::Schemas)
         },
     });
     if let Some(body) = operation.body {
-        value["requestBody"] = json!({ "required": true, "content": content("application/json", body) });
+        let kind = if body == "text" { "text/plain" } else { "application/json" };
+        value["requestBody"] = json!({ "required": true, "content": content(kind, body) });
     }
     value["security"] = match route.needs {
         Needs::Staff => json!([{ "bearer": [] }, { "mutualTLS": [] }, { "apiKey": [] }]),

@@ -25,6 +25,7 @@ pub mod trqp;
 pub mod watch;
 pub mod webhook;
 pub mod well_known;
+pub mod witness;
 
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ use axum::{
     routing::{delete, get, post},
 };
 
-use self::route::{Route, bootstrap, direct, everywhere, public, records, site, staff};
+use self::route::{Route, bootstrap, direct, everywhere, peer, public, records, site, staff};
 use crate::{App, Error, app::document::HISTORICAL_KEYS, config::Listener, error::Code};
 
 /// Every route there is. A router is built from this and from nothing else, so a route that is not here is not
@@ -75,6 +76,9 @@ pub const ROUTES: &[Route] = &[
     public("GET", "/lookups/assuranceLevels", || get(unserved)),
     public("GET", "/lookups/authorizations", || get(ayra::terms)),
     public("GET", "/lookups/didMethods", || get(ayra::methods)),
+    peer("POST", "/witness/add-checkpoint", || post(witness::add)),
+    public("GET", "/witness/evidence", || get(witness::evidence)),
+    public("GET", "/witness/{hash}/checkpoint", || get(witness::checkpoint)),
     records("/api/v1/registries", || get(record::registries)),
     records("/api/v1/registry", || get(record::registry)),
     records("/api/v1/entities", || get(record::entities)),

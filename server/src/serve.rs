@@ -29,6 +29,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Sta
         }
     }
     let app = App::start(config, clock).await?;
+    crate::witness::quarantine::look(&app).await;
     let mut reader = None;
     tasks::epoch::poll(&app, &mut reader).await?;
     let mut listening = Vec::new();

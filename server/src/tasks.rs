@@ -24,6 +24,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     set.spawn(requests::run(Arc::clone(app)));
     set.spawn(retention::run(Arc::clone(app)));
     set.spawn(superior::run(Arc::clone(app)));
+    set.spawn(crate::witness::quarantine::run(Arc::clone(app)));
     let limiter = Arc::clone(app);
     set.spawn(async move {
         let mut tick = tokio::time::interval(std::time::Duration::from_secs(5));

@@ -67,5 +67,11 @@ fn describe() {
     );
     metrics::describe_counter!("charter_peer_failures_total", "Subordinates that could not be asked");
     metrics::describe_counter!("charter_peer_proof_failures_total", "Answers whose proof failed");
+    metrics::describe_counter!("charter_witness_requests_total", "Checkpoints sent to witnesses, by outcome");
+    metrics::describe_counter!(
+        "charter_witness_answers_total",
+        "Checkpoints sent to this witness, by status"
+    );
+    metrics::describe_counter!("charter_witness_equivocations_total", "Logs that showed two histories");
     metrics::gauge!("charter_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }

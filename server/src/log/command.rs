@@ -10,6 +10,7 @@ use crate::{
     Config,
     clock::WallClock,
     context::{self, Startup},
+    witness::admin,
 };
 
 #[derive(Subcommand)]
@@ -17,6 +18,31 @@ pub enum LogCommand {
     /// Print the verifier keys of every registry: its log's, and that of its witness. Registries are opened if they
     /// have not been.
     Keys,
+    /// Let the witness go on from an older state, after its files were restored. Before that, see to it that the state
+    /// is not one that somebody put there: what was cosigned after it may be cosigned differently then.
+    ConfirmWitness {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// End the quarantine of a log that showed two histories. The evidence stays.
+    Release {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// A log that a registry of this site witnesses.
+#[derive(clap::Args)]
+pub struct Which {
+    /// The authority whose registry is the witness.
+    #[arg(long)]
+    registry: String,
+    /// The log, as its checkpoints name it.
+    #[arg(long)]
+    origin: String,
+    /// Do it; without this only what there is is shown.
+    #[arg(long)]
+    yes: bool,
 }
 
 /// The verifier keys in use of one registry.
@@ -36,7 +62,42 @@ pub async fn run(config: &Config, command: &LogCommand) -> Result<ExitCode, Star
             }
             Ok(ExitCode::SUCCESS)
         }
+        LogCommand::ConfirmWitness { which } => confirm(config, which).await,
+        LogCommand::Release { which } => release(config, which),
     }
+}
+
+fn told(text: String) -> Startup {
+    Startup::Witnesses(text)
+}
+
+/// Fails as long as the witness would refuse.
+async fn confirm(config: &Config, which: &Which) -> Result<ExitCode, Startup> {
+    let store = Store::new(context::store_settings(config), Arc::new(WallClock))?;
+    let named = (which.registry.as_str(), which.origin.as_str());
+    let found = admin::confirm(config, &store, named, which.yes).await.map_err(told)?;
+    let (state, mark) = (found.state, found.mark);
+    println!("the file has {state} leaves; {mark} were noted");
+    match (state < mark, which.yes) {
+        (false, _) => println!("nothing is to be confirmed"),
+        (true, true) => println!("the witness goes on from {state} leaves"),
+        (true, false) => println!("the witness refuses; `--yes` lets it go on from {state} leaves"),
+    }
+    Ok(ExitCode::from(u8::from(state < mark && !which.yes)))
+}
+
+fn release(config: &Config, which: &Which) -> Result<ExitCode, Startup> {
+    let (registry, origin) = (which.registry.as_str(), which.origin.as_str());
+    let there = match which.yes {
+        true => admin::release(config, registry, origin).map_err(told)?,
+        false => admin::is_quarantined(config, registry, origin).map_err(told)?,
+    };
+    match (there, which.yes) {
+        (false, _) => println!("`{origin}` is not in quarantine"),
+        (true, true) => println!("`{origin}` is out of quarantine; the evidence is kept"),
+        (true, false) => println!("`{origin}` is in quarantine; `--yes` ends it"),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The keys of the configured registries, in their order. Those that have none get them, as when they are served; the

@@ -115,6 +115,11 @@ pub const OPERATIONS: &[Operation] = &[
         .asks(&["after", "kinds", "entity_id"])
         .gives("text", "text/event-stream"),
     post("/api/v1/resolve", "resolve", "The decision with its path and chain.", ("", "")),
+    post("/witness/add-checkpoint", "addCheckpoint", "C2SP tlog-witness: a cosignature.", ("text", "text"))
+        .gives("text", "text/plain"),
+    get("/witness/evidence", "witnessEvidence", "Logs that showed two histories, each with the proof."),
+    get("/witness/{hash}/checkpoint", "witnessedCheckpoint", "What was cosigned last of a log.")
+        .gives("text", "text/plain"),
     get("/api/v1/registries", "listRegistries", "The registries of this process.").reads(record::REGISTRIES),
     get("/api/v1/registry", "getRegistry", "The registry that the address names.").reads(record::REGISTRY),
     get("/api/v1/entities", "listEntities", "Entities, in the order of their registration.")

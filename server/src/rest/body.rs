@@ -23,11 +23,16 @@ pub async fn json_bytes(request: Request<Body>, limit: usize) -> Result<Bytes, E
     if !is_json(request.headers()) {
         return Err(Error::new(Code::UnsupportedMediaType, "send `Content-Type: application/json`"));
     }
+    shallow(bytes(request, limit).await?)
+}
+
+/// The bytes of a body of any type, as they are: 415 and 413 as problems.
+pub async fn bytes(request: Request<Body>, limit: usize) -> Result<Bytes, Error> {
     if request.headers().contains_key(header::CONTENT_ENCODING) {
         return Err(Error::new(Code::UnsupportedMediaType, "compressed bodies are not accepted"));
     }
     match Limited::new(request.into_body(), limit).collect().await {
-        Ok(body) => shallow(body.to_bytes()),
+        Ok(body) => Ok(body.to_bytes()),
         Err(e) if e.downcast_ref::<LengthLimitError>().is_some() => {
             Err(Error::new(Code::TooLarge, format!("the body is larger than {limit} bytes")))
         }

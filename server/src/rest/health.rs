@@ -19,7 +19,19 @@ pub async fn live() -> &'static str {
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let reasons = reasons(&app).await;
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons }))).into_response()
+    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons, "details": details(&app) })))
+        .into_response()
+}
+
+/// What a person should look at, though questions are answered: logs that stand still, logs in quarantine.
+pub fn details(app: &App) -> Vec<String> {
+    let stopped = app.hosted.tenants().filter_map(|tenant| {
+        let why = app.logs.stopped(tenant.registry.id)?;
+        Some(format!("the log of `{}` stands still: {why}", tenant.registry.authority))
+    });
+    let quarantined = app.hosted.quarantine.origins();
+    let quarantined = quarantined.iter().map(|origin| format!("the log `{origin}` showed two histories"));
+    stopped.chain(quarantined).collect()
 }
 
 /// Why this process should not be sent questions.

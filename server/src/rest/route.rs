@@ -54,6 +54,11 @@ pub(super) const fn public(method: &'static str, path: &'static str, make: Make)
     row(method, path, Some(Service::Public), make)
 }
 
+/// For other registries.
+pub(super) const fn peer(method: &'static str, path: &'static str, make: Make) -> Route {
+    row(method, path, Some(Service::Peer), make)
+}
+
 pub(super) const fn direct(path: &'static str) -> Route {
     let service = Some(Service::Public);
     Route { method: "POST", path, service, needs: Needs::Nothing, staff_too: false, make: None }

@@ -1,0 +1,205 @@
+//! Asks witnesses to cosign (C2SP tlog-witness, add-checkpoint): all that are configured, at once, each within its
+//! deadline. Whoever is slow, down or lying gives no signature and holds nobody else up.
+
+use async_trait::async_trait;
+use charter_domain::RegistryId;
+use charter_tlog::{
+    Hash,
+    checkpoint::SignedCheckpoint,
+    cosign,
+    note::{SignatureLine, Vkey},
+    witness::AddCheckpoint,
+};
+use futures::future::join_all;
+use http::StatusCode;
+
+use super::{
+    exchange::{DEADLINE, Http, Silence},
+    key,
+    peers::{Outcome, Peers},
+};
+use crate::{App, Error, config::log::WitnessConfig};
+
+/// Proofs over a log's own tiles.
+#[async_trait]
+pub trait ConsistencyProofs: Send + Sync {
+    /// That the tree of `new` leaves begins with the one of `old` (RFC 6962, 2.1.2); both are 1 or more.
+    async fn proof(&self, old: u64, new: u64) -> Result<Vec<Hash>, Error>;
+}
+
+/// A registry's way to its witnesses.
+pub struct Client {
+    http: Http,
+    pub peers: Peers,
+}
+
+impl Client {
+    pub fn new() -> Result<Self, String> {
+        Ok(Self { http: Http::new()?, peers: Peers::default() })
+    }
+}
+
+/// One checkpoint on its way to one witness.
+struct Submission<'a> {
+    client: &'a Client,
+    registry: RegistryId,
+    witness: &'a WitnessConfig,
+    checkpoint: &'a SignedCheckpoint,
+    proofs: &'a dyn ConsistencyProofs,
+}
+
+/// What a witness said, of what it may say.
+enum Said {
+    Cosigned(SignatureLine),
+    /// The size that it has.
+    Has(u64),
+}
+
+/// Cosignatures on a checkpoint by the configured witnesses, verified; those that gave none are counted and logged.
+pub async fn collect(
+    app: &App,
+    registry: RegistryId,
+    checkpoint: &SignedCheckpoint,
+    proofs: &dyn ConsistencyProofs,
+) -> Vec<SignatureLine> {
+    let Some(tenant) = app.hosted.tenant(registry) else { return Vec::new() };
+    let client = &app.witness.client;
+    let published = app.logs.published(registry).map_or(0, |published| published.size);
+    let asked = tenant.config.log.witnesses.iter().map(|witness| async move {
+        let submission = Submission { client, registry, witness, checkpoint, proofs };
+        let answered = tokio::time::timeout(DEADLINE, submission.submit(published)).await;
+        let answered = answered.unwrap_or(Err(Outcome::TimedOut));
+        let outcome = answered.as_ref().map_or_else(|outcome| *outcome, |_| Outcome::Cosigned);
+        client.peers.heard(registry, &witness.vkey, outcome);
+        if outcome == Outcome::Ahead {
+            submission.ahead(app).await;
+        }
+        answered.ok()
+    });
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+/// What the witnesses of a log cosigned last, as far as they tell: checkpoints with a good signature of the log's own
+/// key (C2SP tlog-witness, Monitor Retrieval Mechanism).
+pub async fn latest(app: &App, registry: RegistryId) -> Vec<SignedCheckpoint> {
+    let (Some(tenant), Some(log)) = (app.hosted.tenant(registry), key::log(app, registry)) else {
+        return Vec::new();
+    };
+    let http = &app.witness.client.http;
+    let asked = tenant.config.log.witnesses.iter().map(|witness| shown(http, witness, &log));
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+async fn shown(http: &Http, witness: &WitnessConfig, log: &Vkey) -> Option<SignedCheckpoint> {
+    let url = format!("{}/{}/checkpoint", base(witness), super::hash(log.name().as_str()));
+    let (status, body) = http.get(&url).await.ok()?;
+    let checkpoint = SignedCheckpoint::parse(&body).ok().filter(|_| status == StatusCode::OK)?;
+    checkpoint.verify_log(log).ok()?;
+    Some(checkpoint)
+}
+
+fn base(witness: &WitnessConfig) -> &str {
+    witness.url.trim_end_matches('/')
+}
+
+impl Submission<'_> {
+    /// Once from the size that the witness is known to have; if it has another, once more from that.
+    async fn submit(&self, published: u64) -> Result<SignatureLine, Outcome> {
+        let size = self.checkpoint.checkpoint().size();
+        let old = self.client.peers.size(self.registry, &self.witness.vkey).unwrap_or(published).min(size);
+        let line = match self.send(old).await? {
+            Said::Cosigned(line) => line,
+            Said::Has(theirs) if theirs > size => return Err(Outcome::Ahead),
+            Said::Has(theirs) if theirs == old => return Err(Outcome::Refused),
+            Said::Has(theirs) => match self.send(theirs).await? {
+                Said::Cosigned(line) => line,
+                Said::Has(_) => return Err(Outcome::Refused),
+            },
+        };
+        self.client.peers.has(self.registry, &self.witness.vkey, size);
+        Ok(line)
+    }
+
+    async fn send(&self, old: u64) -> Result<Said, Outcome> {
+        let size = self.checkpoint.checkpoint().size();
+        let proof = match old {
+            0 => Vec::new(),
+            old if old == size => Vec::new(),
+            old => self.proofs.proof(old, size).await.map_err(|_| Outcome::NoProof)?,
+        };
+        let request = AddCheckpoint { old, proof, checkpoint: self.checkpoint.clone() };
+        let url = format!("{}/add-checkpoint", base(self.witness));
+        let (status, body) = self.client.http.post(&url, request.to_string()).await.map_err(Outcome::from)?;
+        match status {
+            StatusCode::OK => self.cosigned(&body).map(Said::Cosigned),
+            StatusCode::CONFLICT => {
+                let theirs = size_line(&body).ok_or(Outcome::Unusable)?;
+                self.client.peers.has(self.registry, &self.witness.vkey, theirs.min(size));
+                Ok(Said::Has(theirs))
+            }
+            _ => Err(Outcome::Refused),
+        }
+    }
+
+    /// The line by the configured key, if it verifies; lines by others are left out.
+    fn cosigned(&self, body: &[u8]) -> Result<SignatureLine, Outcome> {
+        let key = &self.witness.vkey;
+        let text = std::str::from_utf8(body).map_err(|_| Outcome::Unusable)?;
+        let lines = SignatureLine::parse_all(text).map_err(|_| Outcome::Unusable)?;
+        let by_it = |line: &SignatureLine| line.name() == key.name() && line.key_id() == key.key_id();
+        let line = lines.into_iter().find(by_it).ok_or(Outcome::Unsigned)?;
+        let with = self.checkpoint.with_signatures(std::slice::from_ref(&line));
+        let verified = with.and_then(|with| cosign::verify(&with, std::slice::from_ref(key)));
+        verified.map(|_| line).map_err(|_| Outcome::Unsigned)
+    }
+
+    /// A witness says that it has more than this log. Anybody can say so: it counts if the log's own key signed it.
+    async fn ahead(&self, app: &App) {
+        let Some(log) = key::log(app, self.registry) else { return };
+        let Some(theirs) = shown(&self.client.http, self.witness, &log).await else { return };
+        if theirs.checkpoint().size() > self.checkpoint.checkpoint().size() {
+            app.logs.ahead(self.registry, theirs.checkpoint().size(), self.witness.vkey.name().as_str());
+        }
+    }
+}
+
+/// The body of a 409: a decimal without leading zeroes, and a newline.
+fn size_line(body: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(body).ok()?.strip_suffix('\n')?;
+    let plain = digits == "0" || (!digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()));
+    digits.parse().ok().filter(|_| plain)
+}
+
+impl From<Silence> for Outcome {
+    fn from(silence: Silence) -> Self {
+        match silence {
+            Silence::Unreachable => Self::Unreachable,
+            Silence::TimedOut => Self::TimedOut,
+            Silence::Unusable => Self::Unusable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_has_one_spelling() {
+        for (body, size) in [
+            ("0\n", Some(0)),
+            ("20852014\n", Some(20_852_014)),
+            ("18446744073709551615\n", Some(u64::MAX)),
+            ("", None),
+            ("\n", None),
+            ("7", None),
+            ("07\n", None),
+            ("+7\n", None),
+            ("-7\n", None),
+            ("7\n\n", None),
+            ("18446744073709551616\n", None),
+        ] {
+            assert_eq!(size_line(body.as_bytes()), size, "{body:?}");
+        }
+    }
+}
