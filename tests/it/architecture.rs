@@ -52,6 +52,7 @@ const EDGES: [(&str, &[&str]); 12] = [
             "charter-server",
             "charter-signing",
             "charter-store",
+            "charter-tlog",
         ],
     ),
 ];

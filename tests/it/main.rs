@@ -67,3 +67,6 @@ mod walks;
 mod walkthrough;
 mod watch;
 mod webhook;
+mod witness;
+mod witness_client;
+mod witness_quarantine;

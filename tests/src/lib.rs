@@ -7,6 +7,7 @@ pub mod ask;
 pub mod clock;
 pub mod database;
 pub mod governed;
+pub mod hand_log;
 pub mod issuer;
 pub mod pki;
 pub mod program;

@@ -70,6 +70,11 @@ impl Peers {
         self.with(registry, witness, |known| known.size = Some(size));
     }
 
+    /// How it answered last.
+    pub fn last(&self, registry: RegistryId, witness: &Vkey) -> Option<Outcome> {
+        self.with(registry, witness, |known| known.outcome)
+    }
+
     /// Counts an outcome, and logs it if the last one was another.
     pub fn heard(&self, registry: RegistryId, witness: &Vkey, outcome: Outcome) {
         metrics::counter!("charter_witness_requests_total", "outcome" => outcome.code()).increment(1);
