@@ -9,6 +9,7 @@ pub mod plan;
 pub mod process;
 pub mod show;
 pub mod walk;
+pub mod witnesses;
 
 use std::{path::PathBuf, time::Instant};
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::witnesses::{self, Known};
+
 /// A registry of the demo.
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -34,6 +36,8 @@ pub struct Plan {
 
 pub const ROOT: &str = "did:web:eu-trust.example";
 pub const FINLAND: &str = "did:web:trust.fi.example";
+pub const HEALTH: &str = "did:web:health.trust.fi.example";
+pub const GERMANY: &str = "did:web:trust.de.example";
 pub const EDUCATION: &str = "did:web:education.trust.fi.example";
 /// The `acr` of a sign-in with a second factor.
 pub const STEP_UP: &str = "urn:charter:mfa";
@@ -41,7 +45,7 @@ const ISSUER_OFFSET: u16 = 50;
 
 const DEGREES: &[&str] = &["UniversityDegreeCredential"];
 const FINNISH_DEGREES: &[&str] = &["UniversityDegreeCredential", "DiplomaCredential"];
-const HEALTH: &[&str] = &["HealthProfessionalCredential", "PrescriptionCredential"];
+const HEALTH_CREDENTIALS: &[&str] = &["HealthProfessionalCredential", "PrescriptionCredential"];
 const BUSINESS: &[&str] = &["CompanyRegistrationCredential", "PowerOfRepresentationCredential"];
 const GOVERNMENT: &[&str] = &["PersonIdentificationCredential", "ResidencePermitCredential"];
 const ALL: &[&str] = &["*"];
@@ -64,7 +68,7 @@ macro_rules! member {
 
 fn processes() -> Vec<Process> {
     let process = |name, members| Process { name, members };
-    let germany = Some("did:web:trust.de.example");
+    let germany = Some(GERMANY);
     let estonia = Some("did:web:trust.ee.example");
     let sweden = Some("did:web:trust.se.example");
     let (root, finland) = (Some(ROOT), Some(FINLAND));
@@ -88,13 +92,13 @@ fn processes() -> Vec<Process> {
             "fi-sectors",
             vec![
                 member!(
-                    "did:web:health.trust.fi.example",
+                    HEALTH,
                     "fi-health",
                     "Finland, health",
                     "FI",
                     120,
                     finland,
-                    HEALTH,
+                    HEALTH_CREDENTIALS,
                     Some(include_str!("data/fi-health.csv"))
                 ),
                 member!(
@@ -122,7 +126,7 @@ fn processes() -> Vec<Process> {
         process(
             "neighbours",
             vec![
-                member!("did:web:trust.de.example", "de", "Germany", "DE", 200, root, ALL, None),
+                member!(GERMANY, "de", "Germany", "DE", 200, root, ALL, None),
                 member!(
                     "did:web:education.trust.de.example",
                     "de-education",
@@ -207,8 +211,8 @@ impl Member {
 }
 
 impl Process {
-    /// The configuration file of this process.
-    pub fn config(&self, database_url: &str, dir: &std::path::Path, plan: &Plan) -> String {
+    /// The configuration file of this process; without `keys`, logs have no witnesses.
+    pub fn config(&self, database_url: &str, dir: &std::path::Path, plan: &Plan, keys: &Known) -> String {
         let dir = dir.display();
         let mut text = format!(
             "[database]\nurl = \"{database_url}\"\n\n[keys]\nkek_file = \"{dir}/kek\"\n\n[bootstrap]\n\
@@ -234,7 +238,7 @@ superior_endpoint = \"{endpoint}\"
             let _ = write!(
                 text,
                 "\n[[registries]]\nauthority_id = \"{}\"\nslug = \"{}\"\nname = \"{}\"\njurisdiction = \"{}\"\nlanguage = \"{}\"\n\
-                 public_url = \"{}\"\ngovernance_framework = \"{}/governance\"\n{}\n\
+                 public_url = \"{}\"\ngovernance_framework = \"{}/governance\"\n{}{}\n\
                  [[listeners]]\naddress = \"127.0.0.1:{}\"\nregistry = \"{}\"\n",
                 m.authority,
                 m.slug,
@@ -244,6 +248,7 @@ superior_endpoint = \"{endpoint}\"
                 m.url(),
                 m.https(),
                 superiors.unwrap_or_default(),
+                witnesses::settings(m.authority, plan, keys),
                 m.port,
                 m.authority,
             );

@@ -14,7 +14,12 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{ask, cluster::Cluster, plan::Plan};
+use super::{
+    ask,
+    cluster::Cluster,
+    plan::Plan,
+    witnesses::{self, Known},
+};
 
 /// A process must be ready within this; it takes well under a second.
 const READY_WITHIN: Duration = Duration::from_secs(12);
@@ -24,6 +29,8 @@ pub struct Federation {
     cluster: Cluster,
     children: Vec<(&'static str, Child)>,
     tokens: HashMap<&'static str, String>,
+    /// The verifier keys of every registry.
+    pub keys: Known,
 }
 
 impl Federation {
@@ -33,7 +40,13 @@ impl Federation {
         ports_free(plan).await?;
         let (wish, names) = (dir.join("postgres"), names(plan));
         let cluster = tokio::task::spawn_blocking(move || prepare(&wish, &names)).await??;
-        let mut federation = Self { dir, cluster, children: Vec::new(), tokens: HashMap::new() };
+        let mut federation =
+            Self { dir, cluster, children: Vec::new(), tokens: HashMap::new(), keys: Known::new() };
+        // Who witnesses a log must know its key before it is served: keys first, then whole configurations.
+        for process in &plan.processes {
+            let config = federation.configure(plan, process, true)?;
+            federation.keys.extend(witnesses::keys(&config).await?);
+        }
         for process in &plan.processes {
             federation.spawn(plan, process)?;
         }
@@ -47,14 +60,22 @@ impl Federation {
         Ok(federation)
     }
 
-    fn spawn(&mut self, plan: &Plan, process: &super::plan::Process) -> anyhow::Result<()> {
+    /// Writes the configuration of a process, with the keys that are known.
+    fn configure(&self, plan: &Plan, process: &super::plan::Process, anew: bool) -> anyhow::Result<PathBuf> {
         let dir = self.dir.join(process.name);
-        let _ = fs::remove_dir_all(&dir); // Keys and tokens belong to the database, which is new.
+        if anew {
+            let _ = fs::remove_dir_all(&dir); // Keys and tokens belong to the database, which is new.
+        }
         fs::create_dir_all(&dir)?;
         let url = self.cluster.url(&database(process.name), "charter_runtime");
         let config = dir.join("charterd.toml");
-        fs::write(&config, process.config(&url, &dir, plan))?;
-        let log = fs::File::create(dir.join("log.json"))?;
+        fs::write(&config, process.config(&url, &dir, plan, &self.keys))?;
+        Ok(config)
+    }
+
+    fn spawn(&mut self, plan: &Plan, process: &super::plan::Process) -> anyhow::Result<()> {
+        let config = self.configure(plan, process, false)?;
+        let log = fs::File::create(self.dir.join(process.name).join("log.json"))?;
         let child = Command::new(std::env::current_exe()?)
             .args(["serve", "--with-parent", "--config"])
             .arg(&config)

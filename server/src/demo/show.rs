@@ -30,6 +30,7 @@ pub fn commands(plan: &Plan, federation: &Federation) {
         "  grpcurl -plaintext -d '{body}' 127.0.0.1:{port} trqp.v2.TrustRegistryQueryService/Authorization"
     );
     println!("  curl -s {}/api/v1/issuers/did:web:helsinki.fi", education.url());
+    println!("  curl -s {}/log/checkpoint", education.url());
     println!("  {charter} entity list --server {}", education.url());
     println!(
         "\nFour eyes: sign in as Aino and propose, sign in as Björn (with a second factor) and approve."

@@ -11,8 +11,9 @@ use super::{
     ask::{self, Said, Terms},
     four_eyes,
     office::Office,
-    plan::{Plan, ROOT},
+    plan::{EDUCATION, HEALTH, Plan, ROOT},
     process::Federation,
+    witnesses,
 };
 use crate::clock::WallClock;
 
@@ -49,6 +50,10 @@ pub async fn walk(plan: &Plan, federation: &Federation, office: &Office) -> anyh
     both(&mut score, &root, HELSINKI, DEGREE, Some(true), "ACTIVE", "the University of Helsinki").await?;
     println!();
     prove(&mut score, &root, federation).await?;
+    println!("\nWhat every change leaves behind, seen by a registry of another process:");
+    for authority in [EDUCATION, HEALTH, ROOT] {
+        witnessed(&mut score, plan, federation, authority).await;
+    }
     println!("\nWhat must be refused, with its reason:");
     for (entity, resource, authorized, code, what) in NEGATIVES {
         both(&mut score, &root, entity, resource, authorized, code, what).await?;
@@ -95,6 +100,18 @@ async fn both(
     );
     score.mark(what, good, &got);
     Ok(())
+}
+
+/// A log's newest checkpoint, verified with its key and those of its witnesses.
+async fn witnessed(score: &mut Score, plan: &Plan, federation: &Federation, authority: &str) {
+    match witnesses::seen(plan, &federation.keys, authority).await {
+        Ok(seen) => {
+            let by: Vec<String> = seen.by.iter().map(|one| one.name.to_string()).collect();
+            let got = format!("{} events, cosigned by {}", seen.size, by.join(" and "));
+            score.mark(&format!("the log of {authority}"), true, &got);
+        }
+        Err(error) => score.mark(&format!("the log of {authority}"), false, &format!("{error:#}")),
+    }
 }
 
 /// The chain, exported, drawn and verified with nothing but the anchor set.
