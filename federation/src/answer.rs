@@ -25,6 +25,8 @@ pub struct Step {
     pub epoch: i64,
     pub reason: Reason,
     pub via: Vec<AuthorityId>,
+    /// Entries that its log has published; 0 where it is a registry of this process, which knows better.
+    pub published: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,17 @@ pub struct Answer {
     pub referrals: Vec<Referral>,
 }
 
+/// Proof of the event by which a statement was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEvidence {
+    /// Public bytes of the event.
+    pub event: Vec<u8>,
+    /// C2SP tlog-proof at the newest checkpoint; empty while it is pending.
+    pub log_proof: String,
+    /// Signed entity configuration of whose event it is, which names the key of the log.
+    pub configuration: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Referral {
     pub authority: AuthorityId,
@@ -65,7 +78,7 @@ impl Answer {
             basis: Basis::Direct,
             decided_by: authority.clone(),
             chain: Vec::new(),
-            path: vec![Step { authority: authority.clone(), epoch, reason, via: Vec::new() }],
+            path: vec![Step { authority: authority.clone(), epoch, reason, via: Vec::new(), published: 0 }],
             as_of: at,
             next_change: None,
             expires_at: until,

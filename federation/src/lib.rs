@@ -13,10 +13,10 @@ pub mod trace;
 pub mod walk;
 
 pub use crate::{
-    answer::{Answer, Basis, Step},
+    answer::{Answer, Basis, LogEvidence, Step},
     budget::Budget,
     local::{LocalAuthority, RegistryView},
-    protocol::{Protocol, native::Native},
+    protocol::{Polled, Protocol, native::Native},
     resolver::{Request, Resolve, Resolver},
 };
 

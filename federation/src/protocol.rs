@@ -5,7 +5,18 @@ pub mod native;
 use async_trait::async_trait;
 use charter_domain::{AuthorityId, Query};
 
-use crate::{answer::Answer, budget::Budget};
+use crate::{
+    answer::{Answer, LogEvidence},
+    budget::Budget,
+};
+
+/// Where a registry is: -1 where that could not be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Polled {
+    pub epoch: i64,
+    /// Entries that its log has published.
+    pub published: i64,
+}
 
 /// Why a peer's answer cannot be used. Never a no.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +45,22 @@ pub trait Protocol: Send + Sync {
         budget: &Budget,
     ) -> Result<Answer, Failure>;
 
-    /// Epochs of authorities at or below `authority`; -1 where one could not be had.
+    /// Where authorities at or below `authority` are.
     async fn epochs(
         &self,
         endpoint: &str,
         authority: &AuthorityId,
         paths: &[Vec<AuthorityId>],
-    ) -> Result<Vec<i64>, Failure>;
+    ) -> Result<Vec<Polled>, Failure>;
+
+    /// Evidence of an event of the authority that `via` leads to from `authority`. It is not verified here.
+    async fn log_evidence(
+        &self,
+        endpoint: &str,
+        authority: &AuthorityId,
+        via: &[AuthorityId],
+        seq: i64,
+    ) -> Result<LogEvidence, Failure>;
 }
 
 /// A way to ask the superior about oneself.

@@ -120,7 +120,8 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         }
         // The asked registry comes first in the path, once.
         composed.path.retain(|s| s.authority != *here);
-        let step = crate::Step { authority: here.clone(), epoch, reason: composed.reason, via: vec![] };
+        let (authority, reason) = (here.clone(), composed.reason);
+        let step = crate::Step { authority, epoch, reason, via: vec![], published: 0 };
         composed.path.insert(0, step);
         Ok(composed)
     }

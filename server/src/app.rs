@@ -15,6 +15,7 @@ pub mod import;
 pub mod init;
 pub mod key;
 pub mod list;
+pub mod log;
 pub mod once;
 pub mod privacy;
 pub mod procedure;

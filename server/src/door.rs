@@ -235,10 +235,15 @@ fn grpc_timeout(value: &[u8]) -> Option<Duration> {
     })
 }
 
+/// Methods that end by themselves.
+const UNTIMED: [&str; 2] =
+    ["/charter.registry.v1.ImportService/ImportRecords", "/charter.registry.v1.LogService/GetReceipt"];
+
 async fn route(inner: &Inner, request: Request<Body>, is_grpc: bool, here: Here) -> Response<Body> {
     if is_grpc {
-        // Importing streams for longer than a question may take; every other call has a deadline.
-        if request.uri().path().ends_with("/ImportRecords") {
+        // Importing streams for longer than a question may take, and who waits for a receipt says how long; every
+        // other call has a deadline.
+        if UNTIMED.iter().any(|method| request.uri().path() == *method) {
             return sized(into(inner.grpc.clone().oneshot(request).await));
         }
         // Straight to the service, as over REST: see `trqp_kind`.

@@ -49,6 +49,7 @@ codes! {
     UnknownEntity "UNKNOWN_ENTITY" NotFound 404 "the entity is not known here";
     UnknownAction "UNKNOWN_ACTION" NotFound 404 "the action is not known here";
     UnknownResource "UNKNOWN_RESOURCE" NotFound 404 "the resource is not known here";
+    NotPublished "NOT_PUBLISHED" NotFound 404 "the log has not published this yet";
     MethodNotAllowed "METHOD_NOT_ALLOWED" Unimplemented 405 "the method is not allowed here";
     Conflict "CONFLICT" Aborted 409 "the change conflicts with what is recorded";
     DuplicateEntity "DUPLICATE_ENTITY" AlreadyExists 409 "the entity exists already";
@@ -80,7 +81,12 @@ impl Code {
     pub const fn is_retryable(self) -> bool {
         matches!(
             self,
-            Self::RateLimited | Self::NotPrimary | Self::Unavailable | Self::Stale | Self::Unverifiable
+            Self::RateLimited
+                | Self::NotPublished
+                | Self::NotPrimary
+                | Self::Unavailable
+                | Self::Stale
+                | Self::Unverifiable
         )
     }
     pub fn problem_type(self) -> String {

@@ -9,6 +9,7 @@ pub mod federation;
 pub mod governance;
 pub mod import;
 pub mod key;
+pub mod log;
 pub mod policy;
 pub mod privacy;
 pub mod procedure;
@@ -29,9 +30,10 @@ use charter_proto::{
             audit_service_server::AuditServiceServer, credential_service_server::CredentialServiceServer,
             event_service_server::EventServiceServer, governance_service_server::GovernanceServiceServer,
             import_service_server::ImportServiceServer, key_service_server::KeyServiceServer,
-            policy_service_server::PolicyServiceServer, privacy_service_server::PrivacyServiceServer,
-            procedure_service_server::ProcedureServiceServer, registry_service_server::RegistryServiceServer,
-            schema_service_server::SchemaServiceServer, webhook_service_server::WebhookServiceServer,
+            log_service_server::LogServiceServer, policy_service_server::PolicyServiceServer,
+            privacy_service_server::PrivacyServiceServer, procedure_service_server::ProcedureServiceServer,
+            registry_service_server::RegistryServiceServer, schema_service_server::SchemaServiceServer,
+            webhook_service_server::WebhookServiceServer,
         },
     },
     trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer,
@@ -95,6 +97,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
         routes.add_service(EventServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(SchemaServiceServer::new(doorway.clone()).max_decoding_message_size(DOCUMENT));
         routes.add_service(KeyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+        routes.add_service(LogServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(PolicyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         // TRQP's service is not here: see `trqp_services`.
     }

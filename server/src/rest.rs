@@ -10,6 +10,7 @@ pub mod health;
 pub mod import;
 pub mod issuer;
 pub mod key;
+pub mod log;
 pub mod metadata;
 pub mod policy;
 pub mod privacy;
@@ -61,6 +62,13 @@ pub const ROUTES: &[Route] = &[
     public("GET", "/api/v1/keys:check", || get(key::check)),
     public("GET", "/api/v1/policy", || get(policy::get)),
     public("GET", "/api/v1/watch", || get(watch::watch)),
+    public("GET", "/log/checkpoint", || get(log::checkpoint_file)),
+    public("GET", "/log/tile/{*path}", || get(log::tile)),
+    public("GET", "/api/v1/log/checkpoint", || get(log::checkpoint)),
+    public("GET", "/api/v1/log/proof", || get(log::inclusion)),
+    public("GET", "/api/v1/log/consistency", || get(log::consistency)),
+    public("GET", "/api/v1/log/entries", || get(log::entries)),
+    public("GET", "/api/v1/log/receipts/{seq}", || get(log::receipt)),
     public("GET", "/api/v1/schemas", || get(schema::list)),
     public("POST", "/api/v1/schemas:validate", || post(schema::validate)),
     public("GET", "/api/v1/schemas/{name}", || get(schema::get)),

@@ -21,14 +21,20 @@ use prost::Message;
 use tonic::Code;
 
 /// Open to anyone who reaches the listener, by decision.
-const PUBLIC: [&str; 25] = [
+const PUBLIC: [&str; 31] = [
     "charter.federation.v1.FederationService/GetEntityConfiguration",
     "charter.federation.v1.FederationService/GetEpoch",
+    "charter.federation.v1.FederationService/GetLogEvidence",
     "charter.federation.v1.FederationService/GetSubordinateStatement",
     "charter.federation.v1.FederationService/Resolve",
     "charter.registry.v1.EventService/Watch",
     "charter.registry.v1.KeyService/CheckKey",
     "charter.registry.v1.KeyService/ListKeys",
+    "charter.registry.v1.LogService/GetCheckpoint",
+    "charter.registry.v1.LogService/GetConsistencyProof",
+    "charter.registry.v1.LogService/GetEntries",
+    "charter.registry.v1.LogService/GetInclusionProof",
+    "charter.registry.v1.LogService/GetReceipt",
     "charter.registry.v1.PolicyService/GetPolicy",
     "charter.registry.v1.RegistryService/GetAccreditation",
     "charter.registry.v1.RegistryService/GetDelegation",

@@ -156,6 +156,13 @@ impl FederationService for Service {
         Ok(Response::new(pb::GetEpochResponse { epochs, ..Default::default() }))
     }
 
+    async fn get_log_evidence(
+        &self,
+        _: Request<pb::GetLogEvidenceRequest>,
+    ) -> Result<Response<pb::GetLogEvidenceResponse>, Status> {
+        Err(Status::unimplemented("a registry without a log"))
+    }
+
     async fn get_entity_configuration(
         &self,
         _: Request<pb::GetEntityConfigurationRequest>,

@@ -25,6 +25,8 @@ pub struct Dep {
     path: Vec<String>,
     ticks: Ticks,
     epoch: AtomicI64,
+    /// Entries that its log has published.
+    published: AtomicI64,
     /// Nanoseconds of `BootInstant`; 0 is never.
     polled_before: AtomicU64,
     last_used: AtomicU64,
@@ -37,6 +39,7 @@ impl Dep {
             path: path.to_vec(),
             ticks,
             epoch: AtomicI64::new(epoch),
+            published: AtomicI64::new(0),
             polled_before: AtomicU64::new(0),
             last_used,
         }
@@ -47,6 +50,16 @@ impl Dep {
     }
     pub fn epoch(&self) -> i64 {
         self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Entries that its log has published, as far as it has said so; 0 before that.
+    pub fn published(&self) -> i64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
+    /// Its log has published this many entries; a log does not go back.
+    pub fn has_published(&self, size: i64) {
+        self.published.fetch_max(size, Ordering::Relaxed);
     }
 
     /// The registry said, to a question sent after `before`, that it is at `epoch`.
@@ -107,6 +120,11 @@ impl Dependencies {
         dep
     }
 
+    /// The registry behind `path`, if it is tracked.
+    pub fn find(&self, path: &[String]) -> Option<Arc<Dep>> {
+        self.tracked.read().unwrap_or_else(PoisonError::into_inner).get(path).map(Arc::clone)
+    }
+
     /// Those used within the last minute, to be polled; the others are forgotten.
     pub fn in_use(&self) -> Vec<Arc<Dep>> {
         let now = self.ticks.now();
@@ -142,6 +160,17 @@ mod tests {
         assert!(!dep.fresh(7, DEP_LEASE), "the lease is over");
         dep.polled(8, ticks.now());
         assert!(!dep.fresh(7, DEP_LEASE) && dep.fresh(8, DEP_LEASE));
+    }
+
+    #[test]
+    fn what_a_log_has_published_only_grows() {
+        let deps = Dependencies::new();
+        assert!(deps.find(&path("a")).is_none());
+        let dep = deps.get_or_track(&path("a"), 7);
+        for (said, known) in [(5, 5), (3, 5), (-1, 5), (6, 6)] {
+            dep.has_published(said);
+            assert_eq!(deps.find(&path("a")).map(|dep| dep.published()), Some(known));
+        }
     }
 
     #[test]

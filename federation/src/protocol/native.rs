@@ -16,9 +16,9 @@ use tonic::{
     transport::{Channel, Endpoint, Uri},
 };
 
-use super::{Failure, Protocol, Superior};
+use super::{Failure, Polled, Protocol, Superior};
 use crate::{
-    answer::{Answer, Basis, Referral, Step},
+    answer::{Answer, Basis, LogEvidence, Referral, Step},
     budget::Budget,
     trace,
 };
@@ -109,23 +109,48 @@ impl Protocol for Native {
         endpoint: &str,
         authority: &AuthorityId,
         paths: &[Vec<AuthorityId>],
-    ) -> Result<Vec<i64>, Failure> {
+    ) -> Result<Vec<Polled>, Failure> {
         let mut client = self.client(endpoint)?;
         let path =
             |p: &Vec<AuthorityId>| pb::AuthorityPath { via: p.iter().map(ToString::to_string).collect() };
         let message = pb::GetEpochRequest { authorities: paths.iter().map(path).collect() };
         let left = Duration::from_millis(800);
-        let mut request = with_trace(message, left);
-        if let Ok(value) = authority.as_str().parse() {
-            request.metadata_mut().insert("charter-registry", value);
-        }
+        let request = addressed(with_trace(message, left), authority);
         let reply = tokio::time::timeout(left, client.get_epoch(request)).await.map_err(|_| Failure::Late)?;
-        let epochs = reply.map_err(|s| failure(&s))?.into_inner().epochs;
-        if epochs.len() != paths.len() {
+        let reply = reply.map_err(|s| failure(&s))?.into_inner();
+        if reply.epochs.len() != paths.len() {
             return Err(Failure::Malformed("another number of epochs than asked".to_owned()));
         }
-        Ok(epochs)
+        // Who has no log says nothing of it.
+        let published = reply.published_sizes.into_iter().chain(std::iter::repeat(-1));
+        let polled = reply.epochs.into_iter().zip(published);
+        Ok(polled.map(|(epoch, published)| Polled { epoch, published }).collect())
     }
+
+    async fn log_evidence(
+        &self,
+        endpoint: &str,
+        authority: &AuthorityId,
+        via: &[AuthorityId],
+        seq: i64,
+    ) -> Result<LogEvidence, Failure> {
+        let left = Duration::from_secs(1);
+        let message = pb::GetLogEvidenceRequest { via: via.iter().map(ToString::to_string).collect(), seq };
+        let mut client = self.client(endpoint)?;
+        let asked = client.get_log_evidence(addressed(with_trace(message, left), authority));
+        let reply = tokio::time::timeout(left, asked).await.map_err(|_| Failure::Late)?;
+        let found = reply.map_err(|s| failure(&s))?.into_inner().log_evidence;
+        let found = found.ok_or_else(|| Failure::Malformed("no evidence".to_owned()))?;
+        Ok(LogEvidence { event: found.event, log_proof: found.log_proof, configuration: found.configuration })
+    }
+}
+
+/// Says which registry is meant, where an endpoint has several.
+fn addressed<T>(mut request: tonic::Request<T>, authority: &AuthorityId) -> tonic::Request<T> {
+    if let Ok(value) = authority.as_str().parse() {
+        request.metadata_mut().insert("charter-registry", value);
+    }
+    request
 }
 
 /// Statements from one registry up to an anchor: as many as a chain may have.
@@ -213,6 +238,7 @@ fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
             epoch: s.epoch,
             reason: reason(&s.reason)?,
             via: s.via.iter().map(|v| authority(v)).collect::<Result<_, String>>()?,
+            published: s.published_size,
         })
     };
     let referral = |r: pb::Referral| {

@@ -1,7 +1,7 @@
 //! Answers as they are kept, and as both doors render them.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -27,6 +27,11 @@ pub struct Kept {
     /// The REST body of this answer, cut where times go; made when first used.
     #[serde(skip)]
     pub prepared: OnceLock<crate::rest::trqp::Prepared>,
+    /// What it rests on was seen in the published log.
+    #[serde(skip)]
+    pub logged: AtomicBool,
+    #[serde(skip)]
+    seq: OnceLock<Option<i64>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,6 +40,27 @@ pub struct KeptStep {
     pub epoch: i64,
     pub reason: Reason,
     pub via: Vec<String>,
+}
+
+impl Kept {
+    /// Number of the event by which the leaf statement was made, at the authority that decided: the statement says it.
+    pub fn seq(&self) -> Option<i64> {
+        *self.seq.get_or_init(|| self.chain.first().and_then(|leaf| seq(leaf)))
+    }
+
+    /// The authority that decided, on the way.
+    pub fn decider(&self) -> Option<&KeptStep> {
+        self.path.iter().find(|step| step.authority == self.decided_by)
+    }
+}
+
+fn seq(leaf: &str) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Seq {
+        seq: i64,
+    }
+    let payload = charter_signing::jws::peek(leaf).ok()?;
+    serde_json::from_slice::<Seq>(&payload).ok().map(|leaf| leaf.seq)
 }
 
 /// An answer with the instants of this asking.
@@ -102,6 +128,7 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
             let path: Vec<String> = asked.iter().chain(&step.via).map(AuthorityId::to_string).collect();
             let dep = app.dependencies.get_or_track(&path, step.epoch);
             dep.polled(step.epoch, before);
+            dep.has_published(step.published);
             (dep, step.epoch)
         })
         .collect();
@@ -129,6 +156,8 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
             detail: answer.detail,
             referrals: answer.referrals,
             prepared: OnceLock::new(),
+            logged: AtomicBool::new(false),
+            seq: OnceLock::new(),
         },
     }
 }

@@ -2,9 +2,13 @@
 
 use charter_cache::BootInstant;
 use charter_domain::{AuthorityId, RegistryId};
-use charter_federation::{LocalAuthority, Protocol};
+use charter_federation::{LocalAuthority, Polled, Protocol};
 
-use crate::{App, Error, app::answer::Reply, app::query, error::Code};
+use crate::{
+    App, Error,
+    app::{answer::Reply, log, query},
+    error::Code,
+};
 
 /// The whole chain, up to the anchor's configuration: what offline verification takes.
 pub async fn full_chain(app: &App, registry: RegistryId, reply: &Reply) -> Result<Vec<String>, Error> {
@@ -40,30 +44,35 @@ pub async fn answer(app: &App, asked: query::Asked, min_epoch: i64) -> Result<Re
     query::answer(app, asked).await
 }
 
-/// The epoch of an authority at or below a registry; -1 where it cannot be had.
-pub async fn epoch_of(app: &App, registry: RegistryId, via: &[AuthorityId]) -> i64 {
+/// Where an authority at or below a registry is.
+pub async fn epoch_of(app: &App, registry: RegistryId, via: &[AuthorityId]) -> Polled {
+    let nobody = Polled { epoch: -1, published: -1 };
     match locate(app, registry, via).await {
-        Some(Place::Here(id)) => app.hosted.epoch(id).await.unwrap_or(-1),
+        Some(Place::Here(id)) => {
+            Polled { epoch: app.hosted.epoch(id).await.unwrap_or(-1), published: log::state::shown(app, id) }
+        }
         Some(Place::Peer { endpoint, authority, rest }) => {
             let before = BootInstant::now();
             let asked = app.protocol.epochs(&endpoint, &authority, std::slice::from_ref(&rest)).await;
-            let epoch = asked.ok().and_then(|e| e.first().copied()).unwrap_or(-1);
-            if epoch >= 0 {
-                learn(app, registry, via, epoch, before);
+            let polled = asked.ok().and_then(|e| e.first().copied()).unwrap_or(nobody);
+            if polled.epoch >= 0 {
+                learn(app, registry, via, polled, before);
             }
-            epoch
+            polled
         }
-        None => -1,
+        None => nobody,
     }
 }
 
 /// What a superior is told of a subordinate, this registry knows from then on: its own kept answers must not be
 /// older than the epoch it passes up.
-fn learn(app: &App, registry: RegistryId, via: &[AuthorityId], epoch: i64, before: BootInstant) {
+fn learn(app: &App, registry: RegistryId, via: &[AuthorityId], polled: Polled, before: BootInstant) {
     let Some(tenant) = app.hosted.tenant(registry) else { return };
     let path: Vec<String> =
         std::iter::once(&tenant.registry.authority).chain(via).map(AuthorityId::to_string).collect();
-    app.dependencies.get_or_track(&path, epoch).polled(epoch, before);
+    let dep = app.dependencies.get_or_track(&path, polled.epoch);
+    dep.polled(polled.epoch, before);
+    dep.has_published(polled.published);
 }
 
 /// Where a way down leads: as far as this process, or to a peer with the rest of the way.

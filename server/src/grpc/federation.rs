@@ -1,8 +1,10 @@
 //! `charter.federation.v1.FederationService`.
 
-use charter_domain::{AuthorityId, Invalid, Kind, Outcome, delegation::MAX_DEPTH};
+use charter_domain::{
+    AuthorityId, EvidenceLevel, Invalid, Kind, Outcome, RegistryId, Timestamp, delegation::MAX_DEPTH,
+};
 use charter_federation::{
-    Budget, LocalAuthority,
+    Budget, LocalAuthority, LogEvidence,
     budget::{MAX_DEADLINE, MAX_QUERIES},
 };
 use charter_proto::charter::federation::v1::{self as pb, federation_service_server::FederationService};
@@ -14,6 +16,7 @@ use crate::{
     App, Error,
     app::{
         answer::{KeptStep, Reply},
+        log,
         query::Asked,
         resolve,
     },
@@ -67,7 +70,22 @@ fn asked(door: &Doorway, here: &Here, r: &pb::ResolveRequest) -> Result<Asked, E
     })
 }
 
-fn encode(reply: &Reply, as_of: charter_domain::Timestamp, chain: Vec<String>) -> pb::ResolveResponse {
+fn evidence(found: LogEvidence) -> pb::LogEvidence {
+    pb::LogEvidence {
+        pending: found.log_proof.is_empty(),
+        event: found.event,
+        log_proof: found.log_proof,
+        configuration: found.configuration,
+    }
+}
+
+fn encode(
+    app: &App,
+    asked: RegistryId,
+    reply: &Reply,
+    as_of: Timestamp,
+    chain: Vec<String>,
+) -> pb::ResolveResponse {
     let outcome = match reply.reason.outcome() {
         Outcome::Yes => pb::Outcome::Yes,
         Outcome::No => pb::Outcome::No,
@@ -78,7 +96,7 @@ fn encode(reply: &Reply, as_of: charter_domain::Timestamp, chain: Vec<String>) -
         epoch: s.epoch,
         reason: s.reason.code().to_owned(),
         via: s.via.clone(),
-        ..pb::ResolveStep::default()
+        published_size: log::state::of_step(app, asked, s),
     };
     let referral = |r: &charter_federation::answer::Referral| pb::Referral {
         authority_id: r.authority.to_string(),
@@ -99,7 +117,9 @@ fn encode(reply: &Reply, as_of: charter_domain::Timestamp, chain: Vec<String>) -
         unstated_conditions: reply.unstated.clone(),
         detail: reply.detail.clone(),
         referrals: reply.referrals.iter().map(referral).collect(),
-        ..pb::ResolveResponse::default()
+        published_size: log::state::shown(app, asked),
+        log: log::state::log(app, asked, reply).to_owned(),
+        log_evidence: None,
     }
 }
 
@@ -146,8 +166,20 @@ impl FederationService for Doorway {
         let parse = |p: &pb::AuthorityPath| authorities("authorities.via", &p.via, usize::from(MAX_DEPTH));
         let vias = paths.iter().map(parse).collect::<Result<Vec<_>, _>>().map_err(Error::from)?;
         let asked = vias.iter().map(|via| resolve::epoch_of(&self.app, here.registry, via));
-        let epochs = futures::future::join_all(asked).await;
-        Ok(Response::new(pb::GetEpochResponse { epochs, ..Default::default() }))
+        let polled = futures::future::join_all(asked).await;
+        let (epochs, published_sizes) = polled.iter().map(|p| (p.epoch, p.published)).unzip();
+        Ok(Response::new(pb::GetEpochResponse { epochs, published_sizes }))
+    }
+
+    async fn get_log_evidence(
+        &self,
+        request: Request<pb::GetLogEvidenceRequest>,
+    ) -> GrpcReply<pb::GetLogEvidenceResponse> {
+        let here = self.here(&request)?;
+        let r = request.into_inner();
+        let via = authorities("via", &r.via, usize::from(MAX_DEPTH)).map_err(Error::from)?;
+        let found = log::evidence::at(&self.app, here.registry, &via, r.seq).await?;
+        Ok(Response::new(pb::GetLogEvidenceResponse { log_evidence: Some(evidence(found)) }))
     }
 
     async fn resolve(&self, request: Request<pb::ResolveRequest>) -> GrpcReply<pb::ResolveResponse> {
@@ -156,10 +188,16 @@ impl FederationService for Doorway {
         let asked = asked(self, &here, &r)?;
         let (registry, as_of) = (asked.registry, asked.query.context.time);
         let whole = asked.budget.visited.is_empty();
+        let full = whole && asked.query.context.evidence == EvidenceLevel::Full;
         let reply = resolve::answer(&self.app, asked, r.min_epoch).await?;
         // A superior adds its own statement on top; a verifier gets the whole chain.
         let chain =
             if whole { resolve::full_chain(&self.app, registry, &reply).await? } else { reply.chain.clone() };
-        Ok(Response::new(encode(&reply, as_of.unwrap_or(reply.evaluated_at), chain)))
+        let as_of = as_of.unwrap_or(reply.evaluated_at);
+        let mut response = encode(&self.app, registry, &reply, as_of, chain);
+        if full {
+            response.log_evidence = log::evidence::full(&self.app, registry, &reply).await.map(evidence);
+        }
+        Ok(Response::new(response))
     }
 }

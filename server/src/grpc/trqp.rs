@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 
 use charter_cache::Lookup;
-use charter_domain::{Context, EvidenceLevel, Kind, Query};
+use charter_domain::{Context, EvidenceLevel, Kind, Query, RegistryId};
 use charter_federation::Budget;
 use charter_proto::trqp::v2::{self as pb, trust_registry_query_service_server::TrustRegistryQueryService};
 use tonic::{Request, Response};
 
 use super::{Doorway, Reply as GrpcReply, convert};
 use crate::{
-    Error,
+    App, Error,
     app::{
         answer::Reply,
-        entity,
+        entity, log,
         query::{self, Asked},
         resolve,
     },
@@ -86,11 +86,16 @@ impl Doorway {
             reason: s.reason.code().to_owned(),
         };
         let full = level == EvidenceLevel::Full;
+        let proven = if full { log::evidence::full(&self.app, here.registry, reply).await } else { None };
+        let shown = proven.map(log::evidence::Shown::from).unwrap_or_default();
         Ok(Some(pb::Evidence {
             chain: resolve::full_chain(&self.app, here.registry, reply).await?,
             path: if full { reply.path.iter().map(step).collect() } else { Vec::new() },
             succeeded_by: entity::successors(&self.app, query, reply).await?,
-            ..pb::Evidence::default()
+            event: shown.event,
+            log_proof: shown.log_proof,
+            pending: shown.pending,
+            configuration: shown.configuration,
         }))
     }
 
@@ -107,7 +112,7 @@ impl Doorway {
             time_evaluated: Some(convert::time(reply.evaluated_at)),
             time_requested: query.as_ref().and_then(|q| q.context.time).map(convert::time),
             message: reply.message(),
-            meta: Some(meta(&reply)),
+            meta: Some(meta(&self.app, here.registry, &reply)),
             evidence: match &query {
                 Some(query) => Box::pin(self.evidence(&here, query, &reply)).await?,
                 None => None,
@@ -135,7 +140,7 @@ impl Doorway {
     }
 }
 
-fn meta(reply: &Reply) -> pb::Meta {
+fn meta(app: &App, asked: RegistryId, reply: &Reply) -> pb::Meta {
     pb::Meta {
         reason: reply.reason.code().to_owned(),
         basis: reply.basis().to_owned(),
@@ -144,7 +149,8 @@ fn meta(reply: &Reply) -> pb::Meta {
         expires_at: Some(convert::time(reply.expires_at)),
         unstated_conditions: reply.unstated.clone(),
         stale: false,
-        ..pb::Meta::default()
+        published_size: log::state::shown(app, asked),
+        log: log::state::log(app, asked, reply).to_owned(),
     }
 }
 
@@ -172,7 +178,7 @@ impl TrustRegistryQueryService for Doorway {
             time_evaluated: Some(convert::time(reply.evaluated_at)),
             time_requested: query.as_ref().and_then(|q| q.context.time).map(convert::time),
             message: reply.message(),
-            meta: Some(meta(&reply)),
+            meta: Some(meta(&self.app, here.registry, &reply)),
             evidence: match &query {
                 Some(query) => Box::pin(self.evidence(&here, query, &reply)).await?,
                 None => None,

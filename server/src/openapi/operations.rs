@@ -1,6 +1,6 @@
 //! What each route is for. A route without a row here is not described, and a test says so.
 
-use crate::rest::{record, route::Route, transcode::Method};
+use crate::rest::{log, record, route::Route, transcode::Method};
 
 #[derive(Debug)]
 pub struct Operation {
@@ -114,6 +114,16 @@ pub const OPERATIONS: &[Operation] = &[
     get("/api/v1/watch", "watch", "Events as they are committed.")
         .asks(&["after", "kinds", "entity_id"])
         .gives("text", "text/event-stream"),
+    get("/log/checkpoint", "logCheckpoint", "C2SP tlog-tiles: the newest published checkpoint.")
+        .gives("text", "text/plain"),
+    get("/log/tile/{*path}", "logTile", "C2SP tlog-tiles: hashes (`<L>/<N>`) or entries (`entries/<N>`).")
+        .gives("text", "application/octet-stream"),
+    get("/api/v1/log/checkpoint", "getCheckpoint", "The newest published checkpoint, with its parts.")
+        .reads(log::CHECKPOINT),
+    get("/api/v1/log/proof", "getInclusionProof", "That an event is in the log.").reads(log::INCLUSION),
+    get("/api/v1/log/consistency", "getConsistencyProof", "That the log only grew.").reads(log::CONSISTENCY),
+    get("/api/v1/log/entries", "getEntries", "Events as they are in the log.").reads(log::ENTRIES),
+    get("/api/v1/log/receipts/{seq}", "getReceipt", "How far an event has come.").reads(log::RECEIPT),
     post("/api/v1/resolve", "resolve", "The decision with its path and chain.", ("", "")),
     post("/witness/add-checkpoint", "addCheckpoint", "C2SP tlog-witness: a cosignature.", ("text", "text"))
         .gives("text", "text/plain"),

@@ -87,7 +87,7 @@ pub async fn authorizations(
     let at = directory::instant(tenant, &time)?;
     let list =
         directory::authorizations(&app, (here.registry, here.deadline), named(&uri)?.as_str(), at).await?;
-    Ok(Json(list.iter().map(|(query, reply)| trqp::render(query, reply)).collect()))
+    Ok(Json(list.iter().map(|(query, reply)| trqp::render(&app, here.registry, query, reply)).collect()))
 }
 
 /// `GET /ecosystems/{ecosystem_id}`: this authority, or one that it has delegated to.
@@ -119,7 +119,7 @@ pub async fn recognitions(State(app): State<Arc<App>>, Extension(here): Extensio
     directory::own(tenant, named(&uri)?.as_str())?;
     let at = directory::instant(tenant, &time)?;
     let list = directory::recognitions(&app, (here.registry, here.deadline), at).await?;
-    Ok(Json(list.iter().map(|(query, reply)| trqp::render(query, reply)).collect()))
+    Ok(Json(list.iter().map(|(query, reply)| trqp::render(&app, here.registry, query, reply)).collect()))
 }
 
 /// `GET /lookups/authorizations`

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Extension, Json, body::Body, extract::State, http::Request};
-use charter_domain::{Context, Kind, Outcome, Query};
+use charter_domain::{Context, EvidenceLevel, Kind, Outcome, Query, RegistryId};
 use charter_federation::Budget;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,7 +11,12 @@ use serde_json::{Value, json};
 use super::body;
 use crate::{
     App, Error,
-    app::{answer::Reply, query::Asked, resolve as app_resolve},
+    app::{
+        answer::Reply,
+        log::{self, evidence::Shown},
+        query::Asked,
+        resolve as app_resolve,
+    },
     door::Here,
 };
 
@@ -52,7 +57,13 @@ pub async fn resolve(
     let asked = Asked { registry: here.registry, query: query.clone(), budget, local_only: false };
     let reply = app_resolve::answer(&app, asked, question.min_epoch).await?;
     let chain = app_resolve::full_chain(&app, here.registry, &reply).await?;
-    Ok(Json(render(&query, &reply, &chain)))
+    let mut body = render(&app, &here, (&query, &reply), &chain);
+    if query.context.evidence == EvidenceLevel::Full
+        && let Some(found) = log::evidence::full(&app, here.registry, &reply).await
+    {
+        body["log_evidence"] = json!(Shown::from(found));
+    }
+    Ok(Json(body))
 }
 
 pub fn own_authority(app: &App, here: &Here) -> Result<String, Error> {
@@ -61,7 +72,7 @@ pub fn own_authority(app: &App, here: &Here) -> Result<String, Error> {
     Ok(tenant.registry.authority.to_string())
 }
 
-fn render(query: &Query, reply: &Reply, chain: &[String]) -> Value {
+fn render(app: &App, here: &Here, (query, reply): (&Query, &Reply), chain: &[String]) -> Value {
     let outcome = match reply.reason.outcome() {
         Outcome::Yes => "yes",
         Outcome::No => "no",
@@ -83,15 +94,18 @@ fn render(query: &Query, reply: &Reply, chain: &[String]) -> Value {
         "expires_at": reply.expires_at,
         "next_change": reply.entry.next_change,
         "unstated_conditions": reply.unstated,
-        "path": path(reply),
+        "path": path(app, here.registry, reply),
         "chain": chain,
+        "published_size": log::state::shown(app, here.registry),
+        "log": log::state::log(app, here.registry, reply),
     })
 }
 
-pub fn path(reply: &Reply) -> Value {
+pub fn path(app: &App, asked: RegistryId, reply: &Reply) -> Value {
     let step = |s: &crate::app::answer::KeptStep| {
         json!({
             "authority_id": s.authority, "epoch": s.epoch, "reason": s.reason.code(), "via": s.via,
+            "published_size": log::state::of_step(app, asked, s),
         })
     };
     reply.path.iter().map(step).collect()

@@ -10,7 +10,7 @@ use axum::{
 };
 use bytes::Bytes;
 use charter_cache::Lookup;
-use charter_domain::{Context, EvidenceLevel, Kind, Query, Timestamp};
+use charter_domain::{Context, EvidenceLevel, Kind, Query, RegistryId};
 use charter_federation::Budget;
 use serde::{
     Deserialize, Deserializer,
@@ -24,6 +24,7 @@ use crate::{
     app::{
         answer::Reply,
         entity,
+        log::{self, evidence::Shown},
         query::{self, Asked},
         resolve,
     },
@@ -71,17 +72,40 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-/// A response body cut where times go.
+/// A response body cut where goes what is of the moment: times, and how far the log is.
 #[derive(Debug)]
-pub struct Prepared([Bytes; 3]);
+pub struct Prepared([Bytes; 5]);
+
+/// What goes there, in this order.
+struct Moment {
+    evaluated: String,
+    published: i64,
+    log: &'static str,
+    expires: String,
+}
+
+impl Moment {
+    fn of(app: &App, asked: RegistryId, reply: &Reply) -> Self {
+        Self {
+            evaluated: reply.evaluated_at.to_string(),
+            published: log::state::shown(app, asked),
+            log: log::state::log(app, asked, reply),
+            expires: reply.expires_at.to_string(),
+        }
+    }
+}
 
 impl Prepared {
-    fn fill(&self, evaluated: Timestamp, expires: Timestamp) -> Vec<u8> {
-        let [head, middle, tail] = &self.0;
-        let (evaluated, expires) = (evaluated.to_string(), expires.to_string());
-        let size = head.len() + middle.len() + tail.len() + 2 * evaluated.len() + expires.len();
+    /// In one piece of memory.
+    fn fill(&self, moment: &Moment) -> Vec<u8> {
+        let [head, parts @ ..] = &self.0;
+        let published = moment.published.to_string();
+        let filled = [moment.evaluated.as_str(), &published, moment.log, &moment.expires];
+        let size: usize = self.0.iter().map(Bytes::len).chain(filled.iter().map(|text| text.len())).sum();
         let mut out = Vec::with_capacity(size);
-        for part in [head.as_ref(), evaluated.as_bytes(), middle, expires.as_bytes(), tail] {
+        out.extend_from_slice(head);
+        for (text, part) in filled.iter().zip(parts) {
+            out.extend_from_slice(text.as_bytes());
             out.extend_from_slice(part);
         }
         out
@@ -119,9 +143,9 @@ async fn handle(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> R
         return Err(error);
     }
     if plain {
-        return Ok(ok(splice(&query, &reply)));
+        return Ok(ok(splice(&query, &reply, &Moment::of(app, here.registry, &reply))));
     }
-    let mut value = render(&query, &reply);
+    let mut value = render(app, here.registry, &query, &reply);
     if query.context.evidence != EvidenceLevel::None {
         value["evidence"] = evidence(app, here, &query, &reply).await?;
     }
@@ -142,7 +166,7 @@ fn kept(kind: Kind, app: &App, here: &Here, question: &Question<'_>) -> Option<V
     let entry = app.answers.get_local(&lookup, now)?;
     let reply = Reply::new(app, entry, now);
     let prepared = reply.prepared.get()?;
-    Some(prepared.fill(reply.evaluated_at, reply.expires_at))
+    Some(prepared.fill(&Moment::of(app, here.registry, &reply)))
 }
 
 fn ok(bytes: Vec<u8>) -> Response<Body> {
@@ -151,22 +175,32 @@ fn ok(bytes: Vec<u8>) -> Response<Body> {
     response
 }
 
-/// Times that cannot occur otherwise: marks for cutting.
+/// Texts that cannot occur otherwise: marks for cutting.
 const EVALUATED: &str = "\u{1}evaluated";
+const SIZE: &str = "\u{1}published";
+const LOG: &str = "\u{1}log";
 const EXPIRES: &str = "\u{1}expires";
 
-fn splice(query: &Query, reply: &Reply) -> Vec<u8> {
+fn splice(query: &Query, reply: &Reply, moment: &Moment) -> Vec<u8> {
     let prepared = reply.prepared.get_or_init(|| {
-        let text = plain(query, reply, EVALUATED, EXPIRES).to_string();
-        let mark = |m: &str| serde_json::to_string(m).unwrap_or_default().trim_matches('"').to_owned();
-        let (head, rest) = text.split_once(&mark(EVALUATED)).unwrap_or((&text, ""));
-        let (middle, tail) = rest.split_once(&mark(EXPIRES)).unwrap_or((rest, ""));
-        Prepared([head, middle, tail].map(|s| Bytes::copy_from_slice(s.as_bytes())))
+        let text = plain(query, reply, [EVALUATED, LOG, EXPIRES], &json!(SIZE)).to_string();
+        // A number has no quotes.
+        let quoted = |m: &str| serde_json::to_string(m).unwrap_or_default();
+        let marks = [EVALUATED, SIZE, LOG, EXPIRES].map(quoted);
+        let mut rest = text.as_str();
+        let mut parts = [const { Bytes::new() }; 5];
+        for (part, mark) in parts.iter_mut().zip(&marks) {
+            let mark = if *mark == quoted(SIZE) { mark.as_str() } else { mark.trim_matches('"') };
+            let (before, after) = rest.split_once(mark).unwrap_or((rest, ""));
+            (*part, rest) = (Bytes::copy_from_slice(before.as_bytes()), after);
+        }
+        parts[4] = Bytes::copy_from_slice(rest.as_bytes());
+        Prepared(parts)
     });
-    prepared.fill(reply.evaluated_at, reply.expires_at)
+    prepared.fill(moment)
 }
 
-fn plain(query: &Query, reply: &Reply, evaluated: &str, expires: &str) -> Value {
+fn plain(query: &Query, reply: &Reply, [evaluated, log, expires]: [&str; 3], published: &Value) -> Value {
     let word = match query.kind {
         Kind::Authorization => "authorized",
         Kind::Recognition => "recognized",
@@ -176,6 +210,8 @@ fn plain(query: &Query, reply: &Reply, evaluated: &str, expires: &str) -> Value 
         "basis": reply.basis(),
         "decided_by": reply.decided_by,
         "epoch": reply.entry.epoch,
+        "published_size": published,
+        "log": log,
         "expires_at": expires,
     });
     if !reply.unstated.is_empty() {
@@ -194,10 +230,11 @@ fn plain(query: &Query, reply: &Reply, evaluated: &str, expires: &str) -> Value 
 }
 
 /// The whole response, for questions with a context. Only members that were understood are echoed.
-pub fn render(query: &Query, reply: &Reply) -> Value {
-    let evaluated = reply.evaluated_at.to_string();
-    let mut value = plain(query, reply, &evaluated, &reply.expires_at.to_string());
-    value["meta"]["time_evaluated"] = json!(evaluated);
+pub fn render(app: &App, asked: RegistryId, query: &Query, reply: &Reply) -> Value {
+    let moment = Moment::of(app, asked, reply);
+    let times = [moment.evaluated.as_str(), moment.log, &moment.expires];
+    let mut value = plain(query, reply, times, &json!(moment.published));
+    value["meta"]["time_evaluated"] = json!(moment.evaluated);
     if let Some(time) = query.context.time {
         value["time_requested"] = json!(time);
     }
@@ -233,7 +270,12 @@ fn level(level: EvidenceLevel) -> &'static str {
 async fn evidence(app: &App, here: &Here, query: &Query, reply: &Reply) -> Result<Value, Error> {
     let mut value = json!({ "chain": resolve::full_chain(app, here.registry, reply).await? });
     if query.context.evidence == EvidenceLevel::Full {
-        value["path"] = super::resolve::path(reply);
+        value["path"] = super::resolve::path(app, here.registry, reply);
+        if let Some(found) = log::evidence::full(app, here.registry, reply).await
+            && let (Value::Object(members), Value::Object(more)) = (&mut value, json!(Shown::from(found)))
+        {
+            members.extend(more);
+        }
     }
     let successors = entity::successors(app, query, reply).await?;
     if !successors.is_empty() {

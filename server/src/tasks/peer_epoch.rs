@@ -65,8 +65,9 @@ async fn ask(app: &App, (endpoint, authority): &Peer, list: &[(Arc<Dep>, Vec<Aut
         let paths: Vec<_> = part.iter().map(|(_, rest)| rest.clone()).collect();
         match app.protocol.epochs(endpoint, authority, &paths).await {
             Ok(epochs) => {
-                for ((dep, _), epoch) in part.iter().zip(epochs).filter(|(_, e)| *e >= 0) {
-                    dep.polled(epoch, before);
+                for ((dep, _), polled) in part.iter().zip(epochs).filter(|(_, p)| p.epoch >= 0) {
+                    dep.polled(polled.epoch, before);
+                    dep.has_published(polled.published);
                 }
             }
             Err(error) => {

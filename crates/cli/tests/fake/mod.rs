@@ -1,8 +1,6 @@
 //! A server of a few fixed answers: an entity named like a reason is answered with that reason.
 
 pub mod governance;
-pub mod log;
-pub mod web;
 
 use std::pin::Pin;
 
@@ -93,6 +91,12 @@ impl FederationService for Fake {
         &self,
         _: Request<fed::GetSubordinateStatementRequest>,
     ) -> Reply<fed::GetSubordinateStatementResponse> {
+        none()
+    }
+    async fn get_log_evidence(
+        &self,
+        _: Request<fed::GetLogEvidenceRequest>,
+    ) -> Reply<fed::GetLogEvidenceResponse> {
         none()
     }
     async fn get_epoch(&self, _: Request<fed::GetEpochRequest>) -> Reply<fed::GetEpochResponse> {
