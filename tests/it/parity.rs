@@ -4,6 +4,7 @@
 mod desk;
 mod governance;
 mod load;
+mod log;
 mod records;
 
 use charter_domain::record::RawAccreditation;
@@ -23,6 +24,8 @@ use prost::Message;
 use prost_reflect::DynamicMessage;
 use serde_json::{Value, json};
 use tonic_types::StatusExt as _;
+
+use crate::logged;
 
 /// Methods that REST does not have, and why.
 const WITHOUT: [(&str, &str); 3] = [
@@ -174,6 +177,7 @@ fn every_method_has_a_route_and_every_route_a_method_or_a_reason() {
         .chain(governance::cases(&pb::Proposal::default(), ""))
         .chain(desk::cases())
         .chain(load::cases(&pb::PutDelegationRequest::default()))
+        .chain(log::cases())
         .collect();
     let methods = raw::methods().into_iter();
     let ours: Vec<String> =
@@ -216,6 +220,16 @@ async fn records_are_read_alike() {
         statement: entity["statements"][0]["statement_id"].as_i64().expect("a statement"),
     };
     for case in records::cases(&ids) {
+        compare(&app, "", &case).await;
+    }
+}
+
+#[tokio::test]
+async fn the_log_is_read_alike() {
+    let app = TestApp::start().await;
+    app.registry(AUTHORITY).registers(ISSUER).authorized("issue", "Degree").await;
+    assert!(logged::published(&app, AUTHORITY).await.size >= 4);
+    for case in log::cases() {
         compare(&app, "", &case).await;
     }
 }

@@ -3,7 +3,6 @@
 mod conventions;
 mod fake;
 mod governance;
-mod transparency;
 
 use std::{path::Path, process::Output};
 
