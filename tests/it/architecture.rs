@@ -15,7 +15,7 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("charter-domain", &[]),
     ("charter-signing", &["charter-domain"]),
     ("charter-tlog", &[]),
-    ("charter-proof", &["charter-domain", "charter-signing"]),
+    ("charter-proof", &["charter-domain", "charter-signing", "charter-tlog"]),
     ("charter-cache", &["charter-domain"]),
     ("charter-store", &["charter-domain"]),
     (

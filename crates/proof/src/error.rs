@@ -12,6 +12,8 @@ pub enum Error {
     Chain(String),
     #[error("the anchor set is refused: {0}")]
     AnchorSet(String),
+    #[error("the proof file is refused: {0}")]
+    ProofFile(String),
 }
 
 /// Foreign text for a message or a drawing: bounded, and nothing that moves a terminal's cursor or turns the

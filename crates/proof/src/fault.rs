@@ -37,6 +37,20 @@ pub enum FaultCode {
     Naming,
     Mismatch,
     TooOld,
+    /// The issuer's configuration names no log, or one that the verifier's policy does not have.
+    LogUnknown,
+    /// The proof from the log cannot be read, or a known key's signature in it is wrong.
+    LogProof,
+    /// The checkpoint is not of the log that the issuer names.
+    Checkpoint,
+    /// The event is not in the tree that the log signed.
+    NotInLog,
+    /// Too few of the witnesses that the verifier's policy asks for.
+    Unwitnessed,
+    /// The log has another event than the one that the statement claims.
+    EventDiffers,
+    /// What holds at the instant asked about holds by a later event, which is not in the evidence.
+    Renewed,
 }
 
 use FaultCode as F;
@@ -61,6 +75,14 @@ impl FaultCode {
             F::Naming => "NAMING",
             F::Mismatch => "MISMATCH",
             F::TooOld => "TOO_OLD",
+            F::LogUnknown => "LOG_UNKNOWN",
+            F::LogProof => "LOG_PROOF",
+            F::Checkpoint => "CHECKPOINT",
+            F::NotInLog => "NOT_IN_LOG",
+            F::Renewed => "rely on the chain alone, or prove the renewal with `charter log proof`",
+            F::Unwitnessed => "UNWITNESSED",
+            F::EventDiffers => "EVENT_DIFFERS",
+            F::Renewed => "RENEWED",
         }
     }
 
@@ -76,6 +98,15 @@ impl FaultCode {
             F::NotInForce => "ask about a time at which it was in force, or accept the no",
             F::OutOfScope | F::OutOfJurisdiction | F::PathTooLong | F::Loop | F::Naming => {
                 "do not rely on it; tell the authority above this link"
+            }
+            F::LogUnknown => {
+                "accept the log in your policy, or ask the registry for its present configuration"
+            }
+            F::LogProof | F::Checkpoint => "get the proof again from the registry that made it",
+            F::Renewed => "rely on the chain alone, or prove the renewal with `charter log proof`",
+            F::Unwitnessed => "get a newer proof, or ask fewer witnesses",
+            F::NotInLog | F::EventDiffers => {
+                "do not rely on it; keep it, and tell the authority above and whoever audits the log"
             }
             F::ConditionNotMet | F::Mismatch => "check that the chain belongs to this question",
         }

@@ -1,6 +1,7 @@
 //! Proof without a network: a chain of signed documents is checked against pinned anchors.
 //!
-//! In scope: the three documents, the chain file, the anchor set, verification, drawing a verified chain.
+//! In scope: the three documents, the chain file, the anchor set, verification, drawing a verified chain, proofs
+//! from transparency logs.
 //! Out of scope: IO, fetching, clocks (`at` and `now` are arguments), how keys sign (see `charter-signing`).
 //! This is what a verifier's program links.
 
@@ -9,6 +10,7 @@ pub mod chain;
 pub mod document;
 pub mod fault;
 pub mod issuer;
+pub mod log;
 pub mod naming;
 pub mod render;
 pub mod verify;
@@ -25,5 +27,6 @@ pub use crate::{
     error::Error,
     fault::{Fault, FaultCode},
     issuer::{Ancestor, Issuer},
+    log::{LogEvidence, LogProven, ProofFile, verify_log},
     verify::{Link, LinkKind, Verified, verify, verify_configuration, verify_under},
 };

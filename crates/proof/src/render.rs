@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::Verified;
+use charter_domain::Timestamp;
+
+use crate::{LogProven, Verified, error::shown};
 
 /// Anchor first, one line per link, each indented under the one that vouches for it.
 pub fn text(verified: &Verified) -> String {
@@ -14,7 +16,7 @@ pub fn text(verified: &Verified) -> String {
         let _ = writeln!(out, "{indent}{branch}{}: {}", link.authority_id, link.note);
     }
     if !verified.unstated.is_empty() {
-        let names: Vec<String> = verified.unstated.iter().map(|n| crate::error::shown(n)).collect();
+        let names: Vec<String> = verified.unstated.iter().map(|n| shown(n)).collect();
         let _ = writeln!(out, "limited by {}, which the question does not mention", names.join(", "));
     }
     let (as_of, good_until) = (verified.as_of, verified.good_until);
@@ -22,5 +24,27 @@ pub fn text(verified: &Verified) -> String {
         out,
         "as of {as_of}, good until {good_until}; a revocation after {as_of} is not visible without a newer proof"
     );
+    out
+}
+
+/// Which checkpoint has the statement's event, which witnesses saw it, and how long ago.
+pub fn log(proven: &LogProven, now: Timestamp) -> String {
+    let LogProven { origin, size, index, recorded_at, .. } = proven;
+    let mut out =
+        format!("in the log {} at leaf {index} of {size}, recorded at {recorded_at}\n", shown(origin));
+    let seen: Vec<String> =
+        proven.witnesses.iter().map(|w| format!("{} at {}", shown(&w.name), w.at)).collect();
+    let line = match (proven.witnessed, proven.newest) {
+        (false, _) => "no witness was asked for: that others are shown the same log is not proven".to_owned(),
+        (true, None) => "the policy needs no witness, and none cosigned".to_owned(),
+        (true, Some(newest)) => {
+            format!("cosigned by {}; the newest is {} s old", seen.join(", "), now.since(newest).as_secs())
+        }
+    };
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "{line}");
+    if let Some(until) = proven.event_until {
+        let _ = writeln!(out, "its event ends at {until}");
+    }
     out
 }

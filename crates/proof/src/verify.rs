@@ -19,6 +19,7 @@ mod leaf;
 mod link;
 mod verified;
 
+pub(crate) use self::configuration::own_configuration;
 use self::verified::Walk;
 pub use self::{
     configuration::verify_configuration,
@@ -80,7 +81,7 @@ pub fn verify_under(
     let leaf: AuthorityStatement = link::open(0, statement, &issuer.jwks, &issuer.entity_id, now)?;
     let unstated = leaf::check(&leaf, &issuer, query, at)?;
     let until = leaf::in_force(&leaf, &issuer, at)?;
-    Ok(walk.end(leaf, until, unstated))
+    Ok(walk.end(leaf, until, unstated, (issuer, at)))
 }
 
 /// The pinned anchor that the last link claims to come from. The claim is unverified here; it only chooses

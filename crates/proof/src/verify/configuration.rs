@@ -29,6 +29,15 @@ pub fn verify_configuration(
         link::in_force(n, &delegation.metadata.trust_registry.valid, now)?;
         issuer = issuer.descend(&delegation).map_err(|(code, detail)| Fault::new(n, code, detail))?;
     }
+    own_configuration(token, &issuer, now)
+}
+
+/// Verifies, as link 0, what an issuer that is trusted already says of itself.
+pub(crate) fn own_configuration(
+    token: &str,
+    issuer: &Issuer,
+    now: Timestamp,
+) -> Result<EntityConfiguration, Fault> {
     let configuration: EntityConfiguration = link::open(0, token, &issuer.jwks, &issuer.entity_id, now)?;
     if configuration.metadata.trust_registry.authority_id != issuer.authority_id {
         let detail = format!("its authority is not `{}` as its superior says", issuer.authority_id);

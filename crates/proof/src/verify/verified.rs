@@ -6,8 +6,8 @@ use charter_domain::{AuthorityId, HttpsId, Scope, Timestamp};
 use serde::Serialize;
 
 use crate::{
-    AuthorityStatement, EntityConfiguration, Fault, FaultCode, SubordinateStatement, document::instant,
-    error::shown,
+    AuthorityStatement, EntityConfiguration, Fault, FaultCode, Issuer, SubordinateStatement,
+    document::instant, error::shown,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +25,12 @@ pub struct Verified {
     /// Conditions of the statement that the question says nothing about.
     pub unstated: Vec<String>,
     pub leaf: AuthorityStatement,
+    /// Who made the statement, with the keys that the authority above vouches for.
+    #[serde(skip)]
+    pub issuer: Issuer,
+    /// The instant that the question is about.
+    #[serde(skip)]
+    pub at: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -154,6 +160,7 @@ impl Walk {
         leaf: AuthorityStatement,
         until: Option<Timestamp>,
         unstated: Vec<String>,
+        (issuer, at): (Issuer, Timestamp),
     ) -> Verified {
         let valid_until = [self.until, until].into_iter().flatten().min();
         let last = Link::statement(&leaf, until);
@@ -171,6 +178,8 @@ impl Walk {
             valid_until,
             unstated,
             leaf,
+            issuer,
+            at,
         }
     }
 }
