@@ -1,6 +1,7 @@
 //! An answer as it is shown. Its JSON form is public: members are added, never renamed.
 
 use charter_domain::{Kind, Outcome, Reason};
+use charter_proof::LogProven;
 use charter_proto::charter::federation::v1 as pb;
 use serde::Serialize;
 
@@ -24,6 +25,11 @@ pub struct Answer {
     pub verified: Option<bool>,
     pub stale: bool,
     pub unstated_conditions: Vec<String>,
+    /// What was proven of the log; absent where that was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogProven>,
+    #[serde(skip)]
+    pub log_evidence: Option<pb::LogEvidence>,
     #[serde(skip)]
     pub exit: Exit,
 }
@@ -67,6 +73,8 @@ impl Answer {
             verified: None,
             stale: response.stale,
             unstated_conditions: response.unstated_conditions,
+            log: None,
+            log_evidence: response.log_evidence,
             exit: Exit::of(outcome, reason),
         };
         if answer.stale && outcome != Outcome::Indeterminate {

@@ -13,6 +13,7 @@ mod login;
 mod policy;
 mod privacy;
 mod procedure;
+mod proof;
 mod schema;
 mod staff;
 mod webhook;
@@ -39,6 +40,7 @@ pub use self::{
     policy::SetPolicy,
     privacy::{About, Erase, Privacy},
     procedure::{CourtRuling, Hear, ListProcedures, OpenProcedure, Procedure},
+    proof::{Proof, Prove, VerifyProof},
     schema::{DefineType, Publish, Schema},
     staff::{Appoint, Staff},
     webhook::{At, Events as WebhookEvents, One, Webhook},
@@ -96,6 +98,9 @@ pub enum Command {
     /// Signed chains: the proof of an answer, for use without a connection.
     #[command(subcommand)]
     Chain(Chain),
+    /// Chains with their evidence from the transparency log, for use without a connection.
+    #[command(subcommand)]
+    Proof(Proof),
     /// Loads entities from a CSV or JSON file.
     Import(Import),
     /// Reads entities and changes their state.
@@ -166,6 +171,8 @@ pub struct Check {
     /// Verify the chain of a yes against this anchor set.
     #[arg(long, value_name = "FILE")]
     pub anchor: Option<PathBuf>,
+    #[command(flatten)]
+    pub log: Prove,
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
 }
@@ -215,21 +222,28 @@ pub enum Chain {
 pub struct Verify {
     /// The chain file; `-` is standard input.
     pub file: PathBuf,
+    #[command(flatten)]
+    pub against: Against,
+}
+
+/// What a proof is held against.
+#[derive(Debug, Args)]
+pub struct Against {
     #[arg(long, value_name = "FILE")]
     pub anchor: PathBuf,
     /// Verify for this instant (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     pub at: Option<Timestamp>,
-    /// Refuse documents issued longer ago than this, such as `6h`.
+    /// Refuse what was signed longer ago than this, such as `6h`.
     #[arg(long, value_name = "DURATION")]
     pub max_age: Option<humantime::Duration>,
-    /// The chain must be about this entity.
+    /// It must be about this entity.
     #[arg(long)]
     pub entity: Option<String>,
-    /// The chain must be about this action.
+    /// It must be about this action.
     #[arg(long)]
     pub action: Option<String>,
-    /// The chain must be about this resource.
+    /// It must be about this resource.
     #[arg(long)]
     pub resource: Option<String>,
     /// Use no connection. Verification never does; the option says so in scripts.

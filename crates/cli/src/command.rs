@@ -17,6 +17,7 @@ mod login;
 mod man;
 mod privacy;
 mod procedure;
+mod proof;
 mod propose;
 mod record;
 mod registry;
@@ -26,7 +27,7 @@ mod status;
 mod webhook;
 
 use crate::{
-    args::{Command, Connection},
+    args::{Command, Connection, Proof},
     exit::{Exit, Failure},
     login::{self as signed_in, Place},
     profile::Asked,
@@ -45,6 +46,7 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
     match command {
         Command::Check(args) => check::run(to, args).await,
         Command::Chain(command) => chain::run(to, command).await,
+        Command::Proof(Proof::Verify(args)) => proof::verify(args).await,
         Command::Import(args) => import::run(to, args).await,
         Command::Entity(command) => entity::run(to, command).await,
         Command::Delegation(command) => status::delegation(to, command).await,

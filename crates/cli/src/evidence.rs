@@ -1,10 +1,14 @@
-//! Chains and anchor sets: reading their files, verifying, and looking into a chain without verifying it.
+//! Chains, proofs from the log and anchor sets: reading their files, verifying, and looking into a chain without verifying it.
 
 use std::path::Path;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use charter_domain::{AuthorityId, Query, Timestamp};
-use charter_proof::{AnchorSet, Chain, Fault, FaultCode, Verified, chain::MAX_BYTES};
+use charter_proof::{
+    AnchorSet, Chain, Fault, FaultCode, LogEvidence, ProofFile, Verified,
+    chain::MAX_BYTES,
+    log::{self, Policy},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
@@ -24,8 +28,29 @@ pub fn read_anchors(path: &Path) -> Result<AnchorSet, Failure> {
 
 /// Reads a chain file, or standard input for `-`.
 pub async fn read_chain(path: &Path) -> Result<Chain, Failure> {
-    // One byte more than allowed tells a file that is too long.
-    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let file = read(path, MAX_BYTES).await?;
+    Chain::parse(&file).map_err(|e| {
+        let failure = Failure::new(Exit::CannotVerify, e.to_string());
+        let newline = file.last().is_some_and(u8::is_ascii_whitespace);
+        if newline { failure.hint("a chain file does not end with a new line") } else { failure }
+    })
+}
+
+/// Reads a proof file, or standard input for `-`.
+pub async fn read_proof(path: &Path) -> Result<ProofFile, Failure> {
+    let file = read(path, log::MAX_BYTES).await?;
+    ProofFile::parse(&file).map_err(|e| Failure::new(Exit::CannotVerify, e.to_string()))
+}
+
+/// Which logs are believed, and which witnesses are asked for.
+pub fn read_policy(path: &Path) -> Result<Policy, Failure> {
+    let file = std::fs::read(path).map_err(|e| unreadable(path, &e))?;
+    Policy::parse(&file).map_err(|e| Failure::new(Exit::CannotVerify, format!("`{}`: {e}", path.display())))
+}
+
+/// At most one byte more than `longest`: that tells a file that is too long.
+async fn read(path: &Path, longest: usize) -> Result<Vec<u8>, Failure> {
+    let limit = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
     let mut file = Vec::new();
     let read = if path == Path::new("-") {
         tokio::io::stdin().take(limit).read_to_end(&mut file).await
@@ -36,11 +61,7 @@ pub async fn read_chain(path: &Path) -> Result<Chain, Failure> {
         }
     };
     read.map_err(|e| unreadable(path, &e))?;
-    Chain::parse(&file).map_err(|e| {
-        let failure = Failure::new(Exit::CannotVerify, e.to_string());
-        let newline = file.last().is_some_and(u8::is_ascii_whitespace);
-        if newline { failure.hint("a chain file does not end with a new line") } else { failure }
-    })
+    Ok(file)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
@@ -50,6 +71,23 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 /// The chain of an answer.
 pub fn chain_of(answer: &Answer) -> Result<Chain, Failure> {
     Chain::new(answer.chain.clone()).map_err(|e| Failure::new(Exit::CannotVerify, e.to_string()))
+}
+
+/// The evidence from the log of an answer, where the server gave any.
+pub fn log_of(answer: &Answer) -> Result<LogEvidence, Failure> {
+    let refused = |why: &str| Failure::new(Exit::CannotVerify, why);
+    let given = answer.log_evidence.as_ref().ok_or_else(|| {
+        refused("the server gave no proof from its log")
+            .hint("does it keep one? Without --prove the chain is verified")
+    })?;
+    if given.pending || given.log_proof.is_empty() {
+        return Err(refused("the statement is not in the published log yet").hint("ask again in a second"));
+    }
+    Ok(LogEvidence {
+        event: given.event.clone(),
+        log_proof: given.log_proof.clone(),
+        configuration: given.configuration.clone(),
+    })
 }
 
 /// Verifies the chain of a yes for the question that was asked, and that it is of the authority named as deciding.

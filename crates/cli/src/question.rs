@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use charter_domain::{Action, AuthorityId, Context, EntityId, Kind, Query, Resource, Timestamp};
+use charter_domain::{
+    Action, AuthorityId, Context, EntityId, EvidenceLevel, Kind, Query, Resource, Timestamp,
+};
 use charter_proto::charter::federation::v1 as pb;
 
 use crate::{args, clock, connect::Server, exit::Failure, output};
@@ -36,6 +38,14 @@ impl Question {
             context: Context::parse(members.iter().map(|(name, value)| (name.as_str(), value.as_str())))?,
             members,
         })
+    }
+
+    /// The same, asking for the evidence from the log beside the chain.
+    #[must_use]
+    pub fn with_log(mut self) -> Self {
+        self.members.insert("evidence".to_owned(), "full".to_owned());
+        self.context.evidence = EvidenceLevel::Full;
+        self
     }
 
     pub const fn kind(&self) -> Kind {
@@ -110,6 +120,7 @@ mod tests {
         assert_eq!(message.context["time"], "2026-01-01T00:00:00Z");
         assert_eq!((message.registry_id.as_str(), message.authority_id.as_str()), ("", ""));
         assert_eq!(question.at(), at);
+        assert_eq!(question.with_log().message(at).context["evidence"], "full");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod export;
 mod show;
-mod verify;
+pub mod verify;
 
 use crate::{
     args::{Chain, Connection},

@@ -78,14 +78,16 @@ impl Fixture {
         std::fs::write(self.path("chain.json"), chain).expect("written");
         let mut args = Verify {
             file: self.path("chain.json"),
-            anchor: self.path("anchors.json"),
-            at: None,
-            max_age: None,
-            entity: None,
-            action: None,
-            resource: None,
-            offline: true,
-            output: Format::Json,
+            against: Against {
+                anchor: self.path("anchors.json"),
+                at: None,
+                max_age: None,
+                entity: None,
+                action: None,
+                resource: None,
+                offline: true,
+                output: Format::Json,
+            },
         };
         change(&mut args);
         run(args).await.unwrap_or_else(|failure| failure.exit)
@@ -96,11 +98,11 @@ impl Fixture {
 async fn a_chain_verifies_for_its_own_question_and_no_other() {
     let f = Fixture::new();
     assert_eq!(f.verify(&f.chain, |_| ()).await, Exit::Ok);
-    let entity = |id: &'static str| move |args: &mut Verify| args.entity = Some(id.to_owned());
+    let entity = |id: &'static str| move |args: &mut Verify| args.against.entity = Some(id.to_owned());
     assert_eq!(f.verify(&f.chain, entity("did:web:uni.example")).await, Exit::Ok);
     assert_eq!(f.verify(&f.chain, entity("did:web:other.example")).await, Exit::CannotVerify);
     assert_eq!(
-        f.verify(&f.chain, |args| args.resource = Some("Doctorate".to_owned())).await,
+        f.verify(&f.chain, |args| args.against.resource = Some("Doctorate".to_owned())).await,
         Exit::CannotVerify
     );
 }
@@ -108,9 +110,14 @@ async fn a_chain_verifies_for_its_own_question_and_no_other() {
 #[tokio::test]
 async fn not_in_force_then_is_a_no_and_too_old_is_no_answer() {
     let f = Fixture::new();
-    assert_eq!(f.verify(&f.chain, |a| a.at = Some(instant("2019-06-01T00:00:00Z"))).await, Exit::Negative);
-    assert_eq!(f.verify(&f.chain, |a| a.at = Some(instant("2021-06-01T00:00:00Z"))).await, Exit::Ok);
-    let age = |text: &'static str| move |a: &mut Verify| a.max_age = Some(text.parse().expect("a duration"));
+    assert_eq!(
+        f.verify(&f.chain, |a| a.against.at = Some(instant("2019-06-01T00:00:00Z"))).await,
+        Exit::Negative
+    );
+    assert_eq!(f.verify(&f.chain, |a| a.against.at = Some(instant("2021-06-01T00:00:00Z"))).await, Exit::Ok);
+    let age = |text: &'static str| {
+        move |a: &mut Verify| a.against.max_age = Some(text.parse().expect("a duration"))
+    };
     assert_eq!(f.verify(&f.chain, age("30m")).await, Exit::CannotVerify);
     assert_eq!(f.verify(&f.chain, age("2h")).await, Exit::Ok);
 }
@@ -124,7 +131,10 @@ async fn a_changed_chain_or_another_anchor_never_verifies() {
         assert_eq!(f.verify(&changed, |_| ()).await, Exit::CannotVerify, "byte {n}");
     }
     let other = Fixture::new();
-    assert_eq!(f.verify(&f.chain, |a| a.anchor = other.path("anchors.json")).await, Exit::CannotVerify);
+    assert_eq!(
+        f.verify(&f.chain, |a| a.against.anchor = other.path("anchors.json")).await,
+        Exit::CannotVerify
+    );
     assert_eq!(f.verify(b"[]", |_| ()).await, Exit::CannotVerify);
     assert_eq!(f.verify(&f.chain, |a| a.file = other.path("absent.json")).await, Exit::CannotVerify);
 }
