@@ -1,6 +1,8 @@
 //! Asks witnesses to cosign (C2SP tlog-witness, add-checkpoint): all that are configured, at once, each within its
 //! deadline. Whoever is slow, down or lying gives no signature and holds nobody else up.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use charter_domain::RegistryId;
 use charter_tlog::{
@@ -10,8 +12,9 @@ use charter_tlog::{
     note::{SignatureLine, Vkey},
     witness::AddCheckpoint,
 };
-use futures::future::join_all;
+use futures::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use http::StatusCode;
+use tokio::time::Instant;
 
 use super::{
     exchange::{DEADLINE, Http, Silence},
@@ -19,6 +22,9 @@ use super::{
     peers::{Outcome, Peers},
 };
 use crate::{App, Error, config::log::WitnessConfig};
+
+/// How long the other witnesses have once the quorum is reached.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Proofs over a log's own tiles.
 #[async_trait]
@@ -55,7 +61,8 @@ enum Said {
     Has(u64),
 }
 
-/// Cosignatures on a checkpoint by the configured witnesses, verified; those that gave none are counted and logged.
+/// Cosignatures on a checkpoint by the configured witnesses, verified; those that gave none are counted and logged. With
+/// the quorum reached, the others have a little longer, and those that were silent last are left to rest.
 pub async fn collect(
     app: &App,
     registry: RegistryId,
@@ -63,20 +70,29 @@ pub async fn collect(
     proofs: &dyn ConsistencyProofs,
 ) -> Vec<SignatureLine> {
     let Some(tenant) = app.hosted.tenant(registry) else { return Vec::new() };
-    let client = &app.witness.client;
+    let (client, log) = (&app.witness.client, &tenant.config.log);
     let published = app.logs.published(registry).map_or(0, |published| published.size);
-    let asked = tenant.config.log.witnesses.iter().map(|witness| async move {
-        let submission = Submission { client, registry, witness, checkpoint, proofs };
-        let answered = tokio::time::timeout(DEADLINE, submission.submit(published)).await;
-        let answered = answered.unwrap_or(Err(Outcome::TimedOut));
-        let outcome = answered.as_ref().map_or_else(|outcome| *outcome, |_| Outcome::Cosigned);
-        client.peers.heard(registry, &witness.vkey, outcome);
-        if outcome == Outcome::Ahead {
-            submission.ahead(app).await;
+    let asked = client.peers.awake(registry, log);
+    let mut waiting: Vec<&Vkey> = asked.iter().map(|witness| &witness.vkey).collect();
+    let mut answers: FuturesUnordered<_> = asked
+        .into_iter()
+        .map(|witness| async move {
+            let submission = Submission { client, registry, witness, checkpoint, proofs };
+            (&witness.vkey, submission.ask(app, published).await)
+        })
+        .collect();
+    let (mut lines, mut end) = (Vec::new(), Instant::now() + 2 * DEADLINE);
+    while let Ok(Some((witness, answer))) = tokio::time::timeout_at(end, answers.next()).await {
+        waiting.retain(|waiting| *waiting != witness);
+        lines.extend(answer);
+        if lines.len() >= log.quorum {
+            end = end.min(Instant::now() + GRACE);
         }
-        answered.ok()
-    });
-    join_all(asked).await.into_iter().flatten().collect()
+    }
+    for late in waiting {
+        client.peers.heard(registry, late, Outcome::TimedOut);
+    }
+    lines
 }
 
 /// What the witnesses of a log cosigned last, as far as they tell: checkpoints with a good signature of the log's own
@@ -103,6 +119,18 @@ fn base(witness: &WitnessConfig) -> &str {
 }
 
 impl Submission<'_> {
+    /// The cosignature, if there is one; how it went is noted.
+    async fn ask(&self, app: &App, published: u64) -> Option<SignatureLine> {
+        let answered = tokio::time::timeout(DEADLINE, self.submit(published)).await;
+        let answered = answered.unwrap_or(Err(Outcome::TimedOut));
+        let outcome = answered.as_ref().map_or_else(|outcome| *outcome, |_| Outcome::Cosigned);
+        self.client.peers.heard(self.registry, &self.witness.vkey, outcome);
+        if outcome == Outcome::Ahead {
+            self.ahead(app).await;
+        }
+        answered.ok()
+    }
+
     /// Once from the size that the witness is known to have; if it has another, once more from that.
     async fn submit(&self, published: u64) -> Result<SignatureLine, Outcome> {
         let size = self.checkpoint.checkpoint().size();

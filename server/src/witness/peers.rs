@@ -3,10 +3,14 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use charter_domain::RegistryId;
 use charter_tlog::note::Vkey;
+use tokio::time::Instant;
+
+use crate::config::log::{RegistryLog, WitnessConfig};
 
 /// How one submission ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +50,15 @@ impl Outcome {
 struct Known {
     size: Option<u64>,
     outcome: Option<Outcome>,
+    /// Silences one after the other.
+    silent: u32,
+    /// Until when it is asked only if the quorum needs it.
+    rests: Option<Instant>,
 }
+
+/// After a silence a witness rests, longer with each: publishing would wait for it every time.
+const FIRST_REST: Duration = Duration::from_secs(1);
+const LAST_REST: Duration = Duration::from_secs(30);
 
 /// A log, and the key line of a witness.
 type Name = (RegistryId, String);
@@ -59,6 +71,16 @@ impl Peers {
     fn with<T>(&self, registry: RegistryId, witness: &Vkey, change: impl FnOnce(&mut Known) -> T) -> T {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         change(known.entry((registry, witness.to_string())).or_default())
+    }
+
+    /// The witnesses to ask: all, without those that rest if there are enough others.
+    pub fn awake<'c>(&self, registry: RegistryId, log: &'c RegistryLog) -> Vec<&'c WitnessConfig> {
+        let now = Instant::now();
+        let awake = |witness: &&WitnessConfig| {
+            self.with(registry, &witness.vkey, |known| known.rests.is_none_or(|until| until <= now))
+        };
+        let awake: Vec<_> = log.witnesses.iter().filter(awake).collect();
+        if awake.len() < log.quorum.max(1) { log.witnesses.iter().collect() } else { awake }
     }
 
     /// Leaves that the witness has cosigned, as far as is known.
@@ -78,7 +100,13 @@ impl Peers {
     /// Counts an outcome, and logs it if the last one was another.
     pub fn heard(&self, registry: RegistryId, witness: &Vkey, outcome: Outcome) {
         metrics::counter!("charter_witness_requests_total", "outcome" => outcome.code()).increment(1);
-        let before = self.with(registry, witness, |known| known.outcome.replace(outcome));
+        let before = self.with(registry, witness, |known| {
+            let silent = matches!(outcome, Outcome::Unreachable | Outcome::TimedOut);
+            known.silent = if silent { known.silent.saturating_add(1) } else { 0 };
+            let rest = FIRST_REST.saturating_mul(1 << known.silent.saturating_sub(1).min(8)).min(LAST_REST);
+            known.rests = silent.then(|| Instant::now() + rest);
+            known.outcome.replace(outcome)
+        });
         let (name, code) = (witness.name().as_str(), outcome.code());
         let expected = outcome == Outcome::Cosigned && before.is_none();
         if before == Some(outcome) || expected {
