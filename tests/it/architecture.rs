@@ -22,7 +22,7 @@ const EDGES: [(&str, &[&str]); 12] = [
         "charter-federation",
         &["charter-cache", "charter-domain", "charter-proof", "charter-proto", "charter-signing"],
     ),
-    ("charter-cli", &["charter-domain", "charter-proof", "charter-proto", "charter-signing"]),
+    ("charter-cli", &["charter-domain", "charter-proof", "charter-proto", "charter-signing", "charter-tlog"]),
     ("charter-issuer", &["charter-domain", "charter-signing"]),
     (
         "charter-server",

@@ -62,7 +62,7 @@ const EXITS: &str = "\
 Exit codes: 0 done or yes, 1 unexpected, 2 usage, 3 no, 4 not known, 5 cannot verify (unreachable, stale, bad \
 proof), 6 not permitted, 7 conflict, 8 partly failed, 130 interrupted";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Connection {
     /// Where the server answers gRPC.
     #[arg(

@@ -3,6 +3,7 @@
 mod conventions;
 mod fake;
 mod governance;
+mod transparency;
 
 use std::{path::Path, process::Output};
 

@@ -83,8 +83,9 @@ pub struct WatchLog {
     /// How often to look.
     #[arg(long, value_name = "DURATION", default_value = "1s")]
     pub every: humantime::Duration,
-    /// Say that the log is frozen after so long without a new checkpoint or cosignature.
-    #[arg(long, value_name = "DURATION", default_value = "60s")]
+    /// Say that the log is frozen after so long without a new checkpoint or cosignature; a log in good order has one
+    /// each minute.
+    #[arg(long, value_name = "DURATION", default_value = "90s")]
     pub frozen_after: humantime::Duration,
     /// Stop after so long; without it, watch until interrupted.
     #[arg(long = "for", value_name = "DURATION")]

@@ -1,18 +1,22 @@
 //! `charter log`: what an auditor does with a transparency log, without trust in whoever runs it.
 
+mod audit_state;
+mod proof;
+mod verify;
+mod watch;
+
 use crate::{
     args::{Connection, Log},
     exit::{Exit, Failure},
     login::Place,
 };
 
-pub async fn run(_to: &Connection, command: Log, _place: &Place) -> Result<Exit, Failure> {
-    let name = match command {
-        Log::Verify(_) => "verify",
-        Log::Watch(_) => "watch",
-        Log::AuditState(_) => "audit-state",
-        Log::Proof(_) => "proof",
-        Log::Mirror(_) => "mirror",
-    };
-    Err(Failure::new(Exit::Unexpected, format!("`charter log {name}` is not in this build")))
+pub async fn run(to: &Connection, command: Log, place: &Place) -> Result<Exit, Failure> {
+    match command {
+        Log::Verify(args) => verify::run(to, args, place).await,
+        Log::Watch(args) => watch::run(to, args, place).await,
+        Log::AuditState(args) => audit_state::run(to, args).await,
+        Log::Proof(args) => proof::run(to, args).await,
+        Log::Mirror(_) => Err(Failure::new(Exit::Unexpected, "`charter log mirror` is not in this build")),
+    }
 }

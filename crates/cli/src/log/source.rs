@@ -19,6 +19,12 @@ pub enum Fault {
     Unreachable(String),
     /// The file, and how many bytes it may have.
     TooLong(String, usize),
+    /// The log does not have what its checkpoint says that it has.
+    Missing(String),
+    /// The file, and what is wrong with it.
+    Malformed(String, String),
+    /// The checkpoint does not have the cosignatures that the policy asks for.
+    Unwitnessed(String),
 }
 
 impl std::fmt::Display for Fault {
@@ -26,6 +32,9 @@ impl std::fmt::Display for Fault {
         match self {
             Self::Unreachable(why) => f.write_str(why),
             Self::TooLong(what, limit) => write!(f, "`{what}` is longer than {limit} bytes"),
+            Self::Missing(what) => write!(f, "the log does not have `{what}`"),
+            Self::Unwitnessed(why) => write!(f, "the checkpoint is not witnessed as the policy asks: {why}"),
+            Self::Malformed(what, why) => write!(f, "`{what}`: {why}"),
         }
     }
 }

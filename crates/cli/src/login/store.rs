@@ -59,6 +59,11 @@ impl Place {
         Some(self.dir.as_ref()?.join("token"))
     }
 
+    /// Where what was verified of logs is kept.
+    pub fn logs(&self) -> Option<PathBuf> {
+        Some(self.dir.as_ref()?.join("logs"))
+    }
+
     fn dir(&self) -> Result<&PathBuf, Failure> {
         self.dir.as_ref().ok_or_else(|| {
             Failure::usage("there is no place to keep a sign-in: set HOME or XDG_STATE_HOME (absolute)")

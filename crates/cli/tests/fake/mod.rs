@@ -1,6 +1,8 @@
 //! A server of a few fixed answers: an entity named like a reason is answered with that reason.
 
 pub mod governance;
+pub mod log;
+pub mod web;
 
 use std::pin::Pin;
 

@@ -1,0 +1,12 @@
+//! The bar that shows how far a log is read.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// On standard error; indicatif draws none where that is not a terminal.
+pub fn entries(count: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(count), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} entries, {per_sec}, {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}
