@@ -14,6 +14,7 @@ mod policy;
 mod privacy;
 mod procedure;
 mod proof;
+mod registry;
 mod schema;
 mod staff;
 mod webhook;
@@ -41,6 +42,7 @@ pub use self::{
     privacy::{About, Erase, Privacy},
     procedure::{CourtRuling, Hear, ListProcedures, OpenProcedure, Procedure},
     proof::{Proof, Prove, VerifyProof},
+    registry::Registry,
     schema::{DefineType, Publish, Schema},
     staff::{Appoint, Staff},
     webhook::{At, Events as WebhookEvents, One, Webhook},
@@ -305,24 +307,6 @@ pub struct List {
     pub all: bool,
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: ListFormat,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Registry {
-    /// Prints the registries that the server keeps.
-    List {
-        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-        output: ListFormat,
-    },
-    /// Prints a registry's policy: persons for each measure, hearings, languages.
-    Policy {
-        #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
-        registry: Option<AuthorityId>,
-        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-        output: ListFormat,
-    },
-    /// Proposes another policy: the whole of it, what is left out is as built in.
-    SetPolicy(SetPolicy),
 }
 
 /// How the result of an action is printed.

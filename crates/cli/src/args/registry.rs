@@ -1,0 +1,24 @@
+//! Options of reading registries, and of their policy.
+
+use charter_domain::AuthorityId;
+use clap::Subcommand;
+
+use super::{ListFormat, SetPolicy};
+
+#[derive(Debug, Subcommand)]
+pub enum Registry {
+    /// Prints the registries that the server keeps.
+    List {
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: ListFormat,
+    },
+    /// Prints a registry's policy: persons for each measure, hearings, languages.
+    Policy {
+        #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
+        registry: Option<AuthorityId>,
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: ListFormat,
+    },
+    /// Proposes another policy: the whole of it, what is left out is as built in.
+    SetPolicy(SetPolicy),
+}
