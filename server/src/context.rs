@@ -18,6 +18,7 @@ use crate::{
     hosted::Hosted,
     limit::Limiter,
     log::Logs,
+    mirror::push,
     oidc::Oidc,
     outbox::{Outbox, system_lookup},
     tasks::outbox::Told,
@@ -41,6 +42,8 @@ pub struct App {
     pub logs: Logs,
     /// As a witness of other logs, and towards the witnesses of these.
     pub witness: Witnesses,
+    /// The way to the mirrors of these logs.
+    pub mirrors: push::Client,
     /// The way out to webhooks, and which registries have any.
     pub outbox: Outbox,
     pub told: Told,
@@ -77,6 +80,8 @@ pub enum Startup {
     Webhooks(String),
     #[error("witnesses: {0}")]
     Witnesses(String),
+    #[error("the way to mirrors: {0}")]
+    Mirrors(String),
     #[error("bootstrap.token_file: {0}")]
     Token(String),
     #[error("registry `{0}`: {1}")]
@@ -121,6 +126,7 @@ impl App {
             told: Told::default(),
             logs,
             witness: Witnesses::new().map_err(Startup::Witnesses)?,
+            mirrors: push::Client::new().map_err(Startup::Mirrors)?,
             kek,
             oidc: Oidc::new(&config.oidc),
             store,

@@ -31,6 +31,22 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Response headers that a browser's script may read.
 const EXPOSED: &str = "ETag, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id";
 
+/// What is served of a registry whose database lacks published events: nothing that rests on them.
+const OPEN_WHEN_HELD: [&str; 12] = [
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/.well-known/",
+    "/openapi.json",
+    "/docs",
+    "/log/",
+    "/api/v1/log/",
+    "/charter.registry.v1.LogService/",
+    "/witness/",
+    "/mirror/",
+    "/grpc.",
+];
+
 /// The registry a request is for, and until when it may be answered: put into its extensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Here {
@@ -185,6 +201,13 @@ fn prepare(inner: &Inner, (peer, certificate): Origin, request: &mut Request<Bod
         return Err(Error::new(Code::RateLimited, "more requests than this address may send; slow down"));
     }
     let registry = meant(inner, request)?;
+    let held = inner.app.hosted.holds.get(registry);
+    if held.is_some() && !OPEN_WHEN_HELD.iter().any(|open| request.uri().path().starts_with(open)) {
+        return Err(Error::new(
+            Code::Stale,
+            "published events are missing from the database; they are put back first",
+        ));
+    }
     let wish = request.headers().get("grpc-timeout").and_then(|v| grpc_timeout(v.as_bytes()));
     let limit = wish.map_or(DEFAULT_DEADLINE, |w| w.min(MAX_DEADLINE));
     if limit.is_zero() {

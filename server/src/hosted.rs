@@ -26,6 +26,7 @@ use crate::{
     context::Startup,
     keyring::Keyring,
     log::keys::{self, LogKeys},
+    mirror::held::Holds,
     witness::Quarantine,
 };
 
@@ -74,6 +75,8 @@ impl Tenant {
 
 pub struct Hosted {
     pub store: Store,
+    /// Registries of which published events are missing: they answer nothing.
+    pub holds: Holds,
     register: Arc<Register>,
     clock: Arc<dyn Clock>,
     tenants: HashMap<RegistryId, Tenant>,
@@ -121,6 +124,7 @@ impl Hosted {
             view_age: Duration::from_secs(config.documents.lifetime_secs / 10),
             store,
             quarantine: Quarantine::default(),
+            holds: Holds::default(),
             register,
             clock,
             tenants,
@@ -178,7 +182,8 @@ async fn open_one(
         opening = store.opening(registry.id).await.map_err(|e| text(&e))?;
     }
     let ring = Keyring::load(&opening, vault.as_ref(), None, now)?;
-    let log_keys = keys::ensure(store, &registry, vault.as_ref(), now).await?;
+    let mirrors = own.witness.logs.iter().any(|log| log.mirror);
+    let log_keys = keys::ensure(store, &registry, mirrors, vault.as_ref(), now).await?;
     let tenant = Tenant {
         registry,
         config: own.clone(),
@@ -229,6 +234,14 @@ async fn make_key(
     if first { Ok(()) } else { vault.discard(&made.kept).map_err(|e| e.to_string()) }
 }
 
+/// Nobody below or beside may believe what a held registry has.
+fn free(hosted: &Hosted, registry: RegistryId) -> Result<(), Error> {
+    let held = hosted.holds.get(registry);
+    held.map_or(Ok(()), |_| {
+        Err(Error::Unavailable("published events are missing from the database".to_owned()))
+    })
+}
+
 fn federation_error(e: charter_store::Error) -> Error {
     match e {
         charter_store::Error::Unavailable(source) => {
@@ -242,6 +255,7 @@ fn federation_error(e: charter_store::Error) -> Error {
 #[async_trait]
 impl LocalAuthority for Hosted {
     async fn decide(&self, registry: RegistryId, query: &Query, at: Timestamp) -> Result<Decision, Error> {
+        free(self, registry)?;
         let question = Question {
             registry,
             kind: query.kind,
@@ -263,6 +277,7 @@ impl LocalAuthority for Hosted {
     }
 
     async fn view(&self, registry: RegistryId) -> Result<Arc<RegistryView>, Error> {
+        free(self, registry)?;
         let tenant =
             self.tenants.get(&registry).ok_or_else(|| Error::UnknownRegistry(registry.to_string()))?;
         let mut slot = tenant.view.lock().await;

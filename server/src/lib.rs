@@ -19,6 +19,7 @@ pub mod limit;
 pub mod listener;
 pub mod log;
 pub mod mask;
+pub mod mirror;
 pub mod oidc;
 pub mod openapi;
 pub mod outbox;

@@ -32,6 +32,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Sta
     crate::witness::quarantine::look(&app).await;
     let mut reader = None;
     tasks::epoch::poll(&app, &mut reader).await?;
+    crate::mirror::refill::at_start(&app).await;
     let mut listening = Vec::new();
     for listener in &app.config.listeners {
         let registry = app.hosted.by_authority(listener.registry.as_str());

@@ -3,6 +3,7 @@
 pub mod epoch;
 pub mod outbox;
 pub mod peer_epoch;
+pub mod refill;
 pub mod renewal;
 pub mod requests;
 pub mod retention;
@@ -20,6 +21,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     set.spawn(epoch::run(Arc::clone(app)));
     set.spawn(outbox::run(Arc::clone(app)));
     set.spawn(peer_epoch::run(Arc::clone(app)));
+    set.spawn(refill::run(Arc::clone(app)));
     set.spawn(renewal::run(Arc::clone(app)));
     set.spawn(requests::run(Arc::clone(app)));
     set.spawn(retention::run(Arc::clone(app)));

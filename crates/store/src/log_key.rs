@@ -18,6 +18,8 @@ pub enum LogPurpose {
     Log,
     /// Cosignatures on checkpoints of others.
     Witness,
+    /// Cosignatures on checkpoints of others whose entries are all kept here.
+    Mirror,
 }
 
 impl LogPurpose {
@@ -25,7 +27,13 @@ impl LogPurpose {
         match self {
             Self::Log => "log",
             Self::Witness => "witness",
+            Self::Mirror => "mirror",
         }
+    }
+
+    fn parse(code: &str) -> Self {
+        // The database takes no others.
+        [Self::Log, Self::Mirror].into_iter().find(|purpose| purpose.code() == code).unwrap_or(Self::Witness)
     }
 }
 
@@ -69,10 +77,8 @@ struct Row {
 
 impl From<Row> for LogKey {
     fn from(row: Row) -> Self {
-        let purpose =
-            if row.purpose == LogPurpose::Log.code() { LogPurpose::Log } else { LogPurpose::Witness };
         Self {
-            purpose,
+            purpose: LogPurpose::parse(&row.purpose),
             generation: row.generation,
             name: row.name,
             vkey: row.vkey,

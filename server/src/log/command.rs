@@ -15,8 +15,8 @@ use crate::{
 
 #[derive(Subcommand)]
 pub enum LogCommand {
-    /// Print the verifier keys of every registry: its log's, and that of its witness. Registries are opened if they
-    /// have not been.
+    /// Print the verifier keys of every registry: its log's, that of its witness, and that of its mirror
+    /// where it mirrors a log. Registries are opened if they have not been.
     Keys,
     /// Let the witness go on from an older state, after its files were restored. Before that, see to it that the state
     /// is not one that somebody put there: what was cosigned after it may be cosigned differently then.
@@ -51,6 +51,7 @@ pub struct Verifiers {
     pub authority: AuthorityId,
     pub log: String,
     pub witness: String,
+    pub mirror: Option<String>,
 }
 
 /// Does what was asked.
@@ -59,6 +60,9 @@ pub async fn run(config: &Config, command: &LogCommand) -> Result<ExitCode, Star
         LogCommand::Keys => {
             for one in verifiers(config).await? {
                 println!("{}\n  log {}\n  witness {}", one.authority, one.log, one.witness);
+                if let Some(mirror) = one.mirror {
+                    println!("  mirror {mirror}");
+                }
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -115,6 +119,7 @@ pub async fn verifiers(config: &Config) -> Result<Vec<Verifiers>, Startup> {
                 authority: own.authority_id.clone(),
                 log: log.vkey.to_string(),
                 witness: witness.vkey.to_string(),
+                mirror: tenant.log_keys.mirror().map(|key| key.vkey.to_string()),
             });
         }
     }

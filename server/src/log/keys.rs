@@ -1,5 +1,5 @@
-//! The keys of a registry's notes: one signs its checkpoints, one cosigns those of others. Both are Ed25519 keys of the
-//! vault, made when the registry is opened.
+//! The keys of a registry's notes: one signs its checkpoints, one cosigns those of others, and one those whose entries
+//! are kept here. They are Ed25519 keys of the vault, made when the registry is opened.
 
 use std::sync::Arc;
 
@@ -33,10 +33,11 @@ impl Sign for NoteKey {
     }
 }
 
-/// Both keys of a registry.
+/// The keys of a registry that are in use.
 pub struct LogKeys {
     log: Arc<NoteKey>,
     witness: Arc<NoteKey>,
+    mirror: Option<Arc<NoteKey>>,
 }
 
 impl LogKeys {
@@ -48,6 +49,11 @@ impl LogKeys {
     /// Cosigns checkpoints of others.
     pub fn witness(&self) -> &Arc<NoteKey> {
         &self.witness
+    }
+
+    /// Cosigns what is mirrored; none where nothing is.
+    pub fn mirror(&self) -> Option<&Arc<NoteKey>> {
+        self.mirror.as_ref()
     }
 }
 
@@ -81,7 +87,7 @@ pub fn make(
 ) -> Result<LogKey, String> {
     let kind = match purpose {
         LogPurpose::Log => KeyKind::Ed25519,
-        LogPurpose::Witness => KeyKind::CosignatureV1,
+        LogPurpose::Witness | LogPurpose::Mirror => KeyKind::CosignatureV1,
     };
     let name = name_of(entity, purpose, generation)?;
     let made = vault.generate(Algorithm::EdDsa).map_err(|e| format!("no key of the log was made: {e}"))?;
@@ -104,15 +110,17 @@ fn text(e: &charter_store::Error) -> String {
 }
 
 /// The keys of a registry as they are kept, retired ones too; the first of each is made where there is none. Where
-/// another server was first, its key is taken.
+/// another server was first, its key is taken. A registry that mirrors no log needs no key for it.
 pub async fn ensure(
     store: &Store,
     registry: &Registry,
+    mirrors: bool,
     vault: &dyn KeyStore,
     now: Timestamp,
 ) -> Result<Vec<LogKey>, String> {
     let mut known = store.log_keys(registry.id).await.map_err(|e| text(&e))?;
-    for purpose in [LogPurpose::Log, LogPurpose::Witness] {
+    let mirror = mirrors.then_some(LogPurpose::Mirror);
+    for purpose in [LogPurpose::Log, LogPurpose::Witness].into_iter().chain(mirror) {
         if known.iter().any(|key| key.purpose == purpose) {
             continue;
         }
@@ -128,11 +136,10 @@ pub async fn ensure(
 
 /// Opens the keys in use.
 pub fn open(known: &[LogKey], vault: &dyn KeyStore) -> Result<LogKeys, String> {
-    let one = |purpose| {
-        let used = known.iter().find(|key| key.purpose == purpose && key.retired_at.is_none());
-        open_one(used.ok_or("a key of the log is missing")?, vault).map(Arc::new)
-    };
-    Ok(LogKeys { log: one(LogPurpose::Log)?, witness: one(LogPurpose::Witness)? })
+    let used = |purpose| known.iter().find(|key| key.purpose == purpose && key.retired_at.is_none());
+    let one = |purpose| open_one(used(purpose).ok_or("a key of the log is missing")?, vault).map(Arc::new);
+    let mirror = used(LogPurpose::Mirror).map(|key| open_one(key, vault).map(Arc::new)).transpose()?;
+    Ok(LogKeys { log: one(LogPurpose::Log)?, witness: one(LogPurpose::Witness)?, mirror })
 }
 
 fn open_one(key: &LogKey, vault: &dyn KeyStore) -> Result<NoteKey, String> {

@@ -42,6 +42,10 @@ pub async fn once(app: &App) -> Renewed {
 
 /// Everything of one registry that is due, page by page.
 async fn registry(app: &App, tenant: &Tenant) -> Renewed {
+    if app.hosted.holds.get(tenant.registry.id).is_some() {
+        // What is recorded here is not what holds.
+        return Renewed::default();
+    }
     let documents = &app.config.documents;
     let (mut all, mut after) = (Renewed::default(), None);
     if let Err(error) = renewal::keys(&app.store, tenant, documents.lifetime_secs).await {

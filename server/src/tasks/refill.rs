@@ -1,0 +1,27 @@
+//! Registries that are held are looked at again: their events may have been put back, or a mirror may be there now.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{App, mirror};
+
+const EVERY: Duration = Duration::from_secs(2);
+
+pub async fn run(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        once(&app).await;
+    }
+}
+
+/// One round over every registry that is held.
+pub async fn once(app: &App) {
+    let held = app.hosted.holds.all();
+    let count = u32::try_from(held.len()).unwrap_or(u32::MAX);
+    metrics::gauge!("charter_registries_held").set(f64::from(count));
+    for (registry, before) in held {
+        let Err(why) = mirror::refill(app, registry, before.least).await else { continue };
+        if *before.why != *why {
+            tracing::error!(%registry, why, "the registry is held");
+        }
+    }
+}
