@@ -8,17 +8,27 @@ use futures::future::join_all;
 use tokio::runtime::Handle;
 
 use super::{remote::Remote, upload::places};
-use crate::{App, app::document::Issuing, durable, hosted::Tenant};
+use crate::{App, Error, app::document::Issuing, durable, error::Code, hosted::Tenant, witness::client};
 
 /// Looks at every registry before anything is served: whether its events are those that were published.
 pub async fn at_start(app: &App) {
     join_all(app.hosted.tenants().map(|tenant| async move {
         let least = published(app, tenant).await;
-        if let Err(why) = refill(app, tenant.registry.id, least).await {
+        if let Err(why) = ensure(app, tenant, least).await {
             tracing::error!(registry = %tenant.registry.authority, why, "the registry is held");
         }
     }))
     .await;
+}
+
+/// Puts back what was published and is missing, whoever remembers it: the file, witnesses, or mirrors. Where that
+/// cannot be, the registry is held, and the error says what to do.
+pub async fn refill(app: &App, registry: RegistryId) -> Result<(), Error> {
+    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let witnessed = client::latest(app, registry).await.into_iter().map(|c| c.checkpoint().size()).max();
+    let ahead = app.logs.known_ahead(registry).map(|ahead| ahead.size);
+    let least = published(app, tenant).await.max(witnessed.unwrap_or(0)).max(ahead.unwrap_or(0));
+    ensure(app, tenant, least).await.map_err(|why| Error::new(Code::Stale, why))
 }
 
 /// How many events were published, as far as the file beside the database and the mirrors tell.
@@ -43,8 +53,8 @@ fn filed(app: &App, tenant: &Tenant) -> Option<SignedCheckpoint> {
 
 /// Makes sure that the database has the first `least` events of a registry: nothing if it has, else from a mirror. The
 /// registry is held meanwhile, and stays so with the reason that is returned.
-pub async fn refill(app: &App, registry: RegistryId, least: u64) -> Result<(), String> {
-    let tenant = app.hosted.tenant(registry).ok_or("the registry is not served here")?;
+pub async fn ensure(app: &App, tenant: &Tenant, least: u64) -> Result<(), String> {
+    let registry = tenant.registry.id;
     let _one = app.mirrors.refilling.lock().await;
     let done = fill(app, tenant, least).await;
     match &done {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{App, mirror};
+use crate::{App, mirror::refill};
 
 const EVERY: Duration = Duration::from_secs(2);
 
@@ -19,7 +19,8 @@ pub async fn once(app: &App) {
     let count = u32::try_from(held.len()).unwrap_or(u32::MAX);
     metrics::gauge!("charter_registries_held").set(f64::from(count));
     for (registry, before) in held {
-        let Err(why) = mirror::refill(app, registry, before.least).await else { continue };
+        let Some(tenant) = app.hosted.tenant(registry) else { continue };
+        let Err(why) = refill::ensure(app, tenant, before.least).await else { continue };
         if *before.why != *why {
             tracing::error!(%registry, why, "the registry is held");
         }
