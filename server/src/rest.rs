@@ -12,6 +12,7 @@ pub mod issuer;
 pub mod key;
 pub mod log;
 pub mod metadata;
+pub mod mirror;
 pub mod policy;
 pub mod privacy;
 pub mod procedure;
@@ -87,6 +88,8 @@ pub const ROUTES: &[Route] = &[
     peer("POST", "/witness/add-checkpoint", || post(witness::add)),
     public("GET", "/witness/evidence", || get(witness::evidence)),
     public("GET", "/witness/{hash}/checkpoint", || get(witness::checkpoint)),
+    peer("POST", "/witness/add-entries", || post(mirror::add)),
+    public("GET", "/mirror/{hash}/{*path}", || get(mirror::read)),
     records("/api/v1/registries", || get(record::registries)),
     records("/api/v1/registry", || get(record::registry)),
     records("/api/v1/entities", || get(record::entities)),

@@ -73,5 +73,11 @@ fn describe() {
         "Checkpoints sent to this witness, by status"
     );
     metrics::describe_counter!("charter_witness_equivocations_total", "Logs that showed two histories");
+    metrics::describe_counter!("charter_mirror_pushes_total", "Checkpoints brought to mirrors, by outcome");
+    metrics::describe_counter!("charter_mirror_answers_total", "Uploads to this mirror, by status");
+    metrics::describe_gauge!(
+        "charter_registries_held",
+        "Registries that lack published events: nothing is answered"
+    );
     metrics::gauge!("charter_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }

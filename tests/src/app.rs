@@ -1,6 +1,11 @@
 //! A server in this process: real doors on real sockets, a database of its own, secrets in a temporary directory.
 
-use std::{fmt::Write as _, net::SocketAddr, sync::Arc};
+use std::{
+    fmt::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use charter_domain::time::Clock;
 use charter_server::{App, Config, serve};
@@ -31,6 +36,10 @@ pub struct Build {
     listener: String,
     clock: Arc<TestClock>,
     redis: bool,
+    /// Where its files stay when it stops.
+    at: Option<PathBuf>,
+    /// It may work as the owner of its database.
+    owner: bool,
 }
 
 pub struct TestApp {
@@ -42,7 +51,9 @@ pub struct TestApp {
     pub database: Database,
     pub token: String,
     running: serve::Running,
-    dir: TempDir,
+    path: PathBuf,
+    /// Removed with the server.
+    _dir: TempDir,
 }
 
 impl Build {
@@ -78,6 +89,16 @@ impl Build {
         self.clock = Arc::clone(clock);
         self
     }
+    /// Keeps its files in a directory of the test, so that another can go on with them.
+    pub fn at(mut self, dir: &Path) -> Self {
+        self.at = Some(dir.to_owned());
+        self
+    }
+    /// Knows the connection of its database's owner.
+    pub fn owner(mut self) -> Self {
+        self.owner = true;
+        self
+    }
     pub fn redis(mut self) -> Self {
         self.redis = true;
         self
@@ -85,8 +106,9 @@ impl Build {
 
     /// The whole configuration, as a file would have it.
     pub fn toml(&self, database: &Database, dir: &std::path::Path, address: SocketAddr) -> String {
+        let owner = if self.owner { database.url("charter_owner") } else { String::new() };
         let mut toml = format!(
-            "{}\ndatabase = {{ url = \"{}\", pool_size = 4, hot_connections = 1 }}\n\
+            "{}\ndatabase = {{ url = \"{}\", owner_url = \"{owner}\", pool_size = 4, hot_connections = 1 }}\n\
              keys = {{ kek_file = \"{}\" }}\nbootstrap = {{ token_file = \"{}\" }}\n\
              log = {{ filter = \"warn\", format = \"text\" }}\n",
             self.settings,
@@ -131,12 +153,13 @@ impl Build {
             self = self.registry(AUTHORITY);
         }
         let dir = tempfile::tempdir().expect("a directory");
-        secret(&dir.path().join("secret"));
-        let toml = self.toml(&database, dir.path(), address);
+        let path = self.at.clone().unwrap_or_else(|| dir.path().to_owned());
+        secret(&path.join("secret"));
+        let toml = self.toml(&database, &path, address);
         let config = Config::from_toml(&toml).expect("a valid configuration");
         charter_server::telemetry::init_logs(&config.log);
         let running = serve::start(config, Arc::clone(&self.clock) as Arc<dyn Clock>).await?;
-        let token = std::fs::read_to_string(dir.path().join("token")).expect("a token");
+        let token = std::fs::read_to_string(path.join("token")).expect("a token");
         Ok(TestApp {
             app: Arc::clone(&running.app),
             address: running.addresses[0],
@@ -145,7 +168,8 @@ impl Build {
             token: token.trim().to_owned(),
             database,
             running,
-            dir,
+            path,
+            _dir: dir,
         })
     }
 }
@@ -174,6 +198,8 @@ impl TestApp {
             listener: String::new(),
             clock: Arc::default(),
             redis: everywhere(),
+            at: None,
+            owner: false,
         }
     }
 
@@ -202,8 +228,8 @@ impl TestApp {
         format!("http://{}", self.address)
     }
 
-    pub fn directory(&self) -> &std::path::Path {
-        self.dir.path()
+    pub fn directory(&self) -> &Path {
+        &self.path
     }
 
     pub async fn stop(self) {

@@ -38,6 +38,21 @@ impl Database {
         database
     }
 
+    /// A copy of it as it is now: what a backup would bring back. Everybody else is cut off for a moment.
+    pub async fn copied(&self) -> Self {
+        let count = MADE.fetch_add(1, Ordering::Relaxed);
+        let copy = Self { dir: self.dir.clone(), name: format!("test_{}_{count}", std::process::id()) };
+        self.open(false).await;
+        self.end_connections().await;
+        let sql = format!(
+            "create database {} template {} owner charter_owner strategy wal_log",
+            copy.name, self.name
+        );
+        self.admin("postgres").await.batch_execute(&sql).await.expect("a copy");
+        self.open(true).await;
+        copy
+    }
+
     pub fn url(&self, role: &str) -> String {
         url(&self.dir, &self.name, role)
     }

@@ -130,6 +130,19 @@ pub const OPERATIONS: &[Operation] = &[
     get("/witness/evidence", "witnessEvidence", "Logs that showed two histories, each with the proof."),
     get("/witness/{hash}/checkpoint", "witnessedCheckpoint", "What was cosigned last of a log.")
         .gives("text", "text/plain"),
+    post(
+        "/witness/add-entries",
+        "addEntries",
+        "C2SP tlog-mirror: entries of a log that is copied.",
+        ("text", "text"),
+    )
+    .gives("text", "text/plain"),
+    get(
+        "/mirror/{hash}/{*path}",
+        "mirrored",
+        "C2SP tlog-mirror: the copy of a log, as the log serves itself.",
+    )
+    .gives("text", "application/octet-stream"),
     get("/api/v1/registries", "listRegistries", "The registries of this process.").reads(record::REGISTRIES),
     get("/api/v1/registry", "getRegistry", "The registry that the address names.").reads(record::REGISTRY),
     get("/api/v1/entities", "listEntities", "Entities, in the order of their registration.")
