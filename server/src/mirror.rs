@@ -1,6 +1,7 @@
 //! Mirrors (C2SP tlog-mirror): this process keeps copies of others' logs, asks mirrors to keep its own, and puts back
 //! from them what an older database lacks.
 
+pub mod command;
 pub mod copy;
 pub mod folder;
 pub mod held;

@@ -38,6 +38,7 @@ mod log_serving;
 mod logged;
 mod login;
 mod lying;
+mod mirror;
 mod national;
 mod oidc;
 mod once;

@@ -25,10 +25,16 @@ pub async fn at_start(app: &App) {
 /// cannot be, the registry is held, and the error says what to do.
 pub async fn refill(app: &App, registry: RegistryId) -> Result<(), Error> {
     let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let least = known(app, tenant).await;
+    ensure(app, tenant, least).await.map(drop).map_err(|why| Error::new(Code::Stale, why))
+}
+
+/// How many events were published, as far as anybody tells.
+pub async fn known(app: &App, tenant: &Tenant) -> u64 {
+    let registry = tenant.registry.id;
     let witnessed = client::latest(app, registry).await.into_iter().map(|c| c.checkpoint().size()).max();
     let ahead = app.logs.known_ahead(registry).map(|ahead| ahead.size);
-    let least = published(app, tenant).await.max(witnessed.unwrap_or(0)).max(ahead.unwrap_or(0));
-    ensure(app, tenant, least).await.map_err(|why| Error::new(Code::Stale, why))
+    published(app, tenant).await.max(witnessed.unwrap_or(0)).max(ahead.unwrap_or(0))
 }
 
 /// How many events were published, as far as the file beside the database and the mirrors tell.
@@ -53,7 +59,7 @@ fn filed(app: &App, tenant: &Tenant) -> Option<SignedCheckpoint> {
 
 /// Makes sure that the database has the first `least` events of a registry: nothing if it has, else from a mirror. The
 /// registry is held meanwhile, and stays so with the reason that is returned.
-pub async fn ensure(app: &App, tenant: &Tenant, least: u64) -> Result<(), String> {
+pub async fn ensure(app: &App, tenant: &Tenant, least: u64) -> Result<Option<Refilled>, String> {
     let registry = tenant.registry.id;
     let _one = app.mirrors.refilling.lock().await;
     let done = fill(app, tenant, least).await;
@@ -69,7 +75,7 @@ pub async fn ensure(app: &App, tenant: &Tenant, least: u64) -> Result<(), String
         }
         Err(why) => drop(app.hosted.holds.hold(registry, least, why)),
     }
-    done.map(drop)
+    done
 }
 
 async fn fill(app: &App, tenant: &Tenant, least: u64) -> Result<Option<Refilled>, String> {
