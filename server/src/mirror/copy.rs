@@ -48,7 +48,7 @@ impl From<bundle::Error> for Fault {
 
 /// The copy of a log under one origin.
 #[derive(Debug, Clone)]
-pub struct Copy {
+pub struct LogCopy {
     folder: Folder,
     log: Vkey,
 }
@@ -85,7 +85,7 @@ fn path(level: Level, index: u64, width: u16) -> Result<TilePath, Fault> {
     TilePath::new(level, index, width).map_err(|_| Fault::Damaged("it is too large"))
 }
 
-impl Copy {
+impl LogCopy {
     /// In the directory of logs, of the registry with this slug. Blocks from here on.
     pub fn new(dir: &Path, slug: &str, log: &Vkey) -> Self {
         Self { folder: Folder::new(dir, slug, &state::hash(log.name().as_str())), log: log.clone() }

@@ -27,7 +27,7 @@ use super::{
     subtree::Needed,
     upload::{self, Header, MAX_PACKAGES, Place, places},
 };
-use crate::{App, Error, config::log::MirrorConfig, error::Code};
+use crate::{App, Error, config::log::Mirror, error::Code};
 
 /// For one checkpoint at all mirrors; what arrived stays there, and the next attempt goes on from it.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -69,7 +69,7 @@ impl Client {
 struct Push<'a> {
     app: &'a App,
     registry: RegistryId,
-    mirror: &'a MirrorConfig,
+    mirror: &'a Mirror,
     checkpoint: &'a SignedCheckpoint,
     size: u64,
 }

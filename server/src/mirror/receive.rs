@@ -8,7 +8,7 @@ use charter_domain::RegistryId;
 use charter_tlog::{checkpoint::SignedCheckpoint, note::SignatureLine, tile::TilePath};
 
 use super::{
-    copy::{Copy, Fault, Have},
+    copy::{Fault, Have, LogCopy},
     upload::{Ended, Header, MAX_PACKAGES, Upload, places},
 };
 use crate::{App, Error, error::Code, hosted::Tenant, witness::state};
@@ -37,7 +37,7 @@ pub enum Received {
 /// One copy and where its pending checkpoint is.
 #[derive(Clone)]
 struct Target {
-    copy: Copy,
+    copy: LogCopy,
     witness: PathBuf,
 }
 
@@ -97,7 +97,7 @@ fn target(app: &App, tenant: &Tenant, origin: &str) -> Result<Target, Error> {
     let log = tenant.config.witness.logs.iter().find(|log| log.mirror && log.origin == origin);
     let log = log.ok_or_else(|| Error::new(Code::NotFound, "this log is not mirrored here"))?;
     let (dir, slug) = (&app.config.log_store.dir, &tenant.registry.slug);
-    Ok(Target { copy: Copy::new(dir, slug, &log.vkey), witness: state::folder(dir, slug) })
+    Ok(Target { copy: LogCopy::new(dir, slug, &log.vkey), witness: state::folder(dir, slug) })
 }
 
 impl Target {
@@ -139,7 +139,7 @@ pub async fn shown(
     let mirrored = tenant.config.witness.logs.iter().filter(|log| log.mirror);
     let log = mirrored.into_iter().find(|log| state::hash(&log.origin) == hash);
     let log = log.ok_or_else(|| Error::new(Code::NotFound, "this log is not mirrored here"))?;
-    let copy = Copy::new(&app.config.log_store.dir, &tenant.registry.slug, &log.vkey);
+    let copy = LogCopy::new(&app.config.log_store.dir, &tenant.registry.slug, &log.vkey);
     let found = blocking(move || tile.map_or_else(|| copy.checkpoint(), |tile| copy.shown(tile))).await?;
     found.ok_or_else(|| Error::new(Code::NotFound, "the copy of this log has no such thing"))
 }

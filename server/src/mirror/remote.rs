@@ -13,7 +13,7 @@ use charter_tlog::{
 use http::StatusCode;
 
 use super::{http::Http, upload::Place};
-use crate::{config::log::MirrorConfig, witness::state};
+use crate::{config::log::Mirror, witness::state};
 
 /// What uploads go to, and below it what copies are read from: registries have both side by side.
 const UPLOADS: &str = "/witness";
@@ -28,7 +28,7 @@ pub struct Remote {
 
 impl Remote {
     /// Of the log with this key. A mirror of another kind is read where it takes uploads.
-    pub fn new(http: &Arc<Http>, mirror: &MirrorConfig, log: &Vkey) -> Self {
+    pub fn new(http: &Arc<Http>, mirror: &Mirror, log: &Vkey) -> Self {
         let url = mirror.url.trim_end_matches('/');
         let prefix =
             url.strip_suffix(UPLOADS).map_or_else(|| url.to_owned(), |base| format!("{base}{COPIES}"));

@@ -34,8 +34,8 @@ impl Log {
         Self { keys: keys::open(&made, &vault).expect("opened"), entries, dir }
     }
 
-    fn copy(&self) -> Copy {
-        Copy::new(&self.dir, "m", &self.keys.log().vkey)
+    fn copy(&self) -> LogCopy {
+        LogCopy::new(&self.dir, "m", &self.keys.log().vkey)
     }
 
     fn leaves(&self, size: u64) -> Vec<Hash> {
