@@ -23,7 +23,7 @@ mod staff;
 mod status;
 
 pub use self::{
-    body::{Approved, Header, body, leaf_hash},
+    body::{Approved, Header, MAX_BODY, body, leaf_hash},
     credential::{CredentialBound, CredentialRevoked},
     delegation::{DelegationCorrected, DelegationMade},
     entity::{

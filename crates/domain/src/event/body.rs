@@ -48,9 +48,14 @@ struct Public<'a> {
     restricted: Option<&'a str>,
 }
 
-/// The public bytes of an event: RFC 8785, strings and integers only.
+/// Longest event, in bytes: what an entry bundle of the log can hold (C2SP tlog-tiles, Log entries). A longer one could
+/// never be shown to an auditor.
+pub const MAX_BODY: usize = 65_535;
+
+/// The public bytes of an event: RFC 8785, strings and integers only. A change that makes more than [`MAX_BODY`] is
+/// refused.
 pub fn body(header: &Header<'_>, change: &Change) -> Result<Vec<u8>, Invalid> {
-    json::canonical(&Public {
+    let bytes = json::canonical(&Public {
         v: 1,
         registry: header.registry,
         seq: header.seq,
@@ -62,7 +67,13 @@ pub fn body(header: &Header<'_>, change: &Change) -> Result<Vec<u8>, Invalid> {
         approvals: header.approvals,
         prev: header.prev,
         restricted: header.restricted,
-    })
+    })?;
+    if bytes.len() > MAX_BODY {
+        let why =
+            format!("makes an event of {} bytes, and one has at most {MAX_BODY}: say less", bytes.len());
+        return Err(Invalid::new("change", why));
+    }
+    Ok(bytes)
 }
 
 /// RFC 6962 leaf hash: SHA-256 over 0x00 and the bytes. Leaf index = seq - 1.

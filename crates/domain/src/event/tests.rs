@@ -52,6 +52,18 @@ fn the_public_bytes_are_canonical_and_bound_to_their_place() {
 }
 
 #[test]
+fn an_event_that_no_log_could_hold_is_refused() {
+    let authority = authority();
+    let of = |length: usize| {
+        let change = Change::StatusChanged(StatusChanged { reason: "A".repeat(length), ..revoked() });
+        body(&header(&authority, &[]), &change)
+    };
+    let rest = of(0).expect("short").len();
+    assert_eq!(of(MAX_BODY - rest).expect("the longest").len(), MAX_BODY);
+    assert_eq!(of(MAX_BODY - rest + 1).expect_err("too long").field, "change");
+}
+
+#[test]
 fn approvals_and_optional_members_are_written_when_set() {
     let approved = Approved { by: "3".to_owned(), role: Role::Approver, over: "ab".to_owned() };
     let change = StatusChanged {
