@@ -10,6 +10,7 @@ use crate::{
     Config,
     clock::WallClock,
     context::{self, Startup},
+    mirror,
     witness::admin,
 };
 
@@ -23,6 +24,13 @@ pub enum LogCommand {
     ConfirmWitness {
         #[command(flatten)]
         which: Which,
+    },
+    /// Put back, from a mirror, published events that an older database lacks. Works as the owner of the database
+    /// (`database.owner_url`).
+    Refill {
+        /// The authority whose registry it is; all of this site where it is left out.
+        #[arg(long)]
+        registry: Option<String>,
     },
     /// End the quarantine of a log that showed two histories. The evidence stays.
     Release {
@@ -67,6 +75,10 @@ pub async fn run(config: &Config, command: &LogCommand) -> Result<ExitCode, Star
             Ok(ExitCode::SUCCESS)
         }
         LogCommand::ConfirmWitness { which } => confirm(config, which).await,
+        LogCommand::Refill { registry } => {
+            let whole = mirror::command::refill(config, registry.as_deref()).await?;
+            Ok(ExitCode::from(u8::from(!whole)))
+        }
         LogCommand::Release { which } => release(config, which),
     }
 }
