@@ -70,7 +70,7 @@ pub fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for route in ROUTES {
         for operation in operations::of(route) {
-            paths.entry(operation.path).or_insert_with(|| json!({}))[route.method.to_lowercase()] =
+            paths.entry(template(operation.path)).or_insert_with(|| json!({}))[route.method.to_lowercase()] =
                 described(route, operation, &mut found);
         }
     }
@@ -79,6 +79,11 @@ pub fn document() -> Value {
         document["components"]["schemas"][name] = schema;
     }
     document
+}
+
+/// A path as OpenAPI writes it: it has no sign for a parameter of several segments.
+pub fn template(path: &str) -> String {
+    path.replace("{*", "{")
 }
 
 fn problem() -> Value {
@@ -138,7 +143,8 @@ fn read(path: &str, method: Method, found: &mut message::Schemas) -> Option<(Vec
 }
 
 fn described(route: &Route, operation: &Operation, found: &mut message::Schemas) -> Value {
-    let segments = operation.path.split(['/', ':']).filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'));
+    let path = template(operation.path);
+    let segments = path.split(['/', ':']).filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'));
     let mut listed: Vec<Value> = segments.map(|name| parameter("path", name)).collect();
     listed.extend(operation.query.iter().map(|name| parameter("query", name)));
     listed.extend(operation.headers.iter().map(|name| parameter("header", name)));
