@@ -34,6 +34,7 @@ mod life_cli;
 mod life_delegation;
 mod life_doors;
 mod lists;
+mod log_audit;
 mod log_serving;
 mod logged;
 mod login;
