@@ -3,7 +3,14 @@
 
 pub mod command;
 pub mod fault;
+pub mod file;
+pub mod fsck;
+pub mod halt;
+pub mod held;
 pub mod keys;
+pub mod load;
+mod publish;
+pub mod tree;
 
 use std::{
     collections::HashMap,

@@ -7,6 +7,7 @@ pub mod refill;
 pub mod renewal;
 pub mod requests;
 pub mod retention;
+pub mod sequencer;
 pub mod superior;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     set.spawn(renewal::run(Arc::clone(app)));
     set.spawn(requests::run(Arc::clone(app)));
     set.spawn(retention::run(Arc::clone(app)));
+    set.spawn(sequencer::run(Arc::clone(app)));
     set.spawn(superior::run(Arc::clone(app)));
     set.spawn(crate::witness::quarantine::run(Arc::clone(app)));
     let limiter = Arc::clone(app);

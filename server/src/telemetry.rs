@@ -79,5 +79,13 @@ fn describe() {
         "charter_registries_held",
         "Registries that lack published events: nothing is answered"
     );
+    metrics::describe_gauge!("charter_log_size", "Leaves in the transparency log, by registry");
+    metrics::describe_gauge!("charter_log_published_size", "Leaves that everybody may see, by registry");
+    metrics::describe_gauge!(
+        "charter_log_unpublished_seconds",
+        "How long something has waited to be published"
+    );
+    metrics::describe_gauge!("charter_log_stopped", "1 when the log needs a person to go on");
+    metrics::describe_counter!("charter_log_sequenced_total", "Events put into transparency logs");
     metrics::gauge!("charter_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }

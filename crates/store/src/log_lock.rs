@@ -47,6 +47,11 @@ fn size(number: i64) -> Result<u64, Error> {
     u64::try_from(number).map_err(|_| Error::Internal("a size of the log is negative".to_owned()))
 }
 
+fn taken(row: &tokio_postgres::Row) -> Result<Option<(RegistryId, i64)>, Error> {
+    let (registry, term): (i32, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(term.map(|term| (RegistryId(registry), term)))
+}
+
 fn position(row: &tokio_postgres::Row) -> Result<LogPosition, Error> {
     Ok(LogPosition {
         registry: RegistryId(row.try_get(0)?),
@@ -57,12 +62,14 @@ fn position(row: &tokio_postgres::Row) -> Result<LogPosition, Error> {
 }
 
 impl LogLocks {
-    /// Takes the log of a registry: the new term, or none where another process has it. To be asked once for each
-    /// registry: a second time gives another term.
-    pub async fn take(&self, registry: RegistryId) -> Result<Option<i64>, Error> {
+    /// Takes those logs that no other process has: each with its new term. One that is asked for again gets another
+    /// term. After an error it is open what was taken: only the end of the connection gives it back.
+    pub async fn take(&self, registries: &[RegistryId]) -> Result<Vec<(RegistryId, i64)>, Error> {
+        let ids: Vec<i32> = registries.iter().map(|r| r.0).collect();
         within(async {
-            let row = self.client.query_one("select take_log($1)", &[&registry.0]).await?;
-            Ok::<Option<i64>, Error>(row.try_get(0)?)
+            let rows =
+                self.client.query("select r, take_log(r) from unnest($1::int[]) as r", &[&ids]).await?;
+            rows.iter().filter_map(|row| taken(row).transpose()).collect::<Result<Vec<_>, Error>>()
         })
         .await
     }

@@ -15,6 +15,7 @@ const MOST: usize = 32;
 #[serde(deny_unknown_fields)]
 pub struct LogStore {
     pub dir: PathBuf,
+    pub sequence: bool,
     pub batch_ms: u64,
     /// Leaves.
     pub max_batch: i64,

@@ -1,11 +1,14 @@
 //! `charterd log`: what an operator does with the logs of a site.
 
+mod own;
+
 use std::{process::ExitCode, sync::Arc};
 
 use charter_domain::AuthorityId;
 use charter_store::Store;
 use clap::Subcommand;
 
+pub use self::own::examine;
 use crate::{
     Config,
     clock::WallClock,
@@ -19,6 +22,23 @@ pub enum LogCommand {
     /// Print the verifier keys of every registry: its log's, that of its witness, and that of its mirror
     /// where it mirrors a log. Registries are opened if they have not been.
     Keys,
+    /// Compute the tree again from the events and compare all that says something of it; exits 1 where something
+    /// differs.
+    Fsck {
+        /// Authority of the registry; all where it is left out.
+        #[arg(long)]
+        registry: Option<String>,
+    },
+    /// Give up the key of a log whose published entries are lost. Another key begins another log with the events that
+    /// are left. Final; restart the server afterwards.
+    Retire {
+        /// Authority of the registry.
+        #[arg(long)]
+        registry: String,
+        /// Do it: without this it is only said what would be done.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Let the witness go on from an older state, after its files were restored. Before that, see to it that the state
     /// is not one that somebody put there: what was cosigned after it may be cosigned differently then.
     ConfirmWitness {
@@ -74,6 +94,8 @@ pub async fn run(config: &Config, command: &LogCommand) -> Result<ExitCode, Star
             }
             Ok(ExitCode::SUCCESS)
         }
+        LogCommand::Fsck { registry } => own::fsck(config, registry.as_deref()).await,
+        LogCommand::Retire { registry, yes } => own::retire(config, registry, *yes).await,
         LogCommand::ConfirmWitness { which } => confirm(config, which).await,
         LogCommand::Refill { registry } => {
             let whole = mirror::command::refill(config, registry.as_deref()).await?;
