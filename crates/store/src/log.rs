@@ -253,7 +253,7 @@ impl Store {
         let (old, size) = (signed(old_size)?, signed(new.size)?);
         self.amend("log.advance", registry, move |conn| {
             let moved = sql_query(
-                "update log_heads set size = $4, root = $5, at = $6
+                "update log_heads set size = $4, root = $5, at = greatest(at, $6)
                   where registry_id = $1 and term = $2 and size = $3",
             )
             .bind::<sql_types::Integer, _>(registry.0)

@@ -10,7 +10,7 @@ use std::{
 
 use charter_domain::{RegistryId, Timestamp};
 use charter_store::log::{NewHead, StoredTile};
-use charter_tlog::{Hash, tile::Edge};
+use charter_tlog::{Hash, hash, tile::Edge};
 use tokio::sync::{Mutex, Semaphore};
 
 use super::{fault::Point, file, halt::Halt, keys::NoteKey};
@@ -89,12 +89,10 @@ impl Held {
         let (app, faults) = (&self.app, &self.app.logs.faults);
         let turn = self.turn().await?;
         let (old, most) = (edge.size(), app.config.log_store.max_batch);
-        let reading = app.store.leaf_hashes(self.registry, old, most);
-        let leaves = faults.at(Point::ReadLeaves, async { reading.await.map_err(Halt::from) }).await?;
+        let leaves = faults.at(Point::ReadLeaves, self.leaves(old, most)).await?;
         if leaves.is_empty() {
             return Ok(false);
         }
-        let leaves: Vec<Hash> = leaves.into_iter().map(Hash::new).collect();
         let grown = edge.grow(&leaves).map_err(|e| Halt::Stop(e.to_string()))?;
         let tile = |tile: &charter_tlog::tile::HashTile| StoredTile {
             level: tile.level(),
@@ -116,5 +114,22 @@ impl Held {
         app.logs.set_sequenced(self.registry, head.size);
         metrics::counter!("charter_log_sequenced_total").increment(head.size - old);
         Ok(i64::try_from(leaves.len()).unwrap_or(i64::MAX) == most)
+    }
+
+    /// The leaf hashes of committed events, computed from their bytes: what is in the tree cannot be taken back.
+    async fn leaves(&self, from: u64, most: i64) -> Result<Vec<Hash>, Halt> {
+        let (store, registry) = (&self.app.store, self.registry);
+        let recorded = store.leaf_hashes(registry, from, most).await?;
+        let bodies = store.entries(registry, from, from + recorded.len() as u64).await?;
+        let leaves: Vec<Hash> = bodies.iter().map(|body| hash::leaf(body)).collect();
+        let differs = leaves.iter().zip(&recorded).position(|(leaf, recorded)| leaf.as_bytes() != recorded);
+        let fault = differs.or((leaves.len() != recorded.len()).then_some(leaves.len()));
+        match fault.and_then(|fault| u64::try_from(fault).ok()) {
+            None => Ok(leaves),
+            Some(fault) => Err(Halt::Stop(format!(
+                "event {} does not hash to its leaf, or is missing: it was changed; run `charterd log fsck`",
+                from + fault + 1
+            ))),
+        }
     }
 }
