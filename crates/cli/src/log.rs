@@ -8,6 +8,7 @@ pub mod evidence;
 mod files;
 mod http;
 pub mod kept;
+pub mod shelf;
 pub mod source;
 pub mod state;
 pub mod walk;

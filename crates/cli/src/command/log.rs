@@ -1,6 +1,7 @@
 //! `charter log`: what an auditor does with a transparency log, without trust in whoever runs it.
 
 mod audit_state;
+mod mirror;
 mod proof;
 mod verify;
 mod watch;
@@ -17,6 +18,6 @@ pub async fn run(to: &Connection, command: Log, place: &Place) -> Result<Exit, F
         Log::Watch(args) => watch::run(to, args, place).await,
         Log::AuditState(args) => audit_state::run(to, args).await,
         Log::Proof(args) => proof::run(to, args).await,
-        Log::Mirror(_) => Err(Failure::new(Exit::Unexpected, "`charter log mirror` is not in this build")),
+        Log::Mirror(args) => mirror::run(to, args).await,
     }
 }
