@@ -1,5 +1,6 @@
 //! `charter log` against logs that are honest, and against each way in which one may not be.
 
+mod copy;
 mod dishonest;
 mod follow;
 mod transport;
