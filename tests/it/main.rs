@@ -35,6 +35,8 @@ mod life_delegation;
 mod life_doors;
 mod lists;
 mod log_audit;
+mod log_fsck;
+mod log_sequencer;
 mod log_serving;
 mod logged;
 mod login;
