@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use charter_tests::{AUTHORITY, TestApp, program::built};
-use charter_tlog::{hash, log_proof::LogProof, policy::Policy};
+use charter_tests::{AUTHORITY, TestApp, hand_log, program::built};
+use charter_tlog::{hash, log_proof::LogProof, note::KeyKind, policy::Policy};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -163,4 +163,34 @@ async fn two_logs_verify_and_are_followed_while_load_runs() {
         let now = published(&app, authority).await;
         assert_eq!(verified(&app, &by_key(&app, n, authority).await).await["size"], now.size);
     }
+}
+
+#[tokio::test]
+async fn what_too_few_witnessed_is_not_there_and_what_was_witnessed_says_so() {
+    let (_, silent) = hand_log::key("witness.example/witness", KeyKind::CosignatureV1);
+    let asked = format!(
+        "log = {{ quorum = 1, witnesses = [ {{ url = \"http://127.0.0.1:9/witness\", vkey = \"{silent}\" }} ] }}"
+    );
+    let app = TestApp::build().registry(AUTHORITY).details(&asked).start().await;
+    loads(&app, AUTHORITY, 0, 3).await;
+    assert_eq!(
+        app.anonymous().asks("did:web:issuer-1.example", "issue", "Degree").both().await.line(),
+        "200 yes ACTIVE"
+    );
+    let options = by_key(&app, 0, AUTHORITY).await;
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let (code, text) = charter(&app, &[&["log", "verify"], &options[..]].concat()).await;
+    assert!(code == 5 && text.contains("does not have `checkpoint`"), "{text}");
+
+    // One that publishes by its own signature alone is not enough for a policy that asks for a witness.
+    let alone = TestApp::start().await;
+    loads(&alone, AUTHORITY, 0, 3).await;
+    published(&alone, AUTHORITY).await;
+    let policy = alone.directory().join("policy");
+    let log = vkey(&alone, AUTHORITY).await;
+    std::fs::write(&policy, format!("log {log}\nwitness one {silent}\nquorum one\n")).expect("written");
+    let url = format!("{}/log", alone.url());
+    let args = ["log", "verify", "--log", &url, "--policy", policy.to_str().expect("UTF-8")];
+    let (code, text) = charter(&alone, &args).await;
+    assert!(code == 5 && text.contains("not witnessed as the policy asks"), "{text}");
 }

@@ -44,7 +44,7 @@ impl Http {
     pub fn new(to: &Connection, prefix: &str) -> Result<Self, Failure> {
         let connector = tls::provider(to)?;
         let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(super::source::AT_ONCE)
+            .pool_max_idle_per_host(2 * super::source::AT_ONCE)
             .build(connector);
         let prefix = prefix.trim_end_matches('/');
         if !prefix.starts_with("http://") && !prefix.starts_with("https://") {

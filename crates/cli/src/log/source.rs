@@ -10,7 +10,7 @@ use crate::{
     exit::{Exit, Failure},
 };
 
-/// Files that are fetched at the same time.
+/// Bundles that are read at the same time, each with its tile; questions that are asked at the same time.
 pub const AT_ONCE: usize = 8;
 
 /// Why a file of a log could not be had.
