@@ -136,8 +136,8 @@ pub async fn shown(
     tile: Option<TilePath>,
 ) -> Result<Vec<u8>, Error> {
     let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
-    let mirrored = tenant.config.witness.logs.iter().filter(|log| log.mirror);
-    let log = mirrored.into_iter().find(|log| state::hash(&log.origin) == hash);
+    let mut logs = tenant.config.witness.logs.iter();
+    let log = logs.find(|log| log.mirror && state::hash(&log.origin) == hash);
     let log = log.ok_or_else(|| Error::new(Code::NotFound, "this log is not mirrored here"))?;
     let copy = LogCopy::new(&app.config.log_store.dir, &tenant.registry.slug, &log.vkey);
     let found = blocking(move || tile.map_or_else(|| copy.checkpoint(), |tile| copy.shown(tile))).await?;

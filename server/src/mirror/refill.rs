@@ -15,7 +15,7 @@ pub async fn at_start(app: &App) {
     join_all(app.hosted.tenants().map(|tenant| async move {
         let least = published(app, tenant).await;
         if let Err(why) = ensure(app, tenant, least).await {
-            tracing::error!(registry = %tenant.registry.authority, why, "the registry is held");
+            tracing::error!(registry = %tenant.registry.authority, %why, "the registry is held");
         }
     }))
     .await;

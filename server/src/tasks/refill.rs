@@ -22,7 +22,7 @@ pub async fn once(app: &App) {
         let Some(tenant) = app.hosted.tenant(registry) else { continue };
         let Err(why) = refill::ensure(app, tenant, before.least).await else { continue };
         if *before.why != *why {
-            tracing::error!(%registry, why, "the registry is held");
+            tracing::error!(%registry, %why, "the registry is held");
         }
     }
 }
