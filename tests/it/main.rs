@@ -65,6 +65,7 @@ mod retention;
 mod rls;
 mod running;
 mod schema;
+mod second;
 mod stale;
 mod store;
 mod strict;
