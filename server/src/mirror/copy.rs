@@ -148,29 +148,28 @@ impl LogCopy {
         Ok((width, found.ok_or(Fault::Damaged("a bundle is missing or too short"))?))
     }
 
-    /// Signs for a checkpoint whose entries are all here, and shows them. One that is not newer is left as it is; its
-    /// signatures are given all the same. `now` is in seconds since 1970.
+    /// Signs for a checkpoint whose entries are all here, and shows them; `None` if this mirror has signed for more by
+    /// now. `now` is in seconds since 1970.
     pub fn sign(
         &self,
         checkpoint: &SignedCheckpoint,
         now: u64,
         signer: &NoteSigner<'_>,
-    ) -> Result<Vec<SignatureLine>, Fault> {
+    ) -> Result<Option<SignatureLine>, Fault> {
         let _held = self.folder.hold()?;
         let old = size(self.signed()?.as_ref());
         let said = checkpoint.checkpoint();
-        if old <= said.size() {
-            self.complete(old, said.size(), said.root())?;
+        if old > said.size() {
+            return Ok(None);
         }
+        self.complete(old, said.size(), said.root())?;
         let line = cosign::cosign(said, now, signer)?;
-        if old <= said.size() {
-            let alone = checkpoint.only(std::slice::from_ref(&self.log));
-            let note = alone.and_then(|note| note.with_signatures(std::slice::from_ref(&line)));
-            let note = note.map_err(|_| Fault::Damaged("a checkpoint"))?;
-            self.folder.put_checkpoint(&note.to_string())?;
-            self.tidy(old, said.size())?;
-        }
-        Ok(vec![line])
+        let alone = checkpoint.only(std::slice::from_ref(&self.log));
+        let note = alone.and_then(|note| note.with_signatures(std::slice::from_ref(&line)));
+        let note = note.map_err(|_| Fault::Damaged("a checkpoint"))?;
+        self.folder.put_checkpoint(&note.to_string())?;
+        self.tidy(old, said.size())?;
+        Ok(Some(line))
     }
 
     /// Makes the tiles above the leaves, and compares the root with the signed one.

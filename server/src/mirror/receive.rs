@@ -27,7 +27,7 @@ pub struct Info {
 
 pub enum Received {
     /// 200: all of it is here and shown.
-    Signed(Vec<SignatureLine>),
+    Signed(SignatureLine),
     /// 202: some of it is here.
     Partly(Info),
     /// 409: from here on, or up to there.
@@ -73,8 +73,9 @@ pub async fn add_entries(app: &App, registry: RegistryId, body: Body) -> Result<
     let key = tenant.log_keys.mirror().map(std::sync::Arc::clone);
     let key = key.ok_or_else(|| ours(&"the mirror has no key"))?;
     let now = u64::try_from(app.clock.now().secs()).unwrap_or(0);
-    let lines = blocking(move || target.copy.sign(&under, now, &key.signer())).await?;
-    Ok(Received::Signed(lines))
+    let line = blocking(move || target.copy.sign(&under, now, &key.signer())).await?;
+    let later = Info { size: have.size(), next: have.next };
+    Ok(line.map_or(Received::Conflict(later), Received::Signed))
 }
 
 /// The checkpoint that the upload is up to, if the upload fits what is here.

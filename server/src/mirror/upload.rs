@@ -7,6 +7,7 @@ use axum::body::Body;
 use bytes::{Buf as _, Bytes, BytesMut};
 use charter_tlog::{Hash, hash, proof::MAX_HASHES};
 use http_body_util::BodyExt as _;
+use tokio::time::Instant;
 
 use super::subtree::WIDTH;
 
@@ -16,6 +17,8 @@ pub const MAX_PACKAGES: usize = 32;
 const MAX_ORIGIN: usize = 255;
 /// Whoever sends nothing for as long has stopped.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest upload: what came by then is kept, and the rest is another request's.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// What the upload is of: entries from index `start` up to and without `end`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,11 +94,12 @@ pub struct Ended;
 pub struct Upload {
     body: Body,
     have: BytesMut,
+    until: Instant,
 }
 
 impl Upload {
     pub fn new(body: Body) -> Self {
-        Self { body, have: BytesMut::new() }
+        Self { body, have: BytesMut::new(), until: Instant::now() + LONGEST }
     }
 
     pub async fn header(&mut self) -> Result<Header, Ended> {
@@ -133,7 +137,8 @@ impl Upload {
 
     async fn take(&mut self, bytes: usize) -> Result<Bytes, Ended> {
         while self.have.len() < bytes {
-            let next = tokio::time::timeout(PATIENCE, self.body.frame()).await.map_err(|_| Ended)?;
+            let until = self.until.min(Instant::now() + PATIENCE);
+            let next = tokio::time::timeout_at(until, self.body.frame()).await.map_err(|_| Ended)?;
             let frame = next.ok_or(Ended)?.map_err(|_| Ended)?;
             if let Ok(data) = frame.into_data() {
                 self.have.extend_from_slice(&data);

@@ -1,6 +1,6 @@
 //! Mirrors over HTTP (C2SP tlog-mirror): logs upload their entries, anybody reads the copies.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Extension,
@@ -33,10 +33,8 @@ pub async fn add(
         receive::add_entries(&app, here.registry, request.into_body()).await
     };
     let response = match answered {
-        Ok(Received::Signed(lines)) => {
-            let mut text = String::new();
-            lines.iter().for_each(|line| drop(writeln!(text, "{line}")));
-            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+        Ok(Received::Signed(line)) => {
+            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{line}\n")).into_response()
         }
         Ok(Received::Partly(next)) => info(StatusCode::ACCEPTED, next),
         Ok(Received::Conflict(next)) => info(StatusCode::CONFLICT, next),
