@@ -8,6 +8,7 @@ mod governed;
 mod grpc;
 mod history;
 mod load;
+mod log;
 mod memory;
 mod policy;
 mod process;
@@ -49,6 +50,9 @@ struct Args {
     /// The figures about governance alone.
     #[arg(long)]
     governed: bool,
+    /// The figures about the transparency log alone.
+    #[arg(long)]
+    log: bool,
     /// The policy check alone: no server is started.
     #[arg(long)]
     policy: bool,
@@ -125,6 +129,9 @@ async fn measure(site: &Site, pace: Pace, args: &Args, samples: &mut Samples) ->
     if args.governed {
         return governed::run(site, pace, samples).await;
     }
+    if args.log {
+        return log::run(site, pace, samples).await;
+    }
     let latency = args.latency;
     let tools = Tools::new(&site.dir.join("tools"))?;
     let field = Field::prepare(site, &tools, pace).await?;
@@ -141,5 +148,6 @@ async fn measure(site: &Site, pace: Pace, args: &Args, samples: &mut Samples) ->
     }
     memory::run(site, pace, samples).await?;
     history::run(site, samples).await?;
-    governed::run(site, pace, samples).await
+    governed::run(site, pace, samples).await?;
+    log::run(site, pace, samples).await
 }

@@ -71,7 +71,12 @@ fn server(countries: &Countries) -> anyhow::Result<Server> {
             Registry::new(&authority(code), &format!("{slug}-education"), code, Some(&https)),
         ]
     };
-    Ok(Server { name: "full", address, registries: countries.keys().flat_map(pair).collect() })
+    Ok(Server {
+        name: "full",
+        address,
+        registries: countries.keys().flat_map(pair).collect(),
+        sequence: true,
+    })
 }
 
 pub async fn run(site: &Site, pace: Pace, samples: &mut Samples) -> anyhow::Result<()> {

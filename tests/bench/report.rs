@@ -70,6 +70,7 @@ fn rows(s: &Samples) -> Vec<Row> {
     let full = format!("after the start of 400 registries {:.0} MB", s.get("resident_full_start"));
     let limit = format!("bare axum {:.1} ms", s.get("p99_limit"));
     let first = format!("the very first {:.1} ms", s.get("cold_first"));
+    let writes = format!("{:.0} writes/s of one client", s.get("log_writes"));
     let worst = format!("slowest {:.1} ms", s.get("history_max"));
     vec![
         ("rest_rps_ratio", "cached, REST, against bare axum: requests/s", "%", AtLeast(0.7), rate("rest")),
@@ -104,6 +105,19 @@ fn rows(s: &Samples) -> Vec<Row> {
         ("cold", "three levels, cold, median of 50 entities", "ms", Below(50.0), first),
         ("policy_us", "policy: one check of a right, slowest case", "us", Below(1.0), String::new()),
         ("history_p95", "audit of 1,000,000 events, any filter, P95", "ms", Below(200.0), worst),
+        (
+            "log_published",
+            "P99 from commit to published, 50/s, one witness",
+            "ms",
+            Below(400.0),
+            String::new(),
+        ),
+        ("log_burst", "  the same in bursts of 100, one a second", "ms", Below(400.0), String::new()),
+        ("log_leaves", "put into the tree: leaves/s", "/s", AtLeast(1_000.0), String::new()),
+        ("log_cost", "the log adds to the time of a write", "%", Below(0.1), writes),
+        ("log_proof", "inclusion proof over REST, P99", "ms", Below(10.0), String::new()),
+        ("log_tile", "tile, P99", "ms", Below(3.0), String::new()),
+        ("log_verify", "1,000,000 entries verified by the auditor", "s", Below(60.0), String::new()),
         ("resident_full", "resident memory, full file asked once", "MB", Below(150.0), full),
         ("ready", "start to ready, 10,000 entities", "s", Below(1.0), start),
         ("ready_full", "start to ready, full file in 400 registries", "s", Below(1.0), String::new()),

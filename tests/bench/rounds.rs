@@ -56,6 +56,7 @@ impl<'a> Field<'a> {
             name,
             address,
             registries: vec![Registry::new(authority, slug, country, superior)],
+            sequence: true,
         };
         let (above, top) = ("https://trust.fi.example", "https://eu-trust.example");
         let education = server("education", first, EDUCATION, "fi-education", "FI", Some(above));

@@ -27,6 +27,8 @@ pub struct Registry {
     pub slug: String,
     pub country: String,
     pub superior: Option<String>,
+    /// More settings, in TOML.
+    pub details: String,
 }
 
 impl Registry {
@@ -36,6 +38,7 @@ impl Registry {
             slug: slug.to_owned(),
             country: country.to_owned(),
             superior: superior.map(str::to_owned),
+            details: String::new(),
         }
     }
     pub fn https(&self) -> String {
@@ -49,6 +52,8 @@ pub struct Server {
     pub name: &'static str,
     pub address: SocketAddr,
     pub registries: Vec<Registry>,
+    /// Whether it puts events into the transparency logs.
+    pub sequence: bool,
 }
 
 fn explain(e: charter_store::Error) -> anyhow::Error {
@@ -100,17 +105,26 @@ impl Site {
         let dir = self.dir.join(server.name);
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir)?;
-        fs::write(dir.join("charterd.toml"), format!("{settings}{}", self.config(server)?))?;
-        Ok(())
+        self.configure(server, settings)
+    }
+
+    /// Writes a server's configuration anew.
+    pub fn configure(&self, server: &Server, settings: &str) -> anyhow::Result<()> {
+        let text = format!("{settings}{}", self.config(server)?);
+        Ok(fs::write(self.config_file(server), text)?)
+    }
+
+    pub fn config_file(&self, server: &Server) -> PathBuf {
+        self.dir.join(server.name).join("charterd.toml")
     }
 
     /// Defaults, with limits that are checked but never reached.
     fn config(&self, server: &Server) -> anyhow::Result<String> {
         let (dir, url) = (self.dir.join(server.name), self.cluster()?.url(server.name, "charter_runtime"));
-        let dir = dir.display();
+        let (dir, sequence) = (dir.display(), server.sequence);
         let mut text = format!(
             "[database]\nurl = \"{url}\"\n[keys]\nkek_file = \"{dir}/kek\"\n[bootstrap]\ntoken_file = \"{dir}/token\"\n\
-             [log_store]\ndir = \"{dir}/transparency\"\n[log]\nfilter = \"warn\"\n[limits]\nper_address_rps = 1000000\nper_address_burst = 1000000\n\
+             [log_store]\ndir = \"{dir}/transparency\"\nsequence = {sequence}\n[log]\nfilter = \"warn\"\n[limits]\nper_address_rps = 1000000\nper_address_burst = 1000000\n\
              global_rps = 1000000\n"
         );
         for r in &server.registries {
@@ -118,10 +132,11 @@ impl Site {
             let _ = write!(
                 text,
                 "[[registries]]\nauthority_id = \"{}\"\nslug = \"{slug}\"\nname = \"{slug}\"\njurisdiction = \"{}\"\n\
-                 public_url = \"http://{}\"\nsuperiors = [{superiors}]\n",
+                 public_url = \"http://{}\"\nsuperiors = [{superiors}]\n{}\n",
                 r.authority,
                 r.country,
                 server.address,
+                r.details,
                 slug = r.slug,
             );
         }
@@ -136,7 +151,7 @@ impl Site {
 
     pub async fn serve(&self, server: &Server) -> anyhow::Result<Process> {
         let dir = self.dir.join(server.name);
-        let config = dir.join("charterd.toml");
+        let config = self.config_file(server);
         let config = config.to_str().context("a path that is not UTF-8")?;
         let args = ["serve", "--with-parent", "--config", config];
         Process::start("charterd", &args, server.address, Some("/readyz"), &dir.join("log.json")).await
