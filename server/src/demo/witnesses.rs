@@ -1,4 +1,5 @@
-//! Who witnesses whose log in the demo: siblings each other, and the root's children the root.
+//! Who witnesses whose log in the demo: siblings each other, and the root's children the root. Entries are kept by the
+//! superior too.
 
 use std::{collections::HashMap, fmt::Write as _, time::Duration};
 
@@ -19,6 +20,8 @@ use crate::{Config, log::command};
 /// A log, how many witnesses are enough for it, and who they are: in other processes than the log.
 const WITNESSED: [(&str, usize, &[&str]); 3] =
     [(EDUCATION, 1, &[HEALTH]), (HEALTH, 1, &[EDUCATION]), (ROOT, 1, &[FINLAND, GERMANY])];
+/// A log, and who keeps its entries.
+const MIRRORED: [(&str, &str); 2] = [(EDUCATION, FINLAND), (HEALTH, FINLAND)];
 /// A log publishes well within a second; at the start it may have to wait for its witnesses to be there.
 const PUBLISHED_WITHIN: Duration = Duration::from_secs(15);
 
@@ -55,19 +58,31 @@ pub fn settings(authority: &str, plan: &Plan, known: &Known) -> String {
             });
             let listed: Vec<String> = listed.collect();
             if listed.len() == by.len() {
-                let _ = writeln!(text, "log = {{ quorum = {quorum}, witnesses = [{}] }}", listed.join(", "));
+                let (witnesses, mirrors) = (listed.join(", "), mirrors(log, plan));
+                let _ = writeln!(
+                    text,
+                    "log = {{ quorum = {quorum}, witnesses = [{witnesses}], mirrors = [{mirrors}] }}"
+                );
             }
         }
     }
-    let logs = WITNESSED.iter().filter(|(_, _, by)| by.contains(&authority)).filter_map(|(log, _, _)| {
+    let witnessed =
+        WITNESSED.iter().filter(|(_, _, by)| by.contains(&authority)).map(|(log, ..)| (log, false));
+    let mirrored = MIRRORED.iter().filter(|(_, by)| *by == authority).map(|(log, _)| (log, true));
+    let logs = witnessed.chain(mirrored).filter_map(|(log, mirror)| {
         let key = &known.get(*log)?.log;
-        Some(format!("{{ origin = \"{}\", vkey = \"{key}\" }}", key.name()))
+        Some(format!("{{ origin = \"{}\", vkey = \"{key}\", mirror = {mirror} }}", key.name()))
     });
     let logs: Vec<String> = logs.collect();
     if !logs.is_empty() {
         let _ = writeln!(text, "witness = {{ logs = [{}] }}", logs.join(", "));
     }
     text
+}
+
+fn mirrors(log: &str, plan: &Plan) -> String {
+    let urls = MIRRORED.iter().filter(|(mirrored, _)| *mirrored == log).filter_map(|(_, by)| plan.member(by));
+    urls.map(|by| format!("{{ url = \"{}/witness\" }}", by.url())).collect::<Vec<_>>().join(", ")
 }
 
 /// A published checkpoint that was verified.

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use tokio::runtime::Handle;
 
 use super::{remote::Remote, upload::places};
-use crate::{App, Error, app::document::Issuing, durable, error::Code, hosted::Tenant, witness::client};
+use crate::{App, Error, app::document::Issuing, error::Code, hosted::Tenant, log::file, witness::client};
 
 /// Looks at every registry before anything is served: whether its events are those that were published.
 pub async fn at_start(app: &App) {
@@ -51,10 +51,8 @@ async fn published(app: &App, tenant: &Tenant) -> u64 {
 
 /// What this site last published, by the file that is no part of the database.
 fn filed(app: &App, tenant: &Tenant) -> Option<SignedCheckpoint> {
-    let file = app.config.log_store.dir.join(format!("{}.checkpoint", tenant.registry.slug));
-    let checkpoint = SignedCheckpoint::parse(&durable::read(&file).ok()??).ok()?;
-    checkpoint.verify_log(&tenant.log_keys.log().vkey).ok()?;
-    Some(checkpoint)
+    let path = file::path(&app.config.log_store.dir, &tenant.registry.slug);
+    file::read(&path, &tenant.log_keys.log().vkey).ok().flatten()
 }
 
 /// Makes sure that the database has the first `least` events of a registry: nothing if it has, else from a mirror. The
