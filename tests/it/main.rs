@@ -55,6 +55,7 @@ mod pkcs11;
 mod planted;
 mod privacy;
 mod procedure;
+mod proof;
 mod rebuild;
 mod redis_faults;
 mod registry;

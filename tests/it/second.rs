@@ -5,3 +5,4 @@ mod chains;
 mod claims;
 mod logs;
 mod made;
+mod served;
