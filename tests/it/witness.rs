@@ -231,6 +231,10 @@ async fn two_histories_are_kept_as_evidence_that_verifies_by_itself() {
         assert_eq!(ready.status, 200, "others' lies do not keep this registry from answering");
         assert!(ready.text().contains(ORIGIN), "{}", ready.text());
         let config = &app.app.config;
+        let found = charter_server::doctor::examine(config).await;
+        let named =
+            |f: &charter_server::doctor::Finding| f.fault.as_ref().is_some_and(|f| f.contains(ORIGIN));
+        assert!(found.iter().any(named), "doctor says so too");
         assert!(charter_server::witness::admin::release(config, AUTHORITY, ORIGIN).expect("released"));
         let next = log.request(9, 20);
         time_of(&app, &next, &asks(&app, &next).await);
