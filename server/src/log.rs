@@ -148,7 +148,7 @@ impl Logs {
     ) -> Result<(), Error> {
         let log = self.logs.get(&registry).ok_or_else(|| Error::not_found("registry", registry))?;
         let mut position = log.position.subscribe();
-        let waiting = position.wait_for(|now| reached(now));
+        let waiting = position.wait_for(reached);
         match tokio::time::timeout_at(deadline, waiting).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(late("in the log")),

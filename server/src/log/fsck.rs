@@ -200,7 +200,9 @@ impl Walk<'_> {
             let tiled = tiles.get(&n).and_then(|hashes| hashes.as_chunks::<{ hash::BYTES }>().0.get(at));
             let (leaf, odd) =
                 judge(index, &hash::leaf(body), &Hash::new(*recorded), tiled.map(|h| Hash::new(*h)));
-            odd.into_iter().for_each(|odd| found.note(odd));
+            if let Some(odd) = odd {
+                found.note(odd);
+            }
             if index < self.size && tiled.is_none_or(|tiled| Hash::new(*tiled) != leaf) {
                 found.note(Difference::Tile(0, n));
             }

@@ -166,14 +166,15 @@ impl Slot {
     fn succeeded(&mut self, app: &App, step: Step, loaded: Option<Arc<Held>>) {
         match step {
             Step::Load => self.held = loaded,
-            Step::Sequence => return,
+            Step::Sequence => {}
             Step::Publish => {
                 self.checkpointed = Some(Instant::now());
                 self.publish = Backoff::default();
                 self.reload = Backoff::default();
+                // What was loaded may be stopped again when it is published: only this shows that it goes on.
+                app.logs.set_stopped(self.registry, None);
             }
         }
-        app.logs.set_stopped(self.registry, None);
     }
 
     fn failed(&mut self, app: &App, step: Step, halt: &Halt) {
@@ -186,6 +187,7 @@ impl Slot {
             }
             Halt::Later(why) => {
                 tracing::debug!(%registry, ?step, %why, "the log goes on later");
+                app.logs.set_stopped(self.registry, None);
                 self.publish.wait();
                 if step == Step::Load {
                     self.reload.wait();
