@@ -35,7 +35,7 @@ pub struct Tenant {
     pub registry: Registry,
     pub config: RegistryConfig,
     /// What the entity configuration says of the registry's transparency log.
-    pub log: Option<Log>,
+    log: std::sync::RwLock<Option<Log>>,
     /// What checkpoints are signed and cosigned with.
     pub log_keys: LogKeys,
     /// Where private keys live.
@@ -70,6 +70,20 @@ impl Tenant {
         let ring = Arc::new(read.map_err(document::internal)?);
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&ring);
         Ok(ring)
+    }
+
+    /// The log as it was when last looked at.
+    pub fn log(&self) -> Option<Log> {
+        self.log.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks which log is announced now: after a key of it was retired, a process that opened it before must not go
+    /// back to the old one.
+    pub async fn fresh_log(&self, store: &Store) -> Result<(), charter_store::Error> {
+        let keys = store.log_keys(self.registry.id).await?;
+        let now = document::announced(&self.config.public_url, &keys);
+        *self.log.write().unwrap_or_else(PoisonError::into_inner) = now;
+        Ok(())
     }
 }
 
@@ -187,7 +201,7 @@ async fn open_one(
     let tenant = Tenant {
         registry,
         config: own.clone(),
-        log: document::announced(&own.public_url, &log_keys),
+        log: std::sync::RwLock::new(document::announced(&own.public_url, &log_keys)),
         log_keys: keys::open(&log_keys, vault.as_ref())?,
         vault: Arc::clone(vault),
         ring: std::sync::RwLock::new(Arc::new(ring)),

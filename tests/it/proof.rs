@@ -3,7 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use charter_signing::{Algorithm, Signer as _, SoftwareSigner};
+use charter_server::{log::keys, tasks::renewal};
+use charter_signing::{Algorithm, Signer as _, SoftwareSigner, jws};
+use charter_store::log_key::LogPurpose;
 use charter_tests::{
     TestApp, TestClock,
     terminal::{Done, Terminal},
@@ -11,7 +13,7 @@ use charter_tests::{
 use charter_tlog::note::{KeyKind, Vkey};
 use serde_json::Value;
 
-use crate::logged::{hold, published, release};
+use crate::logged::{hold, id, published, release};
 
 const ROOT: &str = "did:web:root.example";
 const NATION: &str = "did:web:nation.example";
@@ -69,6 +71,35 @@ fn changed(path: &str, member: &str, change: impl FnOnce(&str) -> String) {
     let was = file[member].as_str().expect("text").to_owned();
     file[member] = change(&was).into();
     std::fs::write(path, file.to_string()).expect("written");
+}
+
+/// The log that the configuration on file names.
+async fn stated(app: &TestApp) -> Value {
+    let filed = app.app.store.document(id(app, ROOT), "configuration").await.expect("read").expect("on file");
+    let claims: Value = serde_json::from_slice(&jws::peek(&filed).expect("a JWS")).expect("JSON");
+    claims["metadata"]["trust_registry"]["log"].clone()
+}
+
+#[tokio::test]
+async fn a_configuration_names_the_log_and_follows_its_key() {
+    let app = TestApp::build().registry(ROOT).start().await;
+    let (id, store) = (id(&app, ROOT), &app.app.store);
+    let keys = store.log_keys(id).await.expect("keys");
+    let vkey = |purpose| keys.iter().find(|k| k.purpose == purpose).expect("a key").vkey.clone();
+    let log = stated(&app).await;
+    assert_eq!((&log["origin"], &log["vkey"]), (&"root.example/log".into(), &vkey(LogPurpose::Log).into()));
+    assert!(log["url"].as_str().is_some_and(|url| url.ends_with("/log")), "{log}");
+    assert_eq!(log["witness"]["vkey"], vkey(LogPurpose::Witness));
+    let tenant = app.app.hosted.tenant(id).expect("a tenant");
+    let (vault, entity, now) = (tenant.vault.as_ref(), &tenant.registry.entity_identifier, store.now());
+    let next = keys::make(vault, entity, (LogPurpose::Log, 2), now).expect("a key");
+    let vkey = next.vkey.clone();
+    assert!(store.retire_log_key(id, next).await.expect("retired"));
+    renewal::once(&app.app).await;
+    let log = stated(&app).await;
+    assert_eq!((&log["origin"], &log["vkey"]), (&"root.example/log/2".into(), &vkey.into()));
+    renewal::once(&app.app).await;
+    assert_eq!(stated(&app).await, log, "it stays");
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ impl Issuing {
             authority: tenant.registry.authority.clone(),
             name: tenant.registry.name.clone(),
             config: tenant.config.clone(),
-            log: tenant.log.clone(),
+            log: tenant.log(),
             lifetime: Duration::from_secs(lifetime_secs),
         }
     }
