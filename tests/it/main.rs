@@ -36,6 +36,7 @@ mod life_doors;
 mod lists;
 mod log_audit;
 mod log_fsck;
+mod log_retire;
 mod log_sequencer;
 mod log_serving;
 mod logged;

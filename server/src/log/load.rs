@@ -27,6 +27,8 @@ struct Remembered {
     file: Option<SignedCheckpoint>,
     /// What witnesses have; it may never have been published.
     witnessed: Vec<SignedCheckpoint>,
+    /// The largest size that mirrors, and witnesses that refused, speak of.
+    told: u64,
 }
 
 impl Remembered {
@@ -62,8 +64,7 @@ pub async fn load(
         return Err(Halt::Over);
     }
     let remembered = remember(app, registry, &stored, &key).await?;
-    let ahead = app.logs.known_ahead(registry).map_or(0, |ahead| ahead.size);
-    let published = remembered.all().map(|c| c.checkpoint().size()).fold(ahead, u64::max);
+    let published = remembered.all().map(|c| c.checkpoint().size()).fold(remembered.told, u64::max);
     let epoch = u64::try_from(app.store.epoch(registry).await?).unwrap_or(0);
     if published > epoch {
         return Err(refill(app, registry, published, epoch).await);
@@ -116,7 +117,10 @@ async fn remember(
     let file = app.logs.faults.at(Point::ReadFile, reading).await?;
     let witnessed =
         if tenant.config.log.witnesses.is_empty() { Vec::new() } else { client::latest(app, registry).await };
-    Ok(Remembered { row, file, witnessed })
+    let ahead = app.logs.known_ahead(registry).map_or(0, |ahead| ahead.size);
+    let mirrored =
+        if tenant.config.log.mirrors.is_empty() { 0 } else { mirror::refill::known(app, tenant).await };
+    Ok(Remembered { row, file, witnessed, told: ahead.max(mirrored) })
 }
 
 /// An older database was restored: what is missing comes from a mirror, or a person decides.
