@@ -25,8 +25,7 @@ async fn served(root: &TestApp, name: &str, entity: &str) -> Case {
     let reply = root.rest().post("/authorization", &asking.json()).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let evidence = reply.json()["evidence"].clone();
-    let text =
-        |name: &str| evidence[name].as_str().unwrap_or_else(|| panic!("no {name}: {evidence}")).to_owned();
+    let text = |name: &str| evidence[name].as_str().expect("a member of the evidence").to_owned();
     let links = evidence["chain"].as_array().expect("a chain").iter().filter_map(Value::as_str);
     let chain = Chain::new(links.map(str::to_owned).collect()).expect("a chain");
     let anchors = root.rest().get("/.well-known/trust-anchors").await.body.to_vec();
