@@ -79,7 +79,6 @@ impl FaultCode {
             F::LogProof => "LOG_PROOF",
             F::Checkpoint => "CHECKPOINT",
             F::NotInLog => "NOT_IN_LOG",
-            F::Renewed => "rely on the chain alone, or prove the renewal with `charter log proof`",
             F::Unwitnessed => "UNWITNESSED",
             F::EventDiffers => "EVENT_DIFFERS",
             F::Renewed => "RENEWED",
@@ -156,6 +155,43 @@ impl Fault {
                 F::OutOfScope,
                 format!("action or resource are outside what was delegated to the authority at {at}"),
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_has_one_name() {
+        for code in [
+            F::Malformed,
+            F::Signature,
+            F::UnknownAnchor,
+            F::AnchorExpired,
+            F::Issuer,
+            F::WrongType,
+            F::NotYetIssued,
+            F::LinkExpired,
+            F::NotInForce,
+            F::OutOfScope,
+            F::OutOfJurisdiction,
+            F::ConditionNotMet,
+            F::PathTooLong,
+            F::Loop,
+            F::Naming,
+            F::Mismatch,
+            F::TooOld,
+            F::LogUnknown,
+            F::LogProof,
+            F::Checkpoint,
+            F::NotInLog,
+            F::Unwitnessed,
+            F::EventDiffers,
+            F::Renewed,
+        ] {
+            assert_eq!(serde_json::to_value(code).expect("JSON"), code.as_str());
         }
     }
 }
