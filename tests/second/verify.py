@@ -590,8 +590,8 @@ def judge(case):
         leaf, issuer, said = verify_chain(case)
         said["log"] = None if case["log"] is None else verify_log(case, leaf, issuer)
         return {"name": case["name"], "ok": True, "said": said}
-    except Refused as refused:
-        return {"name": case["name"], "ok": False, "code": refused.code, "detail": refused.detail}
+    except (Refused, UnicodeError) as fault:
+        return {"name": case["name"], "ok": False, "code": getattr(fault, "code", "MALFORMED"), "detail": str(fault)}
 
 if __name__ == "__main__":
     for path in sys.argv[1:]:

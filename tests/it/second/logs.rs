@@ -145,6 +145,12 @@ fn witnesses(made: &mut Made) -> Vec<Case> {
         let policy = made.policy(rest);
         cases.push(base.logged(format!("policy {n}"), |l| l.policy = Some(policy)));
     }
+    let (label, vkey) = (&b"\xff\xfe"[..], made.witnesses[0].vkey.to_string());
+    for name in [&b""[..], b"\xff"] {
+        let policy =
+            [&b"witness "[..], label, b" ", name, vkey.as_bytes(), b"\nquorum ", label, b"\n"].concat();
+        cases.push(base.logged(format!("policy that is no UTF-8, {name:?}"), |l| l.policy = Some(policy)));
+    }
     cases.push(base.logged("no policy", |l| (l.policy, l.max_age) = (None, None)));
     cases.push(base.logged("no policy, but an age", |l| l.policy = None));
     for age in [0, 29, 30, 31] {
