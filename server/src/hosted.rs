@@ -196,8 +196,9 @@ async fn open_one(
         opening = store.opening(registry.id).await.map_err(|e| text(&e))?;
     }
     let ring = Keyring::load(&opening, vault.as_ref(), None, now)?;
+    let kept = std::mem::take(&mut opening.log_keys);
     let mirrors = own.witness.logs.iter().any(|log| log.mirror);
-    let log_keys = keys::ensure(store, &registry, mirrors, vault.as_ref(), now).await?;
+    let log_keys = keys::ensure(store, &registry, (kept, mirrors), vault.as_ref(), now).await?;
     let tenant = Tenant {
         registry,
         config: own.clone(),

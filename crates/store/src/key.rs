@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     Error, Store, Tx,
     entity::{Json, from_json},
+    log_key::{self, LogKey},
     schema::{documents, registry_epochs, sealed_keys},
     statement::sql_query,
     tx::stamp,
@@ -28,6 +29,8 @@ pub struct Opening {
     /// By kid, what the key store keeps of the private key: ciphertext, or where it is.
     pub kept: Vec<(String, String)>,
     pub configuration: Option<String>,
+    /// Of the transparency log, as [`Store::log_keys`] gives them.
+    pub log_keys: Vec<LogKey>,
     pub epoch: i64,
 }
 
@@ -109,6 +112,7 @@ fn opening(conn: &mut PgConnection, registry: RegistryId) -> Result<Opening, Err
             .select(documents::jws)
             .first(conn)
             .optional()?,
+        log_keys: log_key::all(conn, registry)?,
         epoch: registry_epochs::table.find(registry.0).select(registry_epochs::epoch).first(conn)?,
     })
 }

@@ -108,19 +108,20 @@ fn add(conn: &mut PgConnection, registry: RegistryId, key: &LogKey) -> Result<bo
     Ok(added == 1)
 }
 
+pub(crate) fn all(conn: &mut PgConnection, registry: RegistryId) -> Result<Vec<LogKey>, Error> {
+    let rows: Vec<Row> = sql_query(
+        "select purpose, generation, name, vkey, jwk, kept, made_at, retired_at from log_keys
+          where registry_id = $1 order by purpose, generation",
+    )
+    .bind::<sql_types::Integer, _>(registry.0)
+    .load(conn)?;
+    Ok(rows.into_iter().map(LogKey::from).collect())
+}
+
 impl Store {
     /// All of them, retired ones too, oldest first.
     pub async fn log_keys(&self, registry: RegistryId) -> Result<Vec<LogKey>, Error> {
-        self.read("log.keys", registry, move |conn| {
-            let rows: Vec<Row> = sql_query(
-                "select purpose, generation, name, vkey, jwk, kept, made_at, retired_at from log_keys
-                  where registry_id = $1 order by purpose, generation",
-            )
-            .bind::<sql_types::Integer, _>(registry.0)
-            .load(conn)?;
-            Ok(rows.into_iter().map(LogKey::from).collect())
-        })
-        .await
+        self.read("log.keys", registry, move |conn| all(conn, registry)).await
     }
 
     /// Keeps a key. False: another server was first.

@@ -109,16 +109,15 @@ fn text(e: &charter_store::Error) -> String {
     e.source_text().map_or_else(|| e.to_string(), str::to_owned)
 }
 
-/// The keys of a registry as they are kept, retired ones too; the first of each is made where there is none. Where
+/// The keys of a registry, retired ones too, from those that are kept already: the first of each is made where there is none. Where
 /// another server was first, its key is taken. A registry that mirrors no log needs no key for it.
 pub async fn ensure(
     store: &Store,
     registry: &Registry,
-    mirrors: bool,
+    (mut known, mirrors): (Vec<LogKey>, bool),
     vault: &dyn KeyStore,
     now: Timestamp,
 ) -> Result<Vec<LogKey>, String> {
-    let mut known = store.log_keys(registry.id).await.map_err(|e| text(&e))?;
     let mirror = mirrors.then_some(LogPurpose::Mirror);
     for purpose in [LogPurpose::Log, LogPurpose::Witness].into_iter().chain(mirror) {
         if known.iter().any(|key| key.purpose == purpose) {
