@@ -100,7 +100,7 @@ impl Believed {
         max_age: Option<Duration>,
     ) -> Result<Vec<Witnessed>, Trouble> {
         let Some(policy) = &self.policy else { return Ok(Vec::new()) };
-        let all = policy.quorum_met(signed).map_err(unmet)?.witnesses;
+        let all = policy.quorum_met(signed).map_err(|why| unmet(&why))?.witnesses;
         let Some(max_age) = max_age else { return Ok(all.iter().map(witnessed).collect()) };
         let oldest = clock::at_or_now(None).minus(max_age);
         let fresh: Vec<_> = all.iter().filter(|w| witnessed(w).at >= oldest).map(|w| &w.name).collect();
@@ -116,7 +116,7 @@ impl Believed {
     }
 }
 
-fn unmet(why: Unmet) -> Trouble {
+fn unmet(why: &Unmet) -> Trouble {
     match why {
         Unmet::Missing { .. } => Fault::Unwitnessed(why.to_string()).into(),
         Unmet::UnknownLog { .. } | Unmet::Note(_) => Trouble::Contradiction(format!("the checkpoint: {why}")),

@@ -50,7 +50,7 @@ impl Run {
                         prev,
                         end: end.clone(),
                         bytes: 0,
-                    })
+                    });
                 }
                 Some(run) => follows(&run.end, &end, prev.as_deref())?,
             }

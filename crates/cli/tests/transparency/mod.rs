@@ -111,7 +111,7 @@ async fn witnesses_count_as_the_policy_says_and_while_they_are_fresh() {
 #[tokio::test]
 async fn a_proof_verifies_without_the_log() {
     let (auditor, log) = (Auditor::new(), Log::of(700));
-    let policy = Policy::k_of_n(&[log.key.vkey.clone()], &[], 0).expect("a policy");
+    let policy = Policy::k_of_n(std::slice::from_ref(&log.key.vkey), &[], 0).expect("a policy");
     let dir = log.dir().to_str().expect("UTF-8");
     let vkey = log.key.vkey.to_string();
     let prove = async |seq: &str, more: &[&str]| {

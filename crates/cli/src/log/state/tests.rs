@@ -125,5 +125,5 @@ fn a_name_that_was_given_up_is_not_known() {
 fn a_sample_is_spread_over_all() {
     assert_eq!(sample((0..10).collect(), 3), [0, 3, 6]);
     assert_eq!(sample(vec![1, 2], 3), [1, 2]);
-    assert_eq!(sample(Vec::<u8>::new(), 3), []);
+    assert!(sample(Vec::<u8>::new(), 3).is_empty());
 }
