@@ -267,7 +267,7 @@ impl Walk<'_> {
         for tile in tiles {
             let place = (tile.level(), tile.index());
             // It may have grown since the head was read.
-            if !stored.get(&place).is_some_and(|bytes| bytes.starts_with(&tile.to_bytes())) {
+            if stored.get(&place).is_none_or(|bytes| !bytes.starts_with(&tile.to_bytes())) {
                 found.note(Difference::Tile(place.0, place.1));
             }
         }
