@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::refill;
+use super::refill::{ensure, known};
 use crate::{App, Config, clock::WallClock, context::Startup};
 
 /// Of one registry, or of all. False where events are still missing; the reason is printed.
@@ -14,9 +14,9 @@ pub async fn refill(config: &Config, registry: Option<&str>) -> Result<bool, Sta
     let mut whole = true;
     let chosen = app.hosted.tenants().filter(|t| registry.is_none_or(|r| r == t.registry.authority.as_str()));
     for tenant in chosen {
-        let least = refill::known(&app, tenant).await;
+        let least = known(&app, tenant).await;
         let authority = &tenant.registry.authority;
-        match refill::ensure(&app, tenant, least).await {
+        match ensure(&app, tenant, least).await {
             Ok(None) => println!("{authority}: nothing is missing"),
             Ok(Some(done)) => println!(
                 "{authority}: events {} to {} are back; lost for good: {} restricted parts, and who {} new members \
