@@ -21,7 +21,7 @@ use super::{
     key,
     peers::{Outcome, Peers},
 };
-use crate::{App, Error, config::log::WitnessConfig};
+use crate::{App, Error, config::log::Witness};
 
 /// How long the other witnesses have once the quorum is reached.
 const GRACE: Duration = Duration::from_millis(500);
@@ -49,7 +49,7 @@ impl Client {
 struct Submission<'a> {
     client: &'a Client,
     registry: RegistryId,
-    witness: &'a WitnessConfig,
+    witness: &'a Witness,
     checkpoint: &'a SignedCheckpoint,
     proofs: &'a dyn ConsistencyProofs,
 }
@@ -106,7 +106,7 @@ pub async fn latest(app: &App, registry: RegistryId) -> Vec<SignedCheckpoint> {
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-async fn shown(http: &Http, witness: &WitnessConfig, log: &Vkey) -> Option<SignedCheckpoint> {
+async fn shown(http: &Http, witness: &Witness, log: &Vkey) -> Option<SignedCheckpoint> {
     let url = format!("{}/{}/checkpoint", base(witness), super::hash(log.name().as_str()));
     let (status, body) = http.get(&url).await.ok()?;
     let checkpoint = SignedCheckpoint::parse(&body).ok().filter(|_| status == StatusCode::OK)?;
@@ -114,7 +114,7 @@ async fn shown(http: &Http, witness: &WitnessConfig, log: &Vkey) -> Option<Signe
     Some(checkpoint)
 }
 
-fn base(witness: &WitnessConfig) -> &str {
+fn base(witness: &Witness) -> &str {
     witness.url.trim_end_matches('/')
 }
 

@@ -10,7 +10,7 @@ use charter_domain::RegistryId;
 use charter_tlog::note::Vkey;
 use tokio::time::Instant;
 
-use crate::config::log::{RegistryLog, WitnessConfig};
+use crate::config::log::{RegistryLog, Witness};
 
 /// How one submission ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,9 +74,9 @@ impl Peers {
     }
 
     /// The witnesses to ask: all, without those that rest if there are enough others.
-    pub fn awake<'c>(&self, registry: RegistryId, log: &'c RegistryLog) -> Vec<&'c WitnessConfig> {
+    pub fn awake<'c>(&self, registry: RegistryId, log: &'c RegistryLog) -> Vec<&'c Witness> {
         let now = Instant::now();
-        let awake = |witness: &&WitnessConfig| {
+        let awake = |witness: &&Witness| {
             self.with(registry, &witness.vkey, |known| known.rests.is_none_or(|until| until <= now))
         };
         let awake: Vec<_> = log.witnesses.iter().filter(awake).collect();
