@@ -24,12 +24,15 @@ pub use self::{
     state::hash,
 };
 
+/// Held by the one whose turn it is.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
 /// What a process remembers as a witness and as a client of witnesses.
 pub struct Witnesses {
     pub client: client::Client,
     pub marks: marks::Marks,
     /// One request of a log at a time: the others wait here and hold no thread.
-    turns: Mutex<HashMap<(RegistryId, String), Arc<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<HashMap<(RegistryId, String), Turn>>,
 }
 
 impl Witnesses {
@@ -38,7 +41,7 @@ impl Witnesses {
         Ok(Self { client: client::Client::new()?, marks, turns })
     }
 
-    fn turn(&self, registry: RegistryId, origin: &str) -> Arc<tokio::sync::Mutex<()>> {
+    fn turn(&self, registry: RegistryId, origin: &str) -> Turn {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(turns.entry((registry, origin.to_owned())).or_default())
     }
