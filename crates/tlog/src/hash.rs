@@ -67,18 +67,19 @@ impl FromStr for Hash {
 
 /// Hash of an entry: SHA-256 of 0x00 and its bytes.
 pub fn leaf(entry: &[u8]) -> Hash {
-    let mut sha = Sha256::new();
-    sha.update(&[0x00]);
-    sha.update(entry);
-    Hash(sha.finish())
+    sha256(&[&[0x00], entry])
 }
 
 /// Hash of a node: SHA-256 of 0x01 and its two children.
 pub fn node(left: &Hash, right: &Hash) -> Hash {
-    let mut bytes = [0x01; 1 + 2 * BYTES];
-    bytes[1..=BYTES].copy_from_slice(&left.0);
-    bytes[1 + BYTES..].copy_from_slice(&right.0);
-    Hash(openssl::sha::sha256(&bytes))
+    sha256(&[&[0x01], &left.0, &right.0])
+}
+
+/// In steps: OpenSSL's function for all at once looks its implementation up each time.
+fn sha256(parts: &[&[u8]]) -> Hash {
+    let mut sha = Sha256::new();
+    parts.iter().for_each(|part| sha.update(part));
+    Hash(sha.finish())
 }
 
 #[cfg(test)]

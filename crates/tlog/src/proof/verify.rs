@@ -16,7 +16,8 @@ pub fn verify_inclusion(leaf: Hash, index: u64, size: u64, proof: &[Hash], root:
         return Err(Error::Index { index, size });
     }
     let path = Path::new(index, size);
-    let (inner, border) = path.split(proof)?;
+    check_length(path.len(), proof)?;
+    let (inner, border) = proof.split_at(path.inner);
     let hash = climb_border(climb(leaf, inner, index), border);
     if hash == root { Ok(()) } else { Err(Error::Root) }
 }
@@ -47,12 +48,9 @@ pub fn verify_consistency(
     let level = old.trailing_zeros();
     let path = Path::new(old - 1, new).above(level);
     let known = old == 1 << level;
-    let needed = path.len() + usize::from(!known);
-    if proof.len() != needed {
-        return Err(Error::Length { needed, given: proof.len() });
-    }
+    check_length(path.len() + usize::from(!known), proof)?;
     let (seed, rest) = if known { (old_root, proof) } else { (proof[0], &proof[1..]) };
-    let (inner, border) = path.split(rest)?;
+    let (inner, border) = rest.split_at(path.inner);
     let index = (old - 1) >> level;
     if climb_border(climb_left(seed, inner, index), border) != old_root {
         return Err(Error::OldRoot);
@@ -64,9 +62,7 @@ pub fn verify_consistency(
 }
 
 fn verify_same(old_root: Hash, new_root: Hash, proof: &[Hash]) -> Result<(), Error> {
-    if !proof.is_empty() {
-        return Err(Error::Length { needed: 0, given: proof.len() });
-    }
+    check_length(0, proof)?;
     if old_root == new_root { Ok(()) } else { Err(Error::Root) }
 }
 
@@ -91,13 +87,11 @@ impl Path {
     fn len(&self) -> usize {
         self.inner + self.border
     }
+}
 
-    fn split<'p>(&self, proof: &'p [Hash]) -> Result<(&'p [Hash], &'p [Hash]), Error> {
-        if proof.len() != self.len() {
-            return Err(Error::Length { needed: self.len(), given: proof.len() });
-        }
-        Ok(proof.split_at(self.inner))
-    }
+fn check_length(needed: usize, proof: &[Hash]) -> Result<(), Error> {
+    let given = proof.len();
+    if given == needed { Ok(()) } else { Err(Error::Length { needed, given }) }
 }
 
 fn is_left(index: u64, level: usize) -> bool {

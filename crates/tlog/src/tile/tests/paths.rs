@@ -160,6 +160,15 @@ fn tiles_have_bounds() {
     assert!(HashTile::from_bytes(tile.path().entries().expect("a bundle"), &tile.to_bytes()).is_err());
 }
 
+#[test]
+fn an_index_that_would_wrap_around_is_no_node() {
+    let tile = HashTile::new(0, 0, vec![crate::hash::EMPTY; 256]).expect("a tile");
+    assert!(tile.node(8, 0).is_some());
+    for (height, index) in [(8, 1 << 56), (1, 1 << 63), (8, 1), (9, 0), (255, 0), (0, 256), (0, u64::MAX)] {
+        assert_eq!(tile.node(height, index), None, "{height} {index}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_path_comes_back(level in 0_u8..64, index in 0..=(MAX_SIZE >> 8), width in 1_u16..=256, data: bool) {
