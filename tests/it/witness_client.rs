@@ -182,7 +182,8 @@ async fn the_quorum_is_enough_whatever_the_others_do() {
         + "\" }";
     let app = witnessed(&clock, 1, &[one.setting(), other.setting(), nobody]).await;
     let size = writes(&app, 0).await;
-    let names = cosigners(&published(&app, size).await, &[&one, &other]);
+    let first = published(&app, size).await;
+    let names = cosigners(&first, &[&one, &other]);
     assert!(names.contains(&"one.example/witness".to_owned()) && names.len() == 2, "{names:?}");
     for (n, (way, outcome)) in (1..).zip(bad) {
         other.turns(way);
@@ -253,5 +254,6 @@ async fn a_witness_that_was_restored_is_told_from_where_it_is() {
     // And one that has nothing at all.
     *one.seen.lock().expect("a lock") = None;
     let size = writes(&app, 4).await;
-    assert_eq!(cosigners(&published(&app, size).await, &[&one]).len(), 1);
+    let last = published(&app, size).await;
+    assert_eq!(cosigners(&last, &[&one]).len(), 1);
 }
