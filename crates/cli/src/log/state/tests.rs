@@ -15,7 +15,7 @@ fn entity(n: u32) -> String {
 }
 
 /// The change as JSON says it: ids are parsed there.
-fn change(kind: &str, data: serde_json::Value) -> Change {
+fn change(kind: &str, data: &serde_json::Value) -> Change {
     serde_json::from_value(serde_json::json!({ "kind": kind, "data": data })).expect("a change")
 }
 
@@ -24,13 +24,13 @@ fn registered(n: u32) -> Change {
     let data = serde_json::json!({
         "entity_id": entity(n), "names": {}, "country": "FI", "identifiers": identifiers
     });
-    change("EntityRegistered", data)
+    change("EntityRegistered", &data)
 }
 
 fn stated(n: u32, resource: &str) -> Change {
     change(
         "StatementMade",
-        serde_json::json!({
+        &serde_json::json!({
             "statement": "authorization", "entity_id": entity(n), "action": "issue", "resource": resource,
             "accreditation_id": null, "jurisdictions": [], "conditions": {}
         }),
