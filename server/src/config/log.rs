@@ -30,7 +30,7 @@ pub struct RegistryLog {
     #[serde(default)]
     pub quorum: usize,
     #[serde(default)]
-    pub witnesses: Vec<WitnessConfig>,
+    pub witnesses: Vec<Witness>,
     #[serde(default)]
     pub mirrors: Vec<Mirror>,
 }
@@ -38,7 +38,7 @@ pub struct RegistryLog {
 /// A witness that cosigns this log.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WitnessConfig {
+pub struct Witness {
     /// Prefix of `/add-checkpoint` (C2SP tlog-witness).
     pub url: String,
     #[serde(deserialize_with = "witness_key")]
