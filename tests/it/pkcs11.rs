@@ -198,6 +198,13 @@ impl Site {
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
+    /// The same of the keys of its transparency log.
+    async fn kept_of_log(&self) -> Vec<String> {
+        let admin = self.database.admin(&self.database.name).await;
+        let rows = admin.query("select kept from log_keys order by purpose", &[]).await.expect("read");
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     /// Nothing private in what was logged at the finest level, nor in what anybody can read.
     async fn says_nothing_private(&self) {
         let log = std::fs::read_to_string(self.terminal.home().join("log")).expect("a log");
@@ -205,6 +212,7 @@ impl Site {
         let kek = std::fs::read_to_string(self.terminal.home().join("kek")).expect("a key");
         let mut secrets = vec![PIN.to_owned(), kek.trim().to_owned()];
         secrets.extend(self.kept().await.into_iter().map(|(_, kept)| kept).filter(|k| k.starts_with("ey")));
+        secrets.extend(self.kept_of_log().await.into_iter().filter(|k| k.starts_with("ey")));
         let mut said = vec![("log".to_owned(), log)];
         for path in [
             "/api/v1/keys",
@@ -237,10 +245,16 @@ async fn a_server_signs_with_keys_that_are_made_in_a_token_and_found_again() {
     let pinned = site.pins().await;
     assert_eq!(site.proves(&pinned).await, first[0]);
     assert_eq!(site.kept().await, [(first[0].clone(), format!("pkcs11:object={}", first[0]))]);
+    // The keys of the log are of Ed25519, and there too.
+    let of_log = site.kept_of_log().await;
+    assert!(of_log.len() == 2 && of_log.iter().all(|kept| kept.starts_with("pkcs11:object=")), "{of_log:?}");
+    let signed = async || site.rest().get("/log/checkpoint").await.status == 200;
+    until(SOON, "the token signs checkpoints", signed).await;
     site.stop().await;
 
     site.serve("pkcs11").await;
     assert_eq!(site.kids().await, first, "found, not made again");
+    assert_eq!(site.kept_of_log().await, of_log);
     site.rotates().await;
     let both = site.kids().await;
     assert_eq!((both.len(), &both[0]), (2, &first[0]));
