@@ -3,8 +3,12 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use charter_store::rebuild::{self, Rebuilt};
-use charter_tests::{AUTHORITY, TestApp, database::Database};
+use charter_tests::{
+    AUTHORITY, TestApp,
+    database::{Database, connect},
+};
 use charter_tlog::proof;
+use tokio_postgres::error::SqlState;
 
 use super::{epoch, id, loads, logged, mirror, port, published, vkey};
 use crate::kept::until;
@@ -28,6 +32,10 @@ fn any() -> SocketAddr {
 /// A registry that goes on after its database was copied, and then loses the newer one. In the part that is lost an
 /// entity is registered and another suspended.
 async fn lost() -> Lost {
+    goes_on(false).await
+}
+
+async fn goes_on(sealed: bool) -> Lost {
     let dirs = [tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory")];
     let address = port();
     let app = logged(address).at(dirs[0].path()).start().await;
@@ -41,6 +49,9 @@ async fn lost() -> Lost {
     .await;
     loads(&app, 140, 145).await;
     app.registry(AUTHORITY).suspends("did:web:e7.example").await;
+    if sealed {
+        app.registry(AUTHORITY).seals().await.expect("sealed");
+    }
     let published = published(&app).await.checkpoint.clone();
     app.stop().await;
     Lost { dirs, mirror, address, older, published }
@@ -100,6 +111,61 @@ async fn what_was_published_comes_back_from_the_mirror() {
     assert_eq!(why(&app), "");
     is_whole(&app, &lost).await;
     lost.mirror.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_sealed_comes_back_sealed() {
+    let lost = goes_on(true).await;
+    let older = lost.older.copied().await;
+    let build = logged(lost.address).at(lost.dirs[0].path()).owner();
+    let app = build.start_on(older, any()).await.expect("a server");
+    assert_eq!((why(&app).as_str(), epoch(&app).await), ("", lost.published.checkpoint().size()));
+    assert_eq!(line(&app, "did:web:e7.example").await, "200 no SUSPENDED");
+    let refused = app.registry(AUTHORITY).loads(Vec::new(), false).await.expect_err("sealed");
+    assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused:?}");
+    let found = verified(&app.database).await;
+    assert_eq!((found.fault, found.differing), (None, Vec::new()));
+    let admin = app.database.admin(&app.database.name).await;
+    let row =
+        admin.query_one("select restricted, appointed, signed_at is not null from log_refills", &[]).await;
+    let row = row.expect("a refill");
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, bool>(2)), (2, 2, true));
+}
+
+/// What is put back was approved before it was lost. Nobody but the owner can say that of an event.
+#[tokio::test]
+async fn the_servers_role_puts_nothing_back() {
+    let app = TestApp::start().await;
+    loads(&app, 0, 1).await;
+    app.registry(AUTHORITY).seals().await.expect("sealed");
+    let (registry, before) = (id(&app, AUTHORITY).0, epoch(&app).await);
+    let client = connect(&app.database.url("charter_runtime")).await;
+    let set = format!(
+        "select set_config('app.registry', '{registry}', false), set_config('app.refill', 'on', false)"
+    );
+    client.batch_execute(&set).await.expect("set");
+    let event = |kind: &str, origin: &str| {
+        format!(
+            "insert into events (registry_id, seq, kind, subject, body, leaf_hash, actor, origin, recorded_at)
+               select registry_id, seq + 1000, '{kind}', subject, body, leaf_hash, actor, '{origin}', recorded_at
+                 from events where registry_id = {registry} and seq = 2"
+        )
+    };
+    for (sql, state) in [
+        (format!("call refill({registry}, array[]::bytea[])"), SqlState::INSUFFICIENT_PRIVILEGE),
+        (format!("call refilled({registry}, 1, now())"), SqlState::INSUFFICIENT_PRIVILEGE),
+        (
+            format!("insert into log_refills values ({registry}, 1, 2, now(), 0, 0, null)"),
+            SqlState::INSUFFICIENT_PRIVILEGE,
+        ),
+        (event("EntityRegistered", "bootstrap"), SqlState::INTEGRITY_CONSTRAINT_VIOLATION),
+        (event("StatusChanged", "governance"), SqlState::INTEGRITY_CONSTRAINT_VIOLATION),
+        (event("KeyAdded", "system"), SqlState::INTEGRITY_CONSTRAINT_VIOLATION),
+    ] {
+        let refused = client.batch_execute(&sql).await.expect_err(&sql);
+        assert_eq!(refused.code(), Some(&state), "{sql}: {refused}");
+    }
+    assert_eq!(epoch(&app).await, before);
 }
 
 #[tokio::test]
