@@ -49,7 +49,7 @@ async fn published(app: &TestApp) -> Arc<Published> {
 }
 
 /// Entities `from..to`, each with a statement: two events an entity.
-async fn loads(app: &TestApp, from: u32, to: u32) {
+fn rows(from: u32, to: u32) -> Vec<(u32, RawRecord)> {
     let may = |resource: &str| RawAuthorization {
         action: "issue".to_owned(),
         resource: resource.to_owned(),
@@ -62,8 +62,11 @@ async fn loads(app: &TestApp, from: u32, to: u32) {
         authorizations: vec![may("Degree")],
         ..RawRecord::default()
     };
-    let rows = (from..to).map(|n| (n + 1, record(n))).collect();
-    for reply in app.registry(AUTHORITY).loads(rows, false).await.expect("loaded") {
+    (from..to).map(|n| (n + 1, record(n))).collect()
+}
+
+async fn loads(app: &TestApp, from: u32, to: u32) {
+    for reply in app.registry(AUTHORITY).loads(rows(from, to), false).await.expect("loaded") {
         assert_eq!(reply.errors, []);
     }
 }

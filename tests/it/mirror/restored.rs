@@ -10,7 +10,7 @@ use charter_tests::{
 use charter_tlog::proof;
 use tokio_postgres::error::SqlState;
 
-use super::{epoch, id, loads, logged, mirror, port, published, vkey};
+use super::{epoch, id, loads, logged, mirror, port, published, rows, vkey};
 use crate::kept::until;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -68,7 +68,7 @@ fn why(app: &TestApp) -> String {
 /// Neither answers nor takes changes; says that it lives.
 async fn is_held(app: &TestApp) {
     assert_eq!(line(app, "did:web:e7.example").await, "503 STALE");
-    let refused = app.registry(AUTHORITY).loads(Vec::new(), false).await.expect_err("held");
+    let refused = app.registry(AUTHORITY).loads(rows(900, 901), false).await.expect_err("held");
     assert_eq!(refused.code(), tonic::Code::Unavailable);
     assert_eq!(app.rest().get("/api/v1/registry").await.problem(), (503, "STALE".to_owned()));
     assert_eq!(app.rest().get("/livez").await.status, 200);
@@ -121,7 +121,7 @@ async fn what_was_sealed_comes_back_sealed() {
     let app = build.start_on(older, any()).await.expect("a server");
     assert_eq!((why(&app).as_str(), epoch(&app).await), ("", lost.published.checkpoint().size()));
     assert_eq!(line(&app, "did:web:e7.example").await, "200 no SUSPENDED");
-    let refused = app.registry(AUTHORITY).loads(Vec::new(), false).await.expect_err("sealed");
+    let refused = app.registry(AUTHORITY).loads(rows(900, 901), false).await.expect_err("sealed");
     assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused:?}");
     let found = verified(&app.database).await;
     assert_eq!((found.fault, found.differing), (None, Vec::new()));
