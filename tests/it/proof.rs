@@ -66,6 +66,9 @@ fn policy(path: &str) {
     std::fs::write(path, format!("witness w {vkey}\nquorum w\n")).expect("written");
 }
 
+/// A member of the proof file, and what becomes of its text.
+type Change = (&'static str, fn(&str) -> String);
+
 fn changed(path: &str, member: &str, change: impl FnOnce(&str) -> String) {
     let mut file: Value = serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON");
     let was = file[member].as_str().expect("text").to_owned();
@@ -147,7 +150,7 @@ async fn what_is_not_proven_is_no_yes() {
         assert!(done.code == 5 && done.err.contains(code), "{done:?}");
     }
     let kept = std::fs::read(&proof).expect("a file");
-    let changes: [(&str, fn(&str) -> String); 4] = [
+    let changes: [Change; 4] = [
         ("event", |text| text.replacen(&text[..4], "AAAA", 1)),
         ("event", |text| text.chars().rev().collect()),
         ("log_proof", |text| text.replacen("index ", "index 1", 1)),

@@ -205,7 +205,7 @@ fn files(made: &Made) -> Vec<Case> {
         text.replace("[\"ey", "[\"\\u0065y"),
         "[]".to_owned(),
         format!("[{text}]"),
-        text.replace('[', "["),
+        text.replace('[', " ["),
         text.replace("\"]", "\",]"),
         String::new(),
     ];
