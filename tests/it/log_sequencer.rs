@@ -31,7 +31,8 @@ pub async fn writes(app: &TestApp, name: &str) -> u64 {
 pub async fn published(app: &TestApp, size: u64) -> Arc<Published> {
     let deadline = tokio::time::Instant::now() + SOON;
     let found = app.app.logs.wait(id(app), size, deadline).await;
-    found.unwrap_or_else(|e| panic!("{size} not published: {e}; {:?}", app.app.logs.stopped(id(app))))
+    assert!(found.is_ok(), "{size} is not published: {:?}", app.app.logs.stopped(id(app)));
+    found.expect("published")
 }
 
 /// Leaf hashes of all committed events, computed from their bytes.

@@ -35,7 +35,7 @@ async fn fails_at(point: Point) {
         match point {
             // What only happens when a log is taken up: so it is.
             Point::LoadHead | Point::ReadFile | Point::ReadEdge => {
-                faults.set(Point::PublishRow, When::Before, 0, 1)
+                faults.set(Point::PublishRow, When::Before, 0, 1);
             }
             Point::TakeLock => drop(app.database.end_connections().await),
             _ => {}
