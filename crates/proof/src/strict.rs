@@ -4,17 +4,37 @@
 use std::{collections::HashSet, fmt};
 
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize,
     de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::Value;
 
 use crate::error::shown;
 
-/// Parses claims: no member twice, no floats, no null (an absent member is left out).
-pub(crate) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+/// Parses claims: no member twice, no floats, no null (an absent member is left out), no list for an object.
+pub(crate) fn parse<T: Serialize + DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     let text = |e: serde_json::Error| shown(&e.to_string());
     serde_json::from_slice::<Checked>(json).map_err(text)?;
-    serde_json::from_slice(json).map_err(text)
+    let parsed: T = serde_json::from_slice(json).map_err(text)?;
+    let (given, read) = (serde_json::from_slice(json), serde_json::to_value(&parsed));
+    if is_alike(&given.map_err(text)?, &read.map_err(text)?) {
+        Ok(parsed)
+    } else {
+        Err("a list stands where an object must be".to_owned())
+    }
+}
+
+/// Objects were given where objects were read: a derived parser takes a list of the members in their order too, and
+/// nobody else would.
+fn is_alike(given: &Value, read: &Value) -> bool {
+    match (given, read) {
+        (Value::Object(given), Value::Object(read)) => {
+            read.iter().all(|(name, inner)| given.get(name).is_none_or(|g| is_alike(g, inner)))
+        }
+        (Value::Array(given), Value::Array(read)) => given.iter().zip(read).all(|(g, r)| is_alike(g, r)),
+        (_, Value::Object(_)) => false,
+        _ => true,
+    }
 }
 
 /// A value that was looked through and thrown away.
@@ -82,7 +102,35 @@ mod tests {
     #[test]
     fn floats_nulls_and_trailing_bytes_are_refused() {
         for bad in ["1.0", "1e3", "null", "[1.5]", "1 1", "18446744073709551616", ""] {
-            assert!(parse::<serde::de::IgnoredAny>(bad.as_bytes()).is_err(), "{bad}");
+            assert!(parse::<Value>(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_object_at_any_depth() {
+        #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+        struct Inner {
+            #[serde(default)]
+            x: i64,
+        }
+        #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+        struct Outer {
+            one: Inner,
+            many: Vec<Inner>,
+        }
+        let good = Outer { one: Inner { x: 0 }, many: vec![Inner { x: 1 }] };
+        assert_eq!(parse(br#"{"one":{},"many":[{"x":1}]}"#), Ok(good));
+        for bad in [
+            r#"{"one":[],"many":[{"x":1}]}"#,
+            r#"{"one":[0],"many":[{"x":1}]}"#,
+            r#"{"one":{},"many":[[1]]}"#,
+            r#"{"one":{},"many":[{"x":1},[]]}"#,
+            r#"[{},[{"x":1}]]"#,
+        ] {
+            assert!(
+                serde_json::from_str::<Outer>(bad).is_ok() && parse::<Outer>(bad.as_bytes()).is_err(),
+                "{bad}"
+            );
         }
     }
 }

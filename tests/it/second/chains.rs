@@ -73,6 +73,7 @@ fn headers(made: &Made) -> Vec<Case> {
         good.replace("authority", "\\u0061uthority"),
         format!("{good} "),
         format!("[{good}]"),
+        format!("[\"ES256\",\"{kid}\",\"{AUTHORITY_STATEMENT}\"]"),
     ];
     let bodies = [
         payload.clone(),

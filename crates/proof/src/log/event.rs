@@ -109,6 +109,10 @@ impl Event {
     }
 }
 
+/// A list of the members in their order is no object, though the derived parser takes it.
 fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, String> {
+    if !value.is_object() {
+        return Err("the event must be an object, and so must its data".to_owned());
+    }
     serde_json::from_value(value).map_err(|e| format!("the event cannot be read: {}", shown(&e.to_string())))
 }

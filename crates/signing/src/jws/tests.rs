@@ -64,7 +64,8 @@ fn a_header_with_anything_else_is_refused() {
         let refused = verify(&with_header(&signer, &format!("{{{base},{extra}}}")), TYP, &keys);
         assert!(matches!(refused, Err(Error::UnsupportedHeader(_))), "{extra}: {refused:?}");
     }
-    for bad in ["{}", "[]", "null", "\"x\"", r#"{"alg":"ES256","typ":"test+jwt"}"#, r#"{"alg":1}"#] {
+    let list = format!(r#"["ES256","{kid}","{TYP}"]"#);
+    for bad in ["{}", "[]", "null", "\"x\"", r#"{"alg":"ES256","typ":"test+jwt"}"#, r#"{"alg":1}"#, &list] {
         let refused = verify(&with_header(&signer, bad), TYP, &keys);
         assert!(matches!(refused, Err(Error::UnsupportedHeader(_))), "{bad}: {refused:?}");
     }
