@@ -66,6 +66,8 @@ struct Armed {
     skip: u32,
     /// Failures left.
     times: u32,
+    /// Failures so far.
+    failed: u32,
 }
 
 /// Which points fail.
@@ -79,7 +81,7 @@ impl Faults {
     /// Lets a point fail `times` times, after it was passed `skip` times.
     pub fn set(&self, point: Point, when: When, skip: u32, times: u32) {
         let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
-        armed.insert(point, Armed { when, skip, times });
+        armed.insert(point, Armed { when, skip, times, failed: 0 });
         self.any.store(true, Ordering::SeqCst);
     }
 
@@ -89,10 +91,10 @@ impl Faults {
         self.any.store(false, Ordering::SeqCst);
     }
 
-    /// Whether all that was asked for has failed.
-    pub fn spent(&self) -> bool {
+    /// How often a point has failed since it was set.
+    pub fn failed(&self, point: Point) -> u32 {
         let armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
-        armed.values().all(|armed| armed.times == 0)
+        armed.get(&point).map_or(0, |armed| armed.failed)
     }
 
     /// Does a step, unless it is to fail.
@@ -123,6 +125,7 @@ impl Faults {
             return None;
         }
         armed.times -= 1;
+        armed.failed += 1;
         Some(armed.when)
     }
 }
@@ -145,7 +148,7 @@ mod tests {
         step().await.expect("the first is let through");
         assert_eq!(step().await, Err(Injected(Point::Advance)));
         assert_eq!(done.get(), 3, "it was done all the same");
-        assert!(faults.spent());
+        assert_eq!(faults.failed(Point::Advance), 1);
         faults.set(Point::Advance, When::Before, 0, 1);
         assert_eq!(step().await, Err(Injected(Point::Advance)));
         assert_eq!(done.get(), 3);
