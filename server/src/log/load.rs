@@ -170,7 +170,9 @@ impl Held {
                 let at = self.next_time()?;
                 let found = Published::parse(&file.to_string(), at).map_err(|e| Halt::Stop(e.to_string()))?;
                 let row = Row { size: found.size, checkpoint: found.text.clone(), at };
-                if !self.app.store.publish_log(self.registry, self.term, row).await? {
+                let writing = self.app.store.publish_log(self.registry, self.term, row);
+                let faults = &self.app.logs.faults;
+                if !faults.at(Point::PublishRow, async { writing.await.map_err(Halt::from) }).await? {
                     return Err(Halt::Over);
                 }
                 self.signed_at(at);
