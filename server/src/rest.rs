@@ -87,7 +87,8 @@ pub const ROUTES: &[Route] = &[
     public("GET", "/lookups/didMethods", || get(ayra::methods)),
     peer("POST", "/witness/add-checkpoint", || post(witness::add)),
     public("GET", "/witness/evidence", || get(witness::evidence)),
-    public("GET", "/witness/{hash}/checkpoint", || get(witness::checkpoint)),
+    // On every listener: a log that was restored must learn from it, wherever it may submit.
+    everywhere("/witness/{hash}/checkpoint", || get(witness::checkpoint)),
     peer("POST", "/witness/add-entries", || post(mirror::add)),
     public("GET", "/mirror/{hash}/{*path}", || get(mirror::read)),
     records("/api/v1/registries", || get(record::registries)),

@@ -110,6 +110,19 @@ async fn a_log_that_grows_is_cosigned_and_monitors_see_it() {
     assert!(!contents(&file(&app, ORIGIN)).expect("a file").contains("other.example"));
 }
 
+/// Where a log may submit it can also see what was cosigned: one that was restored learns from that.
+#[tokio::test]
+async fn a_listener_for_peers_takes_checkpoints_and_shows_the_last() {
+    let log = HandLog::new(ORIGIN, 9);
+    let build = TestApp::build().registry(AUTHORITY).details(&log.setting());
+    let app = build.listener("services = [\"peer\"]").start().await;
+    let request = log.request(0, 9);
+    time_of(&app, &request, &asks(&app, &request).await);
+    let shown = app.rest().get(&format!("/witness/{}/checkpoint", state::hash(ORIGIN))).await;
+    assert_eq!(SignedCheckpoint::parse(&shown.body).expect("a checkpoint").checkpoint().size(), 9);
+    assert_eq!(app.rest().get("/witness/evidence").await.problem().0, 404, "that is for the public");
+}
+
 /// Requests that must be refused after the first 9 leaves were cosigned, with their statuses.
 fn refused(log: &HandLog) -> Vec<(&'static str, u16, String)> {
     let stranger = HandLog::new("unknown.example/log", 20);
