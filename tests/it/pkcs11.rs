@@ -99,7 +99,7 @@ impl Site {
     }
 
     async fn serve(&mut self, store: &str) {
-        let log = self.terminal.home().join("log");
+        let log = self.terminal.home().join("said.txt");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log).expect("a log");
         let other = log.try_clone().expect("a log");
         let mut command = self.command(store, &["serve"]);
@@ -207,7 +207,7 @@ impl Site {
 
     /// Nothing private in what was logged at the finest level, nor in what anybody can read.
     async fn says_nothing_private(&self) {
-        let log = std::fs::read_to_string(self.terminal.home().join("log")).expect("a log");
+        let log = std::fs::read_to_string(self.terminal.home().join("said.txt")).expect("a log");
         assert!(log.contains("/readyz"), "the log says what was asked: {log}");
         let kek = std::fs::read_to_string(self.terminal.home().join("kek")).expect("a key");
         let mut secrets = vec![PIN.to_owned(), kek.trim().to_owned()];

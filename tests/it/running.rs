@@ -93,7 +93,7 @@ async fn health_says_what_holds_and_metrics_are_ours() {
     let rest = app.rest();
     assert_eq!(rest.get("/livez").await.status, 200);
     let ready = rest.get("/readyz").await;
-    assert_eq!((ready.status, ready.json()), (200, json!({ "ready": true, "reasons": [] })));
+    assert_eq!((ready.status, ready.json()), (200, json!({ "ready": true, "reasons": [], "details": [] })));
     let metrics = rest.get("/metrics").await;
     assert!(metrics.header("content-type").starts_with("text/plain"));
     for name in [
