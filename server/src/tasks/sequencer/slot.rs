@@ -165,7 +165,14 @@ impl Slot {
 
     fn succeeded(&mut self, app: &App, step: Step, loaded: Option<Arc<Held>>) {
         match step {
-            Step::Load => self.held = loaded,
+            Step::Load => {
+                self.held = loaded;
+                let whole = |held: &Arc<Held>| held.head().size == app.logs.position(self.registry).published;
+                // Nothing is left to be published: it goes on, and the next failure is a first one.
+                if self.held.as_ref().is_some_and(whole) {
+                    self.reload = Backoff::default();
+                }
+            }
             Step::Sequence => {}
             Step::Publish => {
                 self.checkpointed = Some(Instant::now());
