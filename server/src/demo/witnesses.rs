@@ -91,7 +91,7 @@ pub struct Seen {
     pub by: Vec<Cosigned>,
 }
 
-/// The newest checkpoint of a log in [`WITNESSED`], verified with the log's key and those of its witnesses, as soon as
+/// The newest checkpoint of a log in `WITNESSED`, verified with the log's key and those of its witnesses, as soon as
 /// there is one.
 pub async fn seen(plan: &Plan, known: &Known, authority: &str) -> anyhow::Result<Seen> {
     let (_, quorum, by) =
