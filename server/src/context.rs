@@ -25,9 +25,14 @@ use crate::{
     witness::Witnesses,
 };
 
+/// Connections for the logs of all registries of this process: each step of a log takes one and is short.
+pub const LOG_CONNECTIONS: usize = 3;
+
 pub struct App {
     pub config: Config,
     pub store: Store,
+    /// For the transparency logs: what is published does not stand in line behind what is written.
+    pub log_store: Store,
     pub clock: Arc<dyn Clock>,
     pub register: Arc<Register>,
     pub dependencies: Arc<Dependencies>,
@@ -103,6 +108,7 @@ impl App {
     /// Connects, opens what the configuration names, loads keys. Nothing is served yet.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Startup> {
         let store = Store::new(store_settings(&config), Arc::clone(&clock))?;
+        let log_store = store.apart(LOG_CONNECTIONS)?;
         let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
         let erased = kek.mac_key("erased staff").map_err(|e| Startup::Kek(e.to_string()))?;
         let persons = kek.mac_key("person").map_err(|e| Startup::Kek(e.to_string()))?;
@@ -130,6 +136,7 @@ impl App {
             kek,
             oidc: Oidc::new(&config.oidc),
             store,
+            log_store,
             clock,
             register,
             dependencies: Arc::new(Dependencies::new()),

@@ -80,15 +80,15 @@ impl Store {
     /// Makes the pools; connections are opened when first used, so this does not fail when Postgres is away.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let url = with_options(&settings.url, settings.statement_timeout);
-        let wait = Some(Duration::from_secs(2));
-        let pool = Pool::builder(Manager::new(url.clone(), Runtime::Tokio1))
-            .max_size(settings.pool_size)
-            .timeouts(Timeouts { wait, create: wait, recycle: Some(Duration::from_secs(1)) })
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|e| Error::Unavailable(e.to_string()))?;
+        let pool = pool(&url, settings.pool_size)?;
         let hot = Arc::new(hot::Hot::new(&url, settings.hot_connections)?);
         Ok(Self { pool, hot, clock, settings: Arc::new(settings) })
+    }
+
+    /// The same over connections of its own, for what must not stand in line behind everybody's changes.
+    pub fn apart(&self, connections: usize) -> Result<Self, Error> {
+        let url = with_options(&self.settings.url, self.settings.statement_timeout);
+        Ok(Self { pool: pool(&url, connections)?, ..self.clone() })
     }
 
     /// A change, in one named transaction: locks the registry's epoch, runs `change`, commits. Retried on
@@ -173,6 +173,16 @@ impl Store {
     pub fn now(&self) -> charter_domain::Timestamp {
         self.clock.now()
     }
+}
+
+fn pool(url: &str, size: usize) -> Result<Pool, Error> {
+    let wait = Some(Duration::from_secs(2));
+    Pool::builder(Manager::new(url, Runtime::Tokio1))
+        .max_size(size)
+        .timeouts(Timeouts { wait, create: wait, recycle: Some(Duration::from_secs(1)) })
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|e| Error::Unavailable(e.to_string()))
 }
 
 /// Server-side limits, on every connection: a statement, a lock wait and an idle transaction all end. Compiling

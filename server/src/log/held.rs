@@ -102,7 +102,7 @@ impl Held {
         let at = self.app.clock.now();
         let new = NewHead { size: grown.size, root: *grown.root.as_bytes(), at };
         let tiles = grown.tiles.iter().map(tile).collect();
-        let writing = app.store.advance_log(self.registry, self.term, old, new, tiles);
+        let writing = app.log_store.advance_log(self.registry, self.term, old, new, tiles);
         let done = faults.at(Point::Advance, async { writing.await.map_err(Halt::from) }).await?;
         if !done {
             return Err(Halt::Over);
@@ -118,7 +118,7 @@ impl Held {
 
     /// The leaf hashes of committed events, computed from their bytes: what is in the tree cannot be taken back.
     async fn leaves(&self, from: u64, most: i64) -> Result<Vec<Hash>, Halt> {
-        let (store, registry) = (&self.app.store, self.registry);
+        let (store, registry) = (&self.app.log_store, self.registry);
         let recorded = store.leaf_hashes(registry, from, most).await?;
         let bodies = store.entries(registry, from, from + recorded.len() as u64).await?;
         let leaves: Vec<Hash> = bodies.iter().map(|body| hash::leaf(body)).collect();

@@ -53,7 +53,7 @@ pub async fn load(
     let turn = turns.acquire().await.map_err(|e| Halt::Later(e.to_string()))?;
     let faults = &app.logs.faults;
     let stored =
-        faults.at(Point::LoadHead, async { Ok::<_, Halt>(app.store.log_head(registry).await?) }).await?;
+        faults.at(Point::LoadHead, async { Ok::<_, Halt>(app.log_store.log_head(registry).await?) }).await?;
     let key = Arc::clone(own(app, registry)?.log_keys.log());
     if stored.generation != key.generation {
         return Err(Halt::Stop(
@@ -65,11 +65,11 @@ pub async fn load(
     }
     let remembered = remember(app, registry, &stored, &key).await?;
     let published = remembered.all().map(|c| c.checkpoint().size()).fold(remembered.told, u64::max);
-    let epoch = u64::try_from(app.store.epoch(registry).await?).unwrap_or(0);
+    let epoch = u64::try_from(app.log_store.epoch(registry).await?).unwrap_or(0);
     if published > epoch {
         return Err(refill(app, registry, published, epoch).await);
     }
-    let reading = async { Ok::<_, Halt>(tree::edge(&app.store, registry, stored.size).await?) };
+    let reading = async { Ok::<_, Halt>(tree::edge(&app.log_store, registry, stored.size).await?) };
     let edge = faults.at(Point::ReadEdge, reading).await?;
     if edge.root() != Hash::new(stored.root) {
         let why = "the tiles in the database do not lead to the root: run `charterd log fsck`";
@@ -147,7 +147,7 @@ impl Held {
         for signed in remembered.all() {
             let _turn = self.turn().await?;
             let (size, root) = (signed.checkpoint().size(), signed.checkpoint().root());
-            if tree::root(&self.app.store, self.registry, size).await? != root {
+            if tree::root(&self.app.log_store, self.registry, size).await? != root {
                 let authority = &self.tenant()?.registry.authority;
                 return Err(Halt::Stop(format!(
                     "the first {size} events in the database are not those that were published: nothing is signed; \
@@ -170,7 +170,7 @@ impl Held {
                 let at = self.next_time()?;
                 let found = Published::parse(&file.to_string(), at).map_err(|e| Halt::Stop(e.to_string()))?;
                 let row = Row { size: found.size, checkpoint: found.text.clone(), at };
-                let writing = self.app.store.publish_log(self.registry, self.term, row);
+                let writing = self.app.log_store.publish_log(self.registry, self.term, row);
                 let faults = &self.app.logs.faults;
                 if !faults.at(Point::PublishRow, async { writing.await.map_err(Halt::from) }).await? {
                     return Err(Halt::Over);

@@ -57,7 +57,7 @@ impl Held {
             if !asked {
                 return Ok(Vec::new());
             }
-            let tiles = Tiles { store: &self.app.store, registry: self.registry };
+            let tiles = Tiles { store: &self.app.log_store, registry: self.registry };
             Ok::<_, Halt>(client::collect(&self.app, self.registry, &signed, &tiles).await)
         };
         let lines = self.app.logs.faults.at(Point::Cosign, asking).await?;
@@ -88,7 +88,7 @@ impl Held {
     async fn write_row(&self, published: &Published) -> Result<(), Halt> {
         let row = Row { size: published.size, checkpoint: published.text.clone(), at: published.at };
         let _turn = self.turn().await?;
-        let writing = self.app.store.publish_log(self.registry, self.term, row);
+        let writing = self.app.log_store.publish_log(self.registry, self.term, row);
         let faults = &self.app.logs.faults;
         let done = faults.at(Point::PublishRow, async { writing.await.map_err(Halt::from) }).await?;
         if done { Ok(()) } else { Err(Halt::Over) }

@@ -153,7 +153,7 @@ impl Push<'_> {
         let places: Vec<Place> = places(start, self.size).take(MAX_PACKAGES).collect();
         let proofs = self.proofs(&places).await?;
         for (place, proof) in places.iter().zip(proofs) {
-            let entries = self.app.store.entries(self.registry, place.start, place.end).await;
+            let entries = self.app.log_store.entries(self.registry, place.start, place.end).await;
             let entries = entries.map_err(|e| e.to_string())?;
             if entries.len() as u64 != place.end - place.start {
                 return Err(format!("entries {} to {} are not all here", place.start, place.end));
@@ -200,7 +200,7 @@ impl Push<'_> {
             Level::Entries => None,
         });
         let found =
-            self.app.store.log_tiles(self.registry, wanted.collect()).await.map_err(|e| e.to_string())?;
+            self.app.log_store.log_tiles(self.registry, wanted.collect()).await.map_err(|e| e.to_string())?;
         let mut set = TileSet::new(self.size);
         for tile in found {
             let (hashes, _) = tile.hashes.as_chunks::<{ charter_tlog::hash::BYTES }>();

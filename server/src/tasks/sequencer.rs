@@ -20,6 +20,7 @@ use tokio::{
 use self::slot::{Done, Slot};
 use crate::{
     App,
+    context::LOG_CONNECTIONS,
     log::{Published, fault::Point, halt::Halt},
 };
 
@@ -76,8 +77,8 @@ struct Sequencer {
 
 impl Sequencer {
     fn new(app: Arc<App>) -> Self {
-        // Half of the connections are left to everybody else.
-        let turns = Arc::new(Semaphore::new((app.config.database.pool_size / 2).max(1)));
+        // One connection is left to the mirrors.
+        let turns = Arc::new(Semaphore::new(LOG_CONNECTIONS - 1));
         Self {
             app,
             locks: None,
