@@ -37,11 +37,14 @@ pub async fn run(app: Arc<App>) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut sequencer = Sequencer::new(app);
     loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            Some(done) = sequencer.steps.join_next() => sequencer.ended(done),
-        }
-        sequencer.round().await;
+        let due = tokio::select! {
+            _ = tick.tick() => true,
+            Some(done) = sequencer.steps.join_next() => {
+                sequencer.ended(done);
+                false
+            }
+        };
+        sequencer.round(due).await;
     }
 }
 
@@ -90,7 +93,8 @@ impl Sequencer {
         }
     }
 
-    async fn round(&mut self) {
+    /// `due`: a batch's time has passed, and what was committed in it is put into the trees.
+    async fn round(&mut self, due: bool) {
         if self.locks.as_ref().is_some_and(LogLocks::is_closed) {
             self.lose("the connection that holds the locks has ended");
         }
@@ -109,7 +113,7 @@ impl Sequencer {
             }
         }
         for slot in self.slots.values_mut() {
-            slot.start(&self.app, &self.turns, &mut self.steps);
+            slot.start(&self.app, due, &self.turns, &mut self.steps);
         }
     }
 

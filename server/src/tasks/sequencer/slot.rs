@@ -101,8 +101,9 @@ impl Slot {
         }
     }
 
-    /// Starts what is due. INVARIANT: a step is under way once; nothing is, beside a load.
-    pub fn start(&mut self, app: &Arc<App>, turns: &Arc<Semaphore>, steps: &mut JoinSet<Done>) {
+    /// Starts what there is to do: sequencing once a batch's time, so that a stream of writes is not followed write by
+    /// write; publishing as soon as there is something. INVARIANT: a step is under way once; nothing is, beside a load.
+    pub fn start(&mut self, app: &Arc<App>, due: bool, turns: &Arc<Semaphore>, steps: &mut JoinSet<Done>) {
         let Some(held) = self.held.clone() else {
             if !self.loading && !self.sequencing && !self.publishing && self.reload.is_over() {
                 self.loading = true;
@@ -119,7 +120,7 @@ impl Slot {
         let committed = app.register.watched(self.registry).and_then(|epoch| u64::try_from(epoch).ok());
         if committed.is_some_and(|committed| committed > size) {
             self.behind.get_or_insert_with(Instant::now);
-            if !self.sequencing {
+            if due && !self.sequencing {
                 self.sequencing = true;
                 let held = Arc::clone(&held);
                 self.spawn(steps, Step::Sequence, async move { held.sequence().await });
