@@ -18,6 +18,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use charter_cache::Tiles;
 use charter_domain::{RegistryId, Timestamp};
 use charter_tlog::{Hash, checkpoint::SignedCheckpoint};
 use tokio::{sync::watch, time::Instant};
@@ -78,10 +79,15 @@ impl Default for Log {
     }
 }
 
+/// Tiles of 8 KiB that are kept in process.
+const KEPT_TILES: u64 = 2_048;
+
 /// Told by the sequencer of this process, or by the poll of the table where another process sequences.
 pub struct Logs {
     dir: PathBuf,
     logs: HashMap<RegistryId, Log>,
+    /// What was read of full tiles.
+    pub tiles: Tiles,
     /// For tests: writes that fail.
     pub faults: fault::Faults,
 }
@@ -90,7 +96,8 @@ impl Logs {
     /// Of these registries, with files in `dir`. Nothing is published yet.
     pub fn new(dir: &Path, registries: impl Iterator<Item = RegistryId>) -> Self {
         let logs = registries.map(|registry| (registry, Log::default())).collect();
-        Self { dir: dir.to_owned(), logs, faults: fault::Faults::default() }
+        let (tiles, faults) = (Tiles::new(KEPT_TILES), fault::Faults::default());
+        Self { dir: dir.to_owned(), logs, tiles, faults }
     }
 
     /// Where the files are.

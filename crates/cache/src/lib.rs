@@ -15,6 +15,7 @@ mod key;
 mod redis_tier;
 mod register;
 mod stamps;
+mod tiles;
 mod wire;
 
 pub use crate::{
@@ -26,6 +27,7 @@ pub use crate::{
     key::Lookup,
     redis_tier::{DEADLINE, MAX_TTL, RedisTier, Unusable},
     register::{Change, Register},
+    tiles::Tiles,
 };
 
 /// Why no answer came. The source of `Fill` is shared: everybody who waited for the same filler gets it.

@@ -54,9 +54,8 @@ impl<'a> Tiles<'a> {
             Level::Hashes(level) => Some((level, path.index())),
             Level::Entries => None,
         });
-        let wanted = numbers.collect();
         let mut set = TileSet::new(published.size);
-        for tile in app.store.log_tiles(registry, wanted).await? {
+        for tile in super::tiles(app, registry, numbers.collect()).await? {
             let (hashes, rest) = tile.hashes.as_chunks::<{ charter_tlog::hash::BYTES }>();
             if !rest.is_empty() {
                 return Err(damaged(format!("tile {} of level {}", tile.n, tile.level)));
