@@ -58,6 +58,7 @@ codes! {
     IllegalTransition "ILLEGAL_TRANSITION" FailedPrecondition 409 "the life of the target does not allow this";
     RegistryNotSealed "REGISTRY_NOT_SEALED" FailedPrecondition 409 "the registry is not sealed yet";
     RegistrySealed "REGISTRY_SEALED" FailedPrecondition 409 "the registry is sealed";
+    AnswerErased "ANSWER_ERASED" FailedPrecondition 410 "the answer was erased with personal data";
     EtagMismatch "ETAG_MISMATCH" Aborted 412 "it has changed since it was read";
     TooLarge "TOO_LARGE" ResourceExhausted 413 "the message is too large";
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" InvalidArgument 415 "the media type is not supported";

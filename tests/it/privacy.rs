@@ -7,6 +7,7 @@ use charter_tests::{
     AUTHORITY,
     governed::{Governed, ISSUER, Person, status},
 };
+use tonic::Status;
 
 use crate::governance::said;
 
@@ -64,6 +65,31 @@ fn appointment(g: &Governed, subject: &str) -> Change {
     })
 }
 
+/// With an id, so that the answer is kept; the last two digits tell them apart.
+fn request_id(number: u8) -> String {
+    format!("019aa5c0-0000-7000-8000-0000000000{number:02}")
+}
+
+async fn asks(person: &Person<'_>, request: &pb::ProposeRequest) -> Result<pb::Proposal, Status> {
+    let reply = person.client().propose(person.signed(request.clone())).await?;
+    Ok(reply.into_inner().proposal.expect("a proposal"))
+}
+
+fn approval(draft: &pb::Proposal, number: u8) -> pb::ApproveProposalRequest {
+    pb::ApproveProposalRequest {
+        proposal_id: draft.proposal_id.clone(),
+        hash: draft.hash.clone(),
+        etag: draft.etag.clone(),
+        request_id: request_id(number),
+        ..Default::default()
+    }
+}
+
+async fn decides(person: &Person<'_>, request: &pb::ApproveProposalRequest) -> Result<pb::Proposal, Status> {
+    let reply = person.client().approve_proposal(person.signed(request.clone())).await?;
+    Ok(reply.into_inner().proposal.expect("a proposal"))
+}
+
 async fn read_again(person: &Person<'_>, draft: &pb::Proposal) -> pb::Proposal {
     let request = pb::GetProposalRequest { proposal_id: draft.proposal_id.clone(), ..Default::default() };
     let reply = person.client().get_proposal(person.signed(request)).await.expect("read");
@@ -87,7 +113,9 @@ async fn a_person_is_erased_everywhere_and_stays_known_as_one_who_was_here() {
     let seq = erases(&g, &subject).await;
     assert_eq!(rows_with(&g, NAME).await, Vec::<String>::new());
     let held = g.person("alice").sees_personal_data(&subject).await.expect("shown");
-    assert_eq!(places(held), Vec::<String>::new());
+    assert_eq!(places(held.clone()), Vec::<String>::new());
+    let left: Vec<_> = held.iter().map(|r| r.place.as_str()).collect();
+    assert_eq!(left, ["principal"], "an HMAC, by which they are recognised");
     let after = g.person("aino").reads_events("staff").await.expect("read");
     assert_eq!(after[..before.len()], before[..], "what is public stays, with its commitments");
     let last = after.last().expect("an event");
@@ -150,6 +178,73 @@ async fn an_answer_kept_for_who_sends_again_is_erased_too() {
     assert_eq!(rows_with(&g, NAME).await, ["proposals", "requests"]);
     erases(&g, &format!("entity:{ISSUER}")).await;
     assert_eq!(rows_with(&g, NAME).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_appointment_sent_again_after_the_erasure_names_nobody_and_is_not_carried_out() {
+    let g = Governed::start().await;
+    let (alice, bob) = (g.person("alice"), g.person("bob"));
+    let mut change = appointment(&g, NAME);
+    if let Change::Appoint(appoint) = &mut change {
+        appoint.person_key = format!("{NAME} 010190-123A");
+    }
+    let reason = format!("{NAME} is new");
+    let appoint =
+        pb::ProposeRequest { request_id: request_id(1), reason, change: Some(change), ..Default::default() };
+    let draft = asks(&alice, &appoint).await.expect("proposed");
+    let about = format!("proposal:{}", draft.proposal_id);
+    let held = alice.sees_personal_data(&about).await.expect("shown");
+    let held: Vec<_> = held.iter().map(|r| (r.place.as_str(), r.erasable)).collect();
+    assert_eq!(held, [("proposal", false), ("request", false)], "it is open");
+    let approve = approval(&draft, 2);
+    let staff_id = decides(&bob, &approve).await.expect("approved").seq;
+    let dismissal = alice.proposes(Change::Dismiss(pb::DismissStaff { staff_id })).await.expect("proposed");
+    bob.approves(&dismissal).await.expect("dismissed");
+    let about = format!("staff:{staff_id}");
+    let before = alice.sees_personal_data(&about).await.expect("shown");
+    let requests: Vec<_> = before.iter().filter(|r| r.place == "request").map(|r| r.erasable).collect();
+    assert_eq!(requests, [true, true], "what Alice and what Bob was answered");
+    assert_eq!(rows_with(&g, NAME).await, ["event_restricted", "principals", "proposals", "requests"]);
+
+    let wish = pb::ErasePersonalData { subject: about.clone(), basis: "GDPR art. 17".to_owned() };
+    let erase = pb::ProposeRequest {
+        request_id: request_id(3),
+        reason: format!("{NAME} asked for it"),
+        change: Some(Change::ErasePersonalData(wish)),
+        ..Default::default()
+    };
+    let draft = asks(&alice, &erase).await.expect("proposed");
+    let last = approval(&draft, 4);
+    let done = decides(&bob, &last).await.expect("approved");
+    assert_eq!((done.state.as_str(), done.reason.as_str()), ("EXECUTED", ""));
+    assert_eq!(rows_with(&g, NAME).await, Vec::<String>::new());
+
+    let proposals = alice.lists("").await.expect("read").len();
+    let events = g.person("aino").reads_events("staff").await.expect("read");
+    for refused in [
+        asks(&alice, &appoint).await.expect_err("erased"),
+        decides(&bob, &approve).await.expect_err("erased"),
+        asks(&alice, &erase).await.expect_err("erased"),
+    ] {
+        assert_eq!(said(&refused), "410 ANSWER_ERASED");
+        assert!(!format!("{refused:?}").contains(NAME), "{refused:?}");
+    }
+    let body = serde_json::json!({ "reason": "another", "change": { "dismiss": { "staff_id": staff_id } } });
+    let headers = [("idempotency-key", appoint.request_id.as_str())];
+    let reply = alice.sends_with(&headers, "POST", "/api/v1/proposals", body.to_string()).await;
+    assert_eq!(reply.problem(), (410, "ANSWER_ERASED".to_owned()), "what was asked is forgotten too");
+    assert_eq!(decides(&bob, &last).await.expect("kept after the erasure"), done);
+    assert_eq!(alice.lists("").await.expect("read").len(), proposals);
+    assert_eq!(g.person("aino").reads_events("staff").await.expect("read"), events);
+
+    let left = alice.sees_personal_data(&about).await.expect("shown");
+    let places: Vec<_> = left.iter().map(|r| (r.place.as_str(), r.erasable)).collect();
+    assert_eq!(places, [("principal", false), ("person_key", false)]);
+    for record in &left {
+        let data: serde_json::Value = serde_json::from_str(&record.data_json).expect("JSON");
+        let hmac = data["hmac"].as_str().expect("an HMAC");
+        assert!(hmac.len() == 64 && hmac.bytes().all(|b| b.is_ascii_hexdigit()), "{data}");
+    }
 }
 
 #[tokio::test]
@@ -229,6 +324,8 @@ async fn nothing_is_erased_alone_or_from_somebody_in_office_or_around_the_progra
         format!("select erase_personal_data({id}, {last}, '{mac}')"),
         format!("select erase_personal_data({id}, 0, '{mac}')"),
         format!("call erase_restricted({id}, 'staff', '{gone}', 1)"),
+        format!("call erase_requests({id}, 'staff', '{gone}', 1)"),
+        "update requests set answer = ''".to_owned(),
         "delete from event_restricted".to_owned(),
         "update principals set subject = 'x'".to_owned(),
         "update accesses set by_staff = 1".to_owned(),

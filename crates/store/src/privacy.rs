@@ -19,7 +19,7 @@ use crate::{
 /// One thing that is held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
-    /// `principal`, `event`, `proposal`, `written` (by them, about others), `accesses`.
+    /// `principal`, `person_key`, `event`, `proposal`, `request`, `written` (by them, about others), `accesses`.
     pub place: String,
     /// The event that it belongs to.
     pub seq: Option<i64>,

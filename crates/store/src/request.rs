@@ -31,6 +31,8 @@ pub enum Earlier {
     Answer(String),
     /// It was given to another request.
     Other,
+    /// It was answered, and the answer erased with the personal data of somebody whom it named.
+    Erased,
 }
 
 #[derive(QueryableByName)]
@@ -39,6 +41,7 @@ struct Row {
     method: String,
     #[diesel(sql_type = sql_types::Binary)]
     payload: Vec<u8>,
+    /// Empty once it was erased.
     #[diesel(sql_type = sql_types::Text)]
     answer: String,
 }
@@ -102,9 +105,10 @@ impl Store {
             .bind::<sql_types::Timestamptz, _>(since)
             .load(conn)?;
             let same = |r: &Row| r.method == call.method && r.payload == call.payload;
-            Ok(rows.into_iter().next().map(|row| match same(&row) {
-                true => Earlier::Answer(row.answer),
-                false => Earlier::Other,
+            Ok(rows.into_iter().next().map(|row| match (row.answer.is_empty(), same(&row)) {
+                (true, _) => Earlier::Erased,
+                (false, true) => Earlier::Answer(row.answer),
+                (false, false) => Earlier::Other,
             }))
         })
         .await

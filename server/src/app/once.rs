@@ -61,8 +61,8 @@ pub fn principal(caller: &Caller) -> Result<&'static str, Refusal> {
     }
 }
 
-/// The kept answer of this request, else what `fresh` comes to. Of two at once one commits; the other fails, and finds
-/// that answer then.
+/// The kept answer of this request, else what `fresh` comes to; an error where the answer was erased. Of two at once one
+/// commits; the other fails, and finds that answer then.
 pub async fn once<T: DeserializeOwned>(
     app: &App,
     registry: RegistryId,
@@ -86,13 +86,21 @@ async fn earlier<T: DeserializeOwned>(
 ) -> Result<Option<T>, Error> {
     match app.store.earlier(registry, call.clone()).await? {
         None => Ok(None),
-        Some(Earlier::Other) => Err(Error {
-            field: Some("request_id".to_owned()),
-            ..Error::new(Code::RequestIdReused, "this id was given to another request: take a new one")
-        }),
+        Some(Earlier::Other) => {
+            refused(Code::RequestIdReused, "this id was given to another request: take a new one")
+        }
+        Some(Earlier::Erased) => refused(
+            Code::AnswerErased,
+            "this request was carried out, and its answer was erased with personal data in it: read what it changed",
+        ),
         Some(Earlier::Answer(text)) => {
             let unreadable = |_| Error::new(Code::Internal, "an error of ours; it was logged");
             serde_json::from_str(&text).map(Some).map_err(unreadable)
         }
     }
+}
+
+/// By its id alone: this time nothing is carried out.
+fn refused<T>(code: Code, text: &str) -> Result<T, Error> {
+    Err(Error { field: Some("request_id".to_owned()), ..Error::new(code, text) })
 }
