@@ -175,6 +175,37 @@ async fn references_lead_to_what_was_published_and_stay_with_that_revision() {
     }
 }
 
+/// An event is an entry of the log, and shorter than what a message can hold.
+#[tokio::test]
+async fn the_largest_schema_becomes_an_event_and_a_larger_one_is_no_proposal() {
+    let g = Governed::start().await;
+    let olga = g.person("olga");
+    let of = |length: usize| publish("Large", URI, &json!({"description": "x".repeat(length)}));
+    let refused = olga.proposes(of(65_200)).await.expect_err("no log could hold it");
+    assert!(refused.message().contains("at most 65535"), "{refused:?}");
+    let bytes = refused.message().split_whitespace().find_map(|w| w.parse::<usize>().ok());
+    let largest = 65_200 + 65_535 - bytes.expect("how long it would be");
+    for validate_only in [true, false] {
+        let refused = olga.asks_for(of(largest + 1), validate_only).await.expect_err("a byte too long");
+        assert_eq!((said(&refused).as_str(), error(&refused).field.as_str()), ("400 INVALID", "schema_json"));
+        olga.asks_for(of(largest), true).await.expect("checked");
+    }
+    let small = olga.proposes(publish("Large", URI, &json!({}))).await.expect("proposed");
+    let refused = olga.amends(&small, of(largest + 1)).await.expect_err("a byte too long");
+    assert_eq!((said(&refused).as_str(), error(&refused).field.as_str()), ("400 INVALID", "schema_json"));
+    let body = json!({ "reason": "", "change": { "schema": { "resource": "Large", "uri": URI,
+        "schema_json": json!({"description": "x".repeat(largest + 1)}).to_string() } } });
+    let reply = olga.sends("POST", "/api/v1/proposals", &body).await;
+    assert_eq!(reply.problem(), (400, "INVALID".to_owned()), "{}", reply.text());
+
+    assert_eq!(enact(&g, of(largest)).await.expect("published").state, "EXECUTED");
+    let shown = published(&g.app, "Large").await;
+    assert_eq!(shown["schema"]["description"].as_str().map(str::len), Some(largest));
+    let events = g.person("aino").reads_events("*").await.expect("read");
+    let longest = events.iter().map(|e| e.to_string().len()).max().expect("some");
+    assert!((65_000..=65_535).contains(&longest), "{longest}");
+}
+
 #[tokio::test]
 async fn documents_are_bounded_and_a_costly_one_is_given_up() {
     let g = Governed::start().await;

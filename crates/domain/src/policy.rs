@@ -112,10 +112,14 @@ pub fn revoke_credential(
     Ok(Permit { registry, origin: "emergency", verb: PhantomData })
 }
 
+/// The origin of what others than its proposer approved.
+#[cfg(feature = "records")]
+pub(crate) const GOVERNANCE: &str = "governance";
+
 /// For `govern::proposal` alone, once enough people have approved.
 #[cfg(feature = "records")]
 pub(crate) fn execute(registry: RegistryId) -> Permit<Execute> {
-    Permit { registry, origin: "governance", verb: PhantomData }
+    Permit { registry, origin: GOVERNANCE, verb: PhantomData }
 }
 
 #[cfg(test)]

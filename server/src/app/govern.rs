@@ -107,7 +107,7 @@ async fn put(
         Proposal::propose(staff, authority, phase, Uuid::now_v7(), draft.change, reason, base, now)?;
     let commitment = draft.restricted.as_ref().map(Restricted::commitment).transpose()?;
     let policy = app.store.registry_policy(registry).await?;
-    let proposal = proposal.committed(commitment).under(&policy);
+    let proposal = proposal.committed(commitment).under(&policy).recordable()?;
     check::change(app, registry, &proposal.change, now).await?;
     check::scope(app, tenant, &proposal.change).await?;
     if let Some(etag) = etag::touched(app, registry, &proposal.change, now).await? {

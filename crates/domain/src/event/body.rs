@@ -53,7 +53,7 @@ struct Public<'a> {
 pub const MAX_BODY: usize = 65_535;
 
 /// The public bytes of an event: RFC 8785, strings and integers only. A change that makes more than [`MAX_BODY`] is
-/// refused.
+/// refused: `schema_json` where that is what is too long, else `change`.
 pub fn body(header: &Header<'_>, change: &Change) -> Result<Vec<u8>, Invalid> {
     let bytes = json::canonical(&Public {
         v: 1,
@@ -71,9 +71,17 @@ pub fn body(header: &Header<'_>, change: &Change) -> Result<Vec<u8>, Invalid> {
     if bytes.len() > MAX_BODY {
         let why =
             format!("makes an event of {} bytes, and one has at most {MAX_BODY}: say less", bytes.len());
-        return Err(Invalid::new("change", why));
+        return Err(Invalid::new(longest(change), why));
     }
     Ok(bytes)
+}
+
+/// What of a change to make shorter, as callers know it.
+const fn longest(change: &Change) -> &'static str {
+    match change {
+        Change::SchemaPublished(_) => "schema_json",
+        _ => "change",
+    }
 }
 
 /// RFC 6962 leaf hash: SHA-256 over 0x00 and the bytes. Leaf index = seq - 1.

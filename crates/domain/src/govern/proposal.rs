@@ -342,5 +342,6 @@ fn stated(text: &str) -> Result<(), Refusal> {
     check_reason(text).map_err(|e| Refusal::illegal(e.to_string()))
 }
 
+mod size;
 #[cfg(test)]
 mod tests;

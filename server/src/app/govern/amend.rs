@@ -72,7 +72,7 @@ async fn amend_one(
         let etag = etag::proposal(&kept, tx.now)?;
         let base = tx.subject_seq(&draft.change.subject())?;
         let proposal = kept.proposal.amend(&staff, draft.change.clone(), reason.clone(), base, tx.now)?;
-        let proposal = proposal.committed(commitment.clone()).under(&tx.registry_policy()?);
+        let proposal = proposal.committed(commitment.clone()).under(&tx.registry_policy()?).recordable()?;
         etag.expected(asked.etag.as_ref())?;
         tx.put_revision(&proposal, draft.restricted.as_ref())?;
         let shown = frame.show(Kept { proposal, restricted: draft.restricted.clone(), ..kept }, tx.now)?;

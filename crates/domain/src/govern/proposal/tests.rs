@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    event::{StaffAppointed, StatusChanged},
+    event::{MAX_BODY, StaffAppointed, StatusChanged},
     status::{Reach, State, TargetKind},
 };
 
@@ -91,6 +91,19 @@ fn reaching_back_takes_three_persons_whatever_the_row_says() {
     proposal.approvals.push(first.approval);
     assert_eq!(refusal(&proposal, &approver(2)), Refusal::AlreadyApproved);
     assert!(approve(&proposal, &approver(3)).expect("approved").execute.is_some());
+}
+
+#[test]
+fn what_could_make_an_event_that_no_log_holds_is_no_proposal() {
+    let of = |length: usize, quorum: u8| {
+        let change =
+            StatusChanged { reason: "A".repeat(length), ..status(TargetKind::Entity, State::Suspended) };
+        Proposal { quorum, ..proposed(Change::StatusChanged(change)) }.recordable()
+    };
+    let longest = (0..MAX_BODY).rev().find(|length| of(*length, 2).is_ok()).expect("some can");
+    assert!(longest > 64_000, "the header is short: {longest}");
+    assert_eq!(of(longest + 1, 2).expect_err("too long").field, "change");
+    assert!(of(longest, 3).is_err(), "a third person's approval is in the event too");
 }
 
 #[test]
