@@ -18,6 +18,7 @@ const FILES: &[&str] = &[
     "charter/registry/v1/procedure.proto",
     "charter/registry/v1/credential.proto",
     "charter/registry/v1/log.proto",
+    "charter/registry/v1/witness.proto",
     "charter/federation/v1/federation.proto",
 ];
 

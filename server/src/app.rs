@@ -29,3 +29,4 @@ pub mod staff;
 pub mod status;
 pub mod watch;
 pub mod webhook;
+pub mod witness;

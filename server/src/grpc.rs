@@ -18,6 +18,7 @@ pub mod schema;
 pub mod trqp;
 pub mod webhook;
 mod wish;
+mod witness;
 
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ use charter_proto::{
             log_service_server::LogServiceServer, policy_service_server::PolicyServiceServer,
             privacy_service_server::PrivacyServiceServer, procedure_service_server::ProcedureServiceServer,
             registry_service_server::RegistryServiceServer, schema_service_server::SchemaServiceServer,
-            webhook_service_server::WebhookServiceServer,
+            webhook_service_server::WebhookServiceServer, witness_service_server::WitnessServiceServer,
         },
     },
     trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer,
@@ -104,6 +105,10 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
     // Staff read what they change.
     if listener.offers(Service::Public) || listener.offers(Service::Staff) {
         routes.add_service(RegistryServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+    }
+    // Signed in, other registries see it where they come to, and staff where they do.
+    if listener.offers(Service::Peer) || listener.offers(Service::Staff) {
+        routes.add_service(WitnessServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
     }
     if listener.offers(Service::Peer) {
         routes.add_service(FederationServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));

@@ -37,7 +37,7 @@ use axum::{
     routing::{delete, get, post},
 };
 
-use self::route::{Route, bootstrap, direct, everywhere, peer, public, records, site, staff};
+use self::route::{Route, bootstrap, direct, everywhere, links, peer, public, records, site, staff};
 use crate::{App, Error, app::document::HISTORICAL_KEYS, config::Listener, error::Code};
 
 /// Every route there is. A router is built from this and from nothing else, so a route that is not here is not
@@ -90,6 +90,7 @@ pub const ROUTES: &[Route] = &[
     // On every listener: a log that was restored must learn from it, wherever it may submit.
     everywhere("/witness/{hash}/checkpoint", || get(witness::checkpoint)),
     peer("POST", "/witness/add-entries", || post(mirror::add)),
+    links("/api/v1/witnessed-logs", || get(witness::list)),
     public("GET", "/mirror/{hash}/{*path}", || get(mirror::read)),
     records("/api/v1/registries", || get(record::registries)),
     records("/api/v1/registry", || get(record::registry)),

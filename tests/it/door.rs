@@ -66,6 +66,8 @@ const BOOTSTRAP_TOKEN: [&str; 5] = [
 fn loading_routes() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().filter(|route| route.needs == Needs::Bootstrap)
 }
+/// Asks for a sign-in like those of staff, and is where other registries come to besides.
+const OF_PEERS: [&str; 1] = ["charter.registry.v1.WitnessService/ListWitnessedLogs"];
 /// Routes of a staff listener that ask for no sign-in.
 const OF_THE_SITE: [&str; 1] = ["/metrics"];
 
@@ -183,10 +185,30 @@ async fn a_public_listener_has_no_door_for_staff() {
     let headers = [("authorization", token.as_str())];
     for method in staff_methods().iter().map(String::as_str).chain(BOOTSTRAP_TOKEN) {
         let status = raw::call(&app, method, &headers, framed(b"")).await;
-        assert_eq!(status.code(), Code::Unimplemented, "{method}");
+        let expected = if OF_PEERS.contains(&method) { Code::Unauthenticated } else { Code::Unimplemented };
+        assert_eq!(status.code(), expected, "{method}");
     }
     for route in ROUTES.iter().filter(|route| route.service == Some(Service::Staff)) {
         let reply = calls(&app, route.method, &filled(route.path), &headers).await;
         assert_eq!(reply.problem(), (404, "NOT_FOUND".to_owned()), "{}", route.path);
     }
+    let of_peers: Vec<_> = staff_routes().filter(|route| route.service != Some(Service::Staff)).collect();
+    assert_eq!(of_peers.len(), OF_PEERS.len());
+    for route in of_peers {
+        let reply = calls(&app, route.method, route.path, &headers).await;
+        assert_eq!(reply.problem(), (401, "UNAUTHENTICATED".to_owned()), "{}", route.path);
+    }
+}
+
+/// Nor has a listener for the public alone what other registries see.
+#[tokio::test]
+async fn what_peers_see_is_on_no_listener_for_the_public_alone() {
+    let app = TestApp::build().listener("services = [\"public\"]").start().await;
+    for method in OF_PEERS {
+        let status = raw::call(&app, method, &[], framed(b"")).await;
+        assert_eq!(status.code(), Code::Unimplemented, "{method}");
+    }
+    let route = staff_routes().find(|route| route.service == Some(Service::Peer)).expect("one");
+    let reply = calls(&app, route.method, route.path, &[]).await;
+    assert_eq!(reply.problem(), (404, "NOT_FOUND".to_owned()), "{}", route.path);
 }

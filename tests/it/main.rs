@@ -72,6 +72,7 @@ mod stale;
 mod store;
 mod strict;
 mod tls;
+mod tls_peer;
 mod trqp;
 mod walks;
 mod walkthrough;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A second listener, with TLS.
-fn listener(pki: &Pki, auth: &str) -> String {
+pub fn listener(pki: &Pki, auth: &str) -> String {
     let (certificate, key, ca) = (pki.file("server.pem"), pki.file("server.key"), pki.file("ca.pem"));
     let clients = match auth {
         "none" => String::new(),
@@ -156,6 +156,17 @@ async fn a_binding_ends_before_its_certificate_and_with_its_owner() {
     assert_eq!(said(&tries(&g, &pki, Some(&long)).await.expect_err("dismissed")), "401 UNAUTHENTICATED");
 }
 
+/// How `charter` ends at a server, and all that it says.
+pub async fn charter(url: &str, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = tokio::process::Command::new(built("charter"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHARTER_")) {
+        command.env_remove(name);
+    }
+    let output = command.args(args).args(["--server", url]).output().await.expect("it runs");
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    (output.status.code(), text)
+}
+
 #[tokio::test]
 async fn charter_speaks_tls_and_shows_its_certificate() {
     let pki = Pki::new();
@@ -164,15 +175,7 @@ async fn charter_speaks_tls_and_shows_its_certificate() {
     pki.client("robot", 1, 3_000);
     let file = |name: &str| pki.file(name);
     let url = format!("https://{}", g.app.addresses[1]);
-    let charter = async |args: &[&str]| {
-        let mut command = tokio::process::Command::new(built("charter"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHARTER_")) {
-            command.env_remove(name);
-        }
-        let output = command.args(args).args(["--server", &url]).output().await.expect("it runs");
-        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        (output.status.code(), text)
-    };
+    let charter = async |args: &[&str]| charter(&url, args).await;
     let ca = file("ca.pem");
     let (number, until) = (robot.to_string(), in_days(&g, 30).to_string());
     let token = file("token");

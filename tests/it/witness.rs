@@ -1,6 +1,7 @@
 //! The witness that each registry is (C2SP tlog-witness, add-checkpoint): what it cosigns, what it refuses and how, and
 //! that a refusal changes nothing.
 
+mod listed;
 mod race;
 mod restored;
 

@@ -10,7 +10,7 @@ use charter_proto::charter::{
         key_service_client::KeyServiceClient, policy_service_client::PolicyServiceClient,
         privacy_service_client::PrivacyServiceClient, procedure_service_client::ProcedureServiceClient,
         registry_service_client::RegistryServiceClient, schema_service_client::SchemaServiceClient,
-        webhook_service_client::WebhookServiceClient,
+        webhook_service_client::WebhookServiceClient, witness_service_client::WitnessServiceClient,
     },
 };
 use tonic::{
@@ -92,6 +92,10 @@ impl Server {
 
     pub fn procedures(&self) -> ProcedureServiceClient<Channel> {
         ProcedureServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn witness(&self) -> WitnessServiceClient<Channel> {
+        WitnessServiceClient::new(self.channel.clone())
     }
 
     pub fn policy(&self) -> PolicyServiceClient<Channel> {

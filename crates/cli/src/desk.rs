@@ -4,7 +4,7 @@ use charter_proto::charter::registry::v1::{
     audit_service_client::AuditServiceClient, credential_service_client::CredentialServiceClient,
     governance_service_client::GovernanceServiceClient, privacy_service_client::PrivacyServiceClient,
     procedure_service_client::ProcedureServiceClient, registry_service_client::RegistryServiceClient,
-    webhook_service_client::WebhookServiceClient,
+    webhook_service_client::WebhookServiceClient, witness_service_client::WitnessServiceClient,
 };
 use tonic::{Request, transport::Channel};
 
@@ -75,6 +75,10 @@ impl Desk {
 
     pub fn procedures(&self) -> ProcedureServiceClient<Channel> {
         self.server.procedures()
+    }
+
+    pub fn witness(&self) -> WitnessServiceClient<Channel> {
+        self.server.witness()
     }
 
     pub fn request<T>(&self, message: T) -> Request<T> {

@@ -18,7 +18,7 @@ use crate::{
 const MARGIN: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Sizes and indexes are below 2^63.
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

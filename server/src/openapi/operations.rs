@@ -1,6 +1,6 @@
 //! What each route is for. A route without a row here is not described, and a test says so.
 
-use crate::rest::{log, record, route::Route, transcode::Method};
+use crate::rest::{log, record, route::Route, transcode::Method, witness};
 
 #[derive(Debug)]
 pub struct Operation {
@@ -143,6 +143,8 @@ pub const OPERATIONS: &[Operation] = &[
         "C2SP tlog-mirror: the copy of a log, as the log serves itself.",
     )
     .gives("text", "application/octet-stream"),
+    get("/api/v1/witnessed-logs", "listWitnessedLogs", "How the logs of others stand with this witness.")
+        .reads(witness::LOGS),
     get("/api/v1/registries", "listRegistries", "The registries of this process.").reads(record::REGISTRIES),
     get("/api/v1/registry", "getRegistry", "The registry that the address names.").reads(record::REGISTRY),
     get("/api/v1/entities", "listEntities", "Entities, in the order of their registration.")

@@ -69,6 +69,11 @@ pub(super) const fn records(path: &'static str, make: Make) -> Route {
     Route { staff_too: true, ..public("GET", path, make) }
 }
 
+/// Of the links between registries: on the listeners for them and for staff, with a sign-in.
+pub(super) const fn links(path: &'static str, make: Make) -> Route {
+    Route { needs: Needs::Staff, staff_too: true, ..peer("GET", path, make) }
+}
+
 /// On listeners for staff, and for staff alone.
 pub(super) const fn staff(method: &'static str, path: &'static str, make: Make) -> Route {
     let needs = Needs::Staff;

@@ -1,4 +1,4 @@
-//! The witness over HTTP (C2SP tlog-witness), and the evidence that it keeps.
+//! The witness over HTTP (C2SP tlog-witness), the evidence that it keeps, and the reads of `WitnessService`.
 
 use std::sync::Arc;
 
@@ -9,9 +9,13 @@ use axum::{
     http::{Request, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use charter_proto::charter::registry::v1::witness_service_server::WitnessService as _;
 use serde_json::{Value, json};
 
-use super::body;
+use super::{
+    body,
+    transcode::{Method, Read},
+};
 use crate::{
     App, Error,
     door::Here,
@@ -26,6 +30,9 @@ use crate::{
 /// Signature lines, a size, and checkpoints are text.
 const TEXT: &str = "text/plain; charset=utf-8";
 const SIZE: &str = "text/x.tlog.size";
+
+pub const LOGS: Method =
+    Method { service: "charter.registry.v1.WitnessService", name: "ListWitnessedLogs", segment: None };
 
 /// `add-checkpoint`: 200 with signature lines, 409 with the size of the last checkpoint that was cosigned, or a problem.
 pub async fn add(
@@ -76,6 +83,11 @@ pub async fn evidence(State(app): State<Arc<App>>) -> Result<Json<Value>, Error>
     let shown: Vec<Value> =
         listed.into_iter().map(|kept| json!({ "sha256": kept.id, "text": kept.text })).collect();
     Ok(Json(json!({ "evidence": shown })))
+}
+
+/// `GET /api/v1/witnessed-logs`
+pub async fn list(read: Read) -> Result<Response, Error> {
+    read.answer(LOGS, |door, r| async move { door.list_witnessed_logs(r).await }).await
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {

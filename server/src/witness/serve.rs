@@ -149,8 +149,8 @@ fn quarantined(evidence: &str) -> Refused {
 impl Job {
     fn decide(&self) -> Result<Decided, Fault> {
         let held = Held::take(&self.folder, self.request.checkpoint.checkpoint().origin())?;
-        if let Some(evidence) = held.quarantine()? {
-            return Ok(Decided::Refused(quarantined(&evidence)));
+        if let Some(found) = held.quarantine()? {
+            return Ok(Decided::Refused(quarantined(&found.evidence)));
         }
         let (seen, last) = held.seen(&self.keys)?.map_or((None, 0), |(seen, at)| (Some(seen), at));
         let size = seen.as_ref().map_or(0, |seen| seen.checkpoint().size());
@@ -201,7 +201,7 @@ impl Job {
     /// The evidence first: a quarantine without it would be an accusation.
     fn accuse(&self, held: &Held, found: &Equivocation) -> Result<String, Fault> {
         let id = evidence::keep(&self.dir, found).map_err(|e| Fault::Io(self.dir.clone(), e))?;
-        held.set_quarantine(&id)?;
+        held.set_quarantine(&id, self.now_secs)?;
         Ok(id)
     }
 }

@@ -6,6 +6,7 @@
 use std::{
     fs::File,
     io,
+    ops::Deref,
     path::{Path, PathBuf},
 };
 
@@ -30,11 +31,25 @@ pub enum Fault {
     Damaged(PathBuf),
 }
 
-/// The state of one log, held: nobody else reads or writes it meanwhile.
-pub struct Held {
+/// The files of one log. Each is replaced as a whole, so that it can be read without the lock; it may be another by then.
+pub struct Files {
     path: PathBuf,
+}
+
+/// The state of one log, held: nobody else writes it meanwhile.
+pub struct Held {
+    files: Files,
     /// Unlocked when it is closed.
     _lock: File,
+}
+
+/// Why and since when nothing of a log is cosigned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// SHA-256 of the evidence, in lower-case hexadecimal.
+    pub evidence: String,
+    /// Seconds since 1970; none in a file that an earlier version wrote.
+    pub since: Option<u64>,
 }
 
 /// Where the witness of a registry keeps its files.
@@ -42,15 +57,16 @@ pub fn folder(dir: &Path, slug: &str) -> PathBuf {
     dir.join("witness").join(slug)
 }
 
-impl Held {
-    /// Waits until nobody else holds the state of this log. Blocks.
-    pub fn take(folder: &Path, origin: &str) -> Result<Self, Fault> {
-        let path = folder.join(hash(origin));
-        let told = |e| Fault::Io(path.clone(), e);
-        durable::folder(folder).map_err(told)?;
-        let lock = File::create(path.with_extension("lock")).map_err(told)?;
-        lock.lock().map_err(told)?;
-        Ok(Self { path, _lock: lock })
+impl Deref for Held {
+    type Target = Files;
+    fn deref(&self) -> &Files {
+        &self.files
+    }
+}
+
+impl Files {
+    pub fn of(folder: &Path, origin: &str) -> Self {
+        Self { path: folder.join(hash(origin)) }
     }
 
     fn file(&self, extension: &str) -> PathBuf {
@@ -86,19 +102,35 @@ impl Held {
         if known { Ok(Some((seen, at))) } else { Err(damaged()) }
     }
 
+    /// Whether nothing of this log is cosigned any more.
+    pub fn quarantine(&self) -> Result<Option<Quarantined>, Fault> {
+        let Some(bytes) = self.read("quarantine")? else { return Ok(None) };
+        let text = String::from_utf8_lossy(&bytes);
+        let mut lines = text.lines().map(str::trim);
+        let evidence = lines.next().unwrap_or_default().to_owned();
+        Ok(Some(Quarantined { evidence, since: lines.next().and_then(|secs| secs.parse().ok()) }))
+    }
+}
+
+impl Held {
+    /// Waits until nobody else holds the state of this log. Blocks.
+    pub fn take(folder: &Path, origin: &str) -> Result<Self, Fault> {
+        let files = Files::of(folder, origin);
+        let told = |e| Fault::Io(files.path.clone(), e);
+        durable::folder(folder).map_err(told)?;
+        let lock = File::create(files.file("lock")).map_err(told)?;
+        lock.lock().map_err(told)?;
+        Ok(Self { files, _lock: lock })
+    }
+
     /// Replaces it; on the disk when this returns.
     pub fn keep(&self, checkpoint: &SignedCheckpoint) -> Result<(), Fault> {
         self.write("checkpoint", checkpoint.to_string().as_bytes())
     }
 
-    /// The evidence for which nothing of this log is cosigned any more.
-    pub fn quarantine(&self) -> Result<Option<String>, Fault> {
-        let read = self.read("quarantine")?;
-        Ok(read.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()))
-    }
-
-    pub fn set_quarantine(&self, evidence: &str) -> Result<(), Fault> {
-        self.write("quarantine", format!("{evidence}\n").as_bytes())
+    /// Names the evidence, and when it was seen, in seconds since 1970.
+    pub fn set_quarantine(&self, evidence: &str, now_secs: u64) -> Result<(), Fault> {
+        self.write("quarantine", format!("{evidence}\n{now_secs}\n").as_bytes())
     }
 
     /// Ends the quarantine; false if there was none.

@@ -100,6 +100,12 @@ pub(super) fn cases() -> Vec<Case> {
             },
             (format!("/api/v1/credentials/{NONE}:revoke"), json!({ "code": "LEAKED" }), ""),
         ),
+        reads(
+            "WitnessService/ListWitnessedLogs",
+            "olga",
+            &pb::ListWitnessedLogsRequest::default(),
+            "/api/v1/witnessed-logs",
+        ),
         reads("PolicyService/GetPolicy", "", &pb::GetPolicyRequest::default(), "/api/v1/policy"),
         reads(
             "ProcedureService/ListProcedures",

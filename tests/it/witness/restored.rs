@@ -19,7 +19,7 @@ use crate::kept::until;
 const SOON: Duration = Duration::from_secs(5);
 
 /// The note in the database follows the answer.
-async fn noted(app: &TestApp, size: u64) {
+pub(super) async fn noted(app: &TestApp, size: u64) {
     let id = app.app.hosted.by_authority(AUTHORITY).expect("served");
     let store = &app.app.store;
     let what = format!("{size} leaves are noted");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use charter_domain::AuthorityId;
 use clap::{Args, Subcommand};
 
-use super::Format;
+use super::{Call, Format, ListFormat};
 
 #[derive(Debug, Subcommand)]
 pub enum Log {
@@ -19,6 +19,13 @@ pub enum Log {
     Proof(ProofOf),
     /// Keeps a copy of a log in a directory, verified, in the layout that the log is served in.
     Mirror(MirrorLog),
+    /// Prints how the logs of other registries stand with a registry's witness; for staff and peer registries.
+    Witnessed {
+        #[command(flatten)]
+        call: Call,
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: ListFormat,
+    },
 }
 
 /// Which log, and by which keys it is believed.

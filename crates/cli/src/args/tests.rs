@@ -22,7 +22,7 @@ fn values_are_checked_before_anything_is_sent() {
 }
 
 /// Commands that change nothing in a registry, by their last word.
-const READERS: [&str; 24] = [
+const READERS: [&str; 25] = [
     "accesses",
     "amend",
     "audit-state",
@@ -46,11 +46,12 @@ const READERS: [&str; 24] = [
     "verify",
     "watch",
     "whoami",
+    "witnessed",
     "help",
 ];
 /// Readers that print data in more than one form. `amend` takes the options of the command that it is given.
-const SHOWN: [&str; 9] =
-    ["accesses", "deliveries", "get", "history", "list", "policy", "show", "types", "whoami"];
+const SHOWN: [&str; 10] =
+    ["accesses", "deliveries", "get", "history", "list", "policy", "show", "types", "whoami", "witnessed"];
 /// What takes something away at once, so that it is asked for unless `--yes` says so.
 const ASKED: [&str; 10] = [
     "charter approval approve",

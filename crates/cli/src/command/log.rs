@@ -1,10 +1,12 @@
-//! `charter log`: what an auditor does with a transparency log, without trust in whoever runs it.
+//! `charter log`: what an auditor does with a transparency log, without trust in whoever runs it; and what a registry
+//! says, as a witness, of the logs of others.
 
 mod audit_state;
 mod mirror;
 mod proof;
 mod verify;
 mod watch;
+mod witnessed;
 
 use crate::{
     args::{Connection, Log},
@@ -19,5 +21,6 @@ pub async fn run(to: &Connection, command: Log, place: &Place) -> Result<Exit, F
         Log::AuditState(args) => audit_state::run(to, args).await,
         Log::Proof(args) => proof::run(to, args).await,
         Log::Mirror(args) => mirror::run(to, args).await,
+        Log::Witnessed { call, output } => witnessed::run(to, call, output).await,
     }
 }

@@ -28,10 +28,13 @@ pub enum Action {
     ReadCredentials,
     /// Take a key or a certificate away at once and alone.
     RevokeCredential,
+    /// Read the links of this registry to other registries: which logs its witness follows, how far, and which showed
+    /// two histories.
+    ReadLinks,
 }
 
 impl Action {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ReadProposals,
         Self::ReadAudit,
         Self::ExportAudit,
@@ -41,6 +44,7 @@ impl Action {
         Self::ReadStaff,
         Self::ReadCredentials,
         Self::RevokeCredential,
+        Self::ReadLinks,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -54,6 +58,7 @@ impl Action {
             Self::ReadStaff => "READ_STAFF",
             Self::ReadCredentials => "READ_CREDENTIALS",
             Self::RevokeCredential => "REVOKE_CREDENTIAL",
+            Self::ReadLinks => "READ_LINKS",
         }
     }
 
@@ -72,6 +77,7 @@ pub const fn may(role: Role, action: Action) -> bool {
         A::ShowPersonalData | A::RevokeCredential => matches!(role, Role::SecurityOfficer),
         A::ManageWebhooks => matches!(role, Role::Operator),
         A::ReadCredentials => matches!(role, Role::SecurityOfficer | Role::Auditor | Role::Operator),
+        A::ReadLinks => true,
     }
 }
 
