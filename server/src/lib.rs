@@ -14,6 +14,7 @@ pub mod etag;
 pub mod filter;
 pub mod grpc;
 pub mod hosted;
+pub mod https;
 pub mod keyring;
 pub mod limit;
 pub mod listener;

@@ -5,7 +5,6 @@ pub mod command;
 pub mod copy;
 pub mod folder;
 pub mod held;
-pub mod http;
 pub mod push;
 pub mod receive;
 pub mod refill;

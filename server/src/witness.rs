@@ -3,7 +3,6 @@
 pub mod admin;
 pub mod client;
 pub mod evidence;
-pub mod exchange;
 pub mod key;
 pub mod marks;
 pub mod peers;

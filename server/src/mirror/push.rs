@@ -22,21 +22,28 @@ use futures::future::join_all;
 use http::StatusCode;
 
 use super::{
-    http::Http,
     receive::Info,
     subtree::Needed,
     upload::{self, Header, MAX_PACKAGES, Place, places},
 };
-use crate::{App, Error, config::log::Mirror, error::Code};
+use crate::{
+    App, Error,
+    config::log::Mirror,
+    error::Code,
+    https::{self, Bounds},
+    tls,
+};
 
 /// For one checkpoint at all mirrors; what arrived stays there, and the next attempt goes on from it.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+/// For one request. An answer may be a bundle: 256 entries of 65,535 bytes, and their lengths.
+const BOUNDS: Bounds = Bounds { deadline: Duration::from_secs(10), max_answer: 256 * (2 + 65_535), idle: 2 };
 /// Bytes of one request: the package that goes beyond is its last one.
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// A process' way to mirrors, and how many entries each is known to have.
 pub struct Client {
-    pub http: Arc<Http>,
+    pub http: Arc<https::Client>,
     next: Mutex<HashMap<(RegistryId, String), u64>>,
     /// Held by who puts events back.
     pub(super) refilling: tokio::sync::Mutex<()>,
@@ -45,7 +52,7 @@ pub struct Client {
 impl Client {
     pub fn new() -> Result<Self, String> {
         Ok(Self {
-            http: Arc::new(Http::new()?),
+            http: Arc::new(https::Client::new(tls::client(None)?, BOUNDS)),
             next: Mutex::default(),
             refilling: tokio::sync::Mutex::default(),
         })
@@ -218,7 +225,7 @@ impl Push<'_> {
             let proof = plan.assemble(&self.hashes(plan.nodes()).await?).map_err(|e| e.to_string())?;
             let request = AddCheckpoint { old, proof, checkpoint: self.checkpoint.clone() }.to_string();
             let url = self.url("add-checkpoint");
-            let sent = self.app.mirrors.http.post(&url, "text/plain; charset=utf-8", request.into_bytes());
+            let sent = self.app.mirrors.http.post(&url, https::TEXT, request);
             match sent.await? {
                 (StatusCode::OK, _) => return Ok(()),
                 (StatusCode::CONFLICT, size) => {

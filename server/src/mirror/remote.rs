@@ -12,8 +12,8 @@ use charter_tlog::{
 };
 use http::StatusCode;
 
-use super::{http::Http, upload::Place};
-use crate::{config::log::Mirror, witness::state};
+use super::upload::Place;
+use crate::{config::log::Mirror, https, witness::state};
 
 /// What uploads go to, and below it what copies are read from: registries have both side by side.
 const UPLOADS: &str = "/witness";
@@ -21,14 +21,14 @@ const COPIES: &str = "/mirror";
 
 #[derive(Clone)]
 pub struct Remote {
-    http: Arc<Http>,
+    http: Arc<https::Client>,
     log: Vkey,
     pub base: String,
 }
 
 impl Remote {
     /// Of the log with this key. A mirror of another kind is read where it takes uploads.
-    pub fn new(http: &Arc<Http>, mirror: &Mirror, log: &Vkey) -> Self {
+    pub fn new(http: &Arc<https::Client>, mirror: &Mirror, log: &Vkey) -> Self {
         let url = mirror.url.trim_end_matches('/');
         let prefix =
             url.strip_suffix(UPLOADS).map_or_else(|| url.to_owned(), |base| format!("{base}{COPIES}"));

@@ -11,7 +11,7 @@ use charter_signing::{
 use tokio::sync::{Mutex, RwLock};
 
 use super::{fetch, refused};
-use crate::{Error, config, error::Code};
+use crate::{Error, config, error::Code, https};
 
 /// A key that its provider withdrew is used no longer than this, as long as the provider answers.
 const KEEP: Duration = Duration::from_secs(300);
@@ -29,7 +29,7 @@ struct Kept {
 pub(super) struct Provider {
     pub config: config::Oidc,
     /// Or why there is none, for our log.
-    client: Result<fetch::Http, String>,
+    client: Result<https::Client, String>,
     kept: RwLock<Option<Kept>>,
     /// Held during a fetch; no other one before this instant.
     rests_until: Mutex<Option<Timestamp>>,
@@ -43,7 +43,7 @@ impl Kept {
 }
 
 impl Provider {
-    pub fn new(config: config::Oidc, client: Result<fetch::Http, String>) -> Self {
+    pub fn new(config: config::Oidc, client: Result<https::Client, String>) -> Self {
         Self { config, client, kept: RwLock::default(), rests_until: Mutex::default() }
     }
 

@@ -17,11 +17,18 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 use super::{
-    exchange::{DEADLINE, Http, Silence},
     key,
     peers::{Outcome, Peers},
 };
-use crate::{App, Error, config::log::Witness};
+use crate::{
+    App, Error,
+    config::log::Witness,
+    https::{self, Bounds, Silence},
+    tls,
+};
+
+/// For one request to one witness. An answer is a size, signature lines, or a checkpoint.
+const BOUNDS: Bounds = Bounds { deadline: Duration::from_secs(2), max_answer: 64 * 1024, idle: 2 };
 
 /// How long the other witnesses have once the quorum is reached.
 const GRACE: Duration = Duration::from_millis(500);
@@ -35,13 +42,13 @@ pub trait ConsistencyProofs: Send + Sync {
 
 /// A registry's way to its witnesses.
 pub struct Client {
-    http: Http,
+    http: https::Client,
     pub peers: Peers,
 }
 
 impl Client {
     pub fn new() -> Result<Self, String> {
-        Ok(Self { http: Http::new()?, peers: Peers::default() })
+        Ok(Self { http: https::Client::new(tls::client(None)?, BOUNDS), peers: Peers::default() })
     }
 }
 
@@ -81,7 +88,7 @@ pub async fn collect(
             (&witness.vkey, submission.ask(app, published).await)
         })
         .collect();
-    let (mut lines, mut end) = (Vec::new(), Instant::now() + 2 * DEADLINE);
+    let (mut lines, mut end) = (Vec::new(), Instant::now() + 2 * BOUNDS.deadline);
     while let Ok(Some((witness, answer))) = tokio::time::timeout_at(end, answers.next()).await {
         waiting.retain(|waiting| *waiting != witness);
         lines.extend(answer);
@@ -106,7 +113,7 @@ pub async fn latest(app: &App, registry: RegistryId) -> Vec<SignedCheckpoint> {
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-async fn shown(http: &Http, witness: &Witness, log: &Vkey) -> Option<SignedCheckpoint> {
+async fn shown(http: &https::Client, witness: &Witness, log: &Vkey) -> Option<SignedCheckpoint> {
     let url = format!("{}/{}/checkpoint", base(witness), super::hash(log.name().as_str()));
     let (status, body) = http.get(&url).await.ok()?;
     let checkpoint = SignedCheckpoint::parse(&body).ok().filter(|_| status == StatusCode::OK)?;
@@ -121,7 +128,7 @@ fn base(witness: &Witness) -> &str {
 impl Submission<'_> {
     /// The cosignature, if there is one; how it went is noted.
     async fn ask(&self, app: &App, published: u64) -> Option<SignatureLine> {
-        let answered = tokio::time::timeout(DEADLINE, self.submit(published)).await;
+        let answered = tokio::time::timeout(BOUNDS.deadline, self.submit(published)).await;
         let answered = answered.unwrap_or(Err(Outcome::TimedOut));
         let outcome = answered.as_ref().map_or_else(|outcome| *outcome, |_| Outcome::Cosigned);
         self.client.peers.heard(self.registry, &self.witness.vkey, outcome);
@@ -157,7 +164,8 @@ impl Submission<'_> {
         };
         let request = AddCheckpoint { old, proof, checkpoint: self.checkpoint.clone() };
         let url = format!("{}/add-checkpoint", base(self.witness));
-        let (status, body) = self.client.http.post(&url, request.to_string()).await.map_err(Outcome::from)?;
+        let (status, body) =
+            self.client.http.post(&url, https::TEXT, request.to_string()).await.map_err(Outcome::from)?;
         match status {
             StatusCode::OK => self.cosigned(&body).map(Said::Cosigned),
             StatusCode::CONFLICT => {
@@ -201,9 +209,9 @@ fn size_line(body: &[u8]) -> Option<u64> {
 impl From<Silence> for Outcome {
     fn from(silence: Silence) -> Self {
         match silence {
-            Silence::Unreachable => Self::Unreachable,
-            Silence::TimedOut => Self::TimedOut,
-            Silence::Unusable => Self::Unusable,
+            Silence::Unreachable(_) => Self::Unreachable,
+            Silence::TimedOut(_) => Self::TimedOut,
+            Silence::NoUrl | Silence::Plaintext | Silence::Unusable(_) => Self::Unusable,
         }
     }
 }
