@@ -40,29 +40,6 @@ begin
                    (data ->> 'until')::timestamptz);
 end $$;
 
-create procedure apply_status(p_registry int, p_seq bigint, d jsonb) language plpgsql as $$
-declare
-  old record;
-  since timestamptz := (d ->> 'effective_from')::timestamptz;
-begin
-  for old in
-    select ctid, state, reason, effective from status_changes
-     where registry_id = p_registry and target_kind = d ->> 'target' and target_id = d ->> 'target_id'
-       and upper_inf(recorded) and effective && tstzrange(since, null)
-     order by effective
-  loop
-    update status_changes set recorded = int8range(lower(recorded), p_seq) where ctid = old.ctid;
-    if lower_inf(old.effective) or lower(old.effective) < since then
-      insert into status_changes values (p_registry, d ->> 'target', d ->> 'target_id', old.state, old.reason,
-        tstzrange(lower(old.effective), since), int8range(p_seq, null));
-    end if;
-  end loop;
-  if d ->> 'state' <> 'ACTIVE' then
-    insert into status_changes values (p_registry, d ->> 'target', d ->> 'target_id', d ->> 'state', d ->> 'reason',
-      tstzrange(since, null), int8range(p_seq, null));
-  end if;
-end $$;
-
 -- What a run of events holds. Tables are looked up by columns: under row-level security an index is not read by an
 -- expression that could leak rows, and reading JSON is one.
 create type run_event as (seq bigint, kind text, at timestamptz, d jsonb, entity uuid, ground uuid, tuple smallint,
@@ -165,54 +142,14 @@ begin
            where registry_id = p_registry and target_kind = p_kind and target_id = p_target and recorded @> p_known);
 end $$;
 
--- The hot read: everything `decide` needs about one question, in one round trip and one snapshot (a single
--- statement). p_known = null asks for what is held now.
-create function facts(p_registry int, p_kind smallint, p_entity text, p_action text, p_resource text,
-                      p_known bigint default null) returns text language plpgsql
-  set jit = off set enable_seqscan = off as $$
-declare
-  known bigint := coalesce(p_known, 9223372036854775806);
-  result text;
-begin
-  perform set_config('app.registry', p_registry::text, true);
-  select json_build_object(
-    'epoch', (select epoch from registry_epochs where registry_id = p_registry),
-    'e', who.entity_id is not null,
-    'a', exists (select from terms where registry_id = p_registry and kind = 'action' and value = p_action
-                    and since <= known),
-    'r', exists (select from terms where registry_id = p_registry and kind = 'resource' and value = p_resource
-                    and since <= known),
-    'es', statuses(p_registry, 'entity', who.entity_id::text, known),
-    'st', (select json_agg(json_build_object(
-             'id', s.statement_id, 'f', micros(lower(s.valid)), 'u', micros(upper(s.valid)),
-             'j', s.jurisdictions, 'c', s.conditions,
-             'ss', statuses(p_registry, 'statement', s.statement_id::text, known),
-             'acc', case when s.accreditation > 0 then (
-                select json_build_object('id', a.accreditation_id, 'f', micros(lower(a.valid)),
-                                         'u', micros(upper(a.valid)),
-                                         'ss', statuses(p_registry, 'accreditation', a.accreditation_id::text, known))
-                  from accreditations a where a.registry_id = p_registry and a.accreditation = s.accreditation
-                    and a.recorded @> known) end,
-             'd', (select jws from documents where registry_id = p_registry
-                      and target = 'statement:' || s.statement_id)))
-             from tuples t
-             join statements s on s.registry_id = p_registry and s.tuple_id = t.tuple_id and s.recorded @> known
-            where t.registry_id = p_registry and t.entity_id = who.entity_id and t.kind = p_kind
-              and t.action = p_action and t.resource = p_resource)
-  )::text into result
-    from (values (1)) one
-    left join lateral (select entity_id from entity_identifiers
-                        where registry_id = p_registry and value = p_entity and recorded @> known limit 1) who on true;
-  return result;
-end $$;
-
--- What changed after an epoch, for caches: entity identifiers to drop, or null for everything of the registry.
+-- What changed after an epoch, for caches: entity identifiers to drop, or null for everything of the registry. What
+-- concerns staff concerns no answer: caches keep what they have.
 create function changes_since(p_registry int, p_after bigint)
   returns table (seq bigint, identifiers text[]) language plpgsql as $$
 begin
   perform set_config('app.registry', p_registry::text, true);
   return query
-    select e.seq, case when e.subject = '*' then null else
+    select e.seq, case e.subject when '*' then null when 'staff' then array[]::text[] else
              (select array_agg(distinct i.value) from entity_identifiers i
                where i.registry_id = p_registry and i.entity_id = e.subject::uuid) end
       from events e where e.registry_id = p_registry and e.seq > p_after order by e.seq;

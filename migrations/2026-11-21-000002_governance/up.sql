@@ -84,8 +84,23 @@ create index events_subject on events (subject, registry_id, seq);
 create index events_actor on events (actor, registry_id, seq);
 create index events_time on events (registry_id, recorded_at);
 
+-- What one person may do at once: suspend an entity until it lapses, and take a credential away. Both take away only.
+create function emergency_is_allowed(p_registry int, p_kind text, p_actor text, p_recorded_at timestamptz, d jsonb)
+  returns boolean language plpgsql stable as $$
+begin
+  return case p_kind
+    when 'StatusChanged' then d ->> 'state' = 'SUSPENDED' and d ->> 'target' = 'entity'
+      and (d ->> 'lapses_at')::timestamptz <= p_recorded_at + interval '24 hours'
+      and exists (select from staff s where s.registry_id = p_registry and s.staff_id::text = p_actor
+                     and upper_inf(s.recorded) and not s.service and s.roles && array['OFFICER', 'SECURITY_OFFICER'])
+    when 'CredentialRevoked' then exists (select from staff s where s.registry_id = p_registry
+                     and s.staff_id::text = p_actor and upper_inf(s.recorded) and not s.service
+                     and s.roles && array['SECURITY_OFFICER'])
+    else false end;
+end $$;
+
 -- Four eyes, whatever the program believes. A registry in BOOTSTRAP takes loaded records; a sealed one takes what
--- enough others than the proposer approved, emergency suspensions that lapse, and its own keys.
+-- enough others than the proposer approved, what one person may do at once, and its own keys.
 create function event_is_governed() returns trigger language plpgsql as $$
 declare
   e record;
@@ -96,15 +111,11 @@ begin
   end if;
   for e in select a.registry_id, a.kind, a.origin, a.actor, a.proposal, a.recorded_at, convert_from(a.body, 'UTF8')::jsonb as body
              from added a where a.origin <> 'bootstrap' loop
-    if not (case e.origin
+    if not coalesce(case e.origin
       when 'system' then e.kind in ('RegistryOpened', 'KeyAdded')
       when 'init' then e.kind in ('StaffAppointed', 'RegistrySealed')
         and exists (select from registries where registry_id = e.registry_id and phase = 'BOOTSTRAP')
-      when 'emergency' then e.kind = 'StatusChanged' and e.body -> 'data' ->> 'state' = 'SUSPENDED'
-        and e.body -> 'data' ->> 'target' = 'entity'
-        and (e.body -> 'data' ->> 'lapses_at')::timestamptz <= e.recorded_at + interval '24 hours'
-        and exists (select from staff s where s.registry_id = e.registry_id and s.staff_id::text = e.actor
-                       and upper_inf(s.recorded) and not s.service and s.roles && array['OFFICER', 'SECURITY_OFFICER'])
+      when 'emergency' then emergency_is_allowed(e.registry_id, e.kind, e.actor, e.recorded_at, e.body -> 'data')
       when 'governance' then exists (
         select from proposals p
          where p.registry_id = e.registry_id and p.proposal_id = e.proposal and p.state = 'OPEN'
@@ -113,7 +124,7 @@ begin
            and (select count(distinct a.by_staff) from approvals a
                  where a.registry_id = p.registry_id and a.proposal_id = p.proposal_id and a.revision = p.revision
                    and a.over_hash = p.hash and a.by_staff <> p.proposer) >= p.quorum - 1)
-      else false end)
+      else false end, false)
     then
       raise exception 'an event that nobody may record: % of origin %', e.kind, e.origin
         using errcode = 'integrity_constraint_violation';
@@ -137,7 +148,7 @@ create trigger phase_is_final before update of phase on registries for each row
 alter table status_changes add column reach text, add column legal_basis text, add column succeeded_by uuid[];
 
 -- A state holds from `effective_from` on, or until it lapses: then what was before holds again.
-create or replace procedure apply_status(p_registry int, p_seq bigint, d jsonb) language plpgsql as $$
+create procedure apply_status(p_registry int, p_seq bigint, d jsonb) language plpgsql as $$
 declare
   old record;
   span tstzrange := tstzrange(coalesce((d ->> 'effective_from')::timestamptz,
@@ -182,18 +193,6 @@ end $$;
 
 insert into projections values ('staff', 110);
 insert into projectors values ('project_staff', 20, '{StaffAppointed,StaffDismissed}');
-
--- What concerns staff concerns no answer: caches keep what they have.
-create or replace function changes_since(p_registry int, p_after bigint)
-  returns table (seq bigint, identifiers text[]) language plpgsql as $$
-begin
-  perform set_config('app.registry', p_registry::text, true);
-  return query
-    select e.seq, case e.subject when '*' then null when 'staff' then array[]::text[] else
-             (select array_agg(distinct i.value) from entity_identifiers i
-               where i.registry_id = p_registry and i.entity_id = e.subject::uuid) end
-      from events e where e.registry_id = p_registry and e.seq > p_after order by e.seq;
-end $$;
 
 -- Row-level security -----------------------------------------------------------------------------------------
 

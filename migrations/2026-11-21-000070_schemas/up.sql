@@ -115,10 +115,11 @@ begin
 end $$;
 grant update (recorded) on credential_types, type_identifiers to charter_runtime;
 
--- As before, and a resource that has no records of its own may stand for one that has. The two steps are apart so
--- that a resource with records costs what it did: `limit` keeps the second a subquery of its own, entered only when
--- the first found nothing.
-create or replace function facts(p_registry int, p_kind smallint, p_entity text, p_action text, p_resource text,
+-- The hot read: everything `decide` needs about one question, in one round trip and one snapshot (a single
+-- statement). p_known = null asks for what is held now. A resource that has no records of its own may stand for one
+-- that has. The two steps are apart so that a resource with records costs nothing more: `limit` keeps the second a
+-- subquery of its own, entered only when the first found nothing.
+create function facts(p_registry int, p_kind smallint, p_entity text, p_action text, p_resource text,
                       p_known bigint default null) returns text language plpgsql
   set jit = off set enable_seqscan = off as $$
 declare
