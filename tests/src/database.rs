@@ -2,6 +2,10 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rustix::{
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
 use tokio_postgres::{Client, NoTls};
 
 /// The socket directory of the harness' cluster.
@@ -10,6 +14,9 @@ pub const CLUSTER: &str = "CHARTER_TEST_PG";
 pub const REDIS: &str = "CHARTER_TEST_REDIS";
 pub const TEMPLATE: &str = "charter_template";
 
+/// Before the number of the process that made it.
+const PREFIX: &str = "test_";
+
 static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// What the harness told its tests.
@@ -17,7 +24,7 @@ pub fn told(name: &str) -> String {
     std::env::var(name).expect("this test needs the harness: run `make test`")
 }
 
-/// Left behind at the end: the cluster goes away as a whole.
+/// Left behind when the test ends: its name says of which process it is, and the harness drops it.
 #[derive(Debug)]
 pub struct Database {
     dir: String,
@@ -27,9 +34,7 @@ pub struct Database {
 impl Database {
     pub async fn create() -> Self {
         let dir = told(CLUSTER);
-        let count = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test_{}_{count}", std::process::id());
-        let database = Self { dir, name };
+        let database = Self { dir, name: next_name() };
         let sql = format!(
             "create database {} template {TEMPLATE} owner charter_owner strategy wal_log",
             database.name
@@ -40,8 +45,7 @@ impl Database {
 
     /// A copy of it as it is now: what a backup would bring back. Everybody else is cut off for a moment.
     pub async fn copied(&self) -> Self {
-        let count = MADE.fetch_add(1, Ordering::Relaxed);
-        let copy = Self { dir: self.dir.clone(), name: format!("test_{}_{count}", std::process::id()) };
+        let copy = Self { dir: self.dir.clone(), name: next_name() };
         self.open(false).await;
         self.end_connections().await;
         let sql = format!(
@@ -78,6 +82,17 @@ impl Database {
     }
 }
 
+fn next_name() -> String {
+    format!("{PREFIX}{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Whether a database is one of a test whose process is gone.
+pub fn is_left(name: &str) -> bool {
+    let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_'));
+    let pid = process.and_then(|(pid, _)| pid.parse().ok()).and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+}
+
 fn url(dir: &str, database: &str, role: &str) -> String {
     format!("host={dir} port=5432 dbname={database} user={role}")
 }
@@ -86,4 +101,21 @@ pub async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the cluster answers");
     tokio::spawn(connection);
     client
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_left_when_the_process_that_made_it_is_gone() {
+        let mut child = std::process::Command::new("true").spawn().expect("a process");
+        let of_child = format!("{PREFIX}{}_0", child.id());
+        assert!(!is_left(&of_child), "nobody has waited for it: it still has its number");
+        child.wait().expect("its end");
+        assert!(is_left(&of_child));
+        for kept in [next_name().as_str(), TEMPLATE, "postgres", "test_", "test_0_0", "test_x_0", ""] {
+            assert!(!is_left(kept), "{kept}");
+        }
+    }
 }
