@@ -53,8 +53,8 @@ pub async fn records(
     for (authority, records) in sets {
         requests.extend(records.chunks(CHUNK).map(|chunk| pb::ImportRecordsRequest {
             registry_id: authority.clone(),
-            dry_run: false,
             records: chunk.to_vec(),
+            ..Default::default()
         }));
     }
     let token = site.token(server)?;

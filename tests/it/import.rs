@@ -181,7 +181,7 @@ async fn states_and_delegations_that_make_no_sense_are_refused() {
 const LOADING: [&str; 5] = ["records", "delegations", "schemas", "status", "seal"];
 
 /// Over REST, with the token; `key` names the request where it is not empty.
-async fn posts(app: &TestApp, what: &str, key: &str, body: impl Into<String>) -> Reply {
+pub async fn posts(app: &TestApp, what: &str, key: &str, body: impl Into<String>) -> Reply {
     let rest = app.rest();
     let mut request = rest.request(Method::POST, &format!("/api/v1/import/{what}"));
     if !key.is_empty() {

@@ -1,11 +1,13 @@
 //! A request sent again: carried out once, answered the same, at both doors; another under its id is refused.
 
+mod import;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use charter_proto::charter::registry::v1 as pb;
 use charter_server::tasks::requests;
 use charter_tests::{
-    AUTHORITY,
+    AUTHORITY, TestApp,
     governed::{Governed, ISSUER, Person, status},
 };
 use futures::future::join_all;
@@ -45,8 +47,8 @@ async fn approve(person: &Person<'_>, draft: &pb::Proposal, id: &str) -> Result<
     Ok(reply.into_inner().proposal.expect("a proposal"))
 }
 
-async fn kept(g: &Governed) -> i64 {
-    let admin = g.app.database.admin(&g.app.database.name).await;
+async fn kept(app: &TestApp) -> i64 {
+    let admin = app.database.admin(&app.database.name).await;
     admin.query_one("select count(*) from requests", &[]).await.expect("counted").get(0)
 }
 
@@ -131,14 +133,14 @@ async fn requests_are_forgotten_after_a_day() {
     let again = propose(&olga, request(&olga, ID, "as tested").await).await.expect("answered");
     assert_eq!(again.proposal_id, first.proposal_id);
     requests::once(&g.app.app).await;
-    assert_eq!(kept(&g).await, 1);
+    assert_eq!(kept(&g.app).await, 1);
     g.app.clock.advance(Duration::from_secs(1));
     let olga = g.person("olga");
     let anew = propose(&olga, request(&olga, ID, "another").await).await.expect("carried out");
     assert_ne!(anew.proposal_id, first.proposal_id);
     g.app.clock.advance(Duration::from_secs(24 * 3_600));
     requests::once(&g.app.app).await;
-    assert_eq!(kept(&g).await, 0);
+    assert_eq!(kept(&g.app).await, 0);
 }
 
 #[tokio::test]
@@ -180,7 +182,7 @@ async fn what_is_only_validated_meets_every_check_and_leaves_nothing() {
 /// With the bootstrap token too.
 #[tokio::test]
 async fn loading_and_sealing_are_carried_out_once() {
-    let app = charter_tests::TestApp::start().await;
+    let app = TestApp::start().await;
     let registry = app.registry(AUTHORITY);
     registry.registers(ISSUER).authorized("issue", "Degree").await;
     let request = |validate_only: bool| {

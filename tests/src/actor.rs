@@ -91,9 +91,17 @@ impl<'a> Registry<'a> {
             registry_id: authority.clone(),
             dry_run,
             records: rows.into_iter().map(|(line, raw)| charter_cli::records::to_wire(line, raw)).collect(),
+            ..Default::default()
         };
-        let stream = tokio_stream::iter(chunks.into_iter().map(message).collect::<Vec<_>>());
-        let mut request = self.signed(stream);
+        self.imports(chunks.into_iter().map(message).collect()).await
+    }
+
+    /// Sends chunks as they are, over one stream.
+    pub async fn imports(
+        &self,
+        chunks: Vec<pb::ImportRecordsRequest>,
+    ) -> Result<Vec<pb::ImportRecordsResponse>, Status> {
+        let mut request = self.signed(tokio_stream::iter(chunks));
         let registry = self.authority.parse().expect("ASCII");
         request.metadata_mut().insert("charter-registry", registry);
         let mut replies = self.client().import_records(request).await?.into_inner();

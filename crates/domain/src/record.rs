@@ -161,7 +161,10 @@ fn names(names: LanguageMap) -> Result<LanguageMap, Invalid> {
     }
     for (tag, name) in &names {
         if !is_language(tag) {
-            return Err(Invalid::new("names", format!("has `{tag}`, which is not a BCP 47 language tag")));
+            return Err(Invalid::new(
+                "names",
+                format!("has `{tag:.64}`, which is not a BCP 47 language tag"),
+            ));
         }
         if name.trim().is_empty() {
             return Err(Invalid::new("names", format!("must not be empty for `{tag}`")));

@@ -1,29 +1,38 @@
 //! Loading records while a registry is in BOOTSTRAP.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use charter_domain::{
     Invalid, RegistryId,
     policy::{Caller, Load, Permit, permit},
     record::{RawRecord, Record},
 };
-use charter_store::document::Which;
+use charter_store::{document::Which, request::Call};
+use serde::{Deserialize, Serialize};
 
-use crate::{App, Error, app::document::Issuing, error::Code};
+use crate::{
+    App, Error,
+    app::{
+        document::Issuing,
+        once::{Asked, earlier, once, principal},
+    },
+    error::Code,
+};
 
 /// Most records in one chunk: one transaction.
 pub const MAX_CHUNK: usize = 1_000;
 
 /// A record that was not loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     pub line: u32,
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     pub field: String,
     pub message: String,
 }
 
-#[derive(Debug, Default)]
+/// What became of a chunk. Kept with a request id: at most `MAX_CHUNK` refusals, each of a few kB at most.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Outcome {
     pub accepted: u32,
     pub rejected: Vec<Rejected>,
@@ -38,33 +47,67 @@ pub async fn permit_load(app: &App, caller: &Caller, registry: RegistryId) -> Re
     Ok(permit::<Load>(caller, registry, phase)?)
 }
 
-/// Validates a chunk and, unless it is a dry run, loads what is good, signs it and tells the readers.
-/// `seen` holds the identifiers of earlier chunks of the same run.
+/// Validates a chunk and, unless it is a dry run (`validate_only`), loads what is good, signs it and tells the readers;
+/// the same request again is answered with what it was answered. `seen` holds the identifiers of earlier chunks of the
+/// same run, and gets those of this one, loaded now or before.
+///
+/// # Errors
+/// `TOO_LARGE` above `MAX_CHUNK` records, `REQUEST_ID_REUSED` for an id of another chunk.
 pub async fn load(
     app: &App,
-    permit: &Permit<Load>,
+    (caller, permit): (&Caller, &Permit<Load>),
     records: Vec<(u32, RawRecord)>,
-    dry_run: bool,
+    asked: &Asked,
     seen: &mut BTreeSet<String>,
 ) -> Result<Outcome, Error> {
     if records.len() > MAX_CHUNK {
         return Err(Error::new(Code::TooLarge, format!("a chunk holds at most {MAX_CHUNK} records")));
     }
-    let mut outcome = Outcome::default();
+    let call = asked.call(principal(caller)?, "ImportRecords", &records)?;
+    let judged = judge(records, seen);
+    let fresh = load_one(app, permit, judged, (asked.validate_only, call.clone()));
+    let outcome: Outcome = once(app, permit.registry(), call.as_ref(), fresh).await?;
+    if outcome.epoch > 0 {
+        app.changed(permit.registry(), outcome.epoch).await?;
+    }
+    Ok(outcome)
+}
+
+/// The good records with their lines, and the refusals of the others.
+type Judged = (Vec<(u32, Record)>, Vec<Rejected>);
+
+fn judge(records: Vec<(u32, RawRecord)>, seen: &mut BTreeSet<String>) -> Judged {
     let mut good = Vec::with_capacity(records.len());
+    let mut rejected = Vec::new();
     for (line, raw) in records {
         match Record::parse(raw) {
-            Err(e) => outcome.rejected.push(invalid(line, e)),
-            Ok(record) if !first_of(&record, seen) => outcome.rejected.push(duplicate(line, &record)),
+            Err(e) => rejected.push(invalid(line, e)),
+            Ok(record) if !first_of(&record, seen) => rejected.push(duplicate(line, &record)),
             Ok(record) => good.push((line, record)),
         }
     }
+    (good, rejected)
+}
+
+async fn load_one(
+    app: &App,
+    permit: &Permit<Load>,
+    (good, rejected): Judged,
+    (only_try, call): (bool, Option<Call>),
+) -> Result<Outcome, Error> {
+    let mut outcome = Outcome { rejected, ..Outcome::default() };
     let good = without_taken(app, permit.registry(), good, &mut outcome).await?;
     outcome.accepted = u32::try_from(good.len()).unwrap_or(u32::MAX);
-    if !dry_run && !good.is_empty() {
-        outcome.epoch = write(app, permit.clone(), good).await?;
+    if only_try {
+        return Ok(outcome);
     }
-    Ok(outcome)
+    if good.is_empty() {
+        // Nothing is written, so nothing is kept: the chunk is judged again when it is sent again. But all of it may be
+        // taken because the same request, sent at once with this one, was committed since it was looked for.
+        let Some(call) = &call else { return Ok(outcome) };
+        return Ok(earlier(app, permit.registry(), call).await?.unwrap_or(outcome));
+    }
+    write(app, permit.clone(), good, (outcome, call)).await
 }
 
 fn first_of(record: &Record, seen: &mut BTreeSet<String>) -> bool {
@@ -86,7 +129,12 @@ async fn without_taken(
     Ok(good)
 }
 
-async fn write(app: &App, permit: Permit<Load>, records: Vec<(u32, Record)>) -> Result<i64, Error> {
+async fn write(
+    app: &App,
+    permit: Permit<Load>,
+    records: Vec<(u32, Record)>,
+    (outcome, call): (Outcome, Option<Call>),
+) -> Result<Outcome, Error> {
     let registry = permit.registry();
     let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
@@ -95,21 +143,23 @@ async fn write(app: &App, permit: Permit<Load>, records: Vec<(u32, Record)>) -> 
         .store
         .write("import.load", registry, move |tx| {
             let first = tx.load(&permit, &records)?;
-            issuing.sign(tx, &Which::Since(first))
+            issuing.sign(tx, &Which::Since(first))?;
+            let outcome = Outcome { epoch: tx.epoch, ..outcome.clone() };
+            tx.keep(call.as_ref(), &outcome)?;
+            Ok(outcome)
         })
         .await?;
-    app.changed(registry, written.epoch).await?;
-    Ok(written.epoch)
+    Ok(written.value)
 }
 
 fn invalid(line: u32, e: Invalid) -> Rejected {
-    Rejected { line, code: Code::Invalid.as_str(), message: e.to_string(), field: e.field }
+    Rejected { line, code: Code::Invalid.as_str().into(), message: e.to_string(), field: e.field }
 }
 
 fn duplicate(line: u32, record: &Record) -> Rejected {
     Rejected {
         line,
-        code: Code::DuplicateEntity.as_str(),
+        code: Code::DuplicateEntity.as_str().into(),
         field: "identifier".to_owned(),
         message: format!("`{}` exists already", record.identifier()),
     }

@@ -79,7 +79,11 @@ pub async fn once<T: DeserializeOwned>(
     }
 }
 
-async fn earlier<T: DeserializeOwned>(
+/// The kept answer of a request; none when it was not carried out, or more than 24 h ago.
+///
+/// # Errors
+/// `REQUEST_ID_REUSED` when the id stands for another request.
+pub async fn earlier<T: DeserializeOwned>(
     app: &App,
     registry: RegistryId,
     call: &Call,

@@ -32,7 +32,7 @@ async fn load_records(member: &Member, federation: &Federation) -> anyhow::Resul
     }
     let count = records.len();
     let request =
-        pb::ImportRecordsRequest { registry_id: member.authority.to_owned(), dry_run: false, records };
+        pb::ImportRecordsRequest { registry_id: member.authority.to_owned(), records, ..Default::default() };
     let mut client = ask::importer(&member.url(), federation.token(member.authority))?;
     let mut replies = client.import_records(futures::stream::iter([request])).await?.into_inner();
     let reply = replies.message().await?.context("no answer to an import")?;

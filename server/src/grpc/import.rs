@@ -33,7 +33,7 @@ use crate::{
 };
 
 fn rejected(r: Rejected) -> pb::ImportError {
-    pb::ImportError { line: r.line, code: r.code.to_owned(), field: r.field, message: r.message }
+    pb::ImportError { line: r.line, code: r.code.into_owned(), field: r.field, message: r.message }
 }
 
 fn patterns(field: &str, list: &[String]) -> Result<Vec<Pattern>, Invalid> {
@@ -101,8 +101,9 @@ impl Doorway {
     ) -> Result<pb::ImportRecordsResponse, Error> {
         let registry = self.named(here, &message.registry_id)?;
         let permit = import::permit_load(&self.app, caller, registry).await?;
+        let asked = Asked::parse(&message.request_id, "", dry_run)?;
         let records = message.records.into_iter().map(convert::record).collect();
-        let done = import::load(&self.app, &permit, records, dry_run, seen).await?;
+        let done = import::load(&self.app, (caller, &permit), records, &asked, seen).await?;
         Ok(pb::ImportRecordsResponse {
             accepted: done.accepted,
             errors: done.rejected.into_iter().map(rejected).collect(),

@@ -302,7 +302,8 @@ pub const OPERATIONS: &[Operation] = &[
         "GetProcedure",
         Some("procedure_id"),
     )),
-    post("/api/v1/import/records", "importRecords", "Loads up to 1,000 records, or checks them.", ("", "")),
+    post("/api/v1/import/records", "importRecords", "Loads up to 1,000 records, or checks them.", ("", ""))
+        .loads(),
     post("/api/v1/import/delegations", "putDelegation", "Makes a delegation.", ("", "")).loads(),
     post("/api/v1/import/schemas", "putSchema", "Publishes a schema.", ("", "")).loads(),
     post("/api/v1/import/status", "setStatus", "Changes the state of something loaded.", ("", "")).loads(),

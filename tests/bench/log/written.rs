@@ -16,8 +16,8 @@ use crate::{
 fn chunk(server: &Server, identifier: &str) -> pb::ImportRecordsRequest {
     pb::ImportRecordsRequest {
         registry_id: server.registries[0].authority.clone(),
-        dry_run: false,
         records: vec![load::record(1, identifier, "Written", "FI", false)],
+        ..Default::default()
     }
 }
 

@@ -64,7 +64,13 @@ async fn exchange(
 ) -> Result<(), Failure> {
     let server = Server::connect(to.connection).await?;
     let (registry_id, dry_run) = (to.registry_id.clone(), to.dry_run);
-    let request = move |records| ImportRecordsRequest { registry_id: registry_id.clone(), dry_run, records };
+    // No request ids: a run is sent once, and rows that were loaded before are told apart by their identifiers.
+    let request = move |records| ImportRecordsRequest {
+        registry_id: registry_id.clone(),
+        dry_run,
+        records,
+        ..Default::default()
+    };
     let requests = futures::stream::iter(chunks.into_iter().map(request));
     // No deadline for the whole, however many rows there are: each answer has to come in time.
     let limit = server.timeout;
