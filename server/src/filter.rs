@@ -17,7 +17,11 @@ struct Condition {
 
 /// What is asked for and not taken yet: each list takes what it knows.
 #[derive(Debug)]
-pub struct Filter(Vec<Condition>);
+pub struct Filter {
+    left: Vec<Condition>,
+    /// What the list has looked for: the conditions that it knows.
+    known: Vec<String>,
+}
 
 fn fault(at: usize, text: &str) -> Invalid {
     Invalid::new("filter", format!("at character {at}: {text}"))
@@ -112,14 +116,15 @@ impl Filter {
             all.push(reader.condition()?);
             reader.spaces();
         }
-        Ok(Self(all))
+        Ok(Self { left: all, known: Vec::new() })
     }
 
     fn take(&mut self, field: &str, operator: &str) -> Result<Option<Condition>, Invalid> {
+        self.known.push(format!("`{field} {operator}`"));
         let is = |c: &Condition| c.field == field && c.operator == operator;
-        let Some(found) = self.0.iter().position(is) else { return Ok(None) };
-        let taken = self.0.remove(found);
-        match self.0.iter().find(|c| is(c)) {
+        let Some(found) = self.left.iter().position(is) else { return Ok(None) };
+        let taken = self.left.remove(found);
+        match self.left.iter().find(|c| is(c)) {
             Some(second) => Err(fault(second.at, &format!("`{field}` stands twice"))),
             None => Ok(Some(taken)),
         }
@@ -165,12 +170,12 @@ impl Filter {
         Ok(Between { from: bound([">", ">="], ">")?, until: bound(["<", "<="], "<=")? })
     }
 
-    /// That nothing is left.
+    /// That nothing is left; the fault names the conditions that there are.
     pub fn done(self) -> Result<(), Invalid> {
-        match self.0.first() {
-            Some(c) => Err(fault(c.at, &format!("`{} {}` is not filtered by here", c.field, c.operator))),
-            None => Ok(()),
-        }
+        let Some(c) = self.left.first() else { return Ok(()) };
+        let known = self.known.join(", ");
+        let text = format!("`{} {}` is not filtered by here, but {known}", c.field, c.operator);
+        Err(fault(c.at, &text))
     }
 }
 
@@ -215,8 +220,10 @@ mod tests {
         assert!(twice.equal("a").expect_err("twice").reason.starts_with("at character 11:"));
         let mut twice = Filter::parse("a > 1 AND a >= 2").expect("a filter");
         assert!(twice.between("a").expect_err("twice").reason.starts_with("at character 11:"));
-        let left = Filter::parse("a = 1 AND b < 2").expect("a filter");
-        assert!(left.done().expect_err("left").reason.contains("`a =` is not filtered by here"));
+        let mut left = Filter::parse("a = 1 AND b < 2").expect("a filter");
+        let _ = left.has("a").and_then(|_| left.equal("c")).expect("absent");
+        let reason = left.done().expect_err("left").reason;
+        assert_eq!(reason, "at character 1: `a =` is not filtered by here, but `a :`, `c =`");
         assert!(Filter::parse(&"a".repeat(1_025)).is_err());
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 const VCT: &str = "https://types.example/degree";
 const DOC: &str = "org.example.degree.1";
 
-fn define(resource: &str, vct: &str, doc_type: &str, equivalents: &[&str]) -> Change {
+pub fn define(resource: &str, vct: &str, doc_type: &str, equivalents: &[&str]) -> Change {
     Change::DefineCredentialType(pb::DefineCredentialType {
         resource: resource.to_owned(),
         vct: vct.to_owned(),

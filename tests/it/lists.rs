@@ -1,5 +1,7 @@
 //! Lists through both doors: filters, fields, pages that outlive a process, links.
 
+mod filter;
+
 use std::{net::SocketAddr, sync::Arc};
 
 use charter_domain::time::Clock;
@@ -25,7 +27,12 @@ async fn started() -> TestApp {
 }
 
 fn path(filter: &str) -> String {
-    format!("/api/v1/entities?filter={}", utf8_percent_encode(filter, NON_ALPHANUMERIC))
+    path_of("entities", filter)
+}
+
+/// Of a list, with a filter.
+fn path_of(list: &str, filter: &str) -> String {
+    format!("/api/v1/{list}?filter={}", utf8_percent_encode(filter, NON_ALPHANUMERIC))
 }
 
 /// Who fits, asked over both doors.

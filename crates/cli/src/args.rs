@@ -43,7 +43,7 @@ pub use self::{
     procedure::{CourtRuling, Hear, ListProcedures, OpenProcedure, Procedure},
     proof::{Proof, Prove, VerifyProof},
     registry::Registry,
-    schema::{DefineType, Publish, Schema},
+    schema::{DefineType, ListSchemas, Publish, Schema},
     staff::{Appoint, Staff},
     webhook::{At, Events as WebhookEvents, One, Webhook},
 };

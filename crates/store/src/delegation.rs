@@ -58,18 +58,24 @@ impl From<Row> for Delegation {
     }
 }
 
-const SQL: &str = "select json_build_object('id', d.delegation_id, 'subordinate', d.subordinate,
+/// Delegations `d` that registry `$1` holds now; conditions follow.
+pub(crate) const RECORDED: &str = "select json_build_object('id', d.delegation_id, 'subordinate', d.subordinate,
     'entity_identifier', d.entity_identifier, 'jwks', d.jwks, 'endpoint', d.endpoint, 'scope', d.scope,
     'max_path_length', d.max_path_length, 'answers_as_own', d.answers_as_own, 'f', micros(lower(d.valid)),
     'u', micros(upper(d.valid)),
     'statuses', statuses($1, 'delegation', d.delegation_id::text, 9223372036854775806),
     'document', (select jws from documents where registry_id = $1 and target = 'delegation:' || d.delegation_id)
   )::text as value
-  from delegations d where d.registry_id = $1 and upper_inf(d.recorded) order by d.subordinate, d.delegation_id";
+  from delegations d where d.registry_id = $1 and upper_inf(d.recorded)";
+
+pub(crate) fn parse(row: &Json) -> Result<Delegation, Error> {
+    from_json::<Row>(row).map(Into::into)
+}
 
 pub(crate) fn load(conn: &mut PgConnection, registry: RegistryId) -> Result<Vec<Delegation>, Error> {
-    let rows: Vec<Json> = sql_query(SQL).bind::<sql_types::Integer, _>(registry.0).load(conn)?;
-    rows.iter().map(|r| from_json::<Row>(r).map(Into::into)).collect()
+    let sql = format!("{RECORDED} order by d.subordinate, d.delegation_id");
+    let rows: Vec<Json> = sql_query(sql).bind::<sql_types::Integer, _>(registry.0).load(conn)?;
+    rows.iter().map(parse).collect()
 }
 
 impl Store {

@@ -1,5 +1,8 @@
 //! Pages of what fits a filter. An absent condition is met by everything.
 
+mod delegation;
+mod schema;
+
 use charter_domain::{RegistryId, Timestamp, status::State};
 use diesel::{RunQueryDsl, sql_types};
 use uuid::Uuid;
@@ -9,6 +12,11 @@ use crate::{
     entity::{AccreditationView, EntityView, Json, accreditation_json, from_json, view_sql},
     statement::sql_query,
     tx::offset,
+};
+
+pub use self::{
+    delegation::Delegations,
+    schema::{CredentialTypes, Schemas},
 };
 
 /// `[from, until)`; an absent bound is none.

@@ -75,13 +75,15 @@ impl TypeView {
     }
 }
 
-const SCHEMA: &str = "select json_build_object('seq', s.schema_id, 'resource', s.resource, 'revision', r.revision,
+/// Schemas `s` of registry `$1`, with revisions `r` and deprecations `d`; conditions follow.
+pub(crate) const SCHEMA: &str = "select json_build_object('seq', s.schema_id, 'resource', s.resource, 'revision', r.revision,
     'id', r.content_id, 'sha256', s.sha256, 'uri', s.uri, 'schema', s.schema, 'references', r.refs, 'at', micros(r.at),
     'deprecated', case when d.at is null then null else
       json_build_object('reason', d.reason, 'replaced_by', d.replaced_by, 'at', micros(d.at)) end)::text as value
   from schemas s join schema_revisions r using (registry_id, schema_id)
   left join schema_deprecations d using (registry_id, schema_id) where s.registry_id = $1";
-const TYPE: &str = "select (jsonb_build_object('seq', t.type_id, 'resource', t.resource, 'at', micros(t.at)) || t.definition)::text
+/// Credential types `t` of registry `$1` as they are defined now; conditions follow.
+pub(crate) const TYPE: &str = "select (jsonb_build_object('seq', t.type_id, 'resource', t.resource, 'at', micros(t.at)) || t.definition)::text
     as value from credential_types t where t.registry_id = $1 and upper_inf(t.recorded)";
 
 fn schema(conn: &mut PgConnection, registry: RegistryId, which: &Which) -> Result<Option<SchemaView>, Error> {
@@ -119,54 +121,8 @@ fn is_resource(conn: &mut PgConnection, registry: RegistryId, value: &str) -> Re
 }
 
 impl Store {
-    /// In the order of publication; `resource` narrows to its revisions, `after` is the cursor.
-    pub async fn schemas(
-        &self,
-        registry: RegistryId,
-        resource: Option<String>,
-        after: i64,
-        limit: i64,
-    ) -> Result<Vec<SchemaView>, Error> {
-        self.read("schema.list", registry, move |conn| {
-            let sql = format!(
-                "{SCHEMA} and s.schema_id > $2 and ($4 = '' or s.resource = $4) order by s.schema_id limit $3"
-            );
-            let rows: Vec<Json> = sql_query(sql)
-                .bind::<sql_types::Integer, _>(registry.0)
-                .bind::<sql_types::BigInt, _>(after)
-                .bind::<sql_types::BigInt, _>(limit)
-                .bind::<sql_types::Text, _>(resource.as_deref().unwrap_or_default())
-                .load(conn)?;
-            rows.iter().map(from_json).collect()
-        })
-        .await
-    }
-
     pub async fn schema(&self, registry: RegistryId, which: Which) -> Result<Option<SchemaView>, Error> {
         self.read("schema.get", registry, move |conn| schema(conn, registry, &which)).await
-    }
-
-    /// What credential types are called elsewhere, in the order of definition.
-    pub async fn credential_types(
-        &self,
-        registry: RegistryId,
-        resource: Option<String>,
-        after: i64,
-        limit: i64,
-    ) -> Result<Vec<TypeView>, Error> {
-        self.read("type.list", registry, move |conn| {
-            let sql = format!(
-                "{TYPE} and t.type_id > $2 and ($4 = '' or t.resource = $4) order by t.type_id limit $3"
-            );
-            let rows: Vec<Json> = sql_query(sql)
-                .bind::<sql_types::Integer, _>(registry.0)
-                .bind::<sql_types::BigInt, _>(after)
-                .bind::<sql_types::BigInt, _>(limit)
-                .bind::<sql_types::Text, _>(resource.as_deref().unwrap_or_default())
-                .load(conn)?;
-            rows.iter().map(from_json).collect()
-        })
-        .await
     }
 
     /// The resource that an identifier stands for now.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use charter_domain::{Invalid, RegistryId, Resource, event::CredentialTypeDefined, policy::Refusal};
 use charter_store::{
     Tx,
+    find::CredentialTypes,
     schemas::{TypeView, Which},
 };
 
@@ -104,6 +105,7 @@ pub fn locked(tx: &mut Tx<'_>, t: &CredentialTypeDefined) -> Result<(), charter_
 pub async fn get(app: &App, registry: RegistryId, name: &str) -> Result<TypeView, Error> {
     let name = Resource::parse(name)?.to_string();
     let resource = app.store.stands_for(registry, name.clone()).await?.unwrap_or_else(|| name.clone());
-    let found = app.store.credential_types(registry, Some(resource), 0, 1).await?;
+    let find = CredentialTypes { resource: Some(resource), ..Default::default() };
+    let found = app.store.find_credential_types(registry, find, (0, 1)).await?;
     found.into_iter().next().ok_or_else(|| Error::not_found("credential type", name))
 }

@@ -125,15 +125,6 @@ pub async fn of(app: &App, registry: RegistryId, subordinate: &AuthorityId) -> R
     found.ok_or_else(|| Error::not_found("delegation of", subordinate))
 }
 
-/// Delegations by number, after one.
-pub async fn list(app: &App, registry: RegistryId, after: i64, limit: i64) -> Result<Vec<Delegation>, Error> {
-    let mut list = app.store.delegations(registry).await?;
-    list.retain(|d| d.id > after);
-    list.sort_unstable_by_key(|d| d.id);
-    list.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(list)
-}
-
 pub fn current<'a>(
     list: &'a [Delegation],
     subordinate: &AuthorityId,

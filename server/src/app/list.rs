@@ -1,8 +1,8 @@
 //! What the lists can be filtered by.
 
-use charter_domain::{Invalid, govern::proposal::ProposalState, staff::StaffId, status::State};
+use charter_domain::{AuthorityId, Invalid, govern::proposal::ProposalState, staff::StaffId, status::State};
 use charter_store::{
-    find::{Accreditations, Entities},
+    find::{Accreditations, CredentialTypes, Delegations, Entities, Schemas},
     proposal::Sought,
 };
 use uuid::Uuid;
@@ -30,6 +30,50 @@ pub fn accreditations(filter: &str) -> Result<Accreditations, Error> {
         entity_id: filter.parsed("entity_id", id)?,
         body: filter.equal("body")?,
         valid_until: filter.between("valid_until")?,
+    };
+    filter.done()?;
+    Ok(found)
+}
+
+pub fn delegations(filter: &str) -> Result<Delegations, Error> {
+    let mut filter = Filter::parse(filter)?;
+    let found = Delegations {
+        subordinate: filter.parsed("subordinate_id", AuthorityId::parse)?,
+        state: filter.parsed("status.state", State::parse)?,
+        valid_until: filter.between("valid_until")?,
+    };
+    filter.done()?;
+    Ok(found)
+}
+
+/// `resource` may be given beside the filter, and not twice.
+pub fn schemas(resource: &str, filter: &str) -> Result<Schemas, Error> {
+    let mut filter = Filter::parse(filter)?;
+    let truth = |text: &str| {
+        text.parse::<bool>().map_err(|_| Invalid::new("deprecated", "must be `true` or `false`"))
+    };
+    let mut found = Schemas {
+        resource: filter.equal("resource")?,
+        deprecated: filter.parsed("deprecated", truth)?,
+        published_at: filter.between("published_at")?,
+    };
+    filter.done()?;
+    if !resource.is_empty() && found.resource.replace(resource.to_owned()).is_some() {
+        return Err(Invalid::new("resource", "is in the filter too: give one of them").into());
+    }
+    Ok(found)
+}
+
+pub fn credential_types(filter: &str) -> Result<CredentialTypes, Error> {
+    let mut filter = Filter::parse(filter)?;
+    let found = CredentialTypes {
+        resource: filter.equal("resource")?,
+        vc_type: filter.equal("vc_type")?,
+        vct: filter.equal("vct")?,
+        doc_type: filter.equal("doc_type")?,
+        schema_id: filter.equal("schema_id")?,
+        equivalent: filter.has("equivalents")?,
+        defined_at: filter.between("defined_at")?,
     };
     filter.done()?;
     Ok(found)

@@ -245,9 +245,10 @@ impl RegistryService for Doorway {
         let here = self.here(&request)?;
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
-        let page = self.page("delegations", registry, r.page_size, &r.page_token)?;
-        let after: i64 = page.after.as_ref().and_then(|a| a.parse().ok()).unwrap_or(0);
-        let list = app::delegation::list(&self.app, registry, after, page.limit).await?;
+        let find = lists::delegations(&r.filter)?;
+        let page = self.page(&format!("delegations {}", r.filter), registry, r.page_size, &r.page_token)?;
+        let from = (page.after.as_ref().and_then(|a| a.parse().ok()).unwrap_or(0), page.limit);
+        let list = self.app.store.find_delegations(registry, find, from).await.map_err(Error::from)?;
         let next_page_token = self.next(&page, list.len(), list.last().map(|d| d.id.to_string()));
         let now = self.app.clock.now();
         let delegations = list.iter().map(|d| delegation::view(d, now)).collect::<Result<_, _>>()?;
@@ -267,11 +268,11 @@ impl RegistryService for Doorway {
         let here = self.here(&request)?;
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
-        let page = self.page(&format!("schemas {}", r.resource), registry, r.page_size, &r.page_token)?;
-        let after = page.after.as_ref().and_then(|a| a.parse().ok()).unwrap_or(0);
-        let resource = Some(r.resource).filter(|r| !r.is_empty());
-        let list =
-            self.app.store.schemas(registry, resource, after, page.limit).await.map_err(Error::from)?;
+        let find = lists::schemas(&r.resource, &r.filter)?;
+        let noun = format!("schemas {} {}", r.resource, r.filter);
+        let page = self.page(&noun, registry, r.page_size, &r.page_token)?;
+        let from = (page.after.as_ref().and_then(|a| a.parse().ok()).unwrap_or(0), page.limit);
+        let list = self.app.store.find_schemas(registry, find, from).await.map_err(Error::from)?;
         let next_page_token = self.next(&page, list.len(), list.last().map(|s| s.seq.to_string()));
         let schemas = list.into_iter().map(schema).collect();
         Ok(Response::new(pb::ListSchemasResponse { schemas, next_page_token }))

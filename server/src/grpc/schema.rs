@@ -8,7 +8,7 @@ use tonic::{Request, Response};
 use super::{Doorway, Reply, convert};
 use crate::{
     Error,
-    app::{credential_type, schema},
+    app::{credential_type, list as lists, schema},
 };
 
 fn view(t: TypeView) -> pb::CredentialType {
@@ -67,10 +67,11 @@ impl SchemaService for Doorway {
         let here = self.here(&request)?;
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
-        let page = self.page("credential types", registry, r.page_size, &r.page_token)?;
-        let after = page.after.as_ref().and_then(|a| a.parse().ok()).unwrap_or(0);
-        let list = self.app.store.credential_types(registry, None, after, page.limit).await;
-        let list = list.map_err(Error::from)?;
+        let find = lists::credential_types(&r.filter)?;
+        let noun = format!("credential types {}", r.filter);
+        let page = self.page(&noun, registry, r.page_size, &r.page_token)?;
+        let from = (page.after.as_ref().and_then(|a| a.parse().ok()).unwrap_or(0), page.limit);
+        let list = self.app.store.find_credential_types(registry, find, from).await.map_err(Error::from)?;
         let next_page_token = self.next(&page, list.len(), list.last().map(|t| t.seq.to_string()));
         let credential_types = list.into_iter().map(view).collect();
         Ok(Response::new(pb::ListCredentialTypesResponse { credential_types, next_page_token }))

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{body, query};
 use crate::{
     App, Error,
-    app::{credential_type, schema},
+    app::{credential_type, list as lists, schema},
     door::Here,
     page,
 };
@@ -41,14 +41,15 @@ fn type_view(t: &TypeView) -> Value {
     value
 }
 
-/// `GET /api/v1/schemas?resource=&page_size=&page_token=`
+/// `GET /api/v1/schemas?resource=&filter=&page_size=&page_token=`
 pub async fn list(State(app): State<Arc<App>>, Extension(here): Extension<Here>, uri: Uri) -> Answer {
-    let [resource, size, token] = query::parameters(&uri, ["resource", "page_size", "page_token"])?;
+    let names = ["resource", "filter", "page_size", "page_token"];
+    let [resource, filter, size, token] = query::parameters(&uri, names)?;
+    let find = lists::schemas(&resource, &filter)?;
     let limit = page::size(query::number("page_size", &size)?)?;
-    let name = format!("schemas {resource}|{}", here.registry);
+    let name = format!("schemas {resource} {filter}|{}", here.registry);
     let after = page::cursor(&app.page_secret, &name, &token)?.and_then(|a| a.parse().ok()).unwrap_or(0);
-    let list =
-        app.store.schemas(here.registry, Some(resource).filter(|r| !r.is_empty()), after, limit).await?;
+    let list = app.store.find_schemas(here.registry, find, (after, limit)).await?;
     let last = list.last().filter(|_| usize::try_from(limit).is_ok_and(|l| list.len() >= l));
     let next = last.map(|s| page::token(&app.page_secret, &name, &s.seq.to_string())).unwrap_or_default();
     let schemas: Vec<Value> = list.iter().map(view).collect();
@@ -91,13 +92,14 @@ pub async fn validate(
     })))
 }
 
-/// `GET /api/v1/credential-types?page_size=&page_token=`
+/// `GET /api/v1/credential-types?filter=&page_size=&page_token=`
 pub async fn types(State(app): State<Arc<App>>, Extension(here): Extension<Here>, uri: Uri) -> Answer {
-    let [size, token] = query::parameters(&uri, ["page_size", "page_token"])?;
+    let [filter, size, token] = query::parameters(&uri, ["filter", "page_size", "page_token"])?;
+    let find = lists::credential_types(&filter)?;
     let limit = page::size(query::number("page_size", &size)?)?;
-    let name = format!("credential types|{}", here.registry);
+    let name = format!("credential types {filter}|{}", here.registry);
     let after = page::cursor(&app.page_secret, &name, &token)?.and_then(|a| a.parse().ok()).unwrap_or(0);
-    let list = app.store.credential_types(here.registry, None, after, limit).await?;
+    let list = app.store.find_credential_types(here.registry, find, (after, limit)).await?;
     let last = list.last().filter(|_| usize::try_from(limit).is_ok_and(|l| list.len() >= l));
     let next = last.map(|t| page::token(&app.page_secret, &name, &t.seq.to_string())).unwrap_or_default();
     let types: Vec<Value> = list.iter().map(type_view).collect();

@@ -17,6 +17,8 @@ pub(super) fn cases(ids: &Ids) -> Vec<Case> {
         |id: &str| pb::GetAccreditationRequest { accreditation_id: id.to_owned(), ..Default::default() };
     let delegation =
         |id: &str| pb::GetDelegationRequest { subordinate_id: id.to_owned(), ..Default::default() };
+    let delegations =
+        |filter: &str| pb::ListDelegationsRequest { filter: filter.to_owned(), ..Default::default() };
     let statement = |statement_id| pb::GetStatementRequest { statement_id, ..Default::default() };
     let mask = prost_types::FieldMask { paths: vec!["names".to_owned(), "etag".to_owned()] };
     let masked = pb::GetEntityRequest { read_mask: Some(mask), ..entity(ISSUER) };
@@ -83,6 +85,18 @@ pub(super) fn cases(ids: &Ids) -> Vec<Case> {
             "/api/v1/delegations",
         ),
         reads(
+            "RegistryService/ListDelegations",
+            "",
+            &delegations("status.state = ACTIVE"),
+            "/api/v1/delegations?filter=status.state%20%3D%20ACTIVE",
+        ),
+        reads(
+            "RegistryService/ListDelegations",
+            "",
+            &delegations("nothing = 1"),
+            "/api/v1/delegations?filter=nothing%20%3D%201",
+        ),
+        reads(
             "RegistryService/GetDelegation",
             "",
             &delegation(BELOW),
@@ -96,6 +110,12 @@ pub(super) fn cases(ids: &Ids) -> Vec<Case> {
         ),
         reads("RegistryService/ListSchemas", "", &pb::ListSchemasRequest::default(), "/api/v1/schemas"),
         reads(
+            "RegistryService/ListSchemas",
+            "",
+            &pb::ListSchemasRequest { filter: "nothing = 1".to_owned(), ..Default::default() },
+            "/api/v1/schemas?filter=nothing%20%3D%201",
+        ),
+        reads(
             "RegistryService/GetSchema",
             "",
             &pb::GetSchemaRequest { resource: "Degree".to_owned(), ..Default::default() },
@@ -106,6 +126,12 @@ pub(super) fn cases(ids: &Ids) -> Vec<Case> {
             "",
             &pb::ListCredentialTypesRequest::default(),
             "/api/v1/credential-types",
+        ),
+        reads(
+            "SchemaService/ListCredentialTypes",
+            "",
+            &pb::ListCredentialTypesRequest { filter: "nothing = 1".to_owned(), ..Default::default() },
+            "/api/v1/credential-types?filter=nothing%20%3D%201",
         ),
         reads(
             "SchemaService/GetCredentialType",

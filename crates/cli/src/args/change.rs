@@ -10,7 +10,13 @@ use super::{
 #[derive(Debug, Subcommand)]
 pub enum Delegation {
     /// Prints the delegations to subordinate authorities, a page or all.
-    List(List),
+    List {
+        /// Conditions joined by AND, such as `status.state = ACTIVE AND valid_until < 2027-01-01T00:00:00Z`.
+        #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
+        filter: String,
+        #[command(flatten)]
+        list: List,
+    },
     /// Prints the delegation to a subordinate authority: the one in force, else the last.
     Show {
         #[arg(value_parser = AuthorityId::parse)]

@@ -54,6 +54,9 @@ pub enum Schema {
     DefineType(DefineType),
     /// Prints what credential types are called elsewhere.
     Types {
+        /// Conditions joined by AND, such as `vct = "https://types.example/degree"`.
+        #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
+        filter: String,
         #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
         registry: Option<AuthorityId>,
         #[arg(short, long, value_name = "FORMAT", default_value = "table")]
@@ -66,6 +69,9 @@ pub struct ListSchemas {
     /// Revisions of this resource only.
     #[arg(long, value_name = "RESOURCE")]
     pub resource: Option<String>,
+    /// Conditions joined by AND, such as `deprecated = false`.
+    #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
+    pub filter: String,
     #[command(flatten)]
     pub list: List,
 }

@@ -113,7 +113,7 @@ impl View {
     }
 }
 
-pub async fn list(to: &Connection, args: List) -> Result<Exit, Failure> {
+pub async fn list(to: &Connection, filter: String, args: List) -> Result<Exit, Failure> {
     let server = Server::connect(to).await?;
     let registry_id = args.registry.map_or_else(String::new, String::from);
     let (mut page_token, mut shown) = (args.page_token, Vec::new());
@@ -122,6 +122,7 @@ pub async fn list(to: &Connection, args: List) -> Result<Exit, Failure> {
             registry_id: registry_id.clone(),
             page_size: args.page_size,
             page_token,
+            filter: filter.clone(),
         };
         let page = server.registry().list_delegations(server.request(request)).await?.into_inner();
         page_token = page.next_page_token;

@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt as _;
 
 use self::view::{TypeView, View};
 use crate::{
-    args::{Connection, DefineType, Draft, Format, List, ListFormat, Publish, Schema},
+    args::{Connection, DefineType, Draft, Format, ListFormat, ListSchemas, Publish, Schema},
     command::propose,
     connect::{Server, Token},
     exit::{Exit, Failure},
@@ -22,7 +22,7 @@ const MAX_FILE: u64 = 1024 * 1024;
 
 pub async fn run(to: &Connection, command: Schema) -> Result<Exit, Failure> {
     match command {
-        Schema::List(args) => list(to, args.resource.unwrap_or_default(), args.list).await,
+        Schema::List(args) => list(to, args).await,
         Schema::Show { schema, registry, output } => {
             show(to, &schema, registry.map_or_else(String::new, Into::into), output).await
         }
@@ -41,8 +41,8 @@ pub async fn run(to: &Connection, command: Schema) -> Result<Exit, Failure> {
             validate(to, &schema, &read(&file).await?, registry_id, output).await
         }
         Schema::DefineType(args) => define(to, args).await,
-        Schema::Types { registry, output } => {
-            types(to, registry.map_or_else(String::new, Into::into), output).await
+        Schema::Types { filter, registry, output } => {
+            types(to, registry.map_or_else(String::new, Into::into), filter, output).await
         }
     }
 }
@@ -84,7 +84,8 @@ async fn show(to: &Connection, word: &str, registry_id: String, format: ListForm
     Ok(Exit::Ok)
 }
 
-async fn list(to: &Connection, resource: String, args: List) -> Result<Exit, Failure> {
+async fn list(to: &Connection, asked: ListSchemas) -> Result<Exit, Failure> {
+    let (resource, filter, args) = (asked.resource.unwrap_or_default(), asked.filter, asked.list);
     let server = Server::connect(to).await?;
     let registry_id = args.registry.map_or_else(String::new, String::from);
     let (mut page_token, mut views) = (args.page_token, Vec::new());
@@ -94,6 +95,7 @@ async fn list(to: &Connection, resource: String, args: List) -> Result<Exit, Fai
             page_size: args.page_size,
             page_token,
             resource: resource.clone(),
+            filter: filter.clone(),
         };
         let page = server.registry().list_schemas(server.request(request)).await?.into_inner();
         views.extend(page.schemas.into_iter().map(View::from));
@@ -185,12 +187,21 @@ async fn define(to: &Connection, args: DefineType) -> Result<Exit, Failure> {
     propose::send(to, args.draft, args.why, change).await
 }
 
-async fn types(to: &Connection, registry_id: String, format: ListFormat) -> Result<Exit, Failure> {
+async fn types(
+    to: &Connection,
+    registry_id: String,
+    filter: String,
+    format: ListFormat,
+) -> Result<Exit, Failure> {
     let server = Server::connect(to).await?;
     let (mut page_token, mut views) = (String::new(), Vec::new());
     loop {
-        let registry_id = registry_id.clone();
-        let request = pb::ListCredentialTypesRequest { registry_id, page_size: 1_000, page_token };
+        let request = pb::ListCredentialTypesRequest {
+            registry_id: registry_id.clone(),
+            page_size: 1_000,
+            page_token,
+            filter: filter.clone(),
+        };
         let page = server.schema().list_credential_types(server.request(request)).await?.into_inner();
         views.extend(page.credential_types.into_iter().map(TypeView::from));
         page_token = page.next_page_token;

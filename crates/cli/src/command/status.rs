@@ -25,7 +25,7 @@ pub async fn delegation(to: &Connection, command: Delegation) -> Result<Exit, Fa
         Delegation::Reinstate(change) => (State::Active, change),
         Delegation::Revoke(change) => (State::Revoked, change),
         Delegation::End(change) => (State::Ended, change),
-        Delegation::List(args) => return view::list(to, args).await,
+        Delegation::List { filter, list } => return view::list(to, filter, list).await,
         Delegation::Show { id, registry, output } => {
             let registry_id = registry.map_or_else(String::new, Into::into);
             let request = pb::GetDelegationRequest { registry_id, subordinate_id: id.into() };
