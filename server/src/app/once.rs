@@ -82,7 +82,7 @@ pub async fn once<T: DeserializeOwned>(
 /// The kept answer of a request; none when it was not carried out, or more than 24 h ago.
 ///
 /// # Errors
-/// `REQUEST_ID_REUSED` when the id stands for another request.
+/// `REQUEST_ID_REUSED` when the id stands for another request, `ANSWER_ERASED` when its answer was erased.
 pub async fn earlier<T: DeserializeOwned>(
     app: &App,
     registry: RegistryId,
