@@ -219,6 +219,9 @@ async fn records_are_read_alike() {
         accreditation: list["accreditations"][0]["accreditation_id"].as_str().unwrap_or_default().to_owned(),
         statement: entity["statements"][0]["statement_id"].as_i64().expect("a statement"),
     };
+    for authority in [AUTHORITY, BELOW] {
+        logged::published(&app, authority).await;
+    }
     for case in records::cases(&ids) {
         compare(&app, "", &case).await;
     }

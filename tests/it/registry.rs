@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use charter_proto::charter::registry::v1::{self as pb, registry_service_client::RegistryServiceClient};
-use charter_tests::{AUTHORITY, TestApp, ask::error};
+use charter_tests::{AUTHORITY, TestApp, ask::error, terminal::Terminal};
+use serde_json::Value;
 use tonic::{Status, transport::Channel};
+
+use crate::logged;
 
 fn client(app: &TestApp) -> RegistryServiceClient<Channel> {
     RegistryServiceClient::new(app.channel())
@@ -114,6 +117,30 @@ async fn what_was_loaded_is_read_back() {
     assert_eq!(found.expect("one").body, "Body 1");
     let list = client.list_accreditations(pb::ListAccreditationsRequest::default()).await.expect("a page");
     assert_eq!(list.into_inner().accreditations.len(), 3);
+}
+
+#[tokio::test]
+async fn how_much_of_its_log_is_published_is_seen_at_every_door() {
+    let app = TestApp::start().await;
+    logged::loads(&app, AUTHORITY, 0, 3).await;
+    let size = logged::published(&app, AUTHORITY).await.size;
+    logged::hold(&app);
+    logged::loads(&app, AUTHORITY, 3, 1).await;
+    let epoch = size + 2;
+    let reply = client(&app).get_registry(pb::GetRegistryRequest::default()).await.expect("one");
+    let found = reply.into_inner().registry.expect("one");
+    assert_eq!((found.epoch.unsigned_abs(), found.published_size.unsigned_abs()), (epoch, size));
+    let rest = app.rest().get("/api/v1/registry").await.json();
+    let rest = &rest["registry"];
+    let args = ["registry", "show", "-o", "json", "--server", &app.url()];
+    let said = Terminal::default().charter(&args).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let shown: Value = serde_json::from_str(&said.out).expect("JSON");
+    for door in [rest, &shown] {
+        assert_eq!((&door["epoch"], &door["published_size"]), (&epoch.into(), &size.into()), "{door}");
+    }
+    let list = app.rest().get("/api/v1/registries").await.json();
+    assert_eq!(list["registries"][0]["published_size"], size);
 }
 
 #[tokio::test]

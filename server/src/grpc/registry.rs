@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Doorway, Reply, convert, delegation};
 use crate::{
     Error,
-    app::{self, entity, etag, key, list as lists, schema as app_schema},
+    app::{self, entity, etag, key, list as lists, log, schema as app_schema},
     mask::Mask,
     page,
 };
@@ -315,6 +315,7 @@ impl Doorway {
                     phase: r.phase.code().to_owned(),
                     epoch: self.app.register.watched(r.id).unwrap_or_default(),
                     history_since: Some(convert::time(r.history_since)),
+                    published_size: log::state::shown(&self.app, r.id),
                 };
                 (r.id, registry)
             })

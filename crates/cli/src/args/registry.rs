@@ -12,6 +12,13 @@ pub enum Registry {
         #[arg(short, long, value_name = "FORMAT", default_value = "table")]
         output: ListFormat,
     },
+    /// Prints a registry: its phase, its epoch, and how much of its log is published.
+    Show {
+        #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
+        registry: Option<AuthorityId>,
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: ListFormat,
+    },
     /// Prints a registry's policy: persons for each measure, hearings, languages.
     Policy {
         #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]

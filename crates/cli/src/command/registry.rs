@@ -25,6 +25,7 @@ struct View {
     phase: String,
     epoch: i64,
     history_since: Option<String>,
+    published_size: i64,
 }
 
 impl From<pb::Registry> for View {
@@ -38,13 +39,38 @@ impl From<pb::Registry> for View {
             phase: r.phase,
             epoch: r.epoch,
             history_since: output::time(r.history_since),
+            published_size: r.published_size,
         }
+    }
+}
+
+impl View {
+    const HEADINGS: [&str; 6] = ["AUTHORITY", "NAME", "JURISDICTION", "PHASE", "EPOCH", "PUBLISHED"];
+
+    fn row(&self) -> Vec<String> {
+        let (epoch, published) = (self.epoch.to_string(), self.published_size.to_string());
+        let row = [&self.authority_id, &self.name, &self.jurisdiction, &self.phase, &epoch, &published];
+        row.map(String::from).to_vec()
+    }
+
+    fn text(&self) -> String {
+        output::fields([
+            ("authority", self.authority_id.clone()),
+            ("identifier", self.entity_identifier.clone()),
+            ("name", self.name.clone()),
+            ("jurisdiction", self.jurisdiction.clone()),
+            ("phase", self.phase.clone()),
+            ("epoch", self.epoch.to_string()),
+            ("published", self.published_size.to_string()),
+            ("history since", self.history_since.clone().unwrap_or_default()),
+        ])
     }
 }
 
 pub async fn run(to: &Connection, command: Registry) -> Result<Exit, Failure> {
     match command {
         Registry::List { output } => list(to, output).await,
+        Registry::Show { registry, output } => show(to, registry, output).await,
         Registry::Policy { registry, output } => policy(to, registry, output).await,
         Registry::SetPolicy(args) => {
             let change = Change::SetPolicy(pb::Policy {
@@ -94,14 +120,16 @@ async fn list(to: &Connection, format: ListFormat) -> Result<Exit, Failure> {
             break;
         }
     }
-    print(&registries, format)?;
+    output::list(format, ("registries", None), &registries, &View::HEADINGS, View::row)?;
     Ok(Exit::Ok)
 }
 
-fn print(registries: &[View], format: ListFormat) -> Result<(), Failure> {
-    let row = |r: &View| {
-        [&r.authority_id, &r.name, &r.jurisdiction, &r.phase, &r.epoch.to_string()].map(String::from).to_vec()
-    };
-    let headings = ["AUTHORITY", "NAME", "JURISDICTION", "PHASE", "EPOCH"];
-    output::list(format, ("registries", None), registries, &headings, row)
+async fn show(to: &Connection, registry: Option<AuthorityId>, format: ListFormat) -> Result<Exit, Failure> {
+    let server = Server::connect(to).await?;
+    let request = pb::GetRegistryRequest { registry_id: registry.map_or_else(String::new, Into::into) };
+    let found = server.registry().get_registry(server.request(request)).await?.into_inner().registry;
+    let view =
+        View::from(found.ok_or_else(|| Failure::new(Exit::Unexpected, "the answer holds no registry"))?);
+    output::one(format, &view, (&View::HEADINGS, view.row()), || view.text())?;
+    Ok(Exit::Ok)
 }
