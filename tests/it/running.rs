@@ -13,14 +13,14 @@ use charter_tests::{
     ask::error,
     database::{CLUSTER, Database, REDIS},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     process::{Child, Command},
 };
 
-use crate::kept::until;
+use crate::{kept::until, logged::id};
 
 /// `charterd`, built by the harness beside this test binary.
 fn charterd() -> Command {
@@ -82,6 +82,27 @@ async fn a_good_configuration_is_accepted_from_a_file_that_the_environment_names
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     command.env("CHARTER_DATABASE__POOL_SIZE", "999");
     assert_eq!(command.output().await.expect("charterd runs").status.code(), Some(64));
+}
+
+#[tokio::test]
+async fn the_keys_of_a_log_are_printed_for_people_and_for_programs() {
+    let app = TestApp::start().await;
+    let toml = TestApp::build().registry(AUTHORITY).toml(&app.database, app.directory(), app.address);
+    let file = app.directory().join("charter.toml");
+    std::fs::write(&file, toml).expect("written");
+    let keys = async |more: &[&str]| {
+        let mut command = charterd();
+        command.args(["log", "keys", "--config"]).arg(&file).args(more);
+        let output = command.output().await.expect("charterd runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let tenant = app.app.hosted.tenant(id(&app, AUTHORITY)).expect("hosted here");
+    let (log, witness) = (&tenant.log_keys.log().vkey, &tenant.log_keys.witness().vkey);
+    assert_eq!(keys(&[]).await, format!("{AUTHORITY}\n  log {log}\n  witness {witness}\n"));
+    let said: Value = serde_json::from_str(&keys(&["--json"]).await).expect("JSON");
+    let own = json!({ "authority": AUTHORITY, "log": log.to_string(), "witness": witness.to_string() });
+    assert_eq!(said, json!({ "registries": [own] }));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::{process::ExitCode, sync::Arc};
 use charter_domain::AuthorityId;
 use charter_store::Store;
 use clap::Subcommand;
+use serde::Serialize;
 
 pub use self::own::examine;
 use crate::{
@@ -21,7 +22,11 @@ use crate::{
 pub enum LogCommand {
     /// Print the verifier keys of every registry: its log's, that of its witness, and that of its mirror
     /// where it mirrors a log. Registries are opened if they have not been.
-    Keys,
+    Keys {
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Compute the tree again from the events and compare all that says something of it; exits 1 where something
     /// differs.
     Fsck {
@@ -73,25 +78,21 @@ pub struct Which {
     yes: bool,
 }
 
-/// The verifier keys in use of one registry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The verifier keys in use of one registry (C2SP signed-note).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verifiers {
     pub authority: AuthorityId,
     pub log: String,
     pub witness: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mirror: Option<String>,
 }
 
 /// Does what was asked.
 pub async fn run(config: &Config, command: &LogCommand) -> Result<ExitCode, Startup> {
     match command {
-        LogCommand::Keys => {
-            for one in verifiers(config).await? {
-                println!("{}\n  log {}\n  witness {}", one.authority, one.log, one.witness);
-                if let Some(mirror) = one.mirror {
-                    println!("  mirror {mirror}");
-                }
-            }
+        LogCommand::Keys { json } => {
+            print(&verifiers(config).await?, *json);
             Ok(ExitCode::SUCCESS)
         }
         LogCommand::Fsck { registry } => own::fsck(config, registry.as_deref()).await,
@@ -102,6 +103,19 @@ pub async fn run(config: &Config, command: &LogCommand) -> Result<ExitCode, Star
             Ok(ExitCode::from(u8::from(!whole)))
         }
         LogCommand::Release { which } => release(config, which),
+    }
+}
+
+fn print(all: &[Verifiers], json: bool) {
+    if json {
+        println!("{:#}", serde_json::json!({ "registries": all }));
+        return;
+    }
+    for one in all {
+        println!("{}\n  log {}\n  witness {}", one.authority, one.log, one.witness);
+        if let Some(mirror) = &one.mirror {
+            println!("  mirror {mirror}");
+        }
     }
 }
 
