@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use charter_cache::{Answers, Dependencies, RedisTier, Register};
 use charter_domain::{RegistryId, time::Clock};
 use charter_federation::{Native, Resolver};
-use charter_signing::{Kek, KeyStore, MacKey, TokenStore, Vault};
+use charter_signing::{Algorithm, Kek, KeyStore, MacKey, TokenStore, Vault};
 use charter_store::Store;
 use sha2::{Digest, Sha256};
 
@@ -177,10 +177,20 @@ pub async fn open_hosted(config: &Config, store: &Store, clock: Arc<dyn Clock>) 
 async fn vault(config: &Config, kek: Kek) -> Result<Arc<dyn KeyStore>, Startup> {
     let sealed = Vault::new(kek);
     let Some(settings) = config.keys.token() else { return Ok(Arc::new(sealed)) };
-    let opening = tokio::task::spawn_blocking(move || TokenStore::open(&settings));
+    let opening = tokio::task::spawn_blocking(move || {
+        let token = TokenStore::open(&settings)?;
+        token.makes(Algorithm::EdDsa).map(|for_logs| (token, for_logs))
+    });
     let opened = opening.await.map_err(|e| Startup::Pkcs11(e.to_string()))?;
-    let token = opened.map_err(|e| Startup::Pkcs11(e.to_string()))?;
-    Ok(Arc::new(sealed.with_token(Box::new(token), config.keys.store == Place::Pkcs11)))
+    let (token, for_logs) = opened.map_err(|e| Startup::Pkcs11(e.to_string()))?;
+    let makes = config.keys.store == Place::Pkcs11;
+    if makes && !for_logs {
+        tracing::error!(
+            "the token makes no Ed25519 keys: new keys of logs, witnesses and mirrors are not in it, but in the \
+             database, sealed with keys.kek_file"
+        );
+    }
+    Ok(Arc::new(sealed.with_token(Box::new(token), makes)))
 }
 
 /// What the store needs of the configuration.

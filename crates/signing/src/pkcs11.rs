@@ -11,7 +11,7 @@ use cryptoki::{
     context::{CInitializeArgs, Pkcs11},
     error::{Error as Fault, RvError},
     mechanism::{
-        Mechanism,
+        Mechanism, MechanismType,
         eddsa::{EddsaParams, EddsaSignatureScheme},
     },
     object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle},
@@ -242,7 +242,21 @@ fn name(session: &Session, halves: [ObjectHandle; 2], algorithm: Algorithm) -> R
     Ok(key)
 }
 
+/// Whether these mechanisms make keys of an algorithm and sign with them.
+fn suffice(mechanisms: &[MechanismType], algorithm: Algorithm) -> bool {
+    let needed = match algorithm {
+        Algorithm::Es256 => [MechanismType::ECC_KEY_PAIR_GEN, MechanismType::ECDSA],
+        Algorithm::EdDsa => [MechanismType::ECC_EDWARDS_KEY_PAIR_GEN, MechanismType::EDDSA],
+    };
+    needed.iter().all(|one| mechanisms.contains(one))
+}
+
 impl KeyStore for TokenStore {
+    fn makes(&self, algorithm: Algorithm) -> Result<bool, Error> {
+        let mechanisms = self.0.context.get_mechanism_list(self.0.slot).map_err(refused)?;
+        Ok(suffice(&mechanisms, algorithm))
+    }
+
     fn generate(&self, algorithm: Algorithm) -> Result<Made, Error> {
         let (kind, curve, mechanism) = match algorithm {
             Algorithm::Es256 => (KeyType::EC, P256.to_vec(), Mechanism::EccKeyPairGen),

@@ -9,6 +9,9 @@ use crate::{Algorithm, Error, Kek, PublicKey, Signer, SoftwareSigner};
 pub trait KeyStore: Send + Sync {
     fn generate(&self, algorithm: Algorithm) -> Result<Made, Error>;
 
+    /// Whether it can make and use keys of this kind at all.
+    fn makes(&self, algorithm: Algorithm) -> Result<bool, Error>;
+
     /// The private key that belongs to `key`.
     fn open(&self, key: &PublicKey, kept: &str) -> Result<Arc<dyn Signer>, Error>;
 
@@ -41,6 +44,10 @@ impl KeyStore for SealedStore {
         Ok(Made { signer: Arc::new(signer), kept })
     }
 
+    fn makes(&self, _: Algorithm) -> Result<bool, Error> {
+        Ok(true)
+    }
+
     fn open(&self, key: &PublicKey, kept: &str) -> Result<Arc<dyn Signer>, Error> {
         let signer = SoftwareSigner::unseal(kept, &self.kek)?;
         if signer.key() != key {
@@ -70,10 +77,21 @@ impl Vault {
         Self { sealed: SealedStore::new(kek), token: None, makes_in_token: false }
     }
 
-    /// Keys in this token are found too; new ones are made in it where `makes` is true.
+    /// Keys in this token are found too; new ones are made in it where `makes` is true. A token without Ed25519 (it came
+    /// with PKCS#11 3.0) leaves these keys to be sealed: they are of a log, which has no other kind (C2SP signed-note).
+    /// A P-256 key is made in the token or not at all.
     #[must_use]
     pub fn with_token(self, token: Box<dyn KeyStore>, makes: bool) -> Self {
         Self { token: Some(token), makes_in_token: makes, ..self }
+    }
+
+    fn maker(&self, algorithm: Algorithm) -> Result<&dyn KeyStore, Error> {
+        let token = self.token.as_deref().filter(|_| self.makes_in_token);
+        match (token, algorithm) {
+            (Some(token), Algorithm::EdDsa) if !token.makes(algorithm)? => Ok(&self.sealed),
+            (Some(token), _) => Ok(token),
+            (None, _) => Ok(&self.sealed),
+        }
     }
 
     fn keeper(&self, kept: &str) -> Result<&dyn KeyStore, Error> {
@@ -87,10 +105,11 @@ impl Vault {
 
 impl KeyStore for Vault {
     fn generate(&self, algorithm: Algorithm) -> Result<Made, Error> {
-        match &self.token {
-            Some(token) if self.makes_in_token => token.generate(algorithm),
-            _ => self.sealed.generate(algorithm),
-        }
+        self.maker(algorithm)?.generate(algorithm)
+    }
+
+    fn makes(&self, algorithm: Algorithm) -> Result<bool, Error> {
+        self.maker(algorithm)?.makes(algorithm)
     }
 
     fn open(&self, key: &PublicKey, kept: &str) -> Result<Arc<dyn Signer>, Error> {
@@ -122,5 +141,39 @@ mod tests {
         assert_eq!(moved.open(&key, &made.kept).expect("found").key(), &key);
         let newer = moved.generate(Algorithm::Es256).expect("a key");
         assert!(moved.sealed.open(newer.signer.key(), &newer.kept).is_err(), "made by the token");
+    }
+    /// What a token of before PKCS#11 3.0 does.
+    struct P256Only(SealedStore);
+
+    impl KeyStore for P256Only {
+        fn generate(&self, algorithm: Algorithm) -> Result<Made, Error> {
+            match self.makes(algorithm)? {
+                true => self.0.generate(algorithm),
+                false => Err(Error::Token("CKR_MECHANISM_INVALID".to_owned())),
+            }
+        }
+        fn makes(&self, algorithm: Algorithm) -> Result<bool, Error> {
+            Ok(algorithm == Algorithm::Es256)
+        }
+        fn open(&self, key: &PublicKey, kept: &str) -> Result<Arc<dyn Signer>, Error> {
+            self.0.open(key, kept)
+        }
+        fn discard(&self, kept: &str) -> Result<(), Error> {
+            self.0.discard(kept)
+        }
+    }
+
+    #[test]
+    fn a_token_without_ed25519_leaves_such_keys_to_be_sealed() {
+        let token = || Box::new(P256Only(SealedStore::new(Kek::generate())));
+        let vault = Vault::new(Kek::generate()).with_token(token(), true);
+        let [log, own] =
+            [Algorithm::EdDsa, Algorithm::Es256].map(|kind| vault.generate(kind).expect("a key"));
+        assert_eq!(vault.open(log.signer.key(), &log.kept).expect("sealed").key(), log.signer.key());
+        assert!(vault.sealed.open(own.signer.key(), &own.kept).is_err(), "P-256 is made in the token");
+        let elsewhere = SealedStore::new(Kek::generate());
+        let whole = Vault::new(Kek::generate()).with_token(Box::new(elsewhere), true);
+        let log = whole.generate(Algorithm::EdDsa).expect("a key");
+        assert!(whole.sealed.open(log.signer.key(), &log.kept).is_err(), "made by a token that can");
     }
 }

@@ -32,6 +32,15 @@ fn a_key_of_ed25519_is_read_bare_and_wrapped() {
 }
 
 #[test]
+fn a_kind_of_key_takes_two_mechanisms() {
+    let old = [MechanismType::ECC_KEY_PAIR_GEN, MechanismType::ECDSA, MechanismType::EDDSA];
+    assert!(suffice(&old, Algorithm::Es256) && !suffice(&old, Algorithm::EdDsa));
+    let new = [&old[..], &[MechanismType::ECC_EDWARDS_KEY_PAIR_GEN]].concat();
+    assert!(suffice(&new, Algorithm::Es256) && suffice(&new, Algorithm::EdDsa));
+    assert!(!suffice(&[], Algorithm::Es256));
+}
+
+#[test]
 fn what_is_no_module_is_said_so() {
     let dir = tempfile::tempdir().expect("a directory");
     let pin_file = dir.path().join("pin");
