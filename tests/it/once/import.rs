@@ -2,7 +2,7 @@
 
 use charter_proto::charter::registry::v1 as pb;
 use charter_tests::{AUTHORITY, TestApp};
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use serde_json::{Value, json};
 
 use super::{ID, OTHER, kept};
@@ -104,7 +104,7 @@ async fn of_chunks_at_once_one_is_loaded_and_all_are_answered_alike() {
     let before = epoch(&app).await;
     let over_grpc = join_all((0..8).map(|_| registry.imports(vec![chunk(ID, &[ONE, NO_ID, TWO])])));
     let over_rest = join_all((0..8).map(|_| posts(&app, "records", ID, body(&[ONE, NO_ID, TWO]))));
-    let (over_grpc, over_rest) = futures::join!(over_grpc, over_rest);
+    let (over_grpc, over_rest) = join(over_grpc, over_rest).await;
     let answers: Vec<_> = over_grpc.into_iter().map(|a| a.expect("answered").remove(0)).collect();
     let first = &answers[0];
     assert_eq!((first.accepted, first.errors.len(), first.epoch), (2, 1, epoch(&app).await));
