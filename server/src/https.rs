@@ -101,7 +101,7 @@ impl Client {
 
 /// hyper's own text says that there was an error: what it was is in its sources.
 fn causes(error: &legacy::Error) -> String {
-    let sources = std::iter::successors(error.source(), |e| e.source());
+    let sources = std::iter::successors(error.source(), |cause| (*cause).source());
     sources.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
