@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, State},
     http::{Request, Response, Uri},
 };
-use charter_domain::staff::Staff;
+use charter_domain::{Invalid, staff::Staff};
 use charter_store::{
     outbox::Attempt,
     webhook::{Changed, Webhook},
@@ -156,6 +156,9 @@ pub async fn act(
         "update" => {
             let enabled = r.enabled;
             view(&webhook::update(&app, &staff, registry, one, (r.wish(), enabled)).await?)?
+        }
+        "test" if r.validate_only => {
+            return Err(Invalid::new("validate_only", "is not for a test: it always sends").into());
         }
         "test" => delivery(&webhook::test(&app, &staff, registry, one).await?),
         "replay" => view(&webhook::replay(&app, &staff, registry, one, r.after.unwrap_or_default()).await?)?,

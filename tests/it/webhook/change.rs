@@ -130,6 +130,8 @@ async fn what_is_sent_again_is_done_once_and_shows_no_secret_again() {
     assert_eq!(kept(&g).await, 1);
 
     let test = format!("{path}:test");
+    let tried = otso.sends("POST", &test, &json!({ "validate_only": true })).await;
+    assert_eq!(tried.problem(), (400, "INVALID".to_owned()), "a test cannot be tried");
     let sent = otso.sends_with(&other, "POST", &test, "{}".to_owned()).await;
     assert_eq!(sent.json()["outcome"], "DELIVERED", "{}", sent.text());
     assert_eq!(otso.sends_with(&other, "POST", &test, "{}".to_owned()).await.body, sent.body);
