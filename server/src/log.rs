@@ -86,7 +86,7 @@ const KEPT_TILES: u64 = 2_048;
 pub struct Logs {
     dir: PathBuf,
     logs: HashMap<RegistryId, Log>,
-    /// What was read of full tiles.
+    /// Full tiles, for who asks for tiles; proofs are made of what the database has.
     pub tiles: Tiles,
     /// For tests: writes that fail.
     pub faults: fault::Faults,

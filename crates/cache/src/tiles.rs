@@ -8,7 +8,7 @@ use moka::sync::Cache;
 /// Bytes of a full tile: 256 hashes of 32.
 pub const FULL: usize = 256 * 32;
 /// A tile that was repaired in the database is seen after this.
-const LASTING: Duration = Duration::from_mins(10);
+const LASTING: Duration = Duration::from_mins(1);
 
 /// By registry, level and index.
 pub struct Tiles {

@@ -8,7 +8,6 @@ pub mod state;
 use std::sync::Arc;
 
 use charter_domain::{Invalid, RegistryId};
-use charter_store::log::StoredTile;
 use charter_tlog::{
     Hash, bundle,
     tile::{Level, MAX_LEVEL, TilePath, WIDTH},
@@ -78,31 +77,16 @@ pub async fn tile(app: &App, registry: RegistryId, path: &str) -> Result<Vec<u8>
     }
 }
 
-/// Tiles by level and index, those that there are, in no order.
-async fn tiles(app: &App, registry: RegistryId, wanted: Vec<(u8, u64)>) -> Result<Vec<StoredTile>, Error> {
-    let (mut found, mut missing) = (Vec::with_capacity(wanted.len()), Vec::new());
-    for (level, n) in wanted {
-        match app.logs.tiles.get(registry, level, n) {
-            Some(hashes) => found.push(StoredTile { level, n, hashes: hashes.to_vec() }),
-            None => missing.push((level, n)),
-        }
-    }
-    if missing.is_empty() {
-        return Ok(found);
-    }
-    let read = app.store.log_tiles(registry, missing).await?;
-    for tile in &read {
-        app.logs.tiles.keep(registry, tile.level, tile.n, &tile.hashes);
-    }
-    found.extend(read);
-    Ok(found)
-}
-
 async fn hashes(app: &App, registry: RegistryId, path: TilePath, level: u8) -> Result<Vec<u8>, Error> {
-    let found = tiles(app, registry, vec![(level, path.index())]).await?;
-    let mut hashes = found.into_iter().next().map(|tile| tile.hashes).unwrap_or_default();
     // It may be wider by now than was asked for, and than was published.
     let bytes = usize::from(path.width()) * charter_tlog::hash::BYTES;
+    let kept = app.logs.tiles.get(registry, level, path.index());
+    if let Some(hashes) = kept.as_deref().and_then(|kept| kept.get(..bytes)) {
+        return Ok(hashes.to_vec());
+    }
+    let found = app.store.log_tiles(registry, vec![(level, path.index())]).await?;
+    let mut hashes = found.into_iter().next().map(|tile| tile.hashes).unwrap_or_default();
+    app.logs.tiles.keep(registry, level, path.index(), &hashes);
     if hashes.len() < bytes {
         return Err(damaged(format!("{path} is missing")));
     }

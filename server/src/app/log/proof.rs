@@ -55,7 +55,7 @@ impl<'a> Tiles<'a> {
             Level::Entries => None,
         });
         let mut set = TileSet::new(published.size);
-        for tile in super::tiles(app, registry, numbers.collect()).await? {
+        for tile in app.store.log_tiles(registry, numbers.collect()).await? {
             let (hashes, rest) = tile.hashes.as_chunks::<{ charter_tlog::hash::BYTES }>();
             if !rest.is_empty() {
                 return Err(damaged(format!("tile {} of level {}", tile.n, tile.level)));
