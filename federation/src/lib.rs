@@ -16,7 +16,7 @@ pub use crate::{
     answer::{Answer, Basis, LogEvidence, Step},
     budget::Budget,
     local::{LocalAuthority, RegistryView},
-    protocol::{Polled, Protocol, native::Native},
+    protocol::{PeerEndpoint, Polled, Protocol, native::Native},
     resolver::{Request, Resolve, Resolver},
 };
 

@@ -1,9 +1,10 @@
 //! How registries are asked. One file per protocol; everything is parsed before it leaves this module.
 
 pub mod native;
+pub mod tls;
 
 use async_trait::async_trait;
-use charter_domain::{AuthorityId, Query};
+use charter_domain::{AuthorityId, Delegation, Query, SpkiPins};
 
 use crate::{
     answer::{Answer, LogEvidence},
@@ -18,11 +19,29 @@ pub struct Polled {
     pub published: i64,
 }
 
+/// Where a registry answers, and by which keys it is known there in TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PeerEndpoint {
+    /// `https`, or `http` on loopback.
+    pub url: String,
+    /// None: its certificate is checked by who issued it.
+    pub pins: SpkiPins,
+}
+
+impl From<&Delegation> for PeerEndpoint {
+    fn from(delegation: &Delegation) -> Self {
+        Self { url: delegation.endpoint.clone(), pins: delegation.tls_spki_sha256.clone() }
+    }
+}
+
 /// Why a peer's answer cannot be used. Never a no.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Failure {
-    #[error("`{0}` is not on loopback and this build has no TLS: refusing to ask in plaintext")]
+    #[error("`{0}` is neither https nor http on loopback without pinned keys: refusing to ask in plaintext")]
     Plaintext(String),
+    /// Another answers there, or it is not certified as it must be; or it did not want our certificate.
+    #[error("its TLS connection cannot be trusted: {0}")]
+    Untrusted(String),
     #[error("could not be reached: {0}")]
     Unreachable(String),
     #[error("did not answer in time")]
@@ -39,7 +58,7 @@ pub trait Protocol: Send + Sync {
     /// Asks `authority` at `endpoint`. The answer is not verified here.
     async fn resolve(
         &self,
-        endpoint: &str,
+        endpoint: &PeerEndpoint,
         authority: &AuthorityId,
         query: &Query,
         budget: &Budget,
@@ -48,7 +67,7 @@ pub trait Protocol: Send + Sync {
     /// Where authorities at or below `authority` are.
     async fn epochs(
         &self,
-        endpoint: &str,
+        endpoint: &PeerEndpoint,
         authority: &AuthorityId,
         paths: &[Vec<AuthorityId>],
     ) -> Result<Vec<Polled>, Failure>;
@@ -56,7 +75,7 @@ pub trait Protocol: Send + Sync {
     /// Evidence of an event of the authority that `via` leads to from `authority`. It is not verified here.
     async fn log_evidence(
         &self,
-        endpoint: &str,
+        endpoint: &PeerEndpoint,
         authority: &AuthorityId,
         via: &[AuthorityId],
         seq: i64,
@@ -67,5 +86,9 @@ pub trait Protocol: Send + Sync {
 #[async_trait]
 pub trait Superior: Send + Sync {
     /// Its statement about `subordinate`, then its own way up to the anchor's configuration.
-    async fn way_up(&self, endpoint: &str, subordinate: &AuthorityId) -> Result<Vec<String>, Failure>;
+    async fn way_up(
+        &self,
+        endpoint: &PeerEndpoint,
+        subordinate: &AuthorityId,
+    ) -> Result<Vec<String>, Failure>;
 }

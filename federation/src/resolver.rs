@@ -15,7 +15,7 @@ use crate::{
     answer::{Answer, Basis, Referral},
     budget::Budget,
     local::{LocalAuthority, RegistryView},
-    protocol::Protocol,
+    protocol::{PeerEndpoint, Protocol},
     seen::Seen,
     walk::{self, Next},
 };
@@ -201,7 +201,7 @@ impl<L: LocalAuthority> Resolver<L> {
             }
             None => self
                 .protocol
-                .resolve(&delegation.endpoint, &delegation.subordinate, &query, budget)
+                .resolve(&PeerEndpoint::from(delegation), &delegation.subordinate, &query, budget)
                 .await
                 .map_err(|e| e.to_string()),
         };

@@ -4,6 +4,7 @@ pub mod keys;
 pub mod listener;
 pub mod log;
 pub(crate) mod oidc;
+pub mod peer_tls;
 mod registry;
 
 use std::{path::Path, time::Duration};
@@ -14,7 +15,9 @@ use figment::{
 };
 use serde::Deserialize;
 
-pub use self::{keys::Keys, listener::Listener, log::LogStore, oidc::Oidc, registry::RegistryConfig};
+pub use self::{
+    keys::Keys, listener::Listener, log::LogStore, oidc::Oidc, peer_tls::PeerTls, registry::RegistryConfig,
+};
 
 const DEFAULTS: &str = include_str!("config.default.toml");
 /// Variables of the same prefix that are for `charter`, for the tests, or name the file.
@@ -46,6 +49,7 @@ pub struct Config {
     pub limits: Limits,
     pub retention: Retention,
     pub webhooks: Webhooks,
+    pub peer_tls: PeerTls,
     pub log_store: LogStore,
     pub log: Log,
     /// The providers whose tokens staff authenticate with.
@@ -274,6 +278,7 @@ impl Config {
         demand(!self.listeners.is_empty(), "no [[listeners]]: name at least one".into());
         faults.extend(keys::faults(&self.keys));
         faults.extend(oidc::faults(&self.oidc));
+        faults.extend(peer_tls::faults(&self.peer_tls));
         faults.extend(registry::faults(&self.registries));
         faults.extend(log::faults(&self.log_store, &self.registries));
         faults.extend(listener::faults(&self.listeners, &self.registries));

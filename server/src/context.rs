@@ -85,6 +85,8 @@ pub enum Startup {
     Webhooks(String),
     #[error("witnesses: {0}")]
     Witnesses(String),
+    #[error("peer_tls: {0}")]
+    PeerTls(String),
     #[error("the way to mirrors: {0}")]
     Mirrors(String),
     #[error("bootstrap.token_file: {0}")]
@@ -119,7 +121,8 @@ impl App {
         let hosted = Arc::new(
             Hosted::open(&config, store.clone(), vault, Arc::clone(&register), Arc::clone(&clock)).await?,
         );
-        let protocol = Arc::new(Native::default());
+        let to_peers = crate::tls::to_peers(&config.peer_tls, &clock).map_err(Startup::PeerTls)?;
+        let protocol = Arc::new(Native::new(to_peers).map_err(Startup::PeerTls)?);
         let resolver = Resolver::new(Arc::clone(&hosted), protocol.clone());
         let redis = redis(&config).await?;
         let answers = Answers::new(Arc::clone(&register), config.cache.capacity, redis);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::body::Body;
-use charter_domain::{Kind, RegistryId};
+use charter_domain::{Kind, RegistryId, spki::SpkiSha256};
 use charter_federation::{
     budget::{DEFAULT_DEADLINE, MAX_DEADLINE},
     trace,
@@ -52,7 +52,7 @@ const OPEN_WHEN_HELD: [&str; 12] = [
 pub struct Here {
     pub registry: RegistryId,
     /// SHA-256 of the public key (SPKI) of the client certificate that TLS verified.
-    pub certificate: Option<[u8; 32]>,
+    pub certificate: Option<SpkiSha256>,
     pub deadline: Instant,
     /// Whose connection it is.
     pub peer: IpAddr,
@@ -74,7 +74,7 @@ struct Inner {
 pub struct Door {
     inner: Arc<Inner>,
     peer: IpAddr,
-    certificate: Option<[u8; 32]>,
+    certificate: Option<SpkiSha256>,
 }
 
 impl Door {
@@ -98,7 +98,7 @@ impl Door {
         }
     }
 
-    pub fn for_peer(mut self, peer: IpAddr, certificate: Option<[u8; 32]>) -> Self {
+    pub fn for_peer(mut self, peer: IpAddr, certificate: Option<SpkiSha256>) -> Self {
         self.peer = peer;
         self.certificate = certificate;
         self
@@ -132,7 +132,7 @@ impl tower::Service<Request<Body>> for Door {
 }
 
 /// Who a connection is from, and with which certificate.
-type Origin = (IpAddr, Option<[u8; 32]>);
+type Origin = (IpAddr, Option<SpkiSha256>);
 
 async fn handle(inner: &Inner, from: Origin, mut request: Request<Body>) -> Response<Body> {
     let started = std::time::Instant::now();

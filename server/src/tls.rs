@@ -2,23 +2,26 @@
 
 use std::{fmt, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
-use charter_domain::time::Clock;
+use charter_domain::{spki::SpkiSha256, time::Clock};
+use charter_federation::protocol::tls::{Identity, Tls as ToPeers, public_key};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject as _},
-    server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier},
+    server::{NoServerSessionStorage, WebPkiClientVerifier},
     time_provider::TimeProvider,
     version::{TLS12, TLS13},
 };
-use sha2::{Digest as _, Sha256};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     net::TcpStream,
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::listener::{ClientAuth, Tls};
+use crate::config::{
+    PeerTls,
+    listener::{ClientAuth, Tls},
+};
 
 /// Both doors are behind each listener.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -48,8 +51,7 @@ fn provider() -> Arc<CryptoProvider> {
 
 /// What the files of a listener hold.
 pub struct Files {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    identity: Identity,
     clients: Option<RootCertStore>,
 }
 
@@ -71,22 +73,45 @@ fn roots(path: &str) -> Result<RootCertStore, String> {
 
 /// Reads them; the error says what to do and is for whoever runs this server.
 pub fn files(tls: &Tls) -> Result<Files, String> {
-    let path = Path::new(&tls.key_file);
-    let found = std::fs::metadata(path).map_err(|e| format!("`{}` cannot be read: {e}", tls.key_file))?;
+    let identity = identity(&tls.cert_file, &tls.key_file)?;
+    Ok(Files { identity, clients: tls.client_ca_file.as_deref().map(roots).transpose()? })
+}
+
+fn identity(cert_file: &str, key_file: &str) -> Result<Identity, String> {
+    let path = Path::new(key_file);
+    let found = std::fs::metadata(path).map_err(|e| format!("`{key_file}` cannot be read: {e}"))?;
     let mode = found.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(format!("`{}` has mode {mode:o}; make it 600", tls.key_file));
+        return Err(format!("`{key_file}` has mode {mode:o}; make it 600"));
     }
     let key = PrivateKeyDer::from_pem_file(path)
-        .map_err(|e| format!("`{}` cannot be read as a private key in PEM: {e}", tls.key_file))?;
-    let clients = tls.client_ca_file.as_deref().map(roots).transpose()?;
-    Ok(Files { chain: certificates(&tls.cert_file)?, key, clients })
+        .map_err(|e| format!("`{key_file}` cannot be read as a private key in PEM: {e}"))?;
+    Ok((certificates(cert_file)?, key))
+}
+
+fn of_peers(peer_tls: &PeerTls) -> Result<Option<Identity>, String> {
+    let shown = (!peer_tls.cert_file.is_empty()).then(|| identity(&peer_tls.cert_file, &peer_tls.key_file));
+    shown.transpose()
+}
+
+/// Whether the files can be read; the error says what to do.
+pub fn look_at_peers(peer_tls: &PeerTls) -> Result<(), String> {
+    of_peers(peer_tls)?;
+    peer_tls.ca().map(roots).transpose().map(drop)
+}
+
+/// The way to other registries.
+pub fn to_peers(peer_tls: &PeerTls, clock: &Arc<dyn Clock>) -> Result<ToPeers, String> {
+    let roots = Arc::new(trusted(peer_tls.ca())?);
+    let time = Arc::new(OurTime(Arc::clone(clock)));
+    Ok(ToPeers { provider: provider(), time, roots, identity: of_peers(peer_tls)? })
 }
 
 /// What a listener shows and asks for.
 pub fn acceptor(tls: &Tls, clock: &Arc<dyn Clock>) -> Result<TlsAcceptor, String> {
     let told = |e: rustls::Error| format!("`{}` and `{}`: {e}", tls.cert_file, tls.key_file);
     let files = files(tls)?;
+    let (chain, key) = files.identity;
     let builder = ServerConfig::builder_with_details(provider(), Arc::new(OurTime(Arc::clone(clock))))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(told)?;
@@ -101,7 +126,7 @@ pub fn acceptor(tls: &Tls, clock: &Arc<dyn Clock>) -> Result<TlsAcceptor, String
             builder.with_client_cert_verifier(verifier.build().map_err(|e| e.to_string())?)
         }
     };
-    let mut config = builder.with_single_cert(files.chain, files.key).map_err(told)?;
+    let mut config = builder.with_single_cert(chain, key).map_err(told)?;
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     if tls.client_auth != ClientAuth::None {
         // A session that is resumed is not verified again: an expired certificate would live on in it.
@@ -110,18 +135,12 @@ pub fn acceptor(tls: &Tls, clock: &Arc<dyn Clock>) -> Result<TlsAcceptor, String
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// SHA-256 of the SubjectPublicKeyInfo (RFC 7469, 2.4): a certificate that is renewed for a key stays the same.
-pub fn public_key(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
-    let parsed = ParsedCertificate::try_from(certificate).ok()?;
-    Some(Sha256::digest(parsed.subject_public_key_info()).into())
-}
-
 /// A connection after its handshake and first bytes, both within `limit`, and the public key of its client.
 pub async fn open(
     acceptor: &TlsAcceptor,
     stream: TcpStream,
     limit: Duration,
-) -> io::Result<(impl AsyncRead + AsyncWrite + Unpin + Send + use<>, Option<[u8; 32]>)> {
+) -> io::Result<(impl AsyncRead + AsyncWrite + Unpin + Send + use<>, Option<SpkiSha256>)> {
     let opening = async {
         let mut stream = acceptor.accept(stream).await?;
         let (_, connection) = stream.get_ref();
@@ -154,15 +173,16 @@ pub fn tells(start: &[u8]) -> bool {
 
 /// For asking others: trusts the authorities in a file, or those of this system.
 pub fn client(ca_file: Option<&str>) -> Result<ClientConfig, String> {
-    let roots = match ca_file {
-        Some(path) => roots(path)?,
-        None => {
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            roots
-        }
+    trusting(trusted(ca_file)?)
+}
+
+fn trusted(ca_file: Option<&str>) -> Result<RootCertStore, String> {
+    let Some(path) = ca_file else {
+        let mut system = RootCertStore::empty();
+        system.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        return Ok(system);
     };
-    trusting(roots)
+    roots(path)
 }
 
 /// Trusts these authorities and no others.

@@ -52,6 +52,7 @@ mod outage;
 mod outbox;
 mod parity;
 mod peer;
+mod peer_tls;
 mod pkcs11;
 mod planted;
 mod privacy;

@@ -21,7 +21,8 @@ async fn lived_in() -> TestApp {
         (n, raw)
     });
     registry.loads(rows.collect(), false).await.expect("loaded");
-    registry.delegates(&child, &["Licence"]).await;
+    let pinned = registry.pinned(&child, &["Licence"], &["0a".repeat(32)]);
+    registry.client().put_delegation(registry.signed(pinned)).await.expect("delegated");
     registry.suspends("did:web:e1.example").await;
     registry.reinstates("did:web:e1.example").await;
     registry.revokes("did:web:e2.example").await;
@@ -95,6 +96,7 @@ async fn tampering_with_any_table_is_found_named_and_repaired() {
         ("tuples", "action = 'forge'"),
         ("statements", "jurisdictions = '[\"SE\"]'"),
         ("delegations", "endpoint = 'http://127.0.0.1:1'"),
+        ("delegation_pins", "tls_spki_sha256 = '[]'"),
         ("status_changes", "state = 'ENDED', reason = 'OTHER'"),
         ("terms", "since = 1"),
         ("schemas", "uri = 'https://other.example'"),

@@ -202,7 +202,13 @@ GRANT = shaped(
     {"jurisdictions": listed(place), "conditions": conditions, "may_delegate": flag, "until": instant},
 )
 NAMING = shaped({}, {"permitted": listed(text), "excluded": listed(text)})
-DELEGATED = shaped({"authority_id": did, "scope": listed(GRANT), "valid": listed(interval), "status": text})
+def pins(value):
+    found = listed(like(r"[0-9a-f]{64}"))(value)
+    need(len(found) <= 4 and len(set(found)) == len(found), "MALFORMED", "TLS keys")
+    return found
+DELEGATED = shaped(
+    {"authority_id": did, "scope": listed(GRANT), "valid": listed(interval), "status": text}, {"tls_spki_sha256": pins}
+)
 SUBORDINATE = shaped(
     {"iss": https, "sub": https, "iat": secs, "exp": secs, "jwks": jwks,
      "constraints": shaped({}, {"max_path_length": whole(0, 255), "naming_constraints": NAMING}),
@@ -211,7 +217,8 @@ SUBORDINATE = shaped(
 WITNESS = shaped({"name": visible, "vkey": visible, "url": visible})
 LOG = shaped({"origin": visible, "vkey": visible, "url": visible}, {"witness": WITNESS})
 REGISTRY = shaped(
-    {"authority_id": did, "trqp_endpoint": text, "grpc_endpoint": text}, {"governance_framework": text, "log": LOG}
+    {"authority_id": did, "trqp_endpoint": text, "grpc_endpoint": text},
+    {"governance_framework": text, "log": LOG, "tls_spki_sha256": pins},
 )
 ENDPOINTS = [f"federation_{e}_endpoint" for e in ("fetch", "list", "resolve", "historical_keys")]
 ENTITY = shaped(

@@ -170,6 +170,16 @@ impl<'a> Registry<'a> {
         }
     }
 
+    /// The same, of a child that is known in TLS by these keys (SPKI SHA-256 in hexadecimal).
+    pub fn pinned(
+        &self,
+        child: &Registry<'_>,
+        resources: &[&str],
+        keys: &[String],
+    ) -> pb::PutDelegationRequest {
+        pb::PutDelegationRequest { tls_spki_sha256: keys.to_vec(), ..self.delegation(child, resources) }
+    }
+
     pub async fn seals(&self) -> Result<i64, Status> {
         let person = |subject: &str| pb::Administrator {
             issuer: "https://login.example".to_owned(),

@@ -5,14 +5,17 @@ use std::{io, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, sync::A
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PublicKeyData, date_time_ymd};
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, RootCertStore, ServerConfig,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName},
 };
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint, Uri};
 
 pub struct Pki {
@@ -33,6 +36,33 @@ impl Pair {
     pub fn sha256(&self) -> String {
         let info = self.key.subject_public_key_info();
         Sha256::digest(info).iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// A server that shows it over HTTP/2.
+    fn acceptor(&self) -> TlsAcceptor {
+        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
+        let key = PrivateKeyDer::Pkcs8(self.key.serialize_der().into());
+        let mut config = builder.with_single_cert(vec![self.certificate.clone()], key).expect("a pair");
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+/// A server that speaks TLS and hands everything on.
+pub struct Switch {
+    address: SocketAddr,
+    acceptor: watch::Sender<TlsAcceptor>,
+}
+
+impl Switch {
+    pub fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// Shows another certificate from now on; connections of before are over.
+    pub fn shows(&self, pair: &Pair) {
+        self.acceptor.send_replace(pair.acceptor());
     }
 }
 
@@ -95,7 +125,7 @@ impl Pki {
     }
 
     /// What a listener with the server's certificate shows.
-    pub fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
+    pub fn acceptor(&self) -> TlsAcceptor {
         let tls = charter_server::config::listener::Tls {
             cert_file: self.file("server.pem"),
             key_file: self.file("server.key"),
@@ -121,6 +151,31 @@ impl Pki {
             }
         });
         address
+    }
+
+    /// The same with a certificate that can be changed meanwhile.
+    pub async fn switch(&self, to: SocketAddr, pair: &Pair) -> Switch {
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
+        let address = socket.local_addr().expect("an address");
+        let (acceptor, current) = watch::channel(pair.acceptor());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = socket.accept().await {
+                let mut current = current.clone();
+                tokio::spawn(async move {
+                    let acceptor = current.borrow_and_update().clone();
+                    let carried = async {
+                        let mut outside = acceptor.accept(stream).await.ok()?;
+                        let mut inside = TcpStream::connect(to).await.ok()?;
+                        tokio::io::copy_bidirectional(&mut outside, &mut inside).await.ok()
+                    };
+                    tokio::select! {
+                        _ = carried => {}
+                        _ = current.changed() => {}
+                    }
+                });
+            }
+        });
+        Switch { address, acceptor }
     }
 
     /// The path of one of its files.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AuthorityId, HttpsId, Interval, Query, Reason, Scope, Timestamp,
+    AuthorityId, HttpsId, Interval, Query, Reason, Scope, SpkiPins, Timestamp,
     status::{self, State, Status},
 };
 
@@ -19,6 +19,9 @@ pub struct Delegation {
     pub jwks: String,
     /// Where the subordinate answers gRPC, e.g. `http://127.0.0.1:7210`.
     pub endpoint: String,
+    /// Keys by which the subordinate is known in TLS; none: its certificates are checked by who issued them.
+    #[serde(default, skip_serializing_if = "SpkiPins::is_empty")]
+    pub tls_spki_sha256: SpkiPins,
     pub scope: Scope,
     pub max_path_length: Option<u8>,
     /// The superior may answer for it; else it refers.

@@ -33,6 +33,7 @@ pub mod replay;
 #[cfg(feature = "records")]
 pub mod schema;
 pub mod scope;
+pub mod spki;
 pub mod staff;
 pub mod status;
 pub mod time;
@@ -46,6 +47,7 @@ pub use crate::{
     reason::Reason,
     registry::{Registry, RegistryId},
     scope::Scope,
+    spki::SpkiPins,
     time::{Interval, Timestamp},
 };
 

@@ -1,7 +1,8 @@
 //! Parties with real keys, and the documents they sign, for this crate's own tests.
 
 use charter_domain::{
-    Action, AuthorityId, Context, EntityId, HttpsId, Interval, Kind, Query, Resource, Scope, Timestamp,
+    Action, AuthorityId, Context, EntityId, HttpsId, Interval, Kind, Query, Resource, Scope, SpkiPins,
+    Timestamp,
     scope::{Conditions, Grant, Jurisdiction, Pattern},
 };
 use charter_signing::{Algorithm, JwkSet, Signer as _, SoftwareSigner};
@@ -72,6 +73,7 @@ impl Party {
                     trqp_endpoint: "http://127.0.0.1:7100".to_owned(),
                     grpc_endpoint: "http://127.0.0.1:7100".to_owned(),
                     governance_framework: None,
+                    tls_spki_sha256: SpkiPins::default(),
                     log: None,
                 },
             },
@@ -92,6 +94,7 @@ impl Party {
                     scope,
                     valid: vec![years(2020, Some(2030))],
                     status: "active".to_owned(),
+                    tls_spki_sha256: SpkiPins::default(),
                 },
             },
         }

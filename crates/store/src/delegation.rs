@@ -1,7 +1,7 @@
 //! Delegations that this registry has made.
 
 use charter_domain::{
-    AuthorityId, Delegation, HttpsId, Interval, RegistryId, Scope, Timestamp,
+    AuthorityId, Delegation, HttpsId, Interval, RegistryId, Scope, SpkiPins, Timestamp,
     status::{State, Status},
 };
 use diesel::{PgConnection, RunQueryDsl, sql_types};
@@ -20,6 +20,8 @@ struct Row {
     entity_identifier: HttpsId,
     jwks: serde_json::Value,
     endpoint: String,
+    #[serde(default)]
+    tls_spki_sha256: Option<SpkiPins>,
     scope: Scope,
     max_path_length: Option<u8>,
     answers_as_own: bool,
@@ -48,6 +50,7 @@ impl From<Row> for Delegation {
             entity_identifier: row.entity_identifier,
             jwks: row.jwks.to_string(),
             endpoint: row.endpoint,
+            tls_spki_sha256: row.tls_spki_sha256.unwrap_or_default(),
             scope: row.scope,
             max_path_length: row.max_path_length,
             answers_as_own: row.answers_as_own,
@@ -63,6 +66,8 @@ pub(crate) const RECORDED: &str = "select json_build_object('id', d.delegation_i
     'entity_identifier', d.entity_identifier, 'jwks', d.jwks, 'endpoint', d.endpoint, 'scope', d.scope,
     'max_path_length', d.max_path_length, 'answers_as_own', d.answers_as_own, 'f', micros(lower(d.valid)),
     'u', micros(upper(d.valid)),
+    'tls_spki_sha256', (select p.tls_spki_sha256 from delegation_pins p
+                         where p.registry_id = $1 and p.delegation_id = d.delegation_id and upper_inf(p.recorded)),
     'statuses', statuses($1, 'delegation', d.delegation_id::text, 9223372036854775806),
     'document', (select jws from documents where registry_id = $1 and target = 'delegation:' || d.delegation_id)
   )::text as value

@@ -1,12 +1,14 @@
 //! Charter's own protocol: gRPC between registries.
 
 use std::{
+    error::Error as _,
     net::IpAddr,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
-use charter_domain::{AuthorityId, EvidenceLevel, Kind, Query, Reason, Timestamp};
+use charter_domain::{AuthorityId, EvidenceLevel, Kind, Query, Reason, SpkiPins, Timestamp};
 use charter_proto::charter::federation::v1::{
     self as pb, QueryKind, ResolveMode, federation_service_client::FederationServiceClient,
 };
@@ -16,7 +18,10 @@ use tonic::{
     transport::{Channel, Endpoint, Uri},
 };
 
-use super::{Failure, Polled, Protocol, Superior};
+use super::{
+    Failure, PeerEndpoint, Polled, Protocol, Superior,
+    tls::{self, Tls},
+};
 use crate::{
     answer::{Answer, Basis, LogEvidence, Referral, Step},
     budget::Budget,
@@ -28,38 +33,49 @@ const MAX_MESSAGE: usize = 256 * 1024;
 /// Entries of a path that are kept: fan-out 8, a few levels.
 const MAX_PATH: usize = 64;
 
-/// Connections to peers, one per endpoint, opened when first used.
-pub struct Native {
-    channels: Cache<String, Channel>,
-}
+/// How long a connection is kept that nobody asks over: after a rotation nobody does.
+const IDLE: Duration = Duration::from_secs(600);
 
-impl Default for Native {
-    fn default() -> Self {
-        Self { channels: Cache::new(1_000) }
-    }
+/// Connections to peers, one per endpoint and its pinned keys, opened when first used.
+pub struct Native {
+    channels: Cache<PeerEndpoint, Channel>,
+    tls: Tls,
 }
 
 impl Native {
-    fn client(&self, endpoint: &str) -> Result<FederationServiceClient<Channel>, Failure> {
-        let channel = self
-            .channels
-            .try_get_with(endpoint.to_owned(), || open(endpoint))
-            .map_err(|e| Failure::Plaintext(e.to_string()))?;
+    /// Looks whether `tls` can be used at all.
+    pub fn new(tls: Tls) -> Result<Self, String> {
+        tls.config(&SpkiPins::default()).map_err(|e| e.to_string())?;
+        Ok(Self { channels: Cache::builder().max_capacity(1_000).time_to_idle(IDLE).build(), tls })
+    }
+
+    fn client(&self, to: &PeerEndpoint) -> Result<FederationServiceClient<Channel>, Failure> {
+        let channel = self.channels.try_get_with_by_ref(to, || self.open(to));
+        let channel = channel.map_err(|failure| Failure::clone(&failure))?;
         Ok(FederationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
     }
-}
 
-fn open(endpoint: &str) -> Result<Channel, String> {
-    let uri: Uri = endpoint.parse().map_err(|_| endpoint.to_owned())?;
-    if !is_loopback(&uri) {
-        return Err(endpoint.to_owned());
+    fn open(&self, to: &PeerEndpoint) -> Result<Channel, Failure> {
+        let plaintext = || Failure::Plaintext(to.url.clone());
+        let uri: Uri = to.url.parse().map_err(|_| plaintext())?;
+        let secure = uri.scheme_str() == Some("https");
+        // Keys are pinned to be met: over plaintext nobody would.
+        if !secure && !(is_loopback(&uri) && to.pins.is_empty()) {
+            return Err(plaintext());
+        }
+        let endpoint = Endpoint::from(uri)
+            .connect_timeout(Duration::from_secs(1))
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(5));
+        if !secure {
+            return Ok(endpoint.connect_lazy());
+        }
+        let config = self.tls.config(&to.pins).map_err(|e| Failure::Untrusted(e.to_string()))?;
+        let config = Arc::new(config);
+        let connector = tower::service_fn(move |uri: Uri| tls::dial(Arc::clone(&config), uri));
+        Ok(endpoint.connect_with_connector_lazy(connector))
     }
-    Ok(Endpoint::from(uri)
-        .connect_timeout(Duration::from_secs(1))
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(5))
-        .connect_lazy())
 }
 
 /// Plaintext is for this machine only.
@@ -79,6 +95,9 @@ fn with_trace<T>(message: T, timeout: Duration) -> tonic::Request<T> {
 }
 
 fn failure(status: &Status) -> Failure {
+    if let Some(why) = status.source().and_then(tls::fault) {
+        return Failure::Untrusted(why);
+    }
     match status.code() {
         Code::DeadlineExceeded | Code::Cancelled => Failure::Late,
         Code::InvalidArgument | Code::NotFound | Code::Unimplemented | Code::PermissionDenied => {
@@ -92,7 +111,7 @@ fn failure(status: &Status) -> Failure {
 impl Protocol for Native {
     async fn resolve(
         &self,
-        endpoint: &str,
+        endpoint: &PeerEndpoint,
         authority: &AuthorityId,
         query: &Query,
         budget: &Budget,
@@ -106,7 +125,7 @@ impl Protocol for Native {
 
     async fn epochs(
         &self,
-        endpoint: &str,
+        endpoint: &PeerEndpoint,
         authority: &AuthorityId,
         paths: &[Vec<AuthorityId>],
     ) -> Result<Vec<Polled>, Failure> {
@@ -129,7 +148,7 @@ impl Protocol for Native {
 
     async fn log_evidence(
         &self,
-        endpoint: &str,
+        endpoint: &PeerEndpoint,
         authority: &AuthorityId,
         via: &[AuthorityId],
         seq: i64,
@@ -158,7 +177,11 @@ const MAX_UP: usize = 10;
 
 #[async_trait]
 impl Superior for Native {
-    async fn way_up(&self, endpoint: &str, subordinate: &AuthorityId) -> Result<Vec<String>, Failure> {
+    async fn way_up(
+        &self,
+        endpoint: &PeerEndpoint,
+        subordinate: &AuthorityId,
+    ) -> Result<Vec<String>, Failure> {
         let left = Duration::from_secs(2);
         let message = pb::GetSubordinateStatementRequest {
             authority_id: String::new(),

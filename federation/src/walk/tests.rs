@@ -1,6 +1,6 @@
 //! Tables of the walk.
 
-use charter_domain::{Context, HttpsId, Interval, Scope};
+use charter_domain::{Context, HttpsId, Interval, Scope, SpkiPins};
 
 use super::*;
 
@@ -20,6 +20,7 @@ fn delegation(name: &str, resource: &str) -> Delegation {
         entity_identifier: HttpsId::parse(&format!("https://{name}.example")).expect("valid"),
         jwks: String::new(),
         endpoint: String::new(),
+        tls_spki_sha256: SpkiPins::default(),
         scope: serde_json::from_str::<Scope>(&grant).expect("valid"),
         max_path_length: None,
         answers_as_own: true,

@@ -1,7 +1,7 @@
 //! Delegations: a subordinate may speak for a scope, never wider than what this registry may delegate.
 
 use charter_domain::{
-    AuthorityId, Delegation, HttpsId, Interval, Invalid, RegistryId, Scope,
+    AuthorityId, Delegation, HttpsId, Interval, Invalid, RegistryId, Scope, SpkiPins,
     event::{Change, DelegationMade},
     json,
     policy::Caller,
@@ -27,6 +27,8 @@ pub struct NewDelegation {
     pub entity_identifier: HttpsId,
     pub jwks: JwkSet,
     pub endpoint: String,
+    #[serde(skip_serializing_if = "SpkiPins::is_empty")]
+    pub tls_spki_sha256: SpkiPins,
     pub scope: Scope,
     pub max_path_length: Option<u8>,
     pub answers_as_own: bool,
@@ -99,6 +101,7 @@ pub fn made(new: &NewDelegation) -> Result<DelegationMade, charter_store::Error>
         entity_identifier: new.entity_identifier.clone(),
         jwks: serde_json::to_value(&new.jwks).map_err(|e| charter_store::Error::Internal(e.to_string()))?,
         endpoint: new.endpoint.clone(),
+        tls_spki_sha256: new.tls_spki_sha256.clone(),
         scope: new.scope.clone(),
         max_path_length: new.max_path_length,
         answers_as_own: new.answers_as_own,

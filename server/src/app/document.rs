@@ -146,6 +146,7 @@ impl Issuing {
                     scope: d.scope.clone(),
                     valid: in_force(d.valid, &d.statuses),
                     status: status.to_owned(),
+                    tls_spki_sha256: d.tls_spki_sha256.clone(),
                 },
             },
         })
@@ -271,6 +272,7 @@ impl Issuing {
                     trqp_endpoint: url.clone(),
                     grpc_endpoint: url.clone(),
                     governance_framework: self.config.governance_framework.clone(),
+                    tls_spki_sha256: self.config.tls_spki_sha256.clone(),
                     log: self.log.clone(),
                 },
             },

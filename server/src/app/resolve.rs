@@ -2,7 +2,7 @@
 
 use charter_cache::BootInstant;
 use charter_domain::{AuthorityId, RegistryId};
-use charter_federation::{LocalAuthority, Polled, Protocol};
+use charter_federation::{LocalAuthority, PeerEndpoint, Polled, Protocol};
 
 use crate::{
     App, Error,
@@ -78,7 +78,7 @@ fn learn(app: &App, registry: RegistryId, via: &[AuthorityId], polled: Polled, b
 /// Where a way down leads: as far as this process, or to a peer with the rest of the way.
 pub enum Place {
     Here(RegistryId),
-    Peer { endpoint: String, authority: AuthorityId, rest: Vec<AuthorityId> },
+    Peer { endpoint: PeerEndpoint, authority: AuthorityId, rest: Vec<AuthorityId> },
 }
 
 pub async fn locate(app: &App, registry: RegistryId, via: &[AuthorityId]) -> Option<Place> {
@@ -89,7 +89,7 @@ pub async fn locate(app: &App, registry: RegistryId, via: &[AuthorityId]) -> Opt
         match app.hosted.hosted(next) {
             Some(id) => here = id,
             None => {
-                let (endpoint, authority) = (delegation.endpoint.clone(), next.clone());
+                let (endpoint, authority) = (PeerEndpoint::from(delegation), next.clone());
                 return Some(Place::Peer { endpoint, authority, rest: via[i + 1..].to_vec() });
             }
         }

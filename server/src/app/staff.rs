@@ -4,6 +4,7 @@ use charter_domain::{
     Invalid, RegistryId,
     credential::{CredentialKind, is_key},
     policy::{self, Action, Refusal},
+    spki::SpkiSha256,
     staff::Staff,
 };
 use charter_store::{
@@ -20,12 +21,12 @@ use crate::{App, Error, error::Code, hosted::Tenant};
 pub async fn recognise(
     app: &App,
     headers: &HeaderMap,
-    certificate: Option<[u8; 32]>,
+    certificate: Option<SpkiSha256>,
     registry: RegistryId,
 ) -> Result<Staff, Error> {
     match certificate.filter(|_| !headers.contains_key(AUTHORIZATION)) {
         Some(presented) => {
-            credential::owner(app, registry, CredentialKind::Certificate, hex(&presented)).await
+            credential::owner(app, registry, CredentialKind::Certificate, presented.to_string()).await
         }
         None => identify(app, headers, registry).await,
     }

@@ -1,6 +1,6 @@
 //! `[[registries]]`: what is served here, and under which names.
 
-use charter_domain::{AuthorityId, HttpsId, Timestamp};
+use charter_domain::{AuthorityId, HttpsId, SpkiPins, Timestamp};
 use serde::Deserialize;
 
 use super::log::{RegistryLog, RegistryWitness};
@@ -22,6 +22,12 @@ pub struct RegistryConfig {
     /// Where the superior answers gRPC: its statement about this registry completes chains up to the anchor.
     #[serde(default)]
     pub superior_endpoint: Option<String>,
+    /// Keys by which the superior is known in TLS there; none: its certificate is checked by who issued it.
+    #[serde(default)]
+    pub superior_tls_spki_sha256: SpkiPins,
+    /// Keys by which this registry is known in TLS, announced in its configuration; while they rotate, both.
+    #[serde(default)]
+    pub tls_spki_sha256: SpkiPins,
     /// OpenID Federation ids of the superiors; none: this is an anchor.
     #[serde(default)]
     pub superiors: Vec<HttpsId>,

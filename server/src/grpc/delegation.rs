@@ -34,6 +34,7 @@ pub(super) fn view(d: &Delegation, now: Timestamp) -> Result<pb::Delegation, Err
         entity_identifier: d.entity_identifier.to_string(),
         jwks_json: d.jwks.clone(),
         endpoint: d.endpoint.clone(),
+        tls_spki_sha256: d.tls_spki_sha256.texts(),
         scope: d.scope.0.iter().map(grant).collect(),
         max_path_length: d.max_path_length.map(u32::from),
         answers_as_own: d.answers_as_own,

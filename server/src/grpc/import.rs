@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, pin::Pin};
 
 use charter_domain::{
-    AuthorityId, EntityId, HttpsId, Interval, Invalid, Scope,
+    AuthorityId, EntityId, HttpsId, Interval, Invalid, Scope, SpkiPins,
     policy::Caller,
     scope::{Grant, Jurisdiction, Pattern},
     status::State,
@@ -62,6 +62,7 @@ fn delegation(r: pb::PutDelegationRequest) -> Result<NewDelegation, Error> {
         entity_identifier: HttpsId::parse(&r.entity_identifier)?,
         jwks: delegation::keys(&r.jwks_json)?,
         endpoint: r.endpoint,
+        tls_spki_sha256: SpkiPins::parse(&r.tls_spki_sha256)?,
         scope: Scope::parse(grants)?,
         max_path_length: max_path_length
             .map_err(|_| Invalid::new("max_path_length", "must be at most 255"))?,

@@ -171,6 +171,7 @@ fn delegation(c: pb::PutDelegationRequest) -> Result<RawDelegation, Error> {
         entity_identifier: c.entity_identifier,
         jwks_json: c.jwks_json,
         endpoint: c.endpoint,
+        tls_spki_sha256: c.tls_spki_sha256,
         scope: c.scope.into_iter().map(import::grant).collect::<Result<_, _>>()?,
         max_path_length: c.max_path_length,
         answers_as_own: c.answers_as_own,

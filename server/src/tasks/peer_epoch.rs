@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use charter_cache::{BootInstant, Dep};
 use charter_domain::AuthorityId;
-use charter_federation::{LocalAuthority, Protocol};
+use charter_federation::{LocalAuthority, PeerEndpoint, Protocol};
 use futures::future::join_all;
 
 use crate::{
@@ -26,7 +26,7 @@ pub async fn run(app: Arc<App>) {
 }
 
 /// Endpoint and authority.
-type Peer = (String, AuthorityId);
+type Peer = (PeerEndpoint, AuthorityId);
 /// What rests on it, with the rest of the way down.
 type Below = Vec<(Arc<Dep>, Vec<AuthorityId>)>;
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use charter_federation::protocol::Superior;
+use charter_federation::{PeerEndpoint, protocol::Superior};
 
 use crate::{App, hosted::Tenant};
 
@@ -29,7 +29,9 @@ pub async fn fetch(app: &App, tenant: &Tenant) -> bool {
     let Some(endpoint) = &tenant.config.superior_endpoint else {
         return true;
     };
-    match app.protocol.way_up(endpoint, &tenant.registry.authority).await {
+    let pins = tenant.config.superior_tls_spki_sha256.clone();
+    let endpoint = PeerEndpoint { url: endpoint.clone(), pins };
+    match app.protocol.way_up(&endpoint, &tenant.registry.authority).await {
         Ok(chain) => {
             let whole = ends_at_an_anchor(&chain);
             *tenant.upward.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(chain);

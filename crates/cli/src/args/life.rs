@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use charter_domain::{AuthorityId, EntityId, HttpsId, Timestamp};
+use charter_domain::{AuthorityId, EntityId, HttpsId, Timestamp, spki::SpkiSha256};
 use clap::{Args, Subcommand};
 
 use super::{Authorize, Draft, ListFormat, OfStatement, Valid, member, uuid};
@@ -106,6 +106,9 @@ pub struct MakeDelegation {
     /// Where the subordinate answers gRPC.
     #[arg(long, value_name = "URL")]
     pub endpoint: String,
+    /// A public key (SHA-256 of its SPKI) by which the subordinate is known in TLS; may be given again, up to 4 times.
+    #[arg(long, value_name = "HEX", value_parser = SpkiSha256::parse)]
+    pub tls_key: Vec<SpkiSha256>,
     #[command(flatten)]
     pub scope: Scope,
     /// How many authorities may follow below it.
@@ -129,6 +132,12 @@ pub struct NarrowDelegation {
     pub scope: Scope,
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
+    /// A public key (SHA-256 of its SPKI) by which it is known in TLS from now on; may be given again, up to 4 times.
+    #[arg(long, value_name = "HEX", value_parser = SpkiSha256::parse)]
+    pub tls_key: Vec<SpkiSha256>,
+    /// Its certificates are checked by who issued them, no longer by keys.
+    #[arg(long, conflicts_with = "tls_key")]
+    pub no_tls_keys: bool,
     /// The subordinate's keys, a JWK set.
     #[arg(long, value_name = "FILE")]
     pub jwks: Option<PathBuf>,

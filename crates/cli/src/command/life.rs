@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use charter_domain::scope::Grant;
+use charter_domain::{scope::Grant, spki::SpkiSha256};
 use charter_proto::charter::registry::v1::{self as pb, propose_request::Change, renew::Target};
 
 use crate::{
@@ -60,6 +60,7 @@ pub async fn make(to: &Connection, args: MakeDelegation) -> Result<Exit, Failure
         entity_identifier: args.entity_identifier.to_string(),
         jwks_json: read(&args.jwks)?,
         endpoint: args.endpoint,
+        tls_spki_sha256: hex(&args.tls_key),
         scope,
         max_path_length: args.max_path_length.map(Into::into),
         answers_as_own: args.answers_as_own,
@@ -75,11 +76,17 @@ pub async fn narrow(to: &Connection, args: NarrowDelegation) -> Result<Exit, Fai
         subordinate_id: args.subordinate.into(),
         scope: scope(args.scope)?,
         endpoint: args.endpoint.unwrap_or_default(),
+        tls_spki_sha256: (args.no_tls_keys || !args.tls_key.is_empty())
+            .then(|| pb::SpkiPins { sha256: hex(&args.tls_key) }),
         jwks_json: args.jwks.as_deref().map_or_else(|| Ok(String::new()), read)?,
         answers_as_own: args.answers_as_own,
         max_path_length: args.max_path_length.map(Into::into),
     };
     send(to, args.drafted, Change::CorrectDelegation(change)).await
+}
+
+fn hex(keys: &[SpkiSha256]) -> Vec<String> {
+    keys.iter().map(ToString::to_string).collect()
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

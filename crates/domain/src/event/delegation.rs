@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{AuthorityId, HttpsId, Interval, Scope};
+use crate::{AuthorityId, HttpsId, Interval, Scope, SpkiPins};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DelegationMade {
@@ -11,6 +11,9 @@ pub struct DelegationMade {
     pub entity_identifier: HttpsId,
     pub jwks: Value,
     pub endpoint: String,
+    /// Absent where certificates are checked by who issued them.
+    #[serde(default, skip_serializing_if = "SpkiPins::is_empty")]
+    pub tls_spki_sha256: SpkiPins,
     pub scope: Scope,
     pub max_path_length: Option<u8>,
     pub answers_as_own: bool,
@@ -31,6 +34,9 @@ pub struct DelegationCorrected {
     pub scope: Option<Scope>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// All keys that it has from now on; an empty list ends the pinning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_spki_sha256: Option<SpkiPins>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -34,6 +34,7 @@ pub fn accreditation(change: &AccreditationCorrected, was: Interval) -> Result<(
 pub fn delegation(change: &DelegationCorrected, was: &Delegation, now: Timestamp) -> Result<(), Refusal> {
     let some = change.scope.is_some()
         || change.endpoint.is_some()
+        || change.tls_spki_sha256.is_some()
         || change.jwks.is_some()
         || change.answers_as_own.is_some()
         || change.max_path_length.is_some();
@@ -54,7 +55,7 @@ fn nothing() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AuthorityId, HttpsId, Scope, scope::Grant};
+    use crate::{AuthorityId, HttpsId, Scope, SpkiPins, scope::Grant};
     use uuid::Uuid;
 
     fn scope(resource: &str) -> Scope {
@@ -78,6 +79,7 @@ mod tests {
             entity_identifier: HttpsId::parse("https://b.example").expect("valid"),
             jwks: "{}".to_owned(),
             endpoint: String::new(),
+            tls_spki_sha256: SpkiPins::default(),
             scope: scope("a:*"),
             max_path_length: Some(2),
             answers_as_own: true,
@@ -90,6 +92,7 @@ mod tests {
             subordinate: was.subordinate.clone(),
             scope: None,
             endpoint: None,
+            tls_spki_sha256: None,
             jwks: None,
             answers_as_own: None,
             max_path_length: None,
@@ -99,6 +102,7 @@ mod tests {
         assert!(good(&DelegationCorrected { scope: Some(scope("a:b")), ..none.clone() }));
         assert!(!good(&DelegationCorrected { scope: Some(scope("*")), ..none.clone() }), "wider");
         assert!(good(&DelegationCorrected { max_path_length: Some(1), ..none.clone() }));
+        assert!(good(&DelegationCorrected { tls_spki_sha256: Some(SpkiPins::default()), ..none.clone() }));
         assert!(!good(&DelegationCorrected { max_path_length: Some(3), ..none.clone() }), "longer");
         let over = Delegation { valid: Interval { from: None, until: Some(now) }, ..was.clone() };
         let change = DelegationCorrected { answers_as_own: Some(false), ..none };

@@ -1,6 +1,6 @@
 //! What an authority says about itself: its keys and where it answers.
 
-use charter_domain::{AuthorityId, HttpsId};
+use charter_domain::{AuthorityId, HttpsId, SpkiPins};
 use charter_signing::{JwkSet, Signer};
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,10 @@ pub struct TrustRegistry {
     pub grpc_endpoint: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub governance_framework: Option<String>,
+    /// Keys by which it is known in TLS, to its superior and to those below it: SHA-256 of each SubjectPublicKeyInfo
+    /// (RFC 7469, 2.4). While they rotate both stand here.
+    #[serde(default, skip_serializing_if = "SpkiPins::is_empty")]
+    pub tls_spki_sha256: SpkiPins,
     /// Absent where the registry keeps no transparency log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<Log>,

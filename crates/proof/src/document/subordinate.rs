@@ -1,6 +1,6 @@
 //! What a superior says about a subordinate: its keys, and what it may speak for, when.
 
-use charter_domain::{AuthorityId, HttpsId, Interval, Scope};
+use charter_domain::{AuthorityId, HttpsId, Interval, Scope, SpkiPins};
 use charter_signing::{JwkSet, Signer};
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,9 @@ pub struct Delegated {
     pub valid: Vec<Interval>,
     /// For people; `valid` decides.
     pub status: String,
+    /// Keys by which the subordinate is known in TLS, as in its configuration; the superior believes these.
+    #[serde(default, skip_serializing_if = "SpkiPins::is_empty")]
+    pub tls_spki_sha256: SpkiPins,
 }
 
 impl Document for SubordinateStatement {

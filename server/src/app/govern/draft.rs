@@ -1,7 +1,7 @@
 //! From what somebody wants to the event that it would be: identifiers resolved, times filled in, everything parsed.
 
 use charter_domain::{
-    AuthorityId, EntityId, HttpsId, Interval, Invalid, Scope, Timestamp,
+    AuthorityId, EntityId, HttpsId, Interval, Invalid, Scope, SpkiPins, Timestamp,
     event::{
         AccreditationGranted, Change, EntityRegistered, StaffAppointed, StaffDismissed, StatementMade,
         StatusChanged,
@@ -255,6 +255,7 @@ fn new_delegation(w: RawDelegation) -> Result<NewDelegation, Error> {
         entity_identifier: HttpsId::parse(&w.entity_identifier)?,
         jwks: delegation::keys(&w.jwks_json)?,
         endpoint: endpoint(&w.endpoint)?,
+        tls_spki_sha256: SpkiPins::parse(&w.tls_spki_sha256)?,
         scope: Scope::parse(w.scope)?,
         max_path_length: max_path_length
             .map_err(|_| Invalid::new("max_path_length", "must be at most 255"))?,

@@ -107,6 +107,8 @@ pub struct RawDelegation {
     /// A JWK set, as JSON text.
     pub jwks_json: String,
     pub endpoint: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tls_spki_sha256: Vec<String>,
     pub scope: Vec<Grant>,
     #[serde(default)]
     pub max_path_length: Option<u32>,

@@ -36,6 +36,7 @@ pub fn delegation(c: pb::CorrectDelegation) -> Result<CorrectDelegation, Error> 
         subordinate_id: c.subordinate_id,
         scope: c.scope.into_iter().map(import::grant).collect::<Result<_, _>>()?,
         endpoint: c.endpoint,
+        tls_spki_sha256: c.tls_spki_sha256.map(|pins| pins.sha256),
         jwks_json: c.jwks_json,
         answers_as_own: c.answers_as_own,
         max_path_length: c.max_path_length,

@@ -1,7 +1,7 @@
 //! Corrections and renewals as the events that they would be.
 
 use charter_domain::{
-    AuthorityId, EntityId, Invalid, Scope, Timestamp,
+    AuthorityId, EntityId, Invalid, Scope, SpkiPins, Timestamp,
     event::{
         AccreditationCorrected, Change, DelegationCorrected, EntityCorrected, Identifier, LanguageMap,
         Renewed,
@@ -120,6 +120,7 @@ pub async fn delegation(
         "" => None,
         text => Some(delegation::keys(text)?),
     };
+    let pins = w.tls_spki_sha256.map(|pins| SpkiPins::parse(&pins)).transpose()?;
     let max_path_length = w.max_path_length.map(u8::try_from).transpose();
     let change = DelegationCorrected {
         delegation_id: held.id,
@@ -129,6 +130,7 @@ pub async fn delegation(
             "" => None,
             text => Some(endpoint(text)?).filter(|e| *e != held.endpoint),
         },
+        tls_spki_sha256: pins.filter(|pins| *pins != held.tls_spki_sha256),
         jwks: jwks
             .map(serde_json::to_value)
             .transpose()

@@ -37,6 +37,9 @@ pub struct CorrectDelegation {
     pub subordinate_id: String,
     pub scope: Vec<Grant>,
     pub endpoint: String,
+    /// All keys from now on; none ends the pinning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_spki_sha256: Option<Vec<String>>,
     /// A JWK set, as JSON text.
     pub jwks_json: String,
     pub answers_as_own: Option<bool>,

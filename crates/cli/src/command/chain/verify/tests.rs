@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use charter_domain::{AuthorityId, HttpsId, Interval, Kind, Timestamp};
+use charter_domain::{AuthorityId, HttpsId, Interval, Kind, SpkiPins, Timestamp};
 use charter_proof::{
     Anchor, AnchorSet, AuthorityStatement, EntityConfiguration,
     document::{FederationEntity, Metadata, TrustRegistry},
@@ -42,6 +42,7 @@ impl Fixture {
                     trqp_endpoint: "http://127.0.0.1:1".to_owned(),
                     grpc_endpoint: "http://127.0.0.1:1".to_owned(),
                     governance_framework: None,
+                    tls_spki_sha256: SpkiPins::default(),
                     log: None,
                 },
             },
