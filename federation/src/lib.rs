@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod budget;
 pub mod local;
+pub mod peers;
 pub mod protocol;
 pub mod resolver;
 mod seen;

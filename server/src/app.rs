@@ -17,6 +17,7 @@ pub mod key;
 pub mod list;
 pub mod log;
 pub mod once;
+pub mod peers;
 pub mod privacy;
 pub mod procedure;
 pub mod query;

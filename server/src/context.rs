@@ -11,7 +11,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Config,
-    app::{answer::Kept, credential::Uses, watch::News},
+    app::{
+        answer::Kept,
+        credential::Uses,
+        peers::{Contacts, tree::Trees},
+        watch::News,
+    },
     caller,
     config::keys::Place,
     error::Error,
@@ -40,6 +45,10 @@ pub struct App {
     pub hosted: Arc<Hosted>,
     pub resolver: Resolver<Hosted>,
     pub protocol: Arc<Native>,
+    /// Which subordinates could not be asked lately.
+    pub contacts: Contacts,
+    /// What is below each registry, as it was drawn last.
+    pub trees: Trees,
     pub limiter: Limiter,
     /// Seals secrets that are kept.
     pub kek: Kek,
@@ -147,6 +156,8 @@ impl App {
             hosted,
             resolver,
             protocol,
+            contacts: Contacts::default(),
+            trees: Trees::default(),
             uses: Uses::default(),
             bootstrap_tokens,
             erased,

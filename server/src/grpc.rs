@@ -10,6 +10,7 @@ pub mod governance;
 pub mod import;
 pub mod key;
 pub mod log;
+mod peers;
 pub mod policy;
 pub mod privacy;
 pub mod procedure;

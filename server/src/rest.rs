@@ -5,6 +5,7 @@ pub mod ayra;
 pub mod body;
 pub mod credential;
 pub mod docs;
+pub mod federation;
 pub mod governance;
 pub mod health;
 pub mod import;
@@ -55,6 +56,7 @@ pub const ROUTES: &[Route] = &[
     everywhere("/docs/{file}", || get(docs::file)),
     direct("/authorization"),
     direct("/recognition"),
+    public("GET", "/federation", || get(federation::page)),
     public("GET", "/metadata", || get(metadata::ayra)),
     public("GET", "/.well-known/trqp-metadata", || get(metadata::trqp)),
     public("GET", "/api/v1/issuers/{did}", || get(issuer::check)),

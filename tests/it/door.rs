@@ -21,11 +21,12 @@ use prost::Message;
 use tonic::Code;
 
 /// Open to anyone who reaches the listener, by decision.
-const PUBLIC: [&str; 31] = [
+const PUBLIC: [&str; 32] = [
     "charter.federation.v1.FederationService/GetEntityConfiguration",
     "charter.federation.v1.FederationService/GetEpoch",
     "charter.federation.v1.FederationService/GetLogEvidence",
     "charter.federation.v1.FederationService/GetSubordinateStatement",
+    "charter.federation.v1.FederationService/ListPeers",
     "charter.federation.v1.FederationService/Resolve",
     "charter.registry.v1.EventService/Watch",
     "charter.registry.v1.KeyService/CheckKey",

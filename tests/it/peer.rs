@@ -156,6 +156,13 @@ impl FederationService for Service {
         Ok(Response::new(pb::GetEpochResponse { epochs, ..Default::default() }))
     }
 
+    async fn list_peers(
+        &self,
+        _: Request<pb::ListPeersRequest>,
+    ) -> Result<Response<pb::ListPeersResponse>, Status> {
+        Err(Status::unimplemented("not needed"))
+    }
+
     async fn get_log_evidence(
         &self,
         _: Request<pb::GetLogEvidenceRequest>,

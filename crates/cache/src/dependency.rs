@@ -62,6 +62,12 @@ impl Dep {
         self.published.fetch_max(size, Ordering::Relaxed);
     }
 
+    /// How long ago it was asked for the epoch that it gave last; none before it has given one.
+    pub fn age(&self) -> Option<Duration> {
+        let polled = self.polled_before.load(Ordering::Acquire);
+        (polled != 0).then(|| self.ticks.now().since(BootInstant::from_nanos(polled)))
+    }
+
     /// The registry said, to a question sent after `before`, that it is at `epoch`.
     pub fn polled(&self, epoch: i64, before: BootInstant) {
         // The epoch first: who sees the renewed lease must see the epoch that came with it.
@@ -153,10 +159,11 @@ mod tests {
         let ticks = Ticks::hand();
         let deps = Dependencies::with_ticks(ticks.clone());
         let dep = deps.get_or_track(&path("a"), 7);
-        assert!(!dep.fresh(7, DEP_LEASE), "never polled");
+        assert!(!dep.fresh(7, DEP_LEASE) && dep.age().is_none(), "never polled");
         dep.polled(7, ticks.now());
         assert!(dep.fresh(7, DEP_LEASE) && !dep.fresh(6, DEP_LEASE));
         ticks.advance(DEP_LEASE);
+        assert_eq!(dep.age(), Some(DEP_LEASE));
         assert!(!dep.fresh(7, DEP_LEASE), "the lease is over");
         dep.polled(8, ticks.now());
         assert!(!dep.fresh(7, DEP_LEASE) && dep.fresh(8, DEP_LEASE));

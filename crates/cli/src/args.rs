@@ -5,6 +5,7 @@ mod audit;
 mod change;
 mod credential;
 mod entity;
+mod federation;
 mod grant;
 mod key;
 mod life;
@@ -30,6 +31,7 @@ pub use self::{
     change::{Change, Delegation, Draft, Effect, Emergency, End, Register, Target},
     credential::{Bind, Credential, Revoke as RevokeCredential},
     entity::Entity,
+    federation::{Federation, GraphFormat},
     grant::{Accreditation, Authorize, Grant, OfAccreditation, OfStatement, Statement, Status, Valid},
     key::{CheckKey, EntityKey, Key, ListKeys, Revoke},
     life::{
@@ -111,6 +113,9 @@ pub enum Command {
     /// Delegations to subordinate authorities: proposes and changes them.
     #[command(subcommand)]
     Delegation(Delegation),
+    /// The federation around a registry: what is above and below it, and how fresh is what it knows of that.
+    #[command(subcommand)]
+    Federation(Federation),
     /// Fair procedures before suspensions and revocations, and what courts say of these.
     #[command(subcommand)]
     Procedure(Procedure),

@@ -8,6 +8,7 @@ mod completion;
 mod delegation;
 mod emergency;
 mod entity;
+mod federation;
 mod grant;
 mod import;
 mod key;
@@ -50,6 +51,7 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
         Command::Import(args) => import::run(to, args).await,
         Command::Entity(command) => entity::run(to, command).await,
         Command::Delegation(command) => status::delegation(to, command).await,
+        Command::Federation(command) => federation::run(to, command).await,
         Command::Procedure(command) => procedure::run(to, command).await,
         Command::Approval(command) => approval::run(to, command).await,
         Command::Accreditation(command) => grant::accreditation(to, command).await,

@@ -3,6 +3,8 @@
 //! In scope: patterns, jurisdictions, conditions, containment, cover.
 //! Out of scope: who delegated it and when (see `delegation`).
 
+pub mod words;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};

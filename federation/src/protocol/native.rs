@@ -1,5 +1,7 @@
 //! Charter's own protocol: gRPC between registries.
 
+mod peers;
+
 use std::{
     error::Error as _,
     net::IpAddr,

@@ -26,7 +26,7 @@ use crate::{
 /// Most epochs in one call.
 const MAX_EPOCHS: usize = 64;
 
-fn authorities(field: &str, list: &[String], most: usize) -> Result<Vec<AuthorityId>, Invalid> {
+pub(super) fn authorities(field: &str, list: &[String], most: usize) -> Result<Vec<AuthorityId>, Invalid> {
     if list.len() > most {
         return Err(Invalid::new(field, format!("must have at most {most} members")));
     }
@@ -169,6 +169,11 @@ impl FederationService for Doorway {
         let polled = futures::future::join_all(asked).await;
         let (epochs, published_sizes) = polled.iter().map(|p| (p.epoch, p.published)).unzip();
         Ok(Response::new(pb::GetEpochResponse { epochs, published_sizes }))
+    }
+
+    async fn list_peers(&self, request: Request<pb::ListPeersRequest>) -> GrpcReply<pb::ListPeersResponse> {
+        let here = self.here(&request)?;
+        super::peers::list(self, &here, request.into_inner()).await
     }
 
     async fn get_log_evidence(

@@ -95,6 +95,13 @@ pub const OPERATIONS: &[Operation] = &[
     get("/.well-known/openid-federation-historical-keys", "historicalKeys", "Keys used no longer, signed.")
         .gives("text", "application/jwk-set+jwt"),
     get("/.well-known/did.json", "didDocument", "The authority's DID document."),
+    get(
+        "/federation",
+        "federationPage",
+        "The registries below this one, and the way of one question, for people.",
+    )
+    .asks(&["authority_id", "entity_id", "action", "resource"])
+    .gives("text", "text/html"),
     post(
         "/authorization",
         "authorization",

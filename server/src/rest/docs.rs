@@ -17,20 +17,21 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi::text()));
 
-fn sent(kind: &str, body: Body) -> Response<Body> {
+/// A document of this program, under the policy (CSP) of its page.
+pub(super) fn sent(kind: &str, policy: HeaderValue, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     if let Ok(kind) = HeaderValue::from_str(kind) {
         headers.insert(header::CONTENT_TYPE, kind);
     }
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
 /// `GET /openapi.json`
 pub async fn document() -> Response<Body> {
-    sent("application/json", Body::from(DOCUMENT.clone()))
+    sent("application/json", HeaderValue::from_static(POLICY), Body::from(DOCUMENT.clone()))
 }
 
 /// `GET /docs`: the page's own links are relative to `/docs/`.
@@ -49,7 +50,7 @@ pub async fn file(uri: Uri) -> Result<Response<Body>, Error> {
     let found =
         serve(name, config).map_err(|_| Error::new(Code::Internal, "an error of ours; it was logged"))?;
     let SwaggerFile { bytes, content_type, gzpipped, .. } = found.ok_or_else(missing)?;
-    let mut response = sent(&content_type, Body::from(bytes.into_owned()));
+    let mut response = sent(&content_type, HeaderValue::from_static(POLICY), Body::from(bytes.into_owned()));
     if gzpipped {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }

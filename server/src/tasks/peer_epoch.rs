@@ -63,7 +63,9 @@ async fn ask(app: &App, (endpoint, authority): &Peer, list: &[(Arc<Dep>, Vec<Aut
     for part in list.chunks(AT_ONCE) {
         let before = BootInstant::now();
         let paths: Vec<_> = part.iter().map(|(_, rest)| rest.clone()).collect();
-        match app.protocol.epochs(endpoint, authority, &paths).await {
+        let went = app.protocol.epochs(endpoint, authority, &paths).await;
+        app.contacts.note(endpoint, &went);
+        match went {
             Ok(epochs) => {
                 for ((dep, _), polled) in part.iter().zip(epochs).filter(|(_, p)| p.epoch >= 0) {
                     dep.polled(polled.epoch, before);

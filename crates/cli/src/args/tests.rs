@@ -22,7 +22,7 @@ fn values_are_checked_before_anything_is_sent() {
 }
 
 /// Commands that change nothing in a registry, by their last word.
-const READERS: [&str; 25] = [
+const READERS: [&str; 28] = [
     "accesses",
     "amend",
     "audit-state",
@@ -31,14 +31,17 @@ const READERS: [&str; 25] = [
     "deliveries",
     "export",
     "get",
+    "graph",
     "history",
     "list",
     "login",
     "logout",
     "man",
     "mirror",
+    "peers",
     "policy",
     "proof",
+    "scope",
     "show",
     "test",
     "types",
@@ -50,8 +53,20 @@ const READERS: [&str; 25] = [
     "help",
 ];
 /// Readers that print data in more than one form. `amend` takes the options of the command that it is given.
-const SHOWN: [&str; 10] =
-    ["accesses", "deliveries", "get", "history", "list", "policy", "show", "types", "whoami", "witnessed"];
+const SHOWN: [&str; 12] = [
+    "accesses",
+    "deliveries",
+    "get",
+    "history",
+    "list",
+    "peers",
+    "policy",
+    "scope",
+    "show",
+    "types",
+    "whoami",
+    "witnessed",
+];
 /// What takes something away at once, so that it is asked for unless `--yes` says so.
 const ASKED: [&str; 10] = [
     "charter approval approve",

@@ -29,13 +29,13 @@ struct View {
 }
 
 #[derive(Serialize)]
-struct Grant {
-    actions: Vec<String>,
-    resources: Vec<String>,
-    jurisdictions: Vec<String>,
-    conditions: Value,
-    may_delegate: bool,
-    until: Option<String>,
+pub(super) struct Grant {
+    pub actions: Vec<String>,
+    pub resources: Vec<String>,
+    pub jurisdictions: Vec<String>,
+    pub conditions: Value,
+    pub may_delegate: bool,
+    pub until: Option<String>,
 }
 
 impl From<pb::Delegation> for View {

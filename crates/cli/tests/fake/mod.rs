@@ -95,6 +95,9 @@ impl FederationService for Fake {
     ) -> Reply<fed::GetSubordinateStatementResponse> {
         none()
     }
+    async fn list_peers(&self, _: Request<fed::ListPeersRequest>) -> Reply<fed::ListPeersResponse> {
+        none()
+    }
     async fn get_log_evidence(
         &self,
         _: Request<fed::GetLogEvidenceRequest>,

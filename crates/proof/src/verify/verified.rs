@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use charter_domain::{AuthorityId, HttpsId, Scope, Timestamp};
+use charter_domain::{
+    AuthorityId, HttpsId, Timestamp,
+    scope::{Jurisdiction, words},
+};
 use serde::Serialize;
 
 use crate::{
@@ -91,12 +94,12 @@ impl Link {
             authority_id: delegated.authority_id.clone(),
             iat: instant(d.iat),
             exp: instant(d.exp),
-            note: format!("may speak for {}, {}", describe(&delegated.scope), ending(until)),
+            note: format!("may speak for {}, {}", words::scope(&delegated.scope, shown), ending(until)),
         }
     }
 
     fn statement(s: &AuthorityStatement, until: Option<Timestamp>) -> Self {
-        let place = list(s.jurisdictions.iter().map(charter_domain::scope::Jurisdiction::as_str), " in ");
+        let place = words::list(s.jurisdictions.iter().map(Jurisdiction::as_str), " in ");
         let (kind, sub, action, resource) = (s.kind.as_str(), &s.sub, &s.action, &s.resource);
         Self {
             kind: LinkKind::Statement,
@@ -112,33 +115,6 @@ impl Link {
 
 fn ending(until: Option<Timestamp>) -> String {
     until.map_or_else(|| "without end".to_owned(), |u| format!("until {u}"))
-}
-
-/// At most four names, then how many more.
-fn list<'a>(names: impl Iterator<Item = &'a str>, before: &str) -> String {
-    let names: Vec<&str> = names.collect();
-    match names.len() {
-        0 => String::new(),
-        n if n > 4 => format!("{before}{} and {} more", names[..4].join(", "), n - 4),
-        _ => format!("{before}{}", names.join(", ")),
-    }
-}
-
-fn describe(scope: &Scope) -> String {
-    use charter_domain::scope::{Jurisdiction, Pattern};
-    let grants: Vec<String> = scope
-        .0
-        .iter()
-        .map(|g| {
-            let actions = list(g.actions.iter().map(Pattern::as_str), "");
-            let resources = list(g.resources.iter().map(Pattern::as_str), " on ");
-            let place = list(g.jurisdictions.iter().map(Jurisdiction::as_str), " in ");
-            let conditions: Vec<String> = g.conditions.keys().map(|k| shown(k)).collect();
-            let limits = list(conditions.iter().map(String::as_str), ", limited by ");
-            format!("{actions}{resources}{place}{limits}")
-        })
-        .collect();
-    grants.join("; ")
 }
 
 /// What is gathered on the way down.

@@ -1,0 +1,129 @@
+//! `charter federation peers`.
+
+use charter_domain::AuthorityId;
+use charter_proto::charter::federation::v1 as pb;
+use serde::Serialize;
+use tonic::metadata::AsciiMetadataValue;
+
+use super::listed;
+use crate::{
+    args::{Connection, ListFormat},
+    connect::Server,
+    exit::{Exit, Failure},
+    output,
+};
+
+const HEADINGS: [&str; 10] = [
+    "RELATION",
+    "AUTHORITY",
+    "STATE",
+    "SCOPE",
+    "VALID UNTIL",
+    "EPOCH",
+    "PUBLISHED",
+    "HEARD",
+    "FAILURES",
+    "ENDPOINT",
+];
+/// Epochs that one call asks for.
+const AT_ONCE: usize = 64;
+
+/// Public: members are added, never renamed. A superior is named by its OpenID Federation id and has nothing else.
+#[derive(Default, Serialize)]
+struct View {
+    relation: &'static str,
+    id: String,
+    state: String,
+    scope: String,
+    valid_until: Option<String>,
+    epoch: Option<i64>,
+    published_size: Option<i64>,
+    heard_ms: Option<i64>,
+    failures: u32,
+    last_failure: String,
+    doubted: bool,
+    endpoint: String,
+}
+
+impl From<pb::Peer> for View {
+    fn from(p: pb::Peer) -> Self {
+        let known = |n: i64| (n >= 0).then_some(n);
+        Self {
+            relation: "subordinate",
+            id: p.subordinate_id,
+            state: p.state,
+            scope: p.scope,
+            valid_until: output::time(p.valid_until),
+            epoch: known(p.epoch),
+            published_size: known(p.published_size),
+            heard_ms: known(p.heard_ms),
+            failures: p.failures,
+            last_failure: p.last_failure,
+            doubted: p.doubted,
+            endpoint: p.endpoint,
+        }
+    }
+}
+
+impl View {
+    fn row(&self) -> Vec<String> {
+        let number = |n: Option<i64>| n.map(|n| n.to_string()).unwrap_or_default();
+        let below = self.relation == "subordinate";
+        let heard = self.heard_ms.map(|ms| format!("{}.{} s ago", ms / 1_000, ms % 1_000 / 100));
+        let failures = match self.last_failure.as_str() {
+            "" if below => self.failures.to_string(),
+            "" => String::new(),
+            last => format!("{} {last}", self.failures),
+        };
+        let state = if self.doubted { format!("{}, doubted", self.state) } else { self.state.clone() };
+        vec![
+            self.relation.to_owned(),
+            self.id.clone(),
+            state,
+            self.scope.clone(),
+            self.valid_until.clone().unwrap_or_default(),
+            number(self.epoch),
+            number(self.published_size),
+            heard.unwrap_or_default(),
+            failures,
+            self.endpoint.clone(),
+        ]
+    }
+}
+
+pub async fn run(
+    to: &Connection,
+    registry: Option<AuthorityId>,
+    poll: bool,
+    format: ListFormat,
+) -> Result<Exit, Failure> {
+    let server = Server::connect(to).await?;
+    let mut found = listed(&server, registry.as_ref(), &[]).await?;
+    if poll {
+        polled(&server, &found).await?;
+        found = listed(&server, registry.as_ref(), &[]).await?;
+    }
+    let above = found.authority_hints.into_iter();
+    let above = above.map(|id| View { relation: "superior", id, ..View::default() });
+    let views: Vec<View> = above.chain(found.peers.into_iter().map(View::from)).collect();
+    output::list(format, ("peers", None), &views, &HEADINGS, View::row)?;
+    if found.more {
+        output::note(&format!("there are more than the first {}", super::MOST));
+    }
+    Ok(Exit::Ok)
+}
+
+/// The registry knows what it is told from then on.
+async fn polled(server: &Server, found: &pb::ListPeersResponse) -> Result<(), Failure> {
+    let unusable = |_| Failure::new(Exit::Unexpected, "the server's authority is not ASCII");
+    let named: AsciiMetadataValue = found.authority_id.parse().map_err(unusable)?;
+    let active: Vec<_> = found.peers.iter().filter(|p| p.state == "ACTIVE").collect();
+    for part in active.chunks(AT_ONCE) {
+        let path = |p: &&pb::Peer| pb::AuthorityPath { via: vec![p.subordinate_id.clone()] };
+        let message = pb::GetEpochRequest { authorities: part.iter().map(path).collect() };
+        let mut request = server.request(message);
+        request.metadata_mut().insert("charter-registry", named.clone());
+        server.federation().get_epoch(request).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! Who is below a registry, and how fresh is what is known of them: everything here is public.
+
+pub mod contact;
+pub mod tree;
+pub mod way;
+
+use std::collections::BTreeMap;
+
+use charter_domain::{
+    AuthorityId, Delegation, Reason, RegistryId, Timestamp,
+    scope::words,
+    status::{State, state_at},
+};
+use charter_federation::{
+    LocalAuthority,
+    peers::{Heard, MAX_SCOPE, Page, Peer, Peers},
+};
+
+pub use self::contact::Contacts;
+use crate::{
+    App, Error,
+    app::{
+        log::state::shown,
+        resolve::{Place, locate},
+    },
+    error::Code,
+    hosted::Tenant,
+};
+
+/// A page ends after so many bytes of text: peers take no answer above 256 KiB.
+const MOST_BYTES: usize = 160 * 1024;
+
+/// Whom the authority that `via` leads to has delegated to: asked of the next registry on the way where that is not
+/// one of this process.
+pub async fn of(app: &App, registry: RegistryId, via: &[AuthorityId], page: &Page) -> Result<Peers, Error> {
+    match locate(app, registry, via).await {
+        Some(Place::Here(id)) => own(app, id, page).await,
+        Some(Place::Peer { endpoint, authority, rest }) => {
+            let went = app.protocol.peers(&endpoint, &authority, &rest, page).await;
+            app.contacts.note(&endpoint, &went);
+            went.map_err(|failure| {
+                tracing::debug!(peer = %authority, error = %failure, "delegations below could not be had");
+                Error::new(Code::Unavailable, format!("`{authority}` could not be asked; try again later"))
+            })
+        }
+        None => {
+            let last = via.last().map(ToString::to_string).unwrap_or_default();
+            Err(Error::not_found("a way down to", last))
+        }
+    }
+}
+
+/// The same of a registry of this process.
+async fn own(app: &App, registry: RegistryId, page: &Page) -> Result<Peers, Error> {
+    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let view = app.hosted.view(registry).await?;
+    let now = app.clock.now();
+    let (mut list, mut bytes, mut more) = (Vec::new(), 0, false);
+    for (id, delegation) in current(&view.delegations, now) {
+        let wanted = page.only.as_ref().is_none_or(|only| only == id)
+            && page.after.as_ref().is_none_or(|after| id > after);
+        if !wanted {
+            continue;
+        }
+        if list.len() == page.size() || bytes > MOST_BYTES {
+            more = true;
+            break;
+        }
+        let peer = peer(app, tenant, delegation, now).await;
+        bytes += 2 * id.as_str().len() + peer.endpoint.len() + peer.scope.len();
+        list.push(peer);
+    }
+    Ok(Peers {
+        authority: tenant.registry.authority.clone(),
+        name: tenant.registry.name.clone(),
+        public_url: tenant.config.public_url.clone(),
+        epoch: app.hosted.epoch(registry).await?,
+        published: shown(app, registry),
+        superiors: tenant.config.superiors.clone(),
+        list,
+        more,
+    })
+}
+
+/// One delegation for each subordinate: the one in force, else the last.
+fn current(all: &[Delegation], now: Timestamp) -> BTreeMap<&AuthorityId, &Delegation> {
+    let mut found: BTreeMap<&AuthorityId, &Delegation> = BTreeMap::new();
+    for delegation in all {
+        let stands = found.get(&delegation.subordinate).is_some_and(|held| held.standing(now).is_ok());
+        if !stands {
+            found.insert(&delegation.subordinate, delegation);
+        }
+    }
+    found
+}
+
+async fn peer(app: &App, superior: &Tenant, d: &Delegation, now: Timestamp) -> Peer {
+    let scope = words::scope(&d.scope, str::to_owned);
+    Peer {
+        authority: d.subordinate.clone(),
+        entity_identifier: d.entity_identifier.clone(),
+        endpoint: d.endpoint.clone(),
+        state: state(d, now),
+        valid_until: d.valid.until,
+        scope: scope.chars().take(MAX_SCOPE).collect(),
+        answers_as_own: d.answers_as_own,
+        heard: heard(app, superior, d).await,
+        doubted: app.hosted.doubts(superior.registry.id, &d.entity_identifier),
+    }
+}
+
+fn state(d: &Delegation, now: Timestamp) -> Reason {
+    match state_at(&d.statuses, now) {
+        State::Active if d.valid.from.is_some_and(|from| now < from) => Reason::NotYetValid,
+        State::Active if !d.valid.contains(now) => Reason::Expired,
+        state => state.reason(),
+    }
+}
+
+async fn heard(app: &App, superior: &Tenant, d: &Delegation) -> Heard {
+    if let Some(id) = app.hosted.hosted(&d.subordinate) {
+        let epoch = app.hosted.epoch(id).await.unwrap_or(-1);
+        let (published, ago) = (shown(app, id), Some(std::time::Duration::ZERO));
+        return Heard { hosted: true, epoch, published, ago, failures: 0, last_failure: String::new() };
+    }
+    let path = [superior.registry.authority.to_string(), d.subordinate.to_string()];
+    let dep = app.dependencies.find(&path);
+    let ago = dep.as_ref().and_then(|dep| dep.age());
+    let known = dep.filter(|_| ago.is_some());
+    let trouble = app.contacts.of(&d.endpoint);
+    Heard {
+        hosted: false,
+        epoch: known.as_ref().map_or(-1, |dep| dep.epoch()),
+        published: known.as_ref().map_or(-1, |dep| dep.published()),
+        ago,
+        failures: trouble.failures,
+        last_failure: trouble.last.to_owned(),
+    }
+}

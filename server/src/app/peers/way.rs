@@ -1,0 +1,124 @@
+//! One question with the way of its answer: each party, and the link by which it is reached.
+
+use charter_domain::{AuthorityId, Outcome, Query, Reason, RegistryId, Timestamp};
+use charter_federation::{
+    Budget,
+    peers::{Page, Peer},
+};
+use tokio::time::Instant;
+
+use crate::{
+    App, Error,
+    app::{
+        answer::Reply,
+        peers,
+        query::{self, Asked},
+    },
+};
+
+/// What is shown of a question.
+#[derive(Debug, Clone)]
+pub struct Way {
+    pub outcome: Outcome,
+    pub reason: Reason,
+    /// One sentence.
+    pub message: String,
+    pub decided_by: String,
+    pub evaluated_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// The asked registry first, the entity last.
+    pub hops: Vec<Hop>,
+}
+
+/// A party on the way.
+#[derive(Debug, Clone)]
+pub struct Hop {
+    pub id: String,
+    /// What it is here.
+    pub role: &'static str,
+    /// The link that leads to it; none at the first.
+    pub link: Option<Link>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// State of a delegation, reason of an answer, or `NOT_KNOWN`.
+    pub state: &'static str,
+    /// The way leads over it: a delegation in force, or a statement that says yes.
+    pub holds: bool,
+    /// What the link is, in words.
+    pub words: String,
+}
+
+/// Asks as TRQP does, and looks up each delegation on the way.
+pub async fn of(app: &App, registry: RegistryId, query: Query, deadline: Instant) -> Result<Way, Error> {
+    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let top = tenant.registry.authority.to_string();
+    let (entity, said) = (query.entity.to_string(), format!("{} {}", query.action, query.resource));
+    let budget = Budget { deadline, ..Budget::fresh(Instant::now()) };
+    let reply = query::answer(app, Asked { registry, query, budget, local_only: false }).await?;
+    let mut hops = vec![Hop { id: top, role: "asked registry", link: None }];
+    let via = down(&reply);
+    for (at, id) in via.iter().enumerate() {
+        let peer = delegation(app, registry, &via[..at], id).await;
+        let link = peer.as_ref().map_or_else(unknown, delegated);
+        hops.push(Hop { id: id.to_string(), role: "registry", link: Some(link) });
+    }
+    if let Some(peer) = broken(app, registry, &via, &reply).await {
+        let mut link = delegated(&peer);
+        if link.holds {
+            link = Link { state: reply.reason.code(), holds: false, ..link };
+        }
+        hops.push(Hop { id: peer.authority.to_string(), role: "registry", link: Some(link) });
+    }
+    let link = Link { state: reply.reason.code(), holds: reply.is_yes(), words: said };
+    hops.push(Hop { id: entity, role: "entity", link: Some(link) });
+    Ok(Way {
+        outcome: reply.reason.outcome(),
+        reason: reply.reason,
+        message: reply.message(),
+        decided_by: reply.decided_by.clone(),
+        evaluated_at: reply.evaluated_at,
+        expires_at: reply.expires_at,
+        hops,
+    })
+}
+
+/// The way down to who decided; none where that is not known.
+fn down(reply: &Reply) -> Vec<AuthorityId> {
+    let via = reply.decider().map(|step| step.via.as_slice()).unwrap_or_default();
+    via.iter().map(|id| AuthorityId::parse(id)).collect::<Result<_, _>>().unwrap_or_default()
+}
+
+async fn delegation(
+    app: &App,
+    registry: RegistryId,
+    via: &[AuthorityId],
+    below: &AuthorityId,
+) -> Option<Peer> {
+    let page = Page { only: Some(below.clone()), ..Page::default() };
+    peers::of(app, registry, via, &page).await.ok()?.list.into_iter().next()
+}
+
+/// The delegation at which the way ended: who decided names the subordinate in the detail of its answer.
+async fn broken(app: &App, registry: RegistryId, via: &[AuthorityId], reply: &Reply) -> Option<Peer> {
+    let ancestor =
+        matches!(reply.reason, Reason::AncestorSuspended | Reason::AncestorRevoked | Reason::AncestorExpired);
+    if !ancestor && reply.reason.outcome() != Outcome::Indeterminate {
+        return None;
+    }
+    let below = peers::of(app, registry, via, &Page::default()).await.ok()?.list;
+    let named = below.into_iter().filter(|peer| reply.detail.contains(peer.authority.as_str()));
+    // The longest: one id may begin with another.
+    named.max_by_key(|peer| peer.authority.as_str().len())
+}
+
+fn delegated(peer: &Peer) -> Link {
+    let end = peer.valid_until.map_or_else(|| "without end".to_owned(), |until| format!("until {until}"));
+    let words = format!("may speak for {}, {end}", peer.scope);
+    Link { state: peer.state.code(), holds: peer.state == Reason::Active, words }
+}
+
+fn unknown() -> Link {
+    Link { state: "NOT_KNOWN", holds: false, words: "the delegation could not be asked for".to_owned() }
+}
