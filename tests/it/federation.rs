@@ -9,20 +9,20 @@ use charter_tests::{TestApp, TestClock};
 
 use crate::kept::until;
 
-const ROOT: &str = "did:web:root.example";
-const NATION: &str = "did:web:nation.example";
-const SECTOR: &str = "did:web:sector.example";
-const ISSUER: &str = "did:web:university.example";
+pub const ROOT: &str = "did:web:root.example";
+pub const NATION: &str = "did:web:nation.example";
+pub const SECTOR: &str = "did:web:sector.example";
+pub const ISSUER: &str = "did:web:university.example";
 
 /// Root, nation and sector: three servers with three databases, each delegating to the next.
-struct Three {
-    root: TestApp,
-    nation: TestApp,
-    sector: TestApp,
+pub struct Three {
+    pub root: TestApp,
+    pub nation: TestApp,
+    pub sector: TestApp,
 }
 
 impl Three {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let clock = Arc::new(TestClock::default());
         let three = Self {
             root: TestApp::build().clock(&clock).registry(ROOT).start().await,

@@ -18,6 +18,7 @@ mod etag;
 mod evidence;
 mod evidence_full;
 mod federation;
+mod federation_page;
 mod governance;
 mod governed_doors;
 mod governed_life;

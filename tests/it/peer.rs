@@ -35,6 +35,8 @@ pub struct Peer {
     pub endpoint: String,
     said: Mutex<HashMap<String, Said>>,
     asked: Mutex<Vec<Asked>>,
+    /// What it says of itself and of its delegations.
+    below: Mutex<Option<pb::ListPeersResponse>>,
     /// How long it thinks.
     slow: Duration,
 }
@@ -50,6 +52,7 @@ impl Peer {
             endpoint: format!("http://{}", socket.local_addr().expect("bound")),
             said: Mutex::default(),
             asked: Mutex::default(),
+            below: Mutex::default(),
             slow,
         });
         let service = FederationServiceServer::new(Service(Arc::clone(&peer)));
@@ -85,6 +88,10 @@ impl Peer {
 
     pub fn says(&self, entity: &str, said: Said) {
         self.said.lock().expect("not poisoned").insert(entity.to_owned(), said);
+    }
+
+    pub fn says_below(&self, said: pb::ListPeersResponse) {
+        *self.below.lock().expect("not poisoned") = Some(said);
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -160,7 +167,8 @@ impl FederationService for Service {
         &self,
         _: Request<pb::ListPeersRequest>,
     ) -> Result<Response<pb::ListPeersResponse>, Status> {
-        Err(Status::unimplemented("not needed"))
+        let said = self.0.below.lock().expect("not poisoned").clone();
+        said.map(Response::new).ok_or_else(|| Status::unimplemented("an older registry"))
     }
 
     async fn get_log_evidence(

@@ -4,7 +4,7 @@ pub mod contact;
 pub mod tree;
 pub mod way;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use charter_domain::{
     AuthorityId, Delegation, Reason, RegistryId, Timestamp,
@@ -15,6 +15,7 @@ use charter_federation::{
     LocalAuthority,
     peers::{Heard, MAX_SCOPE, Page, Peer, Peers},
 };
+use tokio::time::Instant;
 
 pub use self::contact::Contacts;
 use crate::{
@@ -30,17 +31,31 @@ use crate::{
 /// A page ends after so many bytes of text: peers take no answer above 256 KiB.
 const MOST_BYTES: usize = 160 * 1024;
 
+/// Kept back at each level, so that a superior can still say that a subordinate was late.
+const RESERVE: Duration = Duration::from_millis(100);
+
 /// Whom the authority that `via` leads to has delegated to: asked of the next registry on the way where that is not
-/// one of this process.
-pub async fn of(app: &App, registry: RegistryId, via: &[AuthorityId], page: &Page) -> Result<Peers, Error> {
+/// one of this process, with an answer before `end`.
+pub async fn of(
+    app: &App,
+    registry: RegistryId,
+    via: &[AuthorityId],
+    page: &Page,
+    end: Instant,
+) -> Result<Peers, Error> {
     match locate(app, registry, via).await {
         Some(Place::Here(id)) => own(app, id, page).await,
         Some(Place::Peer { endpoint, authority, rest }) => {
-            let went = app.protocol.peers(&endpoint, &authority, &rest, page).await;
+            let left = end.saturating_duration_since(Instant::now()).saturating_sub(RESERVE);
+            if left.is_zero() {
+                return Err(Error::new(Code::DeadlineExceeded, "no time is left to ask the next registry"));
+            }
+            let went = app.protocol.peers(&endpoint, &authority, &rest, page, left).await;
             app.contacts.note(&endpoint, &went);
             went.map_err(|failure| {
                 tracing::debug!(peer = %authority, error = %failure, "delegations below could not be had");
-                Error::new(Code::Unavailable, format!("`{authority}` could not be asked; try again later"))
+                // Not an unavailable service: this one has answered, and a superior must not take it for dead.
+                Error::new(Code::NotFound, format!("`{authority}` could not be asked; try again later"))
             })
         }
         None => {
@@ -120,7 +135,7 @@ fn state(d: &Delegation, now: Timestamp) -> Reason {
 async fn heard(app: &App, superior: &Tenant, d: &Delegation) -> Heard {
     if let Some(id) = app.hosted.hosted(&d.subordinate) {
         let epoch = app.hosted.epoch(id).await.unwrap_or(-1);
-        let (published, ago) = (shown(app, id), Some(std::time::Duration::ZERO));
+        let (published, ago) = (shown(app, id), Some(Duration::ZERO));
         return Heard { hosted: true, epoch, published, ago, failures: 0, last_failure: String::new() };
     }
     let path = [superior.registry.authority.to_string(), d.subordinate.to_string()];

@@ -20,7 +20,7 @@ pub(super) async fn list(
         after: optional("after_id", &r.after_id)?,
         size: usize::try_from(r.page_size).ok(),
     };
-    let found = peers::of(&door.app, registry, &via, &page).await?;
+    let found = peers::of(&door.app, registry, &via, &page, here.deadline).await?;
     Ok(Response::new(encode(found)))
 }
 

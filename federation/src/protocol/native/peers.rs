@@ -8,8 +8,8 @@ use charter_proto::charter::federation::v1 as pb;
 use super::{Failure, Native, addressed, failure, time, with_trace};
 use crate::peers::{Heard, MAX_PEERS, MAX_SCOPE, Page, Peer, Peers};
 
-/// As long as it may take; a page of the federation waits for it.
-const LEFT: Duration = Duration::from_millis(800);
+/// As long as it may take at most; a page of the federation waits for it.
+const LONGEST: Duration = Duration::from_millis(800);
 /// Most superiors that a configuration may name.
 const MAX_HINTS: usize = 8;
 /// Longest name, URL or code that is taken over, in characters.
@@ -23,7 +23,9 @@ impl Native {
         authority: &AuthorityId,
         via: &[AuthorityId],
         page: &Page,
+        left: Duration,
     ) -> Result<Peers, Failure> {
+        let left = left.min(LONGEST);
         let text = |id: &Option<AuthorityId>| id.as_ref().map(ToString::to_string).unwrap_or_default();
         let message = pb::ListPeersRequest {
             authority_id: String::new(),
@@ -33,8 +35,8 @@ impl Native {
             page_size: u32::try_from(page.size()).unwrap_or_default(),
         };
         let mut client = self.client(endpoint)?;
-        let asked = client.list_peers(addressed(with_trace(message, LEFT), authority));
-        let reply = tokio::time::timeout(LEFT, asked).await.map_err(|_| Failure::Late)?;
+        let asked = client.list_peers(addressed(with_trace(message, left), authority));
+        let reply = tokio::time::timeout(left, asked).await.map_err(|_| Failure::Late)?;
         let found = decode(reply.map_err(|s| failure(&s))?.into_inner()).map_err(Failure::Malformed)?;
         if found.authority != *via.last().unwrap_or(authority) {
             return Err(Failure::Malformed("another authority than was asked for".to_owned()));

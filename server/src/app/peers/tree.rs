@@ -149,12 +149,11 @@ impl Walk<'_> {
         if !near && self.asked.fetch_add(1, Ordering::Relaxed) >= MOST_ASKED {
             return Err("not asked: too many registries for one page");
         }
-        let page = Page::default();
-        let asking = peers::of(self.app, self.registry, via, &page);
-        match timeout_at(self.end, asking).await {
-            Ok(found) => found.map_err(|_| "could not be asked"),
-            Err(_) => Err("did not answer in time"),
-        }
+        let found = peers::of(self.app, self.registry, via, &Page::default(), self.end).await;
+        found.map_err(|error| match error.code {
+            Code::DeadlineExceeded => "there was no time to ask it",
+            _ => "could not be asked",
+        })
     }
 }
 

@@ -60,11 +60,11 @@ pub async fn of(app: &App, registry: RegistryId, query: Query, deadline: Instant
     let mut hops = vec![Hop { id: top, role: "asked registry", link: None }];
     let via = down(&reply);
     for (at, id) in via.iter().enumerate() {
-        let peer = delegation(app, registry, &via[..at], id).await;
+        let peer = delegation(app, (registry, deadline), &via[..at], id).await;
         let link = peer.as_ref().map_or_else(unknown, delegated);
         hops.push(Hop { id: id.to_string(), role: "registry", link: Some(link) });
     }
-    if let Some(peer) = broken(app, registry, &via, &reply).await {
+    if let Some(peer) = broken(app, (registry, deadline), &via, &reply).await {
         let mut link = delegated(&peer);
         if link.holds {
             link = Link { state: reply.reason.code(), holds: false, ..link };
@@ -92,22 +92,27 @@ fn down(reply: &Reply) -> Vec<AuthorityId> {
 
 async fn delegation(
     app: &App,
-    registry: RegistryId,
+    (registry, deadline): (RegistryId, Instant),
     via: &[AuthorityId],
     below: &AuthorityId,
 ) -> Option<Peer> {
     let page = Page { only: Some(below.clone()), ..Page::default() };
-    peers::of(app, registry, via, &page).await.ok()?.list.into_iter().next()
+    peers::of(app, registry, via, &page, deadline).await.ok()?.list.into_iter().next()
 }
 
 /// The delegation at which the way ended: who decided names the subordinate in the detail of its answer.
-async fn broken(app: &App, registry: RegistryId, via: &[AuthorityId], reply: &Reply) -> Option<Peer> {
+async fn broken(
+    app: &App,
+    (registry, deadline): (RegistryId, Instant),
+    via: &[AuthorityId],
+    reply: &Reply,
+) -> Option<Peer> {
     let ancestor =
         matches!(reply.reason, Reason::AncestorSuspended | Reason::AncestorRevoked | Reason::AncestorExpired);
     if !ancestor && reply.reason.outcome() != Outcome::Indeterminate {
         return None;
     }
-    let below = peers::of(app, registry, via, &Page::default()).await.ok()?.list;
+    let below = peers::of(app, registry, via, &Page::default(), deadline).await.ok()?.list;
     let named = below.into_iter().filter(|peer| reply.detail.contains(peer.authority.as_str()));
     // The longest: one id may begin with another.
     named.max_by_key(|peer| peer.authority.as_str().len())

@@ -1,0 +1,259 @@
+//! The federation as it is seen: the page, the drawn path of a question, and the same from the command line.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use charter_proto::charter::{
+    federation::v1::{self as fed, federation_service_client::FederationServiceClient},
+    registry::v1::set_status_request::Target,
+};
+use charter_tests::{AUTHORITY, TestApp, rest::Reply};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    federation::{ISSUER, NATION, ROOT, SECTOR, Three},
+    kept::until,
+    peer::{PEER, Peer},
+    tls::charter,
+};
+
+const QUESTION: &str = "/federation?entity_id=did%3Aweb%3Auniversity.example&action=issue&resource=Degree";
+
+/// What stands between two marks, each time.
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str> {
+    text.split(open).skip(1).filter_map(|rest| rest.split(close).next()).collect()
+}
+
+/// The path in words; the drawing must say the same.
+fn path(page: &Reply) -> Vec<String> {
+    let text = page.text();
+    let words = between(&text, "<ol", "</ol>").concat();
+    let words = between(&words, "<li>", "</li>");
+    assert_eq!(words, between(&text, "<g><title>", "</title>"), "{text}");
+    words.into_iter().map(str::to_owned).collect()
+}
+
+async fn root_suspends(three: &Three, subordinate: &str, state: &str) {
+    three.root.registry(ROOT).sets(Target::SubordinateId(subordinate.to_owned()), state).await;
+}
+
+#[tokio::test]
+async fn the_page_shows_all_that_is_below_and_needs_nothing_from_elsewhere() {
+    let three = Three::start().await;
+    let page = three.root.rest().get("/federation").await;
+    let text = page.text();
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"), "{text}");
+    for id in [NATION, SECTOR] {
+        // The base URL of the tests' configuration.
+        let link = format!("<a href=\"http://127.0.0.1:0/federation\" rel=\"nofollow\">{id}</a>");
+        assert!(text.contains(&link), "{id}: {text}");
+    }
+    for part in ["<html lang=\"en\">", "<th scope=\"col\">Authority</th>", "<th scope=\"row\">", "an anchor"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    for part in ["<script", " style=", "src=", "@import", "url(", "javascript:"] {
+        assert!(!text.contains(part), "{part}");
+    }
+    let style = BASE64.encode(Sha256::digest(between(&text, "<style>", "</style>")[0]));
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none';"), "{policy}");
+    assert!(
+        policy.contains(&format!("style-src 'sha256-{style}'")) && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    // Under its slug, and one level down.
+    let named = three.root.rest().get("/r/r0/federation").await;
+    assert!(named.status == 200 && named.text().contains(SECTOR), "{}", named.text());
+    let below = three.nation.rest().get("/federation").await.text();
+    assert!(below.contains("https://root.example") && below.contains(SECTOR), "{below}");
+    let strange = three.root.rest().get("/federation?colour=red").await;
+    assert_eq!(strange.problem(), (400, "INVALID".to_owned()));
+}
+
+#[tokio::test]
+async fn a_path_is_drawn_and_said_alike_and_a_suspended_link_shows() {
+    let three = Three::start().await;
+    let rest = three.root.rest();
+    let yes = rest.get(QUESTION).await;
+    let way = path(&yes);
+    assert!(yes.text().contains("Yes, ACTIVE"), "{}", yes.text());
+    assert_eq!(way.len(), 4, "{way:?}");
+    for (hop, start) in way.iter().zip([
+        format!("{ROOT} (asked registry)"),
+        format!("{NATION} (registry): ACTIVE, may speak for * on Degree, Diploma"),
+        format!("{SECTOR} (registry): ACTIVE, may speak for * on Degree"),
+        format!("{ISSUER} (entity): ACTIVE, issue Degree"),
+    ]) {
+        assert!(hop.starts_with(&start), "{hop}: {start}");
+    }
+    root_suspends(&three, NATION, "SUSPENDED").await;
+    let no = rest.get(QUESTION).await;
+    let way = path(&no);
+    assert_eq!(way.len(), 3, "{way:?}");
+    assert!(way[1].starts_with(&format!("{NATION} (registry): SUSPENDED,")), "{way:?}");
+    assert!(way[2].ends_with("ANCESTOR_SUSPENDED, issue Degree"), "{way:?}");
+    let text = no.text();
+    assert!(text.contains("<line class=\"bad\"") && text.contains("class=\"bad\">SUSPENDED"), "{text}");
+    assert!(!text.contains(SECTOR), "who is below a suspended registry is not asked for: {text}");
+
+    root_suspends(&three, NATION, "ACTIVE").await;
+    let nation = three.nation.registry(NATION);
+    nation.sets(Target::SubordinateId(SECTOR.to_owned()), "SUSPENDED").await;
+    let below = format!("{SECTOR} (registry): SUSPENDED,");
+    let seen = || async {
+        let way = path(&rest.get(QUESTION).await);
+        way.len() == 4 && way[1].contains("ACTIVE") && way[2].starts_with(&below)
+    };
+    until(Duration::from_secs(4), "the link further down is shown as suspended", seen).await;
+}
+
+#[tokio::test]
+async fn who_cannot_be_asked_is_shown_as_such() {
+    let Three { root, nation, sector } = Three::start().await;
+    sector.stop().await;
+    let page = root.rest().get(QUESTION).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    let way = path(&page);
+    assert!(page.text().contains("Cannot tell, UNVERIFIABLE"), "{}", page.text());
+    assert!(way[2].starts_with(&format!("{SECTOR} (registry): UNVERIFIABLE,")), "{way:?}");
+    let above = nation.rest().get("/federation").await.text();
+    assert!(above.contains("could not be asked"), "{above}");
+    let mut client = FederationServiceClient::new(nation.channel());
+    let said = client.list_peers(fed::ListPeersRequest::default()).await.expect("said").into_inner();
+    let peer = &said.peers[0];
+    assert_eq!((peer.subordinate_id.as_str(), peer.epoch, peer.heard_ms), (SECTOR, -1, -1));
+    assert!(peer.failures > 0 && peer.last_failure == "UNREACHABLE", "{peer:?}");
+    let (code, table) = charter(&nation.url(), &["federation", "peers"]).await;
+    assert!(code == Some(0) && table.contains("UNREACHABLE"), "{table}");
+    let (code, drawn) = charter(&root.url(), &["federation", "graph"]).await;
+    assert!(code == Some(0) && drawn.contains("could not be asked"), "{drawn}");
+}
+
+/// What a peer may say at its worst.
+fn hostile() -> fed::ListPeersResponse {
+    let peer = fed::Peer {
+        subordinate_id: format!("did:web:{}.example", "x".repeat(1_900)),
+        entity_identifier: "https://x.example".to_owned(),
+        endpoint: "http://127.0.0.1:1".to_owned(),
+        state: "SUSPENDED".to_owned(),
+        scope: "</td><script>".repeat(1_000),
+        ..Default::default()
+    };
+    fed::ListPeersResponse {
+        authority_id: PEER.to_owned(),
+        name: format!("<script>alert(1)</script>\u{202e}{}", "evil".repeat(2_500)),
+        public_url: "javascript:alert(1)//".to_owned(),
+        peers: vec![peer],
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn what_others_wrote_is_escaped_and_bounded() {
+    let app = TestApp::start().await;
+    let peer = Peer::start(Duration::ZERO).await;
+    peer.is_delegated(&app).await;
+    peer.says_below(hostile());
+    let page = app.rest().get("/federation").await.text();
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;\u{fffd}") && page.contains(PEER), "{page}");
+    let typed = format!("%22%3E%3Cscript%3E%E2%80%AE{}", "a".repeat(8_000));
+    let asked = app.rest().get(&format!("/federation?entity_id={typed}&action=issue&resource=%3Cb%3E")).await;
+    assert_eq!(asked.status, 400, "{}", asked.text());
+    assert!(asked.text().contains("role=\"alert\"") && asked.text().contains("INVALID"), "{}", asked.text());
+    for text in [page, asked.text()] {
+        for part in ["<script", "<b>", "javascript:", "\u{202e}"] {
+            assert!(!text.contains(part), "{part:?}: {text}");
+        }
+        assert!(text.len() < 20_000, "{} bytes", text.len());
+    }
+    // Nor does it reach a terminal, or leave its label in a drawing.
+    for form in ["table", "json", "dot", "mermaid"] {
+        let (code, drawn) = charter(&app.url(), &["federation", "graph", "-o", form]).await;
+        assert!(code == Some(0) && drawn.contains(PEER) && drawn.len() < 40_000, "{form}: {drawn}");
+        assert!(form == "json" || !drawn.contains('\u{202e}'), "{form}: {drawn}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_goes_on_where_it_ended_and_refuses_what_is_not_there() {
+    let names: Vec<String> = (0..5).map(|n| format!("did:web:child-{n}.example")).collect();
+    let build = names.iter().fold(TestApp::build().registry(AUTHORITY), |b, id| b.under(id, AUTHORITY));
+    let app = build.start().await;
+    for id in &names {
+        app.registry(AUTHORITY).delegates(&app.registry(id), &["Degree"]).await;
+    }
+    let mut client = FederationServiceClient::new(app.channel());
+    let (mut after_id, mut found) = (String::new(), Vec::new());
+    for left in [3, 1, 0] {
+        let request = fed::ListPeersRequest { after_id, page_size: 2, ..Default::default() };
+        let page = client.list_peers(request).await.expect("a page").into_inner();
+        assert_eq!(page.more, left > 0);
+        found.extend(page.peers.iter().map(|p| p.subordinate_id.clone()));
+        assert!(page.peers.iter().all(|p| p.hosted && p.heard_ms == 0 && p.epoch > 0), "{page:?}");
+        after_id = found.last().expect("some").clone();
+    }
+    assert_eq!(found, names);
+    let only = fed::ListPeersRequest { subordinate_id: names[3].clone(), ..Default::default() };
+    let only = client.list_peers(only).await.expect("one").into_inner();
+    assert!(only.peers.len() == 1 && !only.more && only.peers[0].subordinate_id == names[3]);
+    let nowhere =
+        fed::ListPeersRequest { via: vec!["did:web:nowhere.example".to_owned()], ..Default::default() };
+    let status = client.list_peers(nowhere).await.expect_err("no way");
+    assert_eq!(status.code(), tonic::Code::NotFound);
+    let long = fed::ListPeersRequest { via: vec![names[0].clone(); 9], ..Default::default() };
+    assert_eq!(client.list_peers(long).await.expect_err("too long").code(), tonic::Code::InvalidArgument);
+    let page = app.rest().get("/federation").await.text();
+    assert!(names.iter().all(|id| page.contains(id)) && page.contains("href=\"/r/r3/federation\""), "{page}");
+}
+
+#[tokio::test]
+async fn the_command_line_draws_lists_and_spells_out() {
+    let three = Three::start().await;
+    let url = three.root.url();
+    let prints = async |args: &[&str]| {
+        let (code, text) = charter(&url, &[&["federation"][..], args, &["--quiet"]].concat()).await;
+        assert_eq!(code, Some(0), "{args:?}: {text}");
+        text
+    };
+    let tree = prints(&["graph"]).await;
+    let lines: Vec<&str> = tree.lines().collect();
+    assert!(lines[0].starts_with("AUTHORITY") && lines[1].starts_with(ROOT), "{tree}");
+    assert!(lines[2].starts_with(&format!("└─ {NATION}")) && lines[2].contains("ACTIVE"), "{tree}");
+    assert!(lines[3].starts_with(&format!("   └─ {SECTOR}")), "{tree}");
+    let json: Value = serde_json::from_str(&prints(&["graph", "-o", "json"]).await).expect("JSON");
+    let nation = &json["federation"]["subordinates"][0];
+    assert_eq!((&nation["authority_id"], &nation["state"]), (&NATION.into(), &"ACTIVE".into()));
+    assert_eq!(nation["subordinates"][0]["authority_id"], SECTOR);
+    let dot = prints(&["graph", "-o", "dot"]).await;
+    assert!(dot.starts_with("digraph federation {") && dot.contains("n1 -> n2 [label=\"ACTIVE\""), "{dot}");
+    let mermaid = prints(&["graph", "-o", "mermaid"]).await;
+    assert!(mermaid.starts_with("graph TD\n") && mermaid.contains("n0 -->|\"ACTIVE\"| n1"), "{mermaid}");
+    let shallow = prints(&["graph", "--depth", "1"]).await;
+    assert!(!shallow.contains(SECTOR) && shallow.contains("deeper than was asked for"), "{shallow}");
+
+    let before: Value = serde_json::from_str(&prints(&["peers", "-o", "json"]).await).expect("JSON");
+    assert_eq!(
+        (&before["peers"][0]["relation"], &before["peers"][0]["epoch"]),
+        (&"subordinate".into(), &Value::Null)
+    );
+    let polled: Value =
+        serde_json::from_str(&prints(&["peers", "--poll", "-o", "json"]).await).expect("JSON");
+    let peer = &polled["peers"][0];
+    let epoch =
+        three.nation.app.store.epoch(crate::logged::id(&three.nation, NATION)).await.expect("an epoch");
+    assert!(peer["epoch"] == epoch && peer["heard_ms"].as_i64().is_some_and(|ms| ms < 10_000), "{peer}");
+    let (code, above) = charter(&three.nation.url(), &["federation", "peers", "-o", "csv"]).await;
+    assert!(code == Some(0) && above.contains("\nsuperior,https://root.example,"), "{above}");
+
+    let scope = prints(&["scope", NATION]).await;
+    let row: Vec<&str> = scope.lines().nth(1).expect("a grant").split_whitespace().collect();
+    assert_eq!(
+        row,
+        ["*", "Degree,", "Diploma", "any", "none", "yes", "no", "end", "of", "its", "own"],
+        "{scope}"
+    );
+    let (code, missing) = charter(&url, &["federation", "scope", SECTOR]).await;
+    assert_eq!(code, Some(4), "{missing}");
+}
