@@ -51,7 +51,7 @@ pub async fn of(
                 return Err(Error::new(Code::DeadlineExceeded, "no time is left to ask the next registry"));
             }
             let went = app.protocol.peers(&endpoint, &authority, &rest, page, left).await;
-            app.contacts.note(&endpoint, &went);
+            app.contacts.note(&endpoint.url, &went);
             went.map_err(|failure| {
                 tracing::debug!(peer = %authority, error = %failure, "delegations below could not be had");
                 // Not an unavailable service: this one has answered, and a superior must not take it for dead.

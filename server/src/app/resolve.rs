@@ -54,7 +54,7 @@ pub async fn epoch_of(app: &App, registry: RegistryId, via: &[AuthorityId]) -> P
         Some(Place::Peer { endpoint, authority, rest }) => {
             let before = BootInstant::now();
             let asked = app.protocol.epochs(&endpoint, &authority, std::slice::from_ref(&rest)).await;
-            app.contacts.note(&endpoint, &asked);
+            app.contacts.note(&endpoint.url, &asked);
             let polled = asked.ok().and_then(|e| e.first().copied()).unwrap_or(nobody);
             if polled.epoch >= 0 {
                 learn(app, registry, via, polled, before);

@@ -64,7 +64,7 @@ async fn ask(app: &App, (endpoint, authority): &Peer, list: &[(Arc<Dep>, Vec<Aut
         let before = BootInstant::now();
         let paths: Vec<_> = part.iter().map(|(_, rest)| rest.clone()).collect();
         let went = app.protocol.epochs(endpoint, authority, &paths).await;
-        app.contacts.note(endpoint, &went);
+        app.contacts.note(&endpoint.url, &went);
         match went {
             Ok(epochs) => {
                 for ((dep, _), polled) in part.iter().zip(epochs).filter(|(_, p)| p.epoch >= 0) {

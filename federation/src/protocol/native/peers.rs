@@ -5,7 +5,7 @@ use std::time::Duration;
 use charter_domain::{AuthorityId, HttpsId, Reason};
 use charter_proto::charter::federation::v1 as pb;
 
-use super::{Failure, Native, addressed, failure, time, with_trace};
+use super::{Failure, Native, PeerEndpoint, addressed, failure, time, with_trace};
 use crate::peers::{Heard, MAX_PEERS, MAX_SCOPE, Page, Peer, Peers};
 
 /// As long as it may take at most; a page of the federation waits for it.
@@ -19,7 +19,7 @@ impl Native {
     /// Whom the authority that `via` leads to from `authority` has delegated to. Nothing of it is proven.
     pub async fn peers(
         &self,
-        endpoint: &str,
+        endpoint: &PeerEndpoint,
         authority: &AuthorityId,
         via: &[AuthorityId],
         page: &Page,

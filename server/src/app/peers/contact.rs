@@ -49,6 +49,7 @@ impl Contacts {
 const fn code(failure: &Failure) -> &'static str {
     match failure {
         Failure::Plaintext(_) => "PLAINTEXT",
+        Failure::Untrusted(_) => "UNTRUSTED",
         Failure::Late => "LATE",
         Failure::Malformed(_) => "MALFORMED",
         _ => "UNREACHABLE",
