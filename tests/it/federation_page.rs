@@ -1,6 +1,6 @@
 //! The federation as it is seen: the page, the drawn path of a question, and the same from the command line.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use charter_proto::charter::{
@@ -173,6 +173,34 @@ async fn what_others_wrote_is_escaped_and_bounded() {
         let (code, drawn) = charter(&app.url(), &["federation", "graph", "-o", form]).await;
         assert!(code == Some(0) && drawn.contains(PEER) && drawn.len() < 40_000, "{form}: {drawn}");
         assert!(form == "json" || !drawn.contains('\u{202e}'), "{form}: {drawn}");
+    }
+}
+
+#[tokio::test]
+async fn a_visitor_costs_those_below_a_bounded_number_of_questions() {
+    let app = TestApp::start().await;
+    let peer = Peer::start(Duration::ZERO).await;
+    peer.is_delegated(&app).await;
+    let child = |n: u32| fed::Peer {
+        subordinate_id: format!("did:web:child-{n:03}.example"),
+        entity_identifier: format!("https://child-{n:03}.example"),
+        state: "ACTIVE".to_owned(),
+        ..Default::default()
+    };
+    let peers = (0..150).map(child).collect();
+    let said = fed::ListPeersResponse { authority_id: PEER.to_owned(), peers, ..Default::default() };
+    peer.says_below(said);
+    let rest = app.rest();
+    let pages = (0..20).map(|_| rest.get("/federation"));
+    let pages = futures::future::join_all(pages).await;
+    // Each of its own answers for a child is of another authority, and so is none.
+    assert_eq!(
+        peer.looked_at.load(Ordering::Relaxed),
+        64,
+        "one tree for all of them, and 64 questions for a tree"
+    );
+    for text in pages.iter().map(Reply::text) {
+        assert!(text.contains("did:web:child-149.example") && text.contains("not asked: too many"), "{text}");
     }
 }
 

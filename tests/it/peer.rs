@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -37,6 +40,8 @@ pub struct Peer {
     asked: Mutex<Vec<Asked>>,
     /// What it says of itself and of its delegations.
     below: Mutex<Option<pb::ListPeersResponse>>,
+    /// How often it was asked for that.
+    pub looked_at: AtomicUsize,
     /// How long it thinks.
     slow: Duration,
 }
@@ -53,6 +58,7 @@ impl Peer {
             said: Mutex::default(),
             asked: Mutex::default(),
             below: Mutex::default(),
+            looked_at: AtomicUsize::new(0),
             slow,
         });
         let service = FederationServiceServer::new(Service(Arc::clone(&peer)));
@@ -167,6 +173,7 @@ impl FederationService for Service {
         &self,
         _: Request<pb::ListPeersRequest>,
     ) -> Result<Response<pb::ListPeersResponse>, Status> {
+        self.0.looked_at.fetch_add(1, Ordering::Relaxed);
         let said = self.0.below.lock().expect("not poisoned").clone();
         said.map(Response::new).ok_or_else(|| Status::unimplemented("an older registry"))
     }
