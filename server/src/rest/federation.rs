@@ -45,7 +45,7 @@ impl Form {
     /// A form writes a space as `+`; what is pasted has spaces around it.
     fn read(uri: &Uri) -> Result<Self, Error> {
         let text = format!("/?{}", uri.query().unwrap_or_default().replace('+', "%20"));
-        let uri = text.parse().unwrap_or_default();
+        let uri: Uri = text.parse().unwrap_or_default();
         let found = query::parameters(&uri, ["authority_id", "entity_id", "action", "resource"])?;
         let [authority, entity, action, resource] = found.map(|text| text.trim().to_owned());
         Ok(Self { authority, entity, action, resource })

@@ -16,7 +16,10 @@ use charter_federation::{
     peers::{Page, Peer, Peers},
 };
 use futures::{StreamExt, future::BoxFuture, stream};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::OwnedMutexGuard,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     App, Error,
@@ -35,6 +38,8 @@ const AT_ONCE: usize = 8;
 /// A tree is grown again after this long, or when its registry has changed: whoever reloads the page costs no other
 /// registry a question.
 const KEPT: Duration = Duration::from_secs(5);
+/// After this long nobody is asked any more: sooner than a page is given up.
+const LONGEST: Duration = Duration::from_millis(1_500);
 
 /// A registry, and what is below it.
 #[derive(Debug, Clone)]
@@ -55,31 +60,50 @@ pub struct Node {
     pub below: Vec<Node>,
 }
 
-type Slot = Arc<tokio::sync::Mutex<Option<(BootInstant, i64, Arc<Node>)>>>;
+/// When it was grown, at which epoch of the registry.
+type Kept = Option<(BootInstant, i64, Arc<Node>)>;
 
 /// The trees grown last, one for each registry of this process.
 #[derive(Debug, Default)]
-pub struct Trees(Mutex<HashMap<RegistryId, Slot>>);
+pub struct Trees(Mutex<HashMap<RegistryId, Arc<tokio::sync::Mutex<Kept>>>>);
 
-/// The tree below a registry of this process, as of a few seconds ago at most.
-pub async fn below(app: &App, registry: RegistryId, end: Instant) -> Result<Arc<Node>, Error> {
-    let view = app.hosted.view(registry).await?;
+impl Trees {
+    fn of(&self, registry: RegistryId) -> Arc<tokio::sync::Mutex<Kept>> {
+        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(registry).or_default())
+    }
+}
+
+/// The tree below a registry of this process, as of a few seconds ago at most. One grows at a time, to its end: whoever
+/// leaves before, or has little time, changes nothing for the next.
+pub async fn below(app: &Arc<App>, registry: RegistryId, deadline: Instant) -> Result<Arc<Node>, Error> {
+    let top = app.hosted.view(registry).await?.registry.authority.clone();
     let epoch = app.hosted.epoch(registry).await?;
-    let slot =
-        Arc::clone(app.trees.0.lock().unwrap_or_else(PoisonError::into_inner).entry(registry).or_default());
     let late = |_| Error::new(Code::DeadlineExceeded, "the deadline passed before the tree was drawn");
-    let mut held = timeout_at(end, slot.lock()).await.map_err(late)?;
+    let held = timeout_at(deadline, app.trees.of(registry).lock_owned()).await.map_err(late)?;
     if let Some((grown, at, tree)) = held.as_ref()
         && *at == epoch
         && grown.elapsed() < KEPT
     {
         return Ok(Arc::clone(tree));
     }
+    let growing = tokio::spawn(whole(Arc::clone(app), (registry, top, epoch), held));
+    let grown = timeout_at(deadline, growing).await.map_err(late)?;
+    grown.map_err(|error| {
+        tracing::error!(%error, "a tree of registries could not be drawn");
+        Error::new(Code::Internal, "an error of ours; it was logged")
+    })
+}
+
+async fn whole(
+    app: Arc<App>,
+    (registry, top, epoch): (RegistryId, AuthorityId, i64),
+    mut kept: OwnedMutexGuard<Kept>,
+) -> Arc<Node> {
     let (asked, shown) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let walk = Walk { app, registry, top: view.registry.authority.clone(), end, asked, shown };
+    let walk = Walk { app: &app, registry, top, end: Instant::now() + LONGEST, asked, shown };
     let tree = Arc::new(grow(&walk, Vec::new(), None).await);
-    *held = Some((BootInstant::now(), epoch, Arc::clone(&tree)));
-    Ok(tree)
+    *kept = Some((BootInstant::now(), epoch, Arc::clone(&tree)));
+    tree
 }
 
 struct Walk<'a> {
@@ -158,7 +182,7 @@ impl Walk<'_> {
 }
 
 /// Where the page of an authority is: here, or under the base URL that it says.
-pub fn link(app: &App, authority: &AuthorityId, public_url: &str) -> Option<String> {
+fn link(app: &App, authority: &AuthorityId, public_url: &str) -> Option<String> {
     if let Some(tenant) = app.hosted.hosted(authority).and_then(|id| app.hosted.tenant(id)) {
         return Some(format!("/r/{}/federation", tenant.registry.slug));
     }
