@@ -9,6 +9,8 @@ use tokio::time::Instant;
 pub const MAX_QUERIES: u32 = 32;
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(2);
 pub const MAX_DEADLINE: Duration = Duration::from_secs(10);
+/// What one registry gets at most to answer: a slow branch does not eat the whole of the question's time.
+pub const HOP: Duration = Duration::from_secs(1);
 /// Kept back at each level, so that a superior can still say what it knows when a subordinate is late.
 const RESERVE: Duration = Duration::from_millis(50);
 
@@ -39,7 +41,7 @@ impl Budget {
         Some(Self {
             depth_left: self.depth_left.checked_sub(1)?,
             queries_left: share,
-            deadline: self.deadline.checked_sub(RESERVE).unwrap_or(self.deadline),
+            deadline: self.deadline.checked_sub(RESERVE).unwrap_or(self.deadline).min(Instant::now() + HOP),
             visited,
         })
     }
@@ -61,6 +63,7 @@ mod tests {
         while let Some(next) = budget.split(&here, 2) {
             assert!(next.queries_left * 2 + 2 <= budget.queries_left);
             assert!(next.depth_left < budget.depth_left && next.deadline < budget.deadline);
+            assert!(next.time_left() <= HOP, "no branch gets all the time");
             budget = next;
             levels += 1;
         }

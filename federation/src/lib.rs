@@ -4,6 +4,7 @@
 //! before its answer is believed; every question carries a budget; an error on the way is never a yes.
 
 pub mod answer;
+pub mod breaker;
 pub mod budget;
 pub mod local;
 pub mod peers;
@@ -18,7 +19,7 @@ pub use crate::{
     budget::Budget,
     local::{LocalAuthority, RegistryView},
     protocol::{PeerEndpoint, Polled, Protocol, native::Native},
-    resolver::{Request, Resolve, Resolver},
+    resolver::{Mode, Request, Resolve, Resolver},
 };
 
 /// Why a question could not be processed at all. A registry that cannot be asked is an answer (`UNVERIFIABLE`).

@@ -8,6 +8,7 @@ use charter_domain::{AuthorityId, Delegation, Query, SpkiPins};
 
 use crate::{
     answer::{Answer, LogEvidence},
+    breaker::Resting,
     budget::Budget,
 };
 
@@ -50,6 +51,11 @@ pub enum Failure {
     Malformed(String),
     #[error("refused the question: {0}")]
     Refused(String),
+    #[error("answered with an error: {0}")]
+    Erred(String),
+    /// It was not asked: it failed before, and rests.
+    #[error("{0}")]
+    Resting(Resting),
 }
 
 /// A way to ask a peer.

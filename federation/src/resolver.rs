@@ -15,7 +15,7 @@ use crate::{
     answer::{Answer, Basis, Referral},
     budget::Budget,
     local::{LocalAuthority, RegistryView},
-    protocol::{PeerEndpoint, Protocol},
+    protocol::{Failure, PeerEndpoint, Protocol},
     seen::Seen,
     walk::{self, Next},
 };
@@ -27,14 +27,27 @@ const NEGATIVE_TTL: Duration = Duration::from_secs(60);
 /// How long one's own answers may be kept by others; inside, the epoch lease rules.
 const OWN_TTL: Duration = Duration::from_secs(60);
 
+/// How far a registry goes to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Asks subordinates.
+    #[default]
+    Recurse,
+    /// Says whom to ask, with the signed statement about each.
+    Refer,
+    /// The same; an answer that was kept comes first, which is the business of the cache in front.
+    CachedOnly,
+    /// Own records, as if there were no subordinates.
+    Own,
+}
+
 /// A question to one registry of this process, with what is left of its budget.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub registry: RegistryId,
     pub query: Query,
     pub budget: Budget,
-    /// Answer from this registry's own records only (mode CACHED_ONLY).
-    pub local_only: bool,
+    pub mode: Mode,
 }
 
 /// One method; the server's cache has the same signature and stands in front.
@@ -74,8 +87,8 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         let refused = |reason, detail: &str| {
             Ok(Answer::of(here, epoch, reason, at, now.plus(NEGATIVE_TTL)).with_detail(detail))
         };
-        if request.budget.visited.contains(here) {
-            return refused(Reason::Loop, "the question has been here before");
+        if let Some(from) = request.budget.visited.last().filter(|_| request.budget.visited.contains(here)) {
+            return refused(Reason::Loop, &format!("{from} -> {here}: the question has been here before"));
         }
         let historic = request.query.context.known_at.is_some();
         if historic && request.query.authority != *here {
@@ -88,22 +101,26 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         }
         let covering = match walk::next(here, &request.query, at, &view.delegations) {
             // Epochs are numbers of this registry: what was held at one of them only its own records tell.
-            _ if request.local_only || historic => Vec::new(),
+            _ if request.mode == Mode::Own || historic => Vec::new(),
             Next::Nobody => Vec::new(),
             Next::TooMany(n) => {
-                return refused(Reason::Unverifiable, &format!("locator needed: {n} authorities could know"));
+                let text = format!("{here}: locator needed: {n} authorities could know");
+                return refused(Reason::Unverifiable, &text);
             }
             Next::Ask(list) => list,
         };
         // What a superior itself has never heard of, its subordinates may know: then theirs is the word.
         let mut answers: Vec<Answer> =
             own.into_iter().filter(|a| covering.is_empty() || !a.reason.is_unknown()).collect();
-        if !covering.is_empty() {
+        let refers = request.mode != Mode::Recurse;
+        if refers {
+            answers.extend(covering.iter().filter_map(|d| unasked(here, d, refers, at, now)));
+        } else if !covering.is_empty() {
             let Some(budget) = request.budget.split(here, covering.len()) else {
-                return refused(
-                    Reason::ChainTooLong,
-                    "the question's budget of depth or questions is used up",
-                );
+                let below: Vec<&str> = covering.iter().map(|d| d.subordinate.as_str()).collect();
+                let text =
+                    format!("{here} -> {}: the budget of depth or questions is used up", below.join(", "));
+                return refused(Reason::ChainTooLong, &text);
             };
             let ask = covering.iter().map(|d| self.below(&view, d, &request, &budget, at, now));
             answers.extend(join_all(ask).await);
@@ -112,6 +129,10 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
             .unwrap_or_else(|| Answer::of(here, epoch, Reason::UnknownAuthority, at, now.plus(NEGATIVE_TTL)));
         if composed.reason == Reason::UnknownAction && delegates_action(&view, &request.query) {
             composed.reason = Reason::UnknownResource;
+        }
+        if refers && composed.reason == Reason::Unverifiable && !composed.referrals.is_empty() {
+            let whom: Vec<&str> = composed.referrals.iter().map(|r| r.authority.as_str()).collect();
+            composed.detail = format!("ask {}", whom.join(", "));
         }
         if composed.reason.is_unknown() {
             // Nobody below knew: that is our answer, not one of theirs.
@@ -156,7 +177,7 @@ impl<L: LocalAuthority> Resolver<L> {
                 // A yes that cannot be proven is not given away as one.
                 None => {
                     let gone = Answer::of(here, decision.epoch, Reason::Unverifiable, at, now);
-                    return Ok(gone.with_detail("the statement is not signed yet"));
+                    return Ok(gone.with_detail(format!("{here}: the statement is not signed yet")));
                 }
             }
         }
@@ -174,36 +195,26 @@ impl<L: LocalAuthority> Resolver<L> {
         now: Timestamp,
     ) -> Answer {
         let here = &view.registry.authority;
-        let fail = |reason, detail: String| {
-            Answer::of(here, 0, reason, at, now.plus(NEGATIVE_TTL))
-                .with_detail(format!("{}: {detail}", delegation.subordinate))
-        };
-        if let Err(reason) = delegation.standing(at) {
-            let mut answer = fail(reason, reason.text().to_owned());
-            answer.next_change = delegation.next_change(at);
+        if let Some(answer) = unasked(here, delegation, false, at, now) {
             return answer;
         }
-        if !delegation.answers_as_own {
-            let mut answer = fail(Reason::Unverifiable, "answers for itself; ask it".to_owned());
-            answer.referrals.push(Referral {
-                authority: delegation.subordinate.clone(),
-                endpoint: delegation.endpoint.clone(),
-                document: delegation.document.clone(),
-            });
-            return answer;
-        }
+        let fail = |reason, why: String| broken(here, delegation, reason, &why, at, now);
         let query = downward(&request.query, here, &delegation.subordinate);
         let asked = match self.local.hosted(&delegation.subordinate) {
             Some(registry) => {
-                let request =
-                    Request { registry, query: query.clone(), budget: budget.clone(), local_only: false };
+                let (query, budget) = (query.clone(), budget.clone());
+                let request = Request { registry, query, budget, mode: Mode::Recurse };
                 self.resolve(request).await.map_err(|e| e.to_string())
             }
-            None => self
-                .protocol
-                .resolve(&PeerEndpoint::from(delegation), &delegation.subordinate, &query, budget)
-                .await
-                .map_err(|e| e.to_string()),
+            None => {
+                let (endpoint, authority) = (PeerEndpoint::from(delegation), &delegation.subordinate);
+                match self.protocol.resolve(&endpoint, authority, &query, budget).await {
+                    Err(Failure::Resting(resting)) => {
+                        return fail(Reason::Unverifiable, resting.to_string());
+                    }
+                    asked => asked.map_err(|e| e.to_string()),
+                }
+            }
         };
         let answer = match asked {
             Ok(answer) => answer,
@@ -228,14 +239,52 @@ impl<L: LocalAuthority> Resolver<L> {
     }
 }
 
+/// An answer for want of one from a subordinate: it names the link.
+fn broken(
+    here: &AuthorityId,
+    delegation: &Delegation,
+    reason: Reason,
+    why: &str,
+    at: Timestamp,
+    now: Timestamp,
+) -> Answer {
+    Answer::of(here, 0, reason, at, now.plus(NEGATIVE_TTL))
+        .with_detail(format!("{here} -> {}: {why}", delegation.subordinate))
+}
+
+/// What a subordinate need not be asked for: its delegation is not in force, or the caller is to ask it.
+fn unasked(
+    here: &AuthorityId,
+    delegation: &Delegation,
+    refers: bool,
+    at: Timestamp,
+    now: Timestamp,
+) -> Option<Answer> {
+    if let Err(reason) = delegation.standing(at) {
+        let mut answer = broken(here, delegation, reason, reason.text(), at, now);
+        answer.next_change = delegation.next_change(at);
+        return Some(answer);
+    }
+    if delegation.answers_as_own && !refers {
+        return None;
+    }
+    let mut answer = broken(here, delegation, Reason::Unverifiable, "answers for itself; ask it", at, now);
+    answer.referrals.push(Referral {
+        authority: delegation.subordinate.clone(),
+        endpoint: delegation.endpoint.clone(),
+        document: delegation.document.clone(),
+    });
+    Some(answer)
+}
+
 /// An action that is delegated is known, whatever resource it is asked for.
 fn delegates_action(view: &RegistryView, query: &Query) -> bool {
     let grants = view.delegations.iter().flat_map(|d| &d.scope.0);
     grants.flat_map(|g| &g.actions).any(|p| p.matches(query.action.as_str()))
 }
 
-/// When a document of our own expires.
-fn expiry(document: &str) -> Result<Timestamp, Error> {
+/// When a signed document expires, as it says itself: of documents that are our own, or were verified before.
+pub fn expiry(document: &str) -> Result<Timestamp, Error> {
     #[derive(serde::Deserialize)]
     struct Exp {
         exp: i64,
@@ -274,6 +323,10 @@ fn believe(
     answer.expires_at = now.plus(ttl);
     let changes = [answer.next_change, delegation.next_change(at)];
     answer.next_change = changes.into_iter().flatten().min();
+    if answer.outcome() == Outcome::Indeterminate && answer.detail.is_empty() {
+        let here = &view.registry.authority;
+        answer.detail = format!("{here} -> {}: it cannot tell, and not why", delegation.subordinate);
+    }
     if answer.outcome() != Outcome::Yes {
         // Signed denials come with the feed; until then a no is believed on the connection, never cached long.
         answer.chain.clear();

@@ -27,6 +27,7 @@ pub mod resolve;
 pub mod retention;
 pub mod schema;
 pub mod staff;
+pub mod stale;
 pub mod status;
 pub mod watch;
 pub mod webhook;

@@ -8,6 +8,7 @@ use charter_federation::{Native, Resolver};
 use charter_signing::{Algorithm, Kek, KeyStore, MacKey, TokenStore, Vault};
 use charter_store::Store;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 use crate::{
     Config,
@@ -15,6 +16,7 @@ use crate::{
         answer::Kept,
         credential::Uses,
         peers::{Contacts, tree::Trees},
+        query::SPARE,
         watch::News,
     },
     caller,
@@ -50,6 +52,8 @@ pub struct App {
     /// What is below each registry, as it was drawn last.
     pub trees: Trees,
     pub limiter: Limiter,
+    /// Answers from own records alone, beside those that wait for other registries.
+    pub spare: Semaphore,
     /// Seals secrets that are kept.
     pub kek: Kek,
     /// How far the transparency logs are.
@@ -139,6 +143,7 @@ impl App {
         let logs = Logs::new(&config.log_store.dir, hosted.tenants().map(|tenant| tenant.registry.id));
         Ok(Arc::new(Self {
             limiter: Limiter::new(&config.limits),
+            spare: Semaphore::new(SPARE),
             news: News::new(&config.limits),
             outbox: Outbox::new(&config.webhooks, system_lookup()).map_err(Startup::Webhooks)?,
             told: Told::default(),

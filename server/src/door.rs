@@ -8,8 +8,9 @@ use std::{
 };
 
 use axum::body::Body;
-use charter_domain::{Kind, RegistryId, spki::SpkiSha256};
+use charter_domain::{Kind, Query, RegistryId, spki::SpkiSha256};
 use charter_federation::{
+    Budget,
     budget::{DEFAULT_DEADLINE, MAX_DEADLINE},
     trace,
 };
@@ -21,6 +22,7 @@ use tower::{Service as _, ServiceExt};
 
 use crate::{
     App, Error,
+    app::query::Asked,
     config::{Listener, listener::Service},
     error::{Code, STEP_UP},
     grpc, rest,
@@ -56,6 +58,17 @@ pub struct Here {
     pub deadline: Instant,
     /// Whose connection it is.
     pub peer: IpAddr,
+    /// The limit of all requests is nearly used up.
+    pub strained: bool,
+}
+
+impl Here {
+    /// A question of this request, for which nobody needs to sign in.
+    pub fn asks(&self, query: Query) -> Asked {
+        let budget = Budget { deadline: self.deadline, ..Budget::fresh(Instant::now()) };
+        let (anonymous, strained) = (self.certificate.is_none(), self.strained);
+        Asked { anonymous, strained, ..Asked::new(self.registry, query, budget) }
+    }
 }
 
 struct Inner {
@@ -213,7 +226,8 @@ fn prepare(inner: &Inner, (peer, certificate): Origin, request: &mut Request<Bod
     if limit.is_zero() {
         return Err(Error::new(Code::DeadlineExceeded, "the deadline had passed when the request came"));
     }
-    Ok(Here { registry, certificate, deadline: Instant::now() + limit, peer })
+    let (deadline, strained) = (Instant::now() + limit, inner.app.limiter.strained());
+    Ok(Here { registry, certificate, deadline, peer, strained })
 }
 
 /// The listener's registry, unless the request says another of this process: by `/r/<slug>`, by metadata

@@ -3,14 +3,23 @@
 use std::{
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::DefaultClock,
+    middleware::StateInformationMiddleware,
+    state::{InMemoryState, NotKeyed},
+};
 
 use crate::config::Limits;
 
 pub struct Limiter {
-    global: DefaultDirectRateLimiter,
+    global: RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>,
+    /// Requests left of the global limit below which there is strain.
+    reserve: u32,
+    strained: AtomicBool,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     pub policy: String,
 }
@@ -24,7 +33,10 @@ impl Limiter {
         let address = Quota::per_second(at_least_one(limits.per_address_rps))
             .allow_burst(at_least_one(limits.per_address_burst));
         Self {
-            global: RateLimiter::direct(Quota::per_second(at_least_one(limits.global_rps))),
+            global: RateLimiter::direct(Quota::per_second(at_least_one(limits.global_rps)))
+                .with_middleware::<StateInformationMiddleware>(),
+            reserve: limits.global_rps / 10,
+            strained: AtomicBool::new(false),
             addresses: RateLimiter::keyed(address),
             policy: format!("\"address\";q={};w=1", limits.per_address_rps),
         }
@@ -32,7 +44,21 @@ impl Limiter {
 
     /// One more request from an address; an IPv6 client is its /48.
     pub fn admits(&self, address: IpAddr) -> bool {
-        self.addresses.check_key(&network(address)).is_ok() && self.global.check().is_ok()
+        if self.addresses.check_key(&network(address)).is_err() {
+            return false;
+        }
+        let left = self.global.check().map(|state| state.remaining_burst_capacity());
+        let strained = !left.as_ref().is_ok_and(|left| *left >= self.reserve);
+        // A load first: on the usual path nothing is written.
+        if self.strained.load(Ordering::Relaxed) != strained {
+            self.strained.store(strained, Ordering::Relaxed);
+        }
+        left.is_ok()
+    }
+
+    /// Less than a tenth of the global limit was left when the last request came.
+    pub fn strained(&self) -> bool {
+        self.strained.load(Ordering::Relaxed)
     }
 
     /// Forgets addresses that have their whole burst again.
@@ -75,5 +101,8 @@ mod tests {
         assert_eq!(admitted, 3);
         assert!(limiter.admits(address("10.0.0.2")));
         assert_eq!((0..10).filter(|n| limiter.admits(address(&format!("2001:db8:1:{n}::1")))).count(), 3);
+        assert!(!limiter.strained());
+        let rest = (0..90).filter(|n| limiter.admits(address(&format!("10.0.1.{n}")))).count();
+        assert!(rest == 90 && limiter.strained(), "{rest} more; less than a tenth is left");
     }
 }

@@ -67,6 +67,15 @@ fn describe() {
     );
     metrics::describe_counter!("charter_peer_failures_total", "Subordinates that could not be asked");
     metrics::describe_counter!("charter_peer_proof_failures_total", "Answers whose proof failed");
+    metrics::describe_gauge!("charter_peer_breakers_open", "Endpoints of other registries that rest");
+    metrics::describe_counter!(
+        "charter_peer_short_circuits_total",
+        "Calls that were not made because the endpoint rests"
+    );
+    metrics::describe_counter!(
+        "charter_stale_answers_total",
+        "Answers given though they could not be confirmed"
+    );
     metrics::describe_counter!("charter_witness_requests_total", "Checkpoints sent to witnesses, by outcome");
     metrics::describe_counter!(
         "charter_witness_answers_total",

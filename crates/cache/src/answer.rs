@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use charter_domain::Timestamp;
 
 use crate::{
+    clock::BootInstant,
     dependency::{DEP_LEASE, Dep},
     key::{Key, Lookup},
     register::{Register, Slot},
@@ -26,6 +27,14 @@ pub struct Filled<V> {
     /// Other registries the answer rests on, each with the epoch it was at.
     pub deps: Vec<(Arc<Dep>, i64)>,
     pub value: V,
+}
+
+/// An answer that rests on registries of which nothing was heard lately.
+#[derive(Debug)]
+pub struct Past<V> {
+    pub entry: Arc<Entry<V>>,
+    /// The last instant at which all of them were known to be where the answer saw them.
+    pub confirmed: BootInstant,
 }
 
 #[derive(Debug)]
@@ -59,6 +68,17 @@ impl<V> Entry<V> {
     /// The same without the lease: worth writing to Redis.
     pub(crate) fn accepted(&self, register: &Register) -> bool {
         register.accepts_slot(self.key.registry(), self.slot, self.filled.epoch)
+    }
+    /// Since when nothing has confirmed the registries that it rests on. `None` if that is nobody, if one is known to
+    /// have changed, or if our own records or a date end the entry: none of that is a matter of waiting.
+    pub(crate) fn confirmed(&self, now: Timestamp, register: &Register) -> Option<BootInstant> {
+        let it = &self.filled;
+        let dated = it.next_change.is_some_and(|change| change <= now);
+        if dated || it.evaluated_at > now.plus(MAX_SKEW) || !register.usable() || !self.accepted(register) {
+            return None;
+        }
+        let polls = it.deps.iter().map(|(dep, epoch)| dep.unmoved(*epoch));
+        polls.collect::<Option<Vec<_>>>()?.into_iter().min()
     }
     pub(crate) fn valid(&self, now: Timestamp, register: &Register) -> bool {
         self.in_time(now) && self.unchanged(register)

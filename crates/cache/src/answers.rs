@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     Error,
-    answer::{Entry, Filled},
+    answer::{Entry, Filled, Past},
     counters,
     flight::{Flights, Lead, Outcome, Role},
     key::Lookup,
@@ -108,10 +108,22 @@ where
         Some(entry)
     }
 
+    /// What is kept and can no longer be served because other registries that it rests on were not heard of, if
+    /// nothing else speaks against it. What this says holds as of [`Past::confirmed`].
+    pub fn past(&self, lookup: &Lookup<'_>, now: Timestamp) -> Option<Past<V>> {
+        let entry = self.local.get(&lookup.hash_with(&self.hasher)).filter(|entry| entry.is(lookup))?;
+        let confirmed = entry.confirmed(now, &self.register)?;
+        Some(Past { entry, confirmed })
+    }
+
     /// Keeps an answer. It is stored even if it is older than a change that came meanwhile: `get_local`
-    /// judges it. Redis is written in the background, and only what other processes could use.
+    /// judges it; not if it may be kept for no time, so that what was there before is found by `past`.
+    /// Redis is written in the background, and only what other processes could use.
     pub fn put(&self, lookup: &Lookup<'_>, filled: Filled<V>) -> Arc<Entry<V>> {
         let entry = Arc::new(Entry::new(lookup, &self.register, filled));
+        if entry.expires_at <= entry.evaluated_at {
+            return entry;
+        }
         self.local.insert(lookup.hash_with(&self.hasher), Arc::clone(&entry));
         if let Some(redis) = &self.redis
             && entry.accepted(&self.register)

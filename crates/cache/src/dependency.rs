@@ -89,6 +89,13 @@ impl Dep {
             && epoch >= self.epoch.load(Ordering::Acquire)
     }
 
+    /// When the registry last said that it is where the entry saw it; `None` once it is known to have moved on.
+    pub(crate) fn unmoved(&self, epoch: i64) -> Option<BootInstant> {
+        let polled = self.polled_before.load(Ordering::Acquire);
+        let here = polled != 0 && epoch >= self.epoch.load(Ordering::Acquire);
+        here.then(|| BootInstant::from_nanos(polled))
+    }
+
     fn idle(&self, now: BootInstant) -> bool {
         now.since(BootInstant::from_nanos(self.last_used.load(Ordering::Relaxed))) > IDLE
     }

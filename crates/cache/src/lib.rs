@@ -19,7 +19,7 @@ mod tiles;
 mod wire;
 
 pub use crate::{
-    answer::{Entry, Filled},
+    answer::{Entry, Filled, Past},
     answers::Answers,
     clock::{BootInstant, Ticks},
     dependency::{DEP_LEASE, Dep, Dependencies},

@@ -25,6 +25,9 @@ pub struct Answer {
     pub verified: Option<bool>,
     pub stale: bool,
     pub unstated_conditions: Vec<String>,
+    /// Whom to ask instead; absent where that is nobody.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub referrals: Vec<Referral>,
     /// What was proven of the log; absent where that was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<LogProven>,
@@ -32,6 +35,14 @@ pub struct Answer {
     pub log_evidence: Option<pb::LogEvidence>,
     #[serde(skip)]
     pub exit: Exit,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Referral {
+    pub authority_id: String,
+    pub endpoint: String,
+    /// What the server's registry signed about it; empty when that is not yet so.
+    pub subordinate_statement: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,6 +70,11 @@ impl Answer {
             reason: s.reason,
             via: s.via,
         };
+        let referral = |r: pb::Referral| Referral {
+            authority_id: r.authority_id,
+            endpoint: r.endpoint,
+            subordinate_statement: r.subordinate_statement,
+        };
         let given = |text: String| (!text.is_empty()).then_some(text);
         let mut answer = Self {
             outcome,
@@ -73,6 +89,7 @@ impl Answer {
             verified: None,
             stale: response.stale,
             unstated_conditions: response.unstated_conditions,
+            referrals: response.referrals.into_iter().map(referral).collect(),
             log: None,
             log_evidence: response.log_evidence,
             exit: Exit::of(outcome, reason),
@@ -121,6 +138,8 @@ impl Answer {
         };
         let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
         let basis = self.basis.as_ref().map_or_else(String::new, |basis| format!(" ({basis})"));
+        let whom: Vec<_> =
+            self.referrals.iter().map(|r| format!("{} at {}", r.authority_id, r.endpoint)).collect();
         let rows = [
             ("reason", format!("{}: {}", self.reason, self.message)),
             ("decided by", self.decided_by.as_ref().map_or_else(String::new, |by| format!("{by}{basis}"))),
@@ -128,6 +147,7 @@ impl Answer {
             ("good until", or_empty(&self.expires_at)),
             ("path", self.way()),
             ("limited by", self.unstated_conditions.join(", ")),
+            ("to be asked", whom.join(", ")),
         ];
         format!("{decision}\n{}", output::fields(rows))
     }
@@ -192,6 +212,21 @@ mod tests {
         assert_eq!(first(pb::Outcome::No, "REVOKED", Kind::Authorization), "NOT AUTHORIZED");
         assert_eq!(first(pb::Outcome::No, "NOT_LISTED", Kind::Recognition), "NOT RECOGNIZED");
         assert_eq!(first(pb::Outcome::Indeterminate, "UNVERIFIABLE", Kind::Authorization), "CANNOT TELL");
+    }
+
+    #[test]
+    fn a_referral_says_where_to_ask() {
+        let referrals = vec![pb::Referral {
+            authority_id: "did:web:edu.example".to_owned(),
+            endpoint: "https://edu.example".to_owned(),
+            subordinate_statement: "a.b.c".to_owned(),
+        }];
+        let said = pb::ResolveResponse { referrals, ..response(pb::Outcome::Indeterminate, "UNVERIFIABLE") };
+        let answer = Answer::read(said);
+        let table = answer.table(Kind::Authorization);
+        assert!(table.contains("did:web:edu.example at https://edu.example"), "{table}");
+        let json = serde_json::to_value(&answer).expect("JSON");
+        assert_eq!(json["referrals"][0]["subordinate_statement"], "a.b.c");
     }
 
     #[test]

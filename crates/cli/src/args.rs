@@ -3,6 +3,7 @@
 mod approval;
 mod audit;
 mod change;
+mod check;
 mod credential;
 mod entity;
 mod federation;
@@ -29,6 +30,7 @@ pub use self::{
     approval::{Approval, Approve, Close, ListProposals, Show},
     audit::{Audit, Events, Filter},
     change::{Change, Delegation, Draft, Effect, Emergency, End, Register, Target},
+    check::{Check, Mode, Question},
     credential::{Bind, Credential, Revoke as RevokeCredential},
     entity::Entity,
     federation::{Federation, GraphFormat},
@@ -169,39 +171,6 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
-}
-
-#[derive(Debug, Args)]
-pub struct Check {
-    #[command(flatten)]
-    pub question: Question,
-    /// Verify the chain of a yes against this anchor set.
-    #[arg(long, value_name = "FILE")]
-    pub anchor: Option<PathBuf>,
-    #[command(flatten)]
-    pub log: Prove,
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Format,
-}
-
-/// A question, as TRQP v2 puts it.
-#[derive(Debug, Args)]
-pub struct Question {
-    pub entity: String,
-    pub action: String,
-    pub resource: String,
-    /// The authority that must say so; the server's own when absent.
-    #[arg(long, value_name = "DID")]
-    pub authority: Option<String>,
-    /// Ask about this instant (RFC 3339) instead of now.
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
-    pub at: Option<Timestamp>,
-    /// Ask whether the entity is recognized as an authority.
-    #[arg(long)]
-    pub recognition: bool,
-    /// A member of the question's context; may be given again.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = member)]
-    pub context: Vec<(String, String)>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -18,6 +18,7 @@ pub struct Question {
     resource: Resource,
     context: Context,
     members: HashMap<String, String>,
+    mode: pb::ResolveMode,
 }
 
 impl Question {
@@ -37,7 +38,19 @@ impl Question {
             resource: Resource::parse(&args.resource)?,
             context: Context::parse(members.iter().map(|(name, value)| (name.as_str(), value.as_str())))?,
             members,
+            mode: pb::ResolveMode::Recurse,
         })
+    }
+
+    /// The same, asked to go this far.
+    #[must_use]
+    pub fn going(mut self, mode: args::Mode) -> Self {
+        self.mode = match mode {
+            args::Mode::Recurse => pb::ResolveMode::Recurse,
+            args::Mode::Refer => pb::ResolveMode::Refer,
+            args::Mode::CachedOnly => pb::ResolveMode::CachedOnly,
+        };
+        self
     }
 
     /// The same, asking for the evidence from the log beside the chain.
@@ -87,7 +100,7 @@ impl Question {
             action: self.action.to_string(),
             resource: self.resource.to_string(),
             context: self.members.clone(),
-            mode: pb::ResolveMode::Recurse.into(),
+            mode: self.mode.into(),
             deadline: Some(output::timestamp(deadline)),
             ..Default::default()
         }
@@ -119,7 +132,9 @@ mod tests {
         assert_eq!(message.context["evidence"], "chain");
         assert_eq!(message.context["time"], "2026-01-01T00:00:00Z");
         assert_eq!((message.registry_id.as_str(), message.authority_id.as_str()), ("", ""));
-        assert_eq!(question.at(), at);
+        assert_eq!((question.at(), message.mode()), (at, pb::ResolveMode::Recurse));
+        let question = question.going(args::Mode::Refer);
+        assert_eq!(question.message(at).mode(), pb::ResolveMode::Refer);
         assert_eq!(question.with_log().message(at).context["evidence"], "full");
     }
 

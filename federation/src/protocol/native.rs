@@ -15,6 +15,7 @@ use charter_proto::charter::federation::v1::{
     self as pb, QueryKind, ResolveMode, federation_service_client::FederationServiceClient,
 };
 use moka::sync::Cache;
+use tokio::time::Instant;
 use tonic::{
     Code, Status,
     transport::{Channel, Endpoint, Uri},
@@ -26,6 +27,7 @@ use super::{
 };
 use crate::{
     answer::{Answer, Basis, LogEvidence, Referral, Step},
+    breaker::Breakers,
     budget::Budget,
     trace,
 };
@@ -37,18 +39,25 @@ const MAX_PATH: usize = 64;
 
 /// How long a connection is kept that nobody asks over: after a rotation nobody does.
 const IDLE: Duration = Duration::from_secs(600);
+/// Who is late sooner than this has shown nothing: the asker was in a hurry, or the peer refused at once.
+const FAIR: Duration = Duration::from_millis(500);
 
-/// Connections to peers, one per endpoint and its pinned keys, opened when first used.
+/// Connections to peers, one per endpoint and its pinned keys, opened when first used, and which of them rest.
 pub struct Native {
     channels: Cache<PeerEndpoint, Channel>,
     tls: Tls,
+    breakers: Breakers,
 }
 
 impl Native {
     /// Looks whether `tls` can be used at all.
     pub fn new(tls: Tls) -> Result<Self, String> {
         tls.config(&SpkiPins::default()).map_err(|e| e.to_string())?;
-        Ok(Self { channels: Cache::builder().max_capacity(1_000).time_to_idle(IDLE).build(), tls })
+        Ok(Self {
+            channels: Cache::builder().max_capacity(1_000).time_to_idle(IDLE).build(),
+            tls,
+            breakers: Breakers::default(),
+        })
     }
 
     fn client(&self, to: &PeerEndpoint) -> Result<FederationServiceClient<Channel>, Failure> {
@@ -80,6 +89,55 @@ impl Native {
     }
 }
 
+/// Asks an endpoint within `given`, unless it rests; remembers whether it could be reached.
+async fn ask<T>(
+    breakers: &Breakers,
+    endpoint: &PeerEndpoint,
+    given: Duration,
+    call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+) -> Result<T, Failure> {
+    let started = Instant::now();
+    breakers.admit(endpoint, started).map_err(|resting| {
+        metrics::counter!("charter_peer_short_circuits_total").increment(1);
+        Failure::Resting(resting)
+    })?;
+    let mut waiting = Waiting { breakers, endpoint, started, reached: None };
+    let reply = tokio::time::timeout(given, call).await.unwrap_or_else(|_| Err(late()));
+    let outcome = reply.map(tonic::Response::into_inner).map_err(|status| failure(&status));
+    waiting.reached = match &outcome {
+        Err(Failure::Late) => None,
+        Err(failed @ Failure::Unreachable(_)) => Some(Err(failed.to_string())),
+        _ => Some(Ok(())),
+    };
+    outcome
+}
+
+/// A call, until it ends or whoever waits for it gives up: then it counts as late, if it had its time.
+struct Waiting<'a> {
+    breakers: &'a Breakers,
+    endpoint: &'a PeerEndpoint,
+    started: Instant,
+    /// Whether the peer could be reached; `None` while that is open.
+    reached: Option<Result<(), String>>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let why = match self.reached.take() {
+            Some(Ok(())) => return self.breakers.succeeded(self.endpoint),
+            Some(Err(why)) => why,
+            None if now.duration_since(self.started) < FAIR => return,
+            None => Failure::Late.to_string(),
+        };
+        self.breakers.failed(self.endpoint, (self.started, now), why);
+    }
+}
+
+fn late() -> Status {
+    Status::deadline_exceeded("no answer in time")
+}
+
 /// Plaintext is for this machine only.
 pub fn is_loopback(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
@@ -96,16 +154,20 @@ fn with_trace<T>(message: T, timeout: Duration) -> tonic::Request<T> {
     request
 }
 
+/// A status with a source was made here, of a connection that failed; the others are what the peer said.
 fn failure(status: &Status) -> Failure {
     if let Some(why) = status.source().and_then(tls::fault) {
         return Failure::Untrusted(why);
     }
+    let broken = status.source().is_some();
     match status.code() {
         Code::DeadlineExceeded | Code::Cancelled => Failure::Late,
         Code::InvalidArgument | Code::NotFound | Code::Unimplemented | Code::PermissionDenied => {
             Failure::Refused(status.message().to_owned())
         }
-        code => Failure::Unreachable(format!("{code:?}")),
+        code @ (Code::Unavailable | Code::ResourceExhausted) => Failure::Unreachable(format!("{code:?}")),
+        code if broken => Failure::Unreachable(format!("{code:?}")),
+        code => Failure::Erred(format!("{code:?}")),
     }
 }
 
@@ -121,8 +183,8 @@ impl Protocol for Native {
         let left = budget.time_left();
         let mut client = self.client(endpoint)?;
         let request = with_trace(encode(authority, query, budget), left);
-        let reply = tokio::time::timeout(left, client.resolve(request)).await.map_err(|_| Failure::Late)?;
-        decode(reply.map_err(|s| failure(&s))?.into_inner()).map_err(Failure::Malformed)
+        let reply = ask(&self.breakers, endpoint, left, client.resolve(request)).await?;
+        decode(reply).map_err(Failure::Malformed)
     }
 
     async fn epochs(
@@ -137,8 +199,7 @@ impl Protocol for Native {
         let message = pb::GetEpochRequest { authorities: paths.iter().map(path).collect() };
         let left = Duration::from_millis(800);
         let request = addressed(with_trace(message, left), authority);
-        let reply = tokio::time::timeout(left, client.get_epoch(request)).await.map_err(|_| Failure::Late)?;
-        let reply = reply.map_err(|s| failure(&s))?.into_inner();
+        let reply = ask(&self.breakers, endpoint, left, client.get_epoch(request)).await?;
         if reply.epochs.len() != paths.len() {
             return Err(Failure::Malformed("another number of epochs than asked".to_owned()));
         }
@@ -159,8 +220,7 @@ impl Protocol for Native {
         let message = pb::GetLogEvidenceRequest { via: via.iter().map(ToString::to_string).collect(), seq };
         let mut client = self.client(endpoint)?;
         let asked = client.get_log_evidence(addressed(with_trace(message, left), authority));
-        let reply = tokio::time::timeout(left, asked).await.map_err(|_| Failure::Late)?;
-        let found = reply.map_err(|s| failure(&s))?.into_inner().log_evidence;
+        let found = ask(&self.breakers, endpoint, left, asked).await?.log_evidence;
         let found = found.ok_or_else(|| Failure::Malformed("no evidence".to_owned()))?;
         Ok(LogEvidence { event: found.event, log_proof: found.log_proof, configuration: found.configuration })
     }
@@ -254,6 +314,9 @@ fn time(t: Option<prost_types::Timestamp>) -> Option<Timestamp> {
 }
 
 fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
+    if reply.stale {
+        return Err("a stale answer, which was not asked for".to_owned());
+    }
     let authority = |text: &str| AuthorityId::parse(text).map_err(|e| e.to_string());
     let reason = |code: &str| Reason::parse(code).ok_or_else(|| format!("unknown reason `{code:.64}`"));
     let outcome = reason(&reply.reason)?;
@@ -289,21 +352,4 @@ fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plaintext_is_for_loopback_only() {
-        for good in ["http://127.0.0.1:7210", "http://[::1]:7210", "http://localhost:1"] {
-            assert!(is_loopback(&good.parse().expect("a URI")), "{good}");
-        }
-        for bad in [
-            "http://10.0.0.1:7210",
-            "http://trust.fi.example",
-            "http://127.0.0.1.example",
-            "https://127.0.0.1",
-        ] {
-            assert!(!is_loopback(&bad.parse().expect("a URI")), "{bad}");
-        }
-    }
-}
+mod tests;

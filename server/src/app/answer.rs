@@ -70,6 +70,8 @@ pub struct Reply {
     pub evaluated_at: Timestamp,
     /// Until when it may be kept.
     pub expires_at: Timestamp,
+    /// It could not be confirmed now, and was this long ago.
+    pub stale: Option<Duration>,
 }
 
 impl std::ops::Deref for Reply {
@@ -84,7 +86,13 @@ impl Reply {
         app.decisions[entry.value.reason.outcome() as usize].increment(1);
         let evaluated_at = entry.time_at(now);
         let longest = evaluated_at.plus(max_age(app, &entry.value));
-        Self { expires_at: entry.ends().min(longest), evaluated_at, entry }
+        Self { expires_at: entry.ends().min(longest), evaluated_at, entry, stale: None }
+    }
+    /// One that was last confirmed `age` ago. Nobody is to keep it.
+    pub fn stale(app: &App, entry: Arc<Entry<Kept>>, now: Timestamp, age: Duration) -> Self {
+        app.decisions[entry.value.reason.outcome() as usize].increment(1);
+        let evaluated_at = now.minus(age).max(entry.evaluated_at);
+        Self { entry, evaluated_at, expires_at: now, stale: Some(age) }
     }
     pub fn basis(&self) -> &'static str {
         if self.direct { Basis::Direct.code() } else { Basis::Delegated.code() }
@@ -92,13 +100,17 @@ impl Reply {
     pub fn is_yes(&self) -> bool {
         self.reason.outcome() == Outcome::Yes
     }
-    /// One sentence, with the detail where there is one.
-    pub fn message(&self) -> String {
-        if self.detail.is_empty() {
-            self.reason.text().to_owned()
-        } else {
-            format!("{} ({})", self.reason.text(), self.detail)
+    /// What a person should know beside the reason; empty if nothing.
+    pub fn remark(&self) -> String {
+        match self.stale {
+            Some(age) => format!("could not be confirmed now; last confirmed {} s ago", age.as_secs()),
+            None => self.detail.clone(),
         }
+    }
+    /// One sentence, with the remark where there is one.
+    pub fn message(&self) -> String {
+        let (text, remark) = (self.reason.text(), self.remark());
+        if remark.is_empty() { text.to_owned() } else { format!("{text} ({remark})") }
     }
 }
 

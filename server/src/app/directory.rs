@@ -1,7 +1,7 @@
 //! Looking around in a registry: its entities, what they may do, what may be asked about.
 
 use charter_domain::{AuthorityId, Context, Kind, Query, RegistryId, Timestamp};
-use charter_federation::Budget;
+use charter_federation::{Budget, Mode};
 use charter_store::directory::{Page, Term};
 use tokio::time::Instant;
 
@@ -105,7 +105,7 @@ async fn answers(
             (authority.as_str(), term.identifier.as_str(), term.action.as_str(), term.resource.as_str());
         let query = Query::parse(kind, words, Context { time: at, ..Context::default() })?;
         let budget = Budget { deadline, ..Budget::fresh(Instant::now()) };
-        let asked = Asked { registry, query: query.clone(), budget, local_only: true };
+        let asked = Asked { mode: Mode::Own, ..Asked::new(registry, query.clone(), budget) };
         let reply = query::answer(app, asked).await?;
         if let Some(error) = query::trqp_error(app, &reply) {
             return Err(error);

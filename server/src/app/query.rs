@@ -1,14 +1,22 @@
 //! TRQP's questions: from the cache when plain, else resolved.
 
-use charter_cache::{BootInstant, Lookup};
-use charter_domain::{EvidenceLevel, Query, Reason, RegistryId};
-use charter_federation::{Budget, Resolve, resolver::Request};
+use std::{sync::Arc, time::Duration};
+
+use charter_cache::{BootInstant, Entry, Filled, Lookup};
+use charter_domain::{EvidenceLevel, Outcome, Query, Reason, RegistryId};
+use charter_federation::{Budget, Mode, Request, Resolve};
 
 use crate::{
     App, Error,
-    app::answer::{Reply, filled},
+    app::{
+        answer::{Kept, Reply, filled},
+        stale,
+    },
     error::{Code, code_of},
 };
+
+/// Questions answered from own records at once, while all fillers wait for others.
+pub const SPARE: usize = 16;
 
 /// A question to one registry of this process.
 #[derive(Debug, Clone)]
@@ -16,7 +24,20 @@ pub struct Asked {
     pub registry: RegistryId,
     pub query: Query,
     pub budget: Budget,
-    pub local_only: bool,
+    pub mode: Mode,
+    /// How old a yes may be that cannot be confirmed now; zero accepts none.
+    pub max_staleness: Duration,
+    /// Nobody signed in to ask: under load, subordinates are not asked for it.
+    pub anonymous: bool,
+    /// There is load: the limit of all requests is nearly used up.
+    pub strained: bool,
+}
+
+impl Asked {
+    pub fn new(registry: RegistryId, query: Query, budget: Budget) -> Self {
+        let (mode, max_staleness) = (Mode::Recurse, Duration::ZERO);
+        Self { registry, query, budget, mode, max_staleness, anonymous: false, strained: false }
+    }
 }
 
 pub fn lookup<'a>(registry: RegistryId, query: &'a Query) -> Lookup<'a> {
@@ -44,29 +65,60 @@ async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
         .hosted
         .tenant(asked.registry)
         .is_some_and(|t| asked.budget.visited.contains(&t.registry.authority));
-    let plain = asked.query.context.is_plain() && !asked.local_only && !been_here;
-    let Asked { registry, mut query, budget, local_only } = asked;
+    let plain = asked.query.context.is_plain() && !been_here;
+    let Asked { registry, mut query, budget, mode, max_staleness, anonymous, strained } = asked;
     query.context.evidence = EvidenceLevel::Full;
-    let key = query.clone();
-    let fill = async || -> Result<_, Error> {
-        let before = BootInstant::now();
-        let request = Request { registry, query, budget, local_only };
-        let answer = app.resolver.resolve(request).await?;
-        Ok(filled(app, answer, before, app.clock.now()))
-    };
-    let lookup = lookup(registry, &key);
-    let entry = if plain {
-        app.answers.get_or_fill(&lookup, now, fill).await.map_err(cache_error)?
-    } else {
+    let sparing = anonymous && strained && mode == Mode::Recurse;
+    let request = Request { registry, query, budget, mode: if sparing { Mode::Refer } else { mode } };
+    let lookup = lookup(registry, &request.query);
+    if !plain || mode != Mode::Recurse {
+        if plain
+            && mode == Mode::CachedOnly
+            && let Some(entry) = app.answers.get_local(&lookup, now)
+        {
+            return Ok(Reply::new(app, entry, now));
+        }
         // With a time, an epoch or conditions the answer is of this question alone.
-        app.answers.entry(&lookup, fill().await?)
+        let found = find(app, request.clone(), sparing).await?;
+        return Ok(Reply::new(app, app.answers.entry(&lookup, found), now));
+    }
+    let fill = || find(app, request.clone(), sparing);
+    let entry = match app.answers.get_or_fill(&lookup, now, fill).await {
+        Err(charter_cache::Error::Overloaded) if anonymous => spared(app, &request, &lookup).await?,
+        found => found.map_err(cache_error)?,
     };
+    if entry.value.reason.outcome() == Outcome::Indeterminate
+        && let Some(past) = stale::find(app, &lookup, max_staleness, now)
+    {
+        return Ok(past);
+    }
     Ok(Reply::new(app, entry, now))
+}
+
+/// Resolves. `sparing` has asked nobody else, and fails where somebody else's word would count.
+async fn find(app: &App, request: Request, sparing: bool) -> Result<Filled<Kept>, Error> {
+    let before = BootInstant::now();
+    let answer = app.resolver.resolve(request).await?;
+    if sparing && !answer.referrals.is_empty() {
+        return Err(busy());
+    }
+    Ok(filled(app, answer, before, app.clock.now()))
+}
+
+/// The way around the fillers, for as many as own records can take.
+async fn spared(app: &App, request: &Request, lookup: &Lookup<'_>) -> Result<Arc<Entry<Kept>>, Error> {
+    let _turn = app.spare.try_acquire().map_err(|_| busy())?;
+    let request = Request { mode: Mode::Refer, ..request.clone() };
+    Ok(app.answers.put(lookup, find(app, request, true).await?))
+}
+
+fn busy() -> Error {
+    Error::new(Code::Unavailable, "too many questions at once")
 }
 
 fn cache_error(e: charter_cache::Error<Error>) -> Error {
     match e {
-        charter_cache::Error::Overloaded => Error::new(Code::Unavailable, "too many questions at once"),
+        charter_cache::Error::Overloaded => busy(),
         charter_cache::Error::Fill(source) => (*source).clone(),
     }
 }

@@ -1,8 +1,12 @@
 //! Native resolution: a decision whatever the outcome, with its path and proof; and epochs for superiors.
 
+use std::time::Duration;
+
 use charter_cache::BootInstant;
 use charter_domain::{AuthorityId, RegistryId};
 use charter_federation::{LocalAuthority, PeerEndpoint, Polled, Protocol};
+use futures::future::join_all;
+use tokio::time::Instant;
 
 use crate::{
     App, Error,
@@ -44,9 +48,24 @@ pub async fn answer(app: &App, asked: query::Asked, min_epoch: i64) -> Result<Re
     query::answer(app, asked).await
 }
 
+const NOBODY: Polled = Polled { epoch: -1, published: -1 };
+/// Kept back of the time for many, so that one that is silent does not make all of them late.
+const RESERVE: Duration = Duration::from_millis(100);
+
+/// Where authorities at or below a registry are, as far as that is known in time.
+pub async fn epochs(
+    app: &App,
+    registry: RegistryId,
+    vias: &[Vec<AuthorityId>],
+    deadline: Instant,
+) -> Vec<Polled> {
+    let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
+    let asked = vias.iter().map(|via| tokio::time::timeout_at(until, epoch_of(app, registry, via)));
+    join_all(asked).await.into_iter().map(|polled| polled.unwrap_or(NOBODY)).collect()
+}
+
 /// Where an authority at or below a registry is.
-pub async fn epoch_of(app: &App, registry: RegistryId, via: &[AuthorityId]) -> Polled {
-    let nobody = Polled { epoch: -1, published: -1 };
+async fn epoch_of(app: &App, registry: RegistryId, via: &[AuthorityId]) -> Polled {
     match locate(app, registry, via).await {
         Some(Place::Here(id)) => {
             Polled { epoch: app.hosted.epoch(id).await.unwrap_or(-1), published: log::state::shown(app, id) }
@@ -55,13 +74,13 @@ pub async fn epoch_of(app: &App, registry: RegistryId, via: &[AuthorityId]) -> P
             let before = BootInstant::now();
             let asked = app.protocol.epochs(&endpoint, &authority, std::slice::from_ref(&rest)).await;
             app.contacts.note(&endpoint.url, &asked);
-            let polled = asked.ok().and_then(|e| e.first().copied()).unwrap_or(nobody);
+            let polled = asked.ok().and_then(|e| e.first().copied()).unwrap_or(NOBODY);
             if polled.epoch >= 0 {
                 learn(app, registry, via, polled, before);
             }
             polled
         }
-        None => nobody,
+        None => NOBODY,
     }
 }
 

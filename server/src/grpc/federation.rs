@@ -1,10 +1,12 @@
 //! `charter.federation.v1.FederationService`.
 
+use std::time::Duration;
+
 use charter_domain::{
     AuthorityId, EvidenceLevel, Invalid, Kind, Outcome, RegistryId, Timestamp, delegation::MAX_DEPTH,
 };
 use charter_federation::{
-    Budget, LocalAuthority, LogEvidence,
+    Budget, LocalAuthority, LogEvidence, Mode,
     budget::{MAX_DEADLINE, MAX_QUERIES},
 };
 use charter_proto::charter::federation::v1::{self as pb, federation_service_server::FederationService};
@@ -55,19 +57,17 @@ fn asked(door: &Doorway, here: &Here, r: &pb::ResolveRequest) -> Result<Asked, E
         pb::QueryKind::Recognition => Kind::Recognition,
         pb::QueryKind::Authorization | pb::QueryKind::Unspecified => Kind::Authorization,
     };
-    if r.mode() == pb::ResolveMode::Refer {
-        let text = "REFER is not served yet; ask with RECURSE or CACHED_ONLY";
-        return Err(Error::new(crate::error::Code::NotImplemented, text));
-    }
+    let mode = match r.mode() {
+        pb::ResolveMode::Recurse | pb::ResolveMode::Unspecified => Mode::Recurse,
+        pb::ResolveMode::Refer => Mode::Refer,
+        pb::ResolveMode::CachedOnly => Mode::CachedOnly,
+    };
     let own = door.registry(registry)?.authority.as_str();
     let authority = if r.authority_id.is_empty() { own } else { &r.authority_id };
     let terms = (authority, r.entity_id.as_str(), r.action.as_str(), r.resource.as_str());
-    Ok(Asked {
-        registry,
-        query: convert::query(kind, terms, &r.context)?,
-        budget: budget(&door.app, here, r)?,
-        local_only: r.mode() == pb::ResolveMode::CachedOnly,
-    })
+    let max_staleness = Duration::from_secs(r.max_staleness_secs.into());
+    let asked = Asked::new(registry, convert::query(kind, terms, &r.context)?, budget(&door.app, here, r)?);
+    Ok(Asked { mode, max_staleness, ..asked })
 }
 
 fn evidence(found: LogEvidence) -> pb::LogEvidence {
@@ -113,9 +113,9 @@ fn encode(
         as_of: Some(convert::time(as_of)),
         next_change: reply.entry.next_change.map(convert::time),
         expires_at: Some(convert::time(reply.expires_at)),
-        stale: false,
+        stale: reply.stale.is_some(),
         unstated_conditions: reply.unstated.clone(),
-        detail: reply.detail.clone(),
+        detail: reply.remark(),
         referrals: reply.referrals.iter().map(referral).collect(),
         published_size: log::state::shown(app, asked),
         log: log::state::log(app, asked, reply).to_owned(),
@@ -165,8 +165,7 @@ impl FederationService for Doorway {
         }
         let parse = |p: &pb::AuthorityPath| authorities("authorities.via", &p.via, usize::from(MAX_DEPTH));
         let vias = paths.iter().map(parse).collect::<Result<Vec<_>, _>>().map_err(Error::from)?;
-        let asked = vias.iter().map(|via| resolve::epoch_of(&self.app, here.registry, via));
-        let polled = futures::future::join_all(asked).await;
+        let polled = resolve::epochs(&self.app, here.registry, &vias, here.deadline).await;
         let (epochs, published_sizes) = polled.iter().map(|p| (p.epoch, p.published)).unzip();
         Ok(Response::new(pb::GetEpochResponse { epochs, published_sizes }))
     }

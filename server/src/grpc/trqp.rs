@@ -4,19 +4,13 @@ use std::collections::HashMap;
 
 use charter_cache::Lookup;
 use charter_domain::{Context, EvidenceLevel, Kind, Query, RegistryId};
-use charter_federation::Budget;
 use charter_proto::trqp::v2::{self as pb, trust_registry_query_service_server::TrustRegistryQueryService};
 use tonic::{Request, Response};
 
 use super::{Doorway, Reply as GrpcReply, convert};
 use crate::{
     App, Error,
-    app::{
-        answer::Reply,
-        entity, log,
-        query::{self, Asked},
-        resolve,
-    },
+    app::{answer::Reply, entity, log, query, resolve},
     door::Here,
     error::Code,
     rest::trqp::understood,
@@ -47,10 +41,8 @@ impl Doorway {
             return Ok((None, reply));
         }
         let query = convert::query(kind, terms, context)?;
-        let budget = Budget { deadline: here.deadline, ..Budget::fresh(tokio::time::Instant::now()) };
-        let asked = Asked { registry: here.registry, query: query.clone(), budget, local_only: false };
         // Boxed: the short way above should not carry the long way's state along.
-        let reply = Box::pin(query::answer(&self.app, asked)).await?;
+        let reply = Box::pin(query::answer(&self.app, here.asks(query.clone()))).await?;
         if let Some(error) = query::trqp_error(&self.app, &reply) {
             return Err(error);
         }
@@ -148,7 +140,7 @@ fn meta(app: &App, asked: RegistryId, reply: &Reply) -> pb::Meta {
         epoch: reply.entry.epoch,
         expires_at: Some(convert::time(reply.expires_at)),
         unstated_conditions: reply.unstated.clone(),
-        stale: false,
+        stale: reply.stale.is_some(),
         published_size: log::state::shown(app, asked),
         log: log::state::log(app, asked, reply).to_owned(),
     }

@@ -1,10 +1,10 @@
 //! `POST /api/v1/resolve`: a decision whatever the outcome, with path and evidence.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{Extension, Json, body::Body, extract::State, http::Request};
 use charter_domain::{Context, EvidenceLevel, Kind, Outcome, Query, RegistryId};
-use charter_federation::Budget;
+use charter_federation::{Mode, answer::Referral};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -35,6 +35,29 @@ struct Question {
     context: BTreeMap<String, String>,
     #[serde(default)]
     min_epoch: i64,
+    #[serde(default)]
+    mode: Going,
+    #[serde(default)]
+    max_staleness_secs: u32,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum Going {
+    #[default]
+    Recurse,
+    Refer,
+    CachedOnly,
+}
+
+impl From<Going> for Mode {
+    fn from(going: Going) -> Self {
+        match going {
+            Going::Recurse => Self::Recurse,
+            Going::Refer => Self::Refer,
+            Going::CachedOnly => Self::CachedOnly,
+        }
+    }
 }
 
 fn authorization() -> String {
@@ -53,8 +76,8 @@ pub async fn resolve(
     let terms =
         (authority, question.entity_id.as_str(), question.action.as_str(), question.resource.as_str());
     let query = Query::parse(Kind::parse(&question.kind)?, terms, context)?;
-    let budget = Budget { deadline: here.deadline, ..Budget::fresh(tokio::time::Instant::now()) };
-    let asked = Asked { registry: here.registry, query: query.clone(), budget, local_only: false };
+    let max_staleness = Duration::from_secs(question.max_staleness_secs.into());
+    let asked = Asked { mode: question.mode.into(), max_staleness, ..here.asks(query.clone()) };
     let reply = app_resolve::answer(&app, asked, question.min_epoch).await?;
     let chain = app_resolve::full_chain(&app, here.registry, &reply).await?;
     let mut body = render(&app, &here, (&query, &reply), &chain);
@@ -94,10 +117,18 @@ fn render(app: &App, here: &Here, (query, reply): (&Query, &Reply), chain: &[Str
         "expires_at": reply.expires_at,
         "next_change": reply.entry.next_change,
         "unstated_conditions": reply.unstated,
+        "stale": reply.stale.is_some(),
         "path": path(app, here.registry, reply),
         "chain": chain,
+        "referrals": reply.referrals.iter().map(referral).collect::<Value>(),
         "published_size": log::state::shown(app, here.registry),
         "log": log::state::log(app, here.registry, reply),
+    })
+}
+
+fn referral(to: &Referral) -> Value {
+    json!({
+        "authority_id": to.authority, "endpoint": to.endpoint, "subordinate_statement": to.document,
     })
 }
 

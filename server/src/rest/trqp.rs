@@ -11,7 +11,6 @@ use axum::{
 use bytes::Bytes;
 use charter_cache::Lookup;
 use charter_domain::{Context, EvidenceLevel, Kind, Query, RegistryId};
-use charter_federation::Budget;
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, Visitor},
@@ -25,8 +24,7 @@ use crate::{
         answer::Reply,
         entity,
         log::{self, evidence::Shown},
-        query::{self, Asked},
-        resolve,
+        query, resolve,
     },
     door::Here,
 };
@@ -135,10 +133,8 @@ async fn handle(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> R
     );
     let query = Query::parse(kind, terms, context)?;
     let plain = query.context == Context::default();
-    let budget = Budget { deadline: here.deadline, ..Budget::fresh(tokio::time::Instant::now()) };
-    let asked = Asked { registry: here.registry, query: query.clone(), budget, local_only: false };
     // Boxed: the short way above should not carry the long way's state along.
-    let reply = Box::pin(query::answer(app, asked)).await?;
+    let reply = Box::pin(query::answer(app, here.asks(query.clone()))).await?;
     if let Some(error) = query::trqp_error(app, &reply) {
         return Err(error);
     }

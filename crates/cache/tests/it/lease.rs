@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use charter_cache::{BootInstant, Dependencies, Filled, Register};
+use charter_cache::{BootInstant, DEP_LEASE, Dependencies, Filled, Register};
 use charter_domain::RegistryId;
 
 use crate::support::{LEASE, REGISTRY, ask, filled, local, now};
@@ -88,4 +88,38 @@ fn a_federated_answer_ends_with_its_dependency() {
     ticks.advance(charter_cache::DEP_LEASE);
     register.polled(ticks.now());
     assert!(answers.get_local(&ask("e"), now()).is_none(), "nobody asked it for two seconds");
+}
+
+#[test]
+fn what_others_cannot_confirm_is_found_until_a_change_is_known() {
+    let (answers, register, ticks) = local();
+    let dep = Dependencies::with_ticks(ticks.clone()).get_or_track(&["did:web:a.example".to_owned()], 7);
+    let resting = |entity| Filled { deps: vec![(Arc::clone(&dep), 7)], ..filled(10, entity) };
+    for entity in ["e", "f", "g"] {
+        answers.put(&ask(entity), resting(entity));
+    }
+    answers.put(&ask("g"), Filled { next_change: Some(now().plus(SECOND)), ..resting("g") });
+    answers.put(&ask("own"), filled(10, "own"));
+    let past = |entity: &str, at| answers.past(&ask(entity), at).map(|past| past.confirmed);
+    assert!(past("e", now()).is_none(), "nobody has confirmed it yet");
+    let polled = ticks.now();
+    dep.polled(7, polled);
+    ticks.advance(DEP_LEASE);
+    assert!(past("e", now()).is_none(), "without our own lease");
+    register.polled(ticks.now());
+    assert!(answers.get_local(&ask("e"), now()).is_none());
+    let later = now().plus(SECOND * 3_000);
+    assert_eq!((past("e", now()), past("e", later)), (Some(polled), Some(polled)));
+    assert!(past("own", now()).is_none(), "it rests on nobody else");
+    assert_eq!((past("g", now()), past("g", later)), (Some(polled), None), "a date is no matter of waiting");
+    // An answer for want of one is kept for no time, and takes nothing away.
+    let none = answers.put(&ask("e"), Filled { expires_at: now(), ..filled(10, "none") });
+    assert_eq!(none.value, "none@10");
+    assert_eq!(answers.past(&ask("e"), now()).map(|past| past.entry.value.clone()), Some("e@10".to_owned()));
+    register.note(REGISTRY, &[crate::support::change(11, "e")]);
+    assert!(past("e", now()).is_none(), "changed here");
+    answers.put(&ask("f"), Filled { epoch: 11, ..resting("f") });
+    assert!(past("f", now()).is_some());
+    dep.polled(8, ticks.now());
+    assert!(past("f", now()).is_none(), "changed there");
 }

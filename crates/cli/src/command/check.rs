@@ -17,8 +17,8 @@ use crate::{
 };
 
 pub async fn run(to: &Connection, args: Check) -> Result<Exit, Failure> {
-    let Check { question, anchor, log, output } = args;
-    let question = Question::parse(question)?;
+    let Check { question, mode, anchor, log, output } = args;
+    let question = Question::parse(question)?.going(mode);
     let question = if log.prove { question.with_log() } else { question };
     let anchors = anchor.as_deref().map(evidence::read_anchors).transpose()?;
     let policy = log.log_policy.as_deref().map(evidence::read_policy).transpose()?;

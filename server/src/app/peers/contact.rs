@@ -27,12 +27,20 @@ impl Contacts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(endpoint).copied().unwrap_or_default()
     }
 
-    /// Notes how a call to an endpoint went. A refusal is an answer.
+    /// Notes how a call to an endpoint went. A refusal is an answer. One that was not called, because it rests, has
+    /// failed as often as its breaker has seen.
     pub fn note<T>(&self, endpoint: &str, went: &Result<T, Failure>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match went {
-            Ok(_) | Err(Failure::Refused(_)) => {
+            Ok(_) | Err(Failure::Refused(_) | Failure::Erred(_)) => {
                 all.remove(endpoint);
+            }
+            Err(Failure::Resting(resting)) if all.contains_key(endpoint) || all.len() < MOST => {
+                let trouble = all.entry(endpoint.to_owned()).or_default();
+                trouble.failures = trouble.failures.max(resting.failures);
+                if trouble.last.is_empty() {
+                    trouble.last = "UNREACHABLE";
+                }
             }
             Err(failure) => {
                 if all.len() < MOST || all.contains_key(endpoint) {
@@ -58,6 +66,10 @@ const fn code(failure: &Failure) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use charter_federation::breaker::Resting;
+
     use super::*;
 
     #[test]
@@ -67,6 +79,9 @@ mod tests {
         contacts.note::<()>(at, &Err(Failure::Unreachable("secret".to_owned())));
         assert_eq!(contacts.of(at), Trouble { failures: 2, last: "UNREACHABLE" });
         assert_eq!(contacts.of("http://127.0.0.1:8"), Trouble::default());
+        let (failures, again_in, why) = (2, Duration::from_secs(1), "no answer".to_owned());
+        contacts.note::<()>(at, &Err(Failure::Resting(Resting { failures, again_in, why })));
+        assert_eq!(contacts.of(at).failures, 2, "nobody called");
         contacts.note::<()>(at, &Err(Failure::Refused("no such thing".to_owned())));
         assert_eq!(contacts.of(at), Trouble::default(), "whoever refuses has answered");
     }

@@ -56,7 +56,7 @@ pub async fn of(app: &App, registry: RegistryId, query: Query, deadline: Instant
     let top = tenant.registry.authority.to_string();
     let (entity, said) = (query.entity.to_string(), format!("{} {}", query.action, query.resource));
     let budget = Budget { deadline, ..Budget::fresh(Instant::now()) };
-    let reply = query::answer(app, Asked { registry, query, budget, local_only: false }).await?;
+    let reply = query::answer(app, Asked::new(registry, query, budget)).await?;
     let mut hops = vec![Hop { id: top, role: "asked registry", link: None }];
     let via = down(&reply);
     for (at, id) in via.iter().enumerate() {

@@ -1,0 +1,102 @@
+//! A subordinate that takes connections and says nothing: it is waited for once, and nobody else waits for it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use charter_domain::time::Clock;
+use charter_proto::charter::registry::v1 as reg;
+use charter_signing::{Algorithm, JwkSet, Signer, SoftwareSigner};
+use charter_tests::{AUTHORITY, Asking, TestApp};
+use tokio::net::TcpListener;
+
+use crate::peer::{PEER, Peer, statement, yes};
+
+const DEAD: &str = "did:web:dead.example";
+const ENTITY: &str = "did:web:honest.example";
+
+/// An endpoint that accepts and keeps silent, and how many connections it has had.
+async fn silent() -> (String, Arc<AtomicUsize>) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let endpoint = format!("http://{}", socket.local_addr().expect("bound"));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((stream, _)) = socket.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            open.push(stream);
+        }
+    });
+    (endpoint, connections)
+}
+
+/// Lets the dead one speak for everything.
+async fn delegates(app: &TestApp, endpoint: String) {
+    let registry = app.registry(AUTHORITY);
+    let key = SoftwareSigner::generate(Algorithm::Es256).expect("a key").key().clone();
+    let request = reg::PutDelegationRequest {
+        registry_id: AUTHORITY.to_owned(),
+        subordinate_id: DEAD.to_owned(),
+        entity_identifier: "https://dead.example".to_owned(),
+        jwks_json: JwkSet::new(vec![key]).expect("a set").to_json(),
+        endpoint,
+        scope: vec![reg::Grant {
+            actions: vec!["issue".to_owned()],
+            resources: vec!["*".to_owned()],
+            ..reg::Grant::default()
+        }],
+        answers_as_own: true,
+        ..Default::default()
+    };
+    registry.client().put_delegation(registry.signed(request)).await.expect("delegated");
+}
+
+/// The shortest of a few askings: a busy machine is no slow answer.
+async fn quickest(asking: &Asking<'_>, line: &str) -> Duration {
+    let mut best = Duration::MAX;
+    for _ in 0..3 {
+        let start = Instant::now();
+        let said = asking.rest().await;
+        assert_eq!(said.line(), line, "{}", said.message);
+        best = best.min(start.elapsed());
+    }
+    best
+}
+
+#[tokio::test]
+async fn a_dead_subordinate_is_waited_for_once_and_the_other_branch_never_again() {
+    let (app, peer) = (TestApp::start().await, Peer::start(Duration::ZERO).await);
+    let (endpoint, connections) = silent().await;
+    peer.is_delegated(&app).await;
+    delegates(&app, endpoint).await;
+    let now = app.clock.now();
+    peer.says(ENTITY, Ok(yes(vec![statement(ENTITY, now).sign(&peer.signer).expect("signed")], now)));
+    // Only the dead one may speak for it.
+    let alone = app.anonymous().asks(ENTITY, "issue", "Licence");
+    let start = Instant::now();
+    let said = alone.rest().await;
+    assert_eq!(said.line(), "503 UNVERIFIABLE");
+    assert!(
+        said.message.contains(&format!("{AUTHORITY} -> {DEAD}: did not answer in time")),
+        "{}",
+        said.message
+    );
+    assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
+    // Nobody knocks again: what was learnt from the first is said at once.
+    let said = alone.grpc().await;
+    assert!(said.message.contains("it is asked again in"), "{}", said.message);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    // With a time nothing is kept: each is asked for anew.
+    let both = app.anonymous().asks(ENTITY, "issue", "Degree").at(now);
+    let (rested, other) =
+        (quickest(&alone, "503 UNVERIFIABLE").await, quickest(&both, "200 yes ACTIVE").await);
+    println!("first {:?}, then {rested:?}; beside it {other:?}", start.elapsed());
+    assert!(rested < Duration::from_millis(50) && other < Duration::from_millis(50), "{rested:?} {other:?}");
+    let said = both.grpc().await;
+    assert_eq!((said.line().as_str(), said.decided_by.as_str()), ("200 yes ACTIVE", PEER));
+}

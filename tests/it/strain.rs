@@ -1,0 +1,61 @@
+//! Under load: who did not sign in gets what is kept or recorded here, and is not asked for elsewhere.
+
+use charter_domain::{Context, Kind, Query};
+use charter_federation::{Budget, Mode};
+use charter_server::{
+    app::{
+        answer::Reply,
+        query::{Asked, answer},
+    },
+    error::Code,
+};
+use charter_tests::TestApp;
+use tokio::time::Instant;
+
+const ROOT: &str = "did:web:root.example";
+const NATION: &str = "did:web:nation.example";
+const OWN: &str = "did:web:own.example";
+const BELOW: &str = "did:web:university.example";
+
+/// Asks the root; `anonymous` under load, or as somebody known.
+async fn asks(
+    app: &TestApp,
+    (entity, resource): (&str, &str),
+    anonymous: bool,
+) -> Result<Reply, charter_server::Error> {
+    let registry = app.app.hosted.by_authority(ROOT).expect("served");
+    let query = Query::parse(Kind::Authorization, (ROOT, entity, "issue", resource), Context::default());
+    let asked = Asked::new(registry, query.expect("a question"), Budget::fresh(Instant::now()));
+    answer(&app.app, Asked { anonymous, strained: true, ..asked }).await
+}
+
+#[tokio::test]
+async fn under_load_others_are_asked_only_for_who_signed_in() {
+    let root = TestApp::build().registry(ROOT).start().await;
+    let nation = TestApp::build().under(NATION, ROOT).start().await;
+    let top = root.registry(ROOT);
+    top.delegates(&nation.registry(NATION), &["Degree"]).await;
+    top.registers(OWN).authorized("issue", "Licence").authorized("issue", "Degree").await;
+    nation.registry(NATION).registers(BELOW).authorized("issue", "Degree").await;
+    nation.registry(NATION).registers(OWN).authorized("issue", "Degree").await;
+    let own = asks(&root, (OWN, "Licence"), true).await.expect("nobody else has a say");
+    assert!(own.is_yes() && own.direct);
+    // A denial below would override: so neither yes nor no.
+    for entity in [OWN, BELOW] {
+        let refused =
+            asks(&root, (entity, "Degree"), true).await.err().expect("not to be answered from here");
+        assert_eq!(refused.code, Code::Unavailable);
+    }
+    for anonymous in [false, true] {
+        let said = asks(&root, (BELOW, "Degree"), anonymous).await.expect("asked, and then kept");
+        assert!(said.is_yes() && !said.direct && said.decided_by == NATION);
+    }
+    // CACHED_ONLY is the same by choice, and says whom to ask.
+    let registry = root.app.hosted.by_authority(ROOT).expect("served");
+    for (entity, yes) in [(BELOW, true), ("did:web:nobody.example", false)] {
+        let query = Query::parse(Kind::Authorization, (ROOT, entity, "issue", "Degree"), Context::default());
+        let asked = Asked::new(registry, query.expect("a question"), Budget::fresh(Instant::now()));
+        let said = answer(&root.app, Asked { mode: Mode::CachedOnly, ..asked }).await.expect("a decision");
+        assert_eq!((said.is_yes(), said.referrals.is_empty()), (yes, yes));
+    }
+}
