@@ -1,4 +1,14 @@
 //! The anchor set: the authorities that a verifier trusts by its own configuration, and their keys.
+//!
+//! A list in a file (format 1) is trusted because the verifier was given it. Versions that offline keys sign
+//! ([`SignedSet`]) are believed by the fingerprint of one, and followed from there ([`Believed`]).
+
+mod believe;
+mod fingerprint;
+mod refusal;
+pub mod signed;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 
@@ -6,9 +16,15 @@ use charter_domain::{AuthorityId, HttpsId, Timestamp};
 use charter_signing::JwkSet;
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    believe::Believed,
+    fingerprint::Fingerprint,
+    refusal::Refusal,
+    signed::{SignedSet, Terms},
+};
 use crate::{Error, strict};
 
-/// The only format so far: one list, trusted because the verifier was given the file.
+/// The format without signatures.
 pub const VERSION: u8 = 1;
 /// A verifier that pins more has a list of registries, not of anchors.
 pub const MAX_ANCHORS: usize = 64;
@@ -17,7 +33,7 @@ pub const MAX_ANCHORS: usize = 64;
 #[serde(deny_unknown_fields)]
 pub struct AnchorSet {
     pub version: u8,
-    /// How many keys must have signed a new set; room for rotation, 1 until that exists.
+    /// Always 1: the verifier's own word.
     pub threshold: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
@@ -37,9 +53,19 @@ impl AnchorSet {
         Self { version: VERSION, threshold: 1, expires, anchors }.checked()
     }
 
-    /// Strict JSON: unknown, doubled and missing members are refused.
+    /// A file of either format. Strict JSON: unknown, doubled and missing members are refused; of a version with
+    /// signatures, whatever [`Believed::kept`] refuses.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
+        if signed::has_signatures(json) {
+            let kept = Believed::kept(SignedSet::parse(json)?);
+            return Ok(Self::of_terms(kept.map_err(|e| Error::AnchorSet(e.to_string()))?.set().terms()));
+        }
         strict::parse::<Self>(json).map_err(Error::AnchorSet)?.checked()
+    }
+
+    fn of_terms(terms: &Terms) -> Self {
+        let (expires, anchors) = (Some(terms.expires), terms.anchors.clone());
+        Self { version: VERSION, threshold: 1, expires, anchors }
     }
 
     /// Indented, because people read and compare this file.
@@ -57,57 +83,25 @@ impl AnchorSet {
     }
 
     fn checked(self) -> Result<Self, Error> {
-        let refused = |why: String| Err(Error::AnchorSet(why));
         if (self.version, self.threshold) != (VERSION, 1) {
-            return refused("version and threshold must be 1; newer sets need a newer program".to_owned());
+            let why = "version and threshold must be 1; newer sets need a newer program";
+            return Err(Error::AnchorSet(why.to_owned()));
         }
-        if self.anchors.is_empty() || self.anchors.len() > MAX_ANCHORS {
-            return refused(format!("it must have 1 to {MAX_ANCHORS} anchors"));
-        }
-        let mut seen = HashSet::new();
-        for anchor in &self.anchors {
-            if !seen.insert(anchor.entity_id.as_str()) || !seen.insert(anchor.authority_id.as_str()) {
-                return refused(format!("`{}` stands in it twice", anchor.authority_id));
-            }
-        }
+        check_anchors(&self.anchors)?;
         Ok(self)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::Party;
-
-    fn set() -> AnchorSet {
-        let root = Party::new("root");
-        let expires = Timestamp::parse("2030-01-01T00:00:00Z").expect("a time");
-        AnchorSet::new(vec![root.anchor()], Some(expires)).expect("a set")
+/// One or more, none twice under either name.
+fn check_anchors(anchors: &[Anchor]) -> Result<(), Error> {
+    if anchors.is_empty() || anchors.len() > MAX_ANCHORS {
+        return Err(Error::AnchorSet(format!("it must have 1 to {MAX_ANCHORS} anchors")));
     }
-
-    #[test]
-    fn the_file_round_trips_and_is_strict() {
-        let json = set().to_json().expect("JSON");
-        assert_eq!(AnchorSet::parse(json.as_bytes()).expect("its own JSON").to_json().expect("JSON"), json);
-        for (from, to) in [
-            ("\"version\": 1", "\"version\": 2"),
-            ("\"version\": 1", "\"version\": 1.0"),
-            ("\"version\": 1", "\"version\": 1, \"version\": 1"),
-            ("\"version\": 1", "\"version\": 1, \"more\": 1"),
-            ("\"threshold\": 1,", ""),
-            ("\"threshold\": 1", "\"threshold\": 2"),
-            ("\"2030-01-01T00:00:00Z\"", "null"),
-            ("\"2030-01-01T00:00:00Z\"", "1893456000"),
-        ] {
-            assert!(json.contains(from), "{from}");
-            assert!(AnchorSet::parse(json.replacen(from, to, 1).as_bytes()).is_err(), "{from} -> {to}");
+    let mut seen = HashSet::new();
+    for anchor in anchors {
+        if !seen.insert(anchor.entity_id.as_str()) || !seen.insert(anchor.authority_id.as_str()) {
+            return Err(Error::AnchorSet(format!("`{}` stands in it twice", anchor.authority_id)));
         }
     }
-
-    #[test]
-    fn none_and_an_anchor_twice_are_refused() {
-        let anchor = Party::new("root").anchor();
-        assert!(AnchorSet::new(Vec::new(), None).is_err());
-        assert!(AnchorSet::new(vec![anchor.clone(), anchor], None).is_err());
-    }
+    Ok(())
 }

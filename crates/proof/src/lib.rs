@@ -21,7 +21,7 @@ mod strict;
 mod testing;
 
 pub use crate::{
-    anchor::{Anchor, AnchorSet},
+    anchor::{Anchor, AnchorSet, Believed, Fingerprint, Refusal, SignedSet},
     chain::Chain,
     document::{AuthorityStatement, EntityConfiguration, SubordinateStatement},
     error::Error,
