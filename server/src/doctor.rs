@@ -1,8 +1,11 @@
 //! `charterd doctor`: what would keep this server from serving, checked one by one.
 
+use std::path::Path;
+
+use charter_domain::time::Clock as _;
 use charter_signing::{Kek, TokenStore};
 
-use crate::{Config, clock::WallClock, context::read_secret};
+use crate::{Config, anchors::Published, clock::WallClock, context::read_secret};
 
 /// One check and how it went.
 pub struct Finding {
@@ -29,7 +32,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
             },
         );
     }
-    let kek = std::path::Path::new(&config.keys.kek_file);
+    let kek = Path::new(&config.keys.kek_file);
     add(
         "key-encryption key",
         if kek.exists() { Kek::load(kek).map(drop).map_err(|e| e.to_string()) } else { Ok(()) },
@@ -39,18 +42,27 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         let result = opened.map_err(|e| e.to_string()).and_then(|opened| opened.map_err(|e| e.to_string()));
         add("PKCS#11 token", result);
     }
-    let token = std::path::Path::new(&config.bootstrap.token_file);
+    let token = Path::new(&config.bootstrap.token_file);
     add("bootstrap token", if token.exists() { read_secret(token).map(drop) } else { Ok(()) });
     for registry in &config.registries {
         let origins = crate::witness::quarantine::listed(&config.log_store.dir, registry);
         let text = format!("{}: two histories were shown; see /witness/evidence", origins.join(", "));
         add("witnessed logs", if origins.is_empty() { Ok(()) } else { Err(text) });
     }
+    for dir in config.registries.iter().filter_map(|registry| registry.anchors.dir.as_deref()) {
+        add("anchor set", anchors(dir).await);
+    }
     for listener in &config.listeners {
         let bound = tokio::net::TcpListener::bind(listener.address).await;
         add("listener", bound.map(drop).map_err(|e| format!("{}: {e}", listener.address)));
     }
     findings
+}
+
+/// That what is published follows from version 1 and has not expired.
+async fn anchors(dir: &Path) -> Result<(), String> {
+    let published = Published::open(dir).await?;
+    published.check(WallClock.now())
 }
 
 async fn database(config: &Config) -> Result<(), String> {

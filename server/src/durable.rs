@@ -1,8 +1,9 @@
 //! Files that outlive a crash: each is replaced as a whole, and is on the disk when the call returns.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
@@ -20,6 +21,15 @@ pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&beside, path)?;
     flush(folder)
+}
+
+/// Makes a file that must not be there yet, with these permissions.
+pub fn create(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(contents)?;
+    file.sync_all()?;
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    flush(above.unwrap_or(Path::new(".")))
 }
 
 /// Removes a file, for good; that there is none is no error.

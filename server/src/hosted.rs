@@ -21,6 +21,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::Mutex;
 
 use crate::{
+    anchors::Published,
     app::document::{self, Issuing},
     config::{Config, RegistryConfig},
     context::Startup,
@@ -40,6 +41,8 @@ pub struct Tenant {
     pub log_keys: LogKeys,
     /// Where private keys live.
     pub vault: Arc<dyn KeyStore>,
+    /// The anchor set that is published here.
+    pub anchors: Option<Published>,
     ring: std::sync::RwLock<Arc<Keyring>>,
     /// From the superior's statement about this registry up to the anchor's configuration; empty until fetched.
     pub upward: std::sync::RwLock<Arc<Vec<String>>>,
@@ -199,8 +202,13 @@ async fn open_one(
     let kept = std::mem::take(&mut opening.log_keys);
     let mirrors = own.witness.logs.iter().any(|log| log.mirror);
     let log_keys = keys::ensure(store, &registry, (kept, mirrors), vault.as_ref(), now).await?;
+    let anchors = match &own.anchors.dir {
+        Some(dir) => Some(Published::open(dir).await?),
+        None => None,
+    };
     let tenant = Tenant {
         registry,
+        anchors,
         config: own.clone(),
         log: std::sync::RwLock::new(document::announced(&own.public_url, &log_keys)),
         log_keys: keys::open(&log_keys, vault.as_ref())?,

@@ -1,7 +1,9 @@
 //! Charter's server: both doors, the use-cases behind them, the tasks that keep them true, and the demo.
 
+pub mod anchors;
 pub mod app;
 pub mod caller;
+pub mod ceremony;
 pub mod clock;
 pub mod config;
 pub mod context;

@@ -1,12 +1,13 @@
-//! `charterd`: serve, migrate, init, rebuild, log, demo, doctor, config check.
+//! `charterd`: serve, migrate, init, rebuild, log, ceremony, demo, doctor, config check.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use charter_domain::policy::Caller;
+use charter_domain::{policy::Caller, time::Clock as _};
 use charter_server::{
     Config, app,
     app::init::Administrator,
+    ceremony::{self, CeremonyCommand},
     clock::WallClock,
     config::Faults,
     demo, doctor,
@@ -74,6 +75,11 @@ enum Command {
     Log {
         #[command(subcommand)]
         command: LogCommand,
+    },
+    /// Make a version of the anchor set: from files, without a network or a database.
+    Ceremony {
+        #[command(subcommand)]
+        command: CeremonyCommand,
     },
     /// Start a federation of real servers, ask it, show the proof; stays up until Ctrl-C.
     Demo {
@@ -151,6 +157,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             runtime()?.block_on(retain(&config, *dry_run))?;
         }
         Command::Log { command: log } => return Ok(runtime()?.block_on(command::run(&load()?, log))?),
+        Command::Ceremony { command } => ceremony::run(command, WallClock.now())?,
         Command::Rebuild { verify } => return rebuild(&load()?, *verify),
         Command::Doctor => {
             let findings = runtime()?.block_on(doctor::examine(&load()?));

@@ -1,5 +1,6 @@
 //! REST: TRQP, the issuer check, resolution, well-known documents, health. Same nouns as gRPC, same use-cases.
 
+pub mod anchors;
 pub mod audit;
 pub mod ayra;
 pub mod body;
@@ -46,7 +47,8 @@ use crate::{App, Error, app::document::HISTORICAL_KEYS, config::Listener, error:
 pub const ROUTES: &[Route] = &[
     everywhere("/livez", || get(health::live)),
     everywhere("/readyz", || get(health::ready)),
-    everywhere("/.well-known/trust-anchors", || get(well_known::anchors)),
+    everywhere("/.well-known/trust-anchors", || get(anchors::newest)),
+    everywhere("/.well-known/trust-anchors/{version}", || get(anchors::version)),
     everywhere("/.well-known/openid-federation", || get(well_known::configuration)),
     everywhere(HISTORICAL_KEYS, || get(key::historical)),
     everywhere("/.well-known/did.json", || get(well_known::did)),

@@ -1,5 +1,7 @@
 //! `[[registries]]`: what is served here, and under which names.
 
+use std::path::PathBuf;
+
 use charter_domain::{AuthorityId, HttpsId, SpkiPins, Timestamp};
 use serde::Deserialize;
 
@@ -42,6 +44,18 @@ pub struct RegistryConfig {
     /// Logs of others that this registry cosigns.
     #[serde(default)]
     pub witness: RegistryWitness,
+    /// The anchor set that is published here.
+    #[serde(default)]
+    pub anchors: RegistryAnchors,
+}
+
+/// `anchors` of a registry.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryAnchors {
+    /// The folder with `1.json`, `2.json` and so on; without one the registry's own keys are served.
+    #[serde(default)]
+    pub dir: Option<PathBuf>,
 }
 
 fn english() -> String {

@@ -90,7 +90,13 @@ pub const OPERATIONS: &[Operation] = &[
     get("/docs", "docs", "Leads to the page below.").gives("text", "text/html"),
     get("/docs/", "docsPage", "This document, for people.").gives("text", "text/html"),
     get("/docs/{file}", "docsFile", "A file of that page.").gives("text", "application/octet-stream"),
-    get("/.well-known/trust-anchors", "trustAnchors", "Anchors that a verifier may configure."),
+    get(
+        "/.well-known/trust-anchors",
+        "trustAnchors",
+        "Anchors that a verifier may configure: the newest version.",
+    )
+    .asks(&["version"]),
+    get("/.well-known/trust-anchors/{version}", "trustAnchorsVersion", "One version of them, signed."),
     get("/.well-known/openid-federation", "entityConfiguration", "Signed.").gives("text", STATEMENT),
     get("/.well-known/openid-federation-historical-keys", "historicalKeys", "Keys used no longer, signed.")
         .gives("text", "application/jwk-set+jwt"),

@@ -25,7 +25,7 @@ const LOG: &str = "/log/";
 /// Shorter than the time in which a log grows: nobody sees a checkpoint from a cache for longer than a second.
 const BRIEF: &str = "public, max-age=1";
 /// What has a name of its own never changes (C2SP tlog-tiles).
-const FOREVER: &str = "public, max-age=31536000, immutable";
+pub const FOREVER: &str = "public, max-age=31536000, immutable";
 
 const fn method(name: &'static str) -> Method {
     Method { service: "charter.registry.v1.LogService", name, segment: None }
@@ -49,11 +49,20 @@ pub fn bytes(kind: &'static str, keep: &'static str, body: impl Into<Body>) -> R
 
 /// A checkpoint with its `ETag`; 304 for who holds it already.
 pub fn checkpoint_text(headers: &HeaderMap, text: &str) -> Response<Body> {
-    let digest: String = format!("{:x}", Sha256::digest(text)).chars().take(32).collect();
+    tagged(headers, ("text/plain; charset=utf-8", BRIEF), text.to_owned().into_bytes())
+}
+
+/// Bytes under a name that others will have later, with their `ETag`; 304 for who holds them already.
+pub fn tagged(
+    headers: &HeaderMap,
+    (kind, keep): (&'static str, &'static str),
+    content: Vec<u8>,
+) -> Response<Body> {
+    let digest: String = format!("{:x}", Sha256::digest(&content)).chars().take(32).collect();
     let tag = format!("\"{digest}\"");
     let held = etag::is_held(headers, &tag);
-    let body = if held { Body::empty() } else { Body::from(text.to_owned()) };
-    let mut response = bytes("text/plain; charset=utf-8", BRIEF, body);
+    let body = if held { Body::empty() } else { Body::from(content) };
+    let mut response = bytes(kind, keep, body);
     if held {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response.headers_mut().remove(header::CONTENT_TYPE);

@@ -1,4 +1,4 @@
-//! Well-known documents: the anchor set, the entity configuration, the DID document.
+//! Well-known documents: the entity configuration, the DID document.
 
 use std::sync::Arc;
 
@@ -8,39 +8,14 @@ use axum::{
     http::{HeaderName, header},
 };
 use charter_federation::LocalAuthority;
-use charter_proof::{Anchor, AnchorSet};
 use serde_json::{Value, json};
 
-use crate::{App, Error, door::Here, error::Code};
+use crate::{App, Error, door::Here};
 
 type Typed = ([(HeaderName, &'static str); 2], String);
 
 fn typed(media: &'static str, body: String) -> Typed {
     ([(header::CONTENT_TYPE, media), (header::CACHE_CONTROL, "no-cache")], body)
-}
-
-/// The anchor set with this registry's own keys, where it has no superior: what `--anchor` takes.
-pub async fn anchors(State(app): State<Arc<App>>, Extension(here): Extension<Here>) -> Result<Typed, Error> {
-    let tenant =
-        app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))?;
-    if !tenant.config.superiors.is_empty() {
-        let root = &tenant.config.superiors[0];
-        return Err(Error::new(
-            Code::NotFound,
-            format!("this registry is no anchor; ask its superior `{root}`"),
-        ));
-    }
-    let anchor = Anchor {
-        authority_id: tenant.registry.authority.clone(),
-        entity_id: tenant.registry.entity_identifier.clone(),
-        jwks: app.hosted.keys(here.registry).await?,
-    };
-    let internal = |e: charter_proof::Error| {
-        tracing::error!(error = %e, "the anchor set cannot be made");
-        Error::new(Code::Internal, "an error of ours; it was logged")
-    };
-    let set = AnchorSet::new(vec![anchor], None).map_err(internal)?;
-    Ok(typed("application/json", set.to_json().map_err(internal)?))
 }
 
 /// OpenID Federation 1.0, section 9.

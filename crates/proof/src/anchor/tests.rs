@@ -107,6 +107,7 @@ fn two_versions_and_eighteen_months_behind_catches_up_in_order() {
     let second = pinned.follow(two).expect("the second");
     assert!(said(second.anchors(late)).starts_with("EXPIRED: version 2"));
     let third = second.follow(three.clone()).expect("the third");
+    assert!(third.anchors(late).is_ok());
     assert!(said(third.anchors(Timestamp::from_secs(NOW + 800 * DAY))).contains("charter anchors update"));
     assert_eq!(third.anchors(now()).expect("in time").expires, Some(three.terms().expires));
     assert_eq!(third.follow(three).expect("the same again"), third);
