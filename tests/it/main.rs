@@ -8,6 +8,7 @@ mod ayra;
 mod bad_input;
 mod batch;
 mod cascade;
+mod ceremony;
 mod class;
 mod credential;
 mod credential_type;

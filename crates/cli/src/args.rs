@@ -1,5 +1,6 @@
 //! The command line: commands, options, and what a value may be.
 
+mod anchors;
 mod approval;
 mod audit;
 mod change;
@@ -27,6 +28,7 @@ use charter_domain::{AuthorityId, Timestamp};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
+    anchors::{Anchors, UpdateAnchors, VerifyAnchors},
     approval::{Approval, Approve, Close, ListProposals, Show},
     audit::{Audit, Events, Filter},
     change::{Change, Delegation, Draft, Effect, Emergency, End, Register, Target},
@@ -104,6 +106,9 @@ pub enum Command {
     /// Signed chains: the proof of an answer, for use without a connection.
     #[command(subcommand)]
     Chain(Chain),
+    /// The anchor set: whom this verifier trusts, brought up to date from version to version.
+    #[command(subcommand)]
+    Anchors(Anchors),
     /// Chains with their evidence from the transparency log, for use without a connection.
     #[command(subcommand)]
     Proof(Proof),

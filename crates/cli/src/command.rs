@@ -1,5 +1,6 @@
 //! One file per command; this one only chooses.
 
+mod anchors;
 mod approval;
 mod audit;
 mod chain;
@@ -47,6 +48,7 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
     match command {
         Command::Check(args) => check::run(to, args).await,
         Command::Chain(command) => chain::run(to, command).await,
+        Command::Anchors(command) => anchors::run(to, command).await,
         Command::Proof(Proof::Verify(args)) => proof::verify(args).await,
         Command::Import(args) => import::run(to, args).await,
         Command::Entity(command) => entity::run(to, command).await,

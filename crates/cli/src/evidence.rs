@@ -49,7 +49,7 @@ pub fn read_policy(path: &Path) -> Result<Policy, Failure> {
 }
 
 /// At most one byte more than `longest`: that tells a file that is too long.
-async fn read(path: &Path, longest: usize) -> Result<Vec<u8>, Failure> {
+pub async fn read(path: &Path, longest: usize) -> Result<Vec<u8>, Failure> {
     let limit = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
     let mut file = Vec::new();
     let read = if path == Path::new("-") {

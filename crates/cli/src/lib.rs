@@ -13,6 +13,7 @@ mod connect;
 mod desk;
 mod evidence;
 mod exit;
+mod file;
 mod log;
 mod login;
 mod output;

@@ -94,7 +94,7 @@ impl Http {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Tried::Missing,
             status => {
-                let fault = Fault::Unreachable(format!("`{url}`: the log answers {status}"));
+                let fault = Fault::Unreachable(format!("`{url}`: the server answers {status}"));
                 let seconds = head.headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
                 let busy = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
                 let pause = seconds.map(Duration::from_secs);

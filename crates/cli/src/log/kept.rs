@@ -1,10 +1,6 @@
 //! The last checkpoint of a log that was verified here: what the log must have grown from the next time.
 
-use std::{
-    io::{ErrorKind, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
-};
+use std::{io::ErrorKind, path::PathBuf};
 
 use charter_tlog::{
     checkpoint::SignedCheckpoint,
@@ -15,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     args::Trusted,
     exit::{Exit, Failure},
+    file,
     login::Place,
 };
 
@@ -62,20 +59,8 @@ impl Kept {
 
     /// Replaces what was kept, in one step.
     pub fn write(&self, signed: &SignedCheckpoint) -> Result<(), Failure> {
-        replace(&self.path, signed.to_string().as_bytes()).map_err(|e| {
+        file::replace(&self.path, signed.to_string().as_bytes()).map_err(|e| {
             Failure::new(Exit::Unexpected, format!("cannot write `{}`: {e}", self.path.display()))
         })
     }
-}
-
-fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    }
-    let new = path.with_extension("new");
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&new, path)
 }
