@@ -9,6 +9,7 @@ mod bad_input;
 mod batch;
 mod cascade;
 mod ceremony;
+mod ceremony_document;
 mod class;
 mod credential;
 mod credential_type;

@@ -12,9 +12,9 @@ use charter_tests::{
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 /// A line of the document, and what its comment says of it.
-struct Step {
-    line: String,
-    prints: Option<String>,
+pub struct Step {
+    pub line: String,
+    pub prints: Option<String>,
     exit: i32,
 }
 
@@ -46,13 +46,13 @@ fn blocks<'a>(document: &'a str, language: &'a str) -> impl Iterator<Item = &'a 
 }
 
 /// A line that ends in a backslash goes on in the next.
-fn steps(document: &str) -> Vec<Step> {
+pub fn steps(document: &str) -> Vec<Step> {
     let text = blocks(document, "sh").collect::<Vec<_>>().join("\n").replace("\\\n", " ");
     text.lines().filter(|line| !line.trim().is_empty()).map(|line| Step::parse(line.to_owned())).collect()
 }
 
 /// Says which step begins, and ends at the first that exits otherwise than said.
-fn script(steps: &[Step]) -> String {
+pub fn script(steps: &[Step]) -> String {
     let mut script = "exec 2>&1\ntrap 'kill $(jobs -p); wait' EXIT\n".to_owned();
     for (n, Step { line, exit, .. }) in steps.iter().enumerate() {
         let check = format!("code=$?; [ $code = {exit} ] || {{ echo \"it exited $code\"; exit 1; }}");

@@ -37,7 +37,7 @@ pub struct Init {
     #[arg(long, value_name = "FILE")]
     add_key: Vec<PathBuf>,
     /// A key that may sign no longer, by its id; may be given again.
-    #[arg(long, value_name = "KID")]
+    #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     remove_key: Vec<String>,
     /// Lists the authorities of this file, as a registry serves it at /.well-known/trust-anchors; may be given again.
     #[arg(long, value_name = "FILE")]

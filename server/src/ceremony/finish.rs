@@ -26,7 +26,7 @@ pub struct Finish {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Who holds a key that signed, for the minutes; may be given again.
-    #[arg(long, value_name = "KID=NAME", value_parser = holder)]
+    #[arg(long, value_name = "KID=NAME", value_parser = holder, allow_hyphen_values = true)]
     holder: Vec<(String, String)>,
     /// Who else was there, for the minutes; may be given again.
     #[arg(long, value_name = "NAME", value_parser = minutes::name)]

@@ -244,6 +244,17 @@ fn a_version_with_signatures_is_an_anchor_set_too() {
     assert!(refused.contains("canonical form"), "{refused}");
 }
 
+/// The example of `schemas/`, made and signed with Python's `cryptography` and `json` alone.
+#[test]
+fn a_version_that_another_program_made_is_believed() {
+    let file = include_bytes!("../../../../schemas/examples/signed-trust-anchors.json");
+    let set = SignedSet::parse(file).expect("a version");
+    let pin = "26486e339e22a59d8dc418dcce46f1bcdc2eabc403d6bf6350843dddb4d8d294";
+    let pin = Fingerprint::parse(pin).expect("a fingerprint");
+    let believed = Believed::pinned(set, &pin).expect("two of three keys signed it");
+    assert_eq!(believed.set().signed_by().expect("names").len(), 2);
+}
+
 /// Keys are costly and do not matter here, so all cases share them.
 fn shared() -> &'static [SoftwareSigner] {
     static KEYS: std::sync::OnceLock<Vec<SoftwareSigner>> = std::sync::OnceLock::new();
