@@ -10,6 +10,7 @@ mod batch;
 mod cascade;
 mod ceremony;
 mod ceremony_document;
+mod ceremony_token;
 mod class;
 mod credential;
 mod credential_type;

@@ -23,11 +23,34 @@ use tokio::process::Child;
 
 use crate::kept::until;
 
-const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const PIN: &str = "8153-pin-of-the-user";
 const ENTITY: &str = "did:web:university.example";
 /// A process starts, or a document is signed again, within this on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
+
+/// A token called `charter`, found by what `softhsm2.conf` says, and the file `pin`.
+pub async fn make_token(home: &Path) {
+    let tokens = home.join("tokens");
+    std::fs::create_dir(&tokens).expect("a directory");
+    let conf = format!("directories.tokendir = {}\nobjectstore.backend = file\n", tokens.display());
+    let conf = file(home, "softhsm2.conf", &conf);
+    file(home, "pin", &format!("{PIN}\n"));
+    let args = ["--init-token", "--free", "--label", "charter", "--so-pin", "8153-officer", "--pin", PIN];
+    let mut command = terminal::command(Path::new("softhsm2-util"), home, &args);
+    command.env("SOFTHSM2_CONF", conf);
+    assert!(Path::new(MODULE).exists(), "softhsm2 is missing: run `scripts/setup test`");
+    let made = terminal::run(command).await;
+    assert_eq!(made.code, 0, "{made:?}");
+}
+
+fn file(home: &Path, name: &str, text: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = home.join(name);
+    std::fs::write(&path, text).expect("written");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+    path
+}
 
 /// A registry of a process of its own, which can be stopped and started again.
 struct Site {
@@ -49,37 +72,19 @@ impl Site {
             address: free,
             running: None,
         };
-        site.make_token().await;
+        make_token(site.terminal.home()).await;
         let settings = format!(
             "cache = {{ lease_ms = 1000, poll_ms = 250 }}\ndocuments = {{ renew_every_secs = 1 }}\n{}",
             site.issuer.toml()
         );
         let build = TestApp::build().registry(AUTHORITY).settings(&settings);
         site.file("charter.toml", &build.toml(&site.database, site.terminal.home(), free));
-        site.file("pin", &format!("{PIN}\n"));
         site.serve(store).await;
         site
     }
 
-    async fn make_token(&self) {
-        let tokens = self.terminal.home().join("tokens");
-        std::fs::create_dir(&tokens).expect("a directory");
-        let conf = format!("directories.tokendir = {}\nobjectstore.backend = file\n", tokens.display());
-        self.file("softhsm2.conf", &conf);
-        let args = ["--init-token", "--free", "--label", "charter", "--so-pin", "8153-officer", "--pin", PIN];
-        let mut command = terminal::command(Path::new("softhsm2-util"), self.terminal.home(), &args);
-        command.env("SOFTHSM2_CONF", self.terminal.home().join("softhsm2.conf"));
-        assert!(Path::new(MODULE).exists(), "softhsm2 is missing: run `scripts/setup test`");
-        let made = terminal::run(command).await;
-        assert_eq!(made.code, 0, "{made:?}");
-    }
-
     fn file(&self, name: &str, text: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
-        let path = self.terminal.home().join(name);
-        std::fs::write(&path, text).expect("written");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
-        path
+        file(self.terminal.home(), name, text)
     }
 
     /// `charterd` at this site; with `store` the token is configured too.
