@@ -69,6 +69,14 @@ impl Breakers {
         Err(Resting { failures: it.failures, again_in, why: it.why.clone() })
     }
 
+    /// Whether an endpoint rests, for who only looks. It is asked again in no time when it is its turn.
+    pub fn look(&self, endpoint: &PeerEndpoint, now: Instant) -> Option<Resting> {
+        let open = self.lock();
+        let it = open.get(endpoint)?;
+        let again_in = it.again.saturating_duration_since(now);
+        Some(Resting { failures: it.failures, again_in, why: it.why.clone() })
+    }
+
     pub fn succeeded(&self, endpoint: &PeerEndpoint) {
         let mut open = self.lock();
         if open.remove(endpoint).is_some() {

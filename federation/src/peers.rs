@@ -73,4 +73,6 @@ pub struct Heard {
     pub failures: u32,
     /// How the last of them failed; empty for none.
     pub last_failure: String,
+    /// In how long it is asked again, where it rests.
+    pub rests: Option<Duration>,
 }

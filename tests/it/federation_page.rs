@@ -124,9 +124,9 @@ async fn who_cannot_be_asked_is_shown_as_such() {
     let said = client.list_peers(fed::ListPeersRequest::default()).await.expect("said").into_inner();
     let peer = &said.peers[0];
     assert_eq!((peer.subordinate_id.as_str(), peer.epoch, peer.heard_ms), (SECTOR, -1, -1));
-    assert!(peer.failures > 0 && peer.last_failure == "UNREACHABLE", "{peer:?}");
+    assert!(peer.failures > 0 && peer.last_failure == "UNREACHABLE" && peer.rests_ms >= 0, "{peer:?}");
     let (code, table) = charter(&nation.url(), &["federation", "peers"]).await;
-    assert!(code == Some(0) && table.contains("UNREACHABLE"), "{table}");
+    assert!(code == Some(0) && table.contains("UNREACHABLE, asked again in "), "{table}");
     let (code, drawn) = charter(&root.url(), &["federation", "graph"]).await;
     assert!(code == Some(0) && drawn.contains("could not be asked"), "{drawn}");
 }
@@ -219,7 +219,10 @@ async fn a_list_goes_on_where_it_ended_and_refuses_what_is_not_there() {
         let page = client.list_peers(request).await.expect("a page").into_inner();
         assert_eq!(page.more, left > 0);
         found.extend(page.peers.iter().map(|p| p.subordinate_id.clone()));
-        assert!(page.peers.iter().all(|p| p.hosted && p.heard_ms == 0 && p.epoch > 0), "{page:?}");
+        assert!(
+            page.peers.iter().all(|p| p.hosted && p.heard_ms == 0 && p.rests_ms == -1 && p.epoch > 0),
+            "{page:?}"
+        );
         after_id = found.last().expect("some").clone();
     }
     assert_eq!(found, names);

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     answer::{Answer, Basis, LogEvidence, Referral, Step},
-    breaker::Breakers,
+    breaker::{Breakers, Resting},
     budget::Budget,
     trace,
 };
@@ -58,6 +58,11 @@ impl Native {
             tls,
             breakers: Breakers::default(),
         })
+    }
+
+    /// Whether an endpoint rests, since it could not be reached.
+    pub fn resting(&self, endpoint: &PeerEndpoint) -> Option<Resting> {
+        self.breakers.look(endpoint, Instant::now())
     }
 
     fn client(&self, to: &PeerEndpoint) -> Result<FederationServiceClient<Channel>, Failure> {

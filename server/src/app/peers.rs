@@ -12,7 +12,7 @@ use charter_domain::{
     status::{State, state_at},
 };
 use charter_federation::{
-    LocalAuthority,
+    LocalAuthority, PeerEndpoint,
     peers::{Heard, MAX_SCOPE, Page, Peer, Peers},
 };
 use tokio::time::Instant;
@@ -136,19 +136,24 @@ async fn heard(app: &App, superior: &Tenant, d: &Delegation) -> Heard {
     if let Some(id) = app.hosted.hosted(&d.subordinate) {
         let epoch = app.hosted.epoch(id).await.unwrap_or(-1);
         let (published, ago) = (shown(app, id), Some(Duration::ZERO));
-        return Heard { hosted: true, epoch, published, ago, failures: 0, last_failure: String::new() };
+        let (failures, last_failure, rests) = (0, String::new(), None);
+        return Heard { hosted: true, epoch, published, ago, failures, last_failure, rests };
     }
     let path = [superior.registry.authority.to_string(), d.subordinate.to_string()];
     let dep = app.dependencies.find(&path);
     let ago = dep.as_ref().and_then(|dep| dep.age());
     let known = dep.filter(|_| ago.is_some());
     let trouble = app.contacts.of(&d.endpoint);
+    // Failed questions are known to the breaker alone, failures that are no silence to `contacts` alone.
+    let resting = app.protocol.resting(&PeerEndpoint::from(d));
+    let last = if resting.is_some() && trouble.last.is_empty() { contact::SILENT } else { trouble.last };
     Heard {
         hosted: false,
         epoch: known.as_ref().map_or(-1, |dep| dep.epoch()),
         published: known.as_ref().map_or(-1, |dep| dep.published()),
         ago,
-        failures: trouble.failures,
-        last_failure: trouble.last.to_owned(),
+        failures: resting.as_ref().map_or(0, |r| r.failures).max(trouble.failures),
+        last_failure: last.to_owned(),
+        rests: resting.map(|r| r.again_in),
     }
 }

@@ -1,5 +1,7 @@
 //! `FederationService.ListPeers`: whom an authority has delegated to, as gRPC shows it.
 
+use std::time::Duration;
+
 use charter_domain::{AuthorityId, delegation::MAX_DEPTH};
 use charter_federation::peers::{Page, Peer, Peers};
 use charter_proto::charter::federation::v1 as pb;
@@ -45,7 +47,7 @@ fn encode(found: Peers) -> pb::ListPeersResponse {
 }
 
 fn peer(p: Peer) -> pb::Peer {
-    let ago = p.heard.ago.map(|ago| i64::try_from(ago.as_millis()).unwrap_or(i64::MAX));
+    let millis = |d: Option<Duration>| d.map_or(-1, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
     pb::Peer {
         subordinate_id: p.authority.into(),
         entity_identifier: p.entity_identifier.into(),
@@ -56,10 +58,11 @@ fn peer(p: Peer) -> pb::Peer {
         answers_as_own: p.answers_as_own,
         hosted: p.heard.hosted,
         epoch: p.heard.epoch,
-        heard_ms: ago.unwrap_or(-1),
+        heard_ms: millis(p.heard.ago),
         failures: p.heard.failures,
         last_failure: p.heard.last_failure,
         doubted: p.doubted,
+        rests_ms: millis(p.heard.rests),
         published_size: p.heard.published,
     }
 }

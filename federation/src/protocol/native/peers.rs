@@ -49,6 +49,11 @@ fn cut(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
 }
 
+/// Negative for none.
+fn millis(n: i64) -> Option<Duration> {
+    u64::try_from(n).ok().map(Duration::from_millis)
+}
+
 fn https(text: &str) -> Result<HttpsId, String> {
     HttpsId::parse(text).map_err(|e| e.to_string())
 }
@@ -86,9 +91,10 @@ fn peer(p: pb::Peer) -> Result<Peer, String> {
             hosted: p.hosted,
             epoch: p.epoch,
             published: p.published_size,
-            ago: u64::try_from(p.heard_ms).ok().map(Duration::from_millis),
+            ago: millis(p.heard_ms),
             failures: p.failures,
             last_failure: cut(&p.last_failure, 32),
+            rests: millis(p.rests_ms),
         },
         doubted: p.doubted,
     })
@@ -105,6 +111,7 @@ mod tests {
             state: "SUSPENDED".to_owned(),
             scope: "x".repeat(10_000),
             heard_ms: -1,
+            rests_ms: 1_500,
             ..Default::default()
         };
         pb::ListPeersResponse {
@@ -120,6 +127,7 @@ mod tests {
         let found = decode(reply(2)).expect("understood");
         assert_eq!((found.name.len(), found.list[1].scope.len()), (MAX_TEXT, MAX_SCOPE));
         assert_eq!((found.list[0].state, found.list[0].heard.ago), (Reason::Suspended, None));
+        assert_eq!(found.list[0].heard.rests, Some(Duration::from_millis(1_500)));
         assert!(decode(reply(MAX_PEERS + 1)).is_err(), "more than were asked for");
         let mut strange = reply(1);
         strange.peers[0].state = "SOMETHING".to_owned();

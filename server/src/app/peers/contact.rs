@@ -10,6 +10,9 @@ use charter_federation::protocol::Failure;
 /// Most endpoints with a failure that are remembered.
 const MOST: usize = 10_000;
 
+/// How an endpoint failed that could not be reached.
+pub const SILENT: &str = "UNREACHABLE";
+
 /// Failures in a row of one endpoint.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Trouble {
@@ -39,7 +42,7 @@ impl Contacts {
                 let trouble = all.entry(endpoint.to_owned()).or_default();
                 trouble.failures = trouble.failures.max(resting.failures);
                 if trouble.last.is_empty() {
-                    trouble.last = "UNREACHABLE";
+                    trouble.last = SILENT;
                 }
             }
             Err(failure) => {
@@ -60,7 +63,7 @@ const fn code(failure: &Failure) -> &'static str {
         Failure::Untrusted(_) => "UNTRUSTED",
         Failure::Late => "LATE",
         Failure::Malformed(_) => "MALFORMED",
-        _ => "UNREACHABLE",
+        _ => SILENT,
     }
 }
 
@@ -77,7 +80,7 @@ mod tests {
         let (contacts, at) = (Contacts::default(), "http://127.0.0.1:9");
         contacts.note::<()>(at, &Err(Failure::Late));
         contacts.note::<()>(at, &Err(Failure::Unreachable("secret".to_owned())));
-        assert_eq!(contacts.of(at), Trouble { failures: 2, last: "UNREACHABLE" });
+        assert_eq!(contacts.of(at), Trouble { failures: 2, last: SILENT });
         assert_eq!(contacts.of("http://127.0.0.1:8"), Trouble::default());
         let (failures, again_in, why) = (2, Duration::from_secs(1), "no answer".to_owned());
         contacts.note::<()>(at, &Err(Failure::Resting(Resting { failures, again_in, why })));

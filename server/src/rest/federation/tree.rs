@@ -49,6 +49,7 @@ fn row(node: &Node, peer: &Peer) -> Markup {
             td {
                 @if peer.heard.failures == 0 { "none" }
                 @else { span class="bad" { (peer.heard.failures) ", last " (cut(&peer.heard.last_failure, 32)) } }
+                @if let Some(rest) = peer.heard.rests { ", asked again in " (seconds(rest)) }
             }
         }
     }
@@ -102,6 +103,10 @@ fn ago(ago: Option<Duration>) -> String {
     match ago {
         None => "not lately".to_owned(),
         Some(ago) if ago.is_zero() => "now".to_owned(),
-        Some(ago) => format!("{}.{} s ago", ago.as_secs(), ago.subsec_millis() / 100),
+        Some(ago) => format!("{} ago", seconds(ago)),
     }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}.{} s", time.as_secs(), time.subsec_millis() / 100)
 }

@@ -41,6 +41,7 @@ struct View {
     heard_ms: Option<i64>,
     failures: u32,
     last_failure: String,
+    rests_ms: Option<i64>,
     doubted: bool,
     endpoint: String,
 }
@@ -59,6 +60,7 @@ impl From<pb::Peer> for View {
             heard_ms: known(p.heard_ms),
             failures: p.failures,
             last_failure: p.last_failure,
+            rests_ms: known(p.rests_ms),
             doubted: p.doubted,
             endpoint: p.endpoint,
         }
@@ -69,11 +71,13 @@ impl View {
     fn row(&self) -> Vec<String> {
         let number = |n: Option<i64>| n.map(|n| n.to_string()).unwrap_or_default();
         let below = self.relation == "subordinate";
-        let heard = self.heard_ms.map(|ms| format!("{}.{} s ago", ms / 1_000, ms % 1_000 / 100));
+        let seconds = |ms: i64| format!("{}.{} s", ms / 1_000, ms % 1_000 / 100);
+        let heard = self.heard_ms.map(|ms| format!("{} ago", seconds(ms)));
+        let again = self.rests_ms.map(|ms| format!(", asked again in {}", seconds(ms))).unwrap_or_default();
         let failures = match self.last_failure.as_str() {
             "" if below => self.failures.to_string(),
             "" => String::new(),
-            last => format!("{} {last}", self.failures),
+            last => format!("{} {last}{again}", self.failures),
         };
         let state = if self.doubted { format!("{}, doubted", self.state) } else { self.state.clone() };
         vec![
