@@ -143,6 +143,8 @@ pub struct Limits {
     pub per_address_rps: u32,
     pub per_address_burst: u32,
     pub global_rps: u32,
+    pub per_peer_rps: u32,
+    pub per_peer_burst: u32,
     pub max_connections: usize,
     pub max_watchers: usize,
     pub max_watchers_per_address: usize,
@@ -257,7 +259,9 @@ impl Config {
         demand(
             self.limits.per_address_rps > 0
                 && self.limits.per_address_burst > 0
-                && self.limits.global_rps > 0,
+                && self.limits.global_rps > 0
+                && self.limits.per_peer_rps > 0
+                && self.limits.per_peer_burst > 0,
             "limits must be at least 1 request a second".into(),
         );
         demand(self.retention.every_secs > 0, "retention.every_secs must be at least 1".into());

@@ -20,7 +20,7 @@ use crate::{
         watch::News,
     },
     caller,
-    config::keys::Place,
+    config::{keys::Place, listener::ClientAuth},
     error::Error,
     hosted::Hosted,
     limit::Limiter,
@@ -28,6 +28,7 @@ use crate::{
     mirror::push,
     oidc::Oidc,
     outbox::{Outbox, system_lookup},
+    peers::Peers,
     tasks::outbox::Told,
     witness::Witnesses,
 };
@@ -54,6 +55,8 @@ pub struct App {
     pub limiter: Limiter,
     /// Answers from own records alone, beside those that wait for other registries.
     pub spare: Semaphore,
+    /// Registries that are known by their TLS keys.
+    pub peers: Arc<Peers>,
     /// Seals secrets that are kept.
     pub kek: Kek,
     /// How far the transparency logs are.
@@ -144,6 +147,7 @@ impl App {
         Ok(Arc::new(Self {
             limiter: Limiter::new(&config.limits),
             spare: Semaphore::new(SPARE),
+            peers: Arc::new(Peers::new(config.listeners.iter().any(|l| l.client_auth() != ClientAuth::None))),
             news: News::new(&config.limits),
             outbox: Outbox::new(&config.webhooks, system_lookup()).map_err(Startup::Webhooks)?,
             told: Told::default(),

@@ -1,6 +1,7 @@
 //! The outermost layer of both doors, one and lean, in this order: rate limit, which registry is meant, deadline,
 //! trace context, the door itself, request id and CORS on the way out, metrics.
 
+mod admission;
 mod logged;
 
 use std::{
@@ -23,7 +24,10 @@ use tower::{Service as _, ServiceExt};
 use crate::{
     App, Error,
     app::query::Asked,
-    config::{Listener, listener::Service},
+    config::{
+        Listener,
+        listener::{ClientAuth, Service},
+    },
     error::{Code, STEP_UP},
     grpc, rest,
 };
@@ -79,6 +83,8 @@ struct Inner {
     /// For single questions, and for batches.
     trqp: [TrustRegistryQueryServiceServer<grpc::Doorway>; 2],
     public: bool,
+    /// Registries that are known by their keys have it for themselves.
+    for_peers: bool,
     requests: [metrics::Histogram; 2],
     challenge: HeaderValue,
 }
@@ -101,6 +107,7 @@ impl Door {
                 grpc: grpc::router(app, listener),
                 trqp: grpc::trqp_services(app),
                 public: listener.offers(Service::Public),
+                for_peers: listener.client_auth() == ClientAuth::Pinned,
                 requests: [timed("rest"), timed("grpc")],
                 challenge: HeaderValue::try_from(app.oidc.challenge())
                     .unwrap_or_else(|_| HeaderValue::from_static(STEP_UP)),
@@ -159,7 +166,7 @@ async fn handle(inner: &Inner, from: Origin, mut request: Request<Body>) -> Resp
             let limited = error.code == Code::RateLimited;
             let mut response = refuse(error, is_grpc);
             if limited {
-                say_limits(&mut response, &inner.app.limiter.policy);
+                admission::say_limits(&mut response, &inner.app, from);
             }
             response
         }
@@ -209,11 +216,13 @@ fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"application/grpc"))
 }
 
-fn prepare(inner: &Inner, (peer, certificate): Origin, request: &mut Request<Body>) -> Result<Here, Error> {
-    if !inner.app.limiter.admits(peer) {
-        return Err(Error::new(Code::RateLimited, "more requests than this address may send; slow down"));
-    }
+fn prepare(inner: &Inner, from: Origin, request: &mut Request<Body>) -> Result<Here, Error> {
+    admission::admit(&inner.app, from)?;
     let registry = meant(inner, request)?;
+    if inner.for_peers {
+        // Its path is now what it will be routed by.
+        admission::authorize(&inner.app, from, request.uri().path())?;
+    }
     let held = inner.app.hosted.holds.get(registry);
     if held.is_some() && !OPEN_WHEN_HELD.iter().any(|open| request.uri().path().starts_with(open)) {
         return Err(Error::new(
@@ -226,7 +235,8 @@ fn prepare(inner: &Inner, (peer, certificate): Origin, request: &mut Request<Bod
     if limit.is_zero() {
         return Err(Error::new(Code::DeadlineExceeded, "the deadline had passed when the request came"));
     }
-    let (deadline, strained) = (Instant::now() + limit, inner.app.limiter.strained());
+    let (deadline, (peer, certificate)) = (Instant::now() + limit, from);
+    let strained = inner.app.limiter.strained() && !admission::is_known(&inner.app, from);
     Ok(Here { registry, certificate, deadline, peer, strained })
 }
 
@@ -343,15 +353,6 @@ fn refuse(error: Error, is_grpc: bool) -> Response<Body> {
         return tonic::Status::from(error).into_http();
     }
     error.into_http()
-}
-
-/// IETF httpapi draft: what is allowed; that none is left, and one second to wait.
-fn say_limits(response: &mut Response<Body>, policy: &str) {
-    let headers = response.headers_mut();
-    headers.insert("ratelimit", HeaderValue::from_static("\"address\";r=0;t=1"));
-    if let Ok(policy) = HeaderValue::from_str(policy) {
-        headers.insert("ratelimit-policy", policy);
-    }
 }
 
 fn preflight() -> Response<Body> {

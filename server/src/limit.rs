@@ -1,4 +1,4 @@
-//! Rate limits, per address and over all. Per process: a site's limits are as many times that as it has processes.
+//! Rate limits, per address and over all; for known registries, per authority. Per process: a site's limits are as many times that as it has processes.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -6,6 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use charter_domain::AuthorityId;
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
     clock::DefaultClock,
@@ -21,7 +22,9 @@ pub struct Limiter {
     reserve: u32,
     strained: AtomicBool,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
-    pub policy: String,
+    peers: DefaultKeyedRateLimiter<AuthorityId>,
+    /// What is told to who was refused: for an address, for a registry.
+    pub policies: [String; 2],
 }
 
 fn at_least_one(n: u32) -> NonZeroU32 {
@@ -32,13 +35,17 @@ impl Limiter {
     pub fn new(limits: &Limits) -> Self {
         let address = Quota::per_second(at_least_one(limits.per_address_rps))
             .allow_burst(at_least_one(limits.per_address_burst));
+        let peer = Quota::per_second(at_least_one(limits.per_peer_rps))
+            .allow_burst(at_least_one(limits.per_peer_burst));
         Self {
             global: RateLimiter::direct(Quota::per_second(at_least_one(limits.global_rps)))
                 .with_middleware::<StateInformationMiddleware>(),
             reserve: limits.global_rps / 10,
             strained: AtomicBool::new(false),
             addresses: RateLimiter::keyed(address),
-            policy: format!("\"address\";q={};w=1", limits.per_address_rps),
+            peers: RateLimiter::keyed(peer),
+            policies: [("address", limits.per_address_rps), ("peer", limits.per_peer_rps)]
+                .map(|(name, quota)| format!("\"{name}\";q={quota};w=1")),
         }
     }
 
@@ -61,8 +68,16 @@ impl Limiter {
         self.strained.load(Ordering::Relaxed)
     }
 
-    /// Forgets addresses that have their whole burst again.
+    /// One more request from a registry that is known by its key. There are as many of these as are delegated to, and one
+    /// above: what others send takes nothing from them.
+    pub fn admits_peer(&self, authority: &AuthorityId) -> bool {
+        self.peers.check_key(authority).is_ok()
+    }
+
+    /// Forgets addresses and registries that have their whole burst again.
     pub fn tidy(&self) {
+        self.peers.retain_recent();
+        self.peers.shrink_to_fit();
         self.addresses.retain_recent();
         self.addresses.shrink_to_fit();
     }
@@ -90,7 +105,9 @@ mod tests {
             max_watchers_per_address: 1,
             per_address_rps: 1,
             per_address_burst: 3,
-            global_rps: 100,
+            global_rps: 4,
+            per_peer_rps: 1,
+            per_peer_burst: 2,
             max_connections: 1,
             first_bytes_ms: 1,
             drain_secs: 1,
@@ -100,6 +117,12 @@ mod tests {
         let admitted = (0..10).filter(|_| limiter.admits(address("10.0.0.1"))).count();
         assert_eq!(admitted, 3);
         assert!(limiter.admits(address("10.0.0.2")));
+        let peers = ["a", "b"].map(|n| AuthorityId::parse(&format!("did:web:{n}.example")).expect("valid"));
+        assert!(!limiter.admits(address("10.0.0.3")), "all together have had theirs");
+        for peer in &peers {
+            assert_eq!((0..10).filter(|_| limiter.admits_peer(peer)).count(), 2, "a peer has its own");
+        }
+        let limiter = Limiter::new(&Limits { global_rps: 100, ..limits });
         assert_eq!((0..10).filter(|n| limiter.admits(address(&format!("2001:db8:1:{n}::1")))).count(), 3);
         assert!(!limiter.strained());
         let rest = (0..90).filter(|n| limiter.admits(address(&format!("10.0.1.{n}")))).count();

@@ -18,10 +18,17 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::{
-    PeerTls,
-    listener::{ClientAuth, Tls},
+use crate::{
+    config::{
+        PeerTls,
+        listener::{ClientAuth, Tls},
+    },
+    peers::Peers,
 };
+
+mod by_key;
+
+use self::by_key::ByKey;
 
 /// Both doors are behind each listener.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -108,7 +115,7 @@ pub fn to_peers(peer_tls: &PeerTls, clock: &Arc<dyn Clock>) -> Result<ToPeers, S
 }
 
 /// What a listener shows and asks for.
-pub fn acceptor(tls: &Tls, clock: &Arc<dyn Clock>) -> Result<TlsAcceptor, String> {
+pub fn acceptor(tls: &Tls, clock: &Arc<dyn Clock>, peers: &Arc<Peers>) -> Result<TlsAcceptor, String> {
     let told = |e: rustls::Error| format!("`{}` and `{}`: {e}", tls.cert_file, tls.key_file);
     let files = files(tls)?;
     let (chain, key) = files.identity;
@@ -116,6 +123,8 @@ pub fn acceptor(tls: &Tls, clock: &Arc<dyn Clock>) -> Result<TlsAcceptor, String
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(told)?;
     let builder = match files.clients {
+        None if tls.client_auth == ClientAuth::Pinned => builder
+            .with_client_cert_verifier(Arc::new(ByKey { peers: Arc::clone(peers), provider: provider() })),
         None => builder.with_no_client_auth(),
         Some(clients) => {
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(clients), provider());

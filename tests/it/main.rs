@@ -57,6 +57,7 @@ mod outage;
 mod outbox;
 mod parity;
 mod peer;
+mod peer_listener;
 mod peer_tls;
 mod pkcs11;
 mod planted;

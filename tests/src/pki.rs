@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
+use charter_server::peers::Peers;
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PublicKeyData, date_time_ymd};
 use rustls::{
@@ -86,9 +87,14 @@ impl Pki {
         let root = params.self_signed(&key).expect("signed");
         private(&dir.path().join("ca.pem"), &root.pem());
         let pki = Self { dir, ca: Issuer::new(params, key), root: root.der().clone() };
-        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-        pki.pair("server", &CertificateParams::new(names).expect("names"));
+        pki.server("server");
         pki
+    }
+
+    /// Of a server on loopback.
+    pub fn server(&self, name: &str) -> Pair {
+        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+        self.pair(name, &CertificateParams::new(names).expect("names"))
     }
 
     fn pair(&self, name: &str, params: &CertificateParams) -> Pair {
@@ -133,7 +139,7 @@ impl Pki {
             client_auth: charter_server::config::listener::ClientAuth::None,
         };
         let clock: Arc<dyn charter_domain::time::Clock> = Arc::new(charter_server::clock::WallClock);
-        charter_server::tls::acceptor(&tls, &clock).expect("good files")
+        charter_server::tls::acceptor(&tls, &clock, &Arc::new(Peers::new(false))).expect("good files")
     }
 
     /// The address of a server that speaks TLS and hands everything on.

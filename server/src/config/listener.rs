@@ -35,7 +35,8 @@ pub struct Tls {
     pub client_auth: ClientAuth,
 }
 
-/// Whether clients are asked for a certificate. One that is shown must be good.
+/// Whether clients are asked for a certificate. One that is shown must be of an authority in `client_ca_file`; with
+/// `pinned`, one must be shown, whoever issued it, with a key that a delegation or the way up lists.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuth {
@@ -43,6 +44,7 @@ pub enum ClientAuth {
     None,
     Optional,
     Required,
+    Pinned,
 }
 
 /// Groups of services, so that management can be kept on the inside.
@@ -62,6 +64,10 @@ fn all() -> Vec<Service> {
 }
 
 impl Listener {
+    pub fn client_auth(&self) -> ClientAuth {
+        self.tls.as_ref().map_or(ClientAuth::None, |tls| tls.client_auth)
+    }
+
     pub fn offers(&self, service: Service) -> bool {
         self.services.contains(&service)
     }
@@ -70,7 +76,7 @@ impl Listener {
 impl Tls {
     fn fault(&self) -> Option<String> {
         match (self.client_auth, &self.client_ca_file) {
-            (ClientAuth::None, Some(_)) => {
+            (ClientAuth::None | ClientAuth::Pinned, Some(_)) => {
                 Some("client_ca_file is of no use: set client_auth to `optional` or `required`".to_owned())
             }
             (ClientAuth::Optional | ClientAuth::Required, None) => Some(

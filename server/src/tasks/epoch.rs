@@ -83,6 +83,9 @@ fn advance(app: &App, registry: RegistryId, epoch: i64, changes: Option<Vec<char
     );
     app.register.note(registry, &changes);
     app.register.advance(registry, epoch);
+    if changes.iter().any(|change| change.identifiers.is_none()) {
+        app.peers.moved(registry);
+    }
     app.news.moved();
 }
 

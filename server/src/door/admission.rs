@@ -1,0 +1,58 @@
+//! Who may send one more request, and to a listener for registries, who may send any.
+
+use axum::body::Body;
+use http::{HeaderValue, Response};
+
+use super::Origin;
+use crate::{
+    App, Error,
+    error::Code,
+    peers::{Peer, rights},
+};
+
+/// The registry whose key the connection showed; only listeners that ask for certificates see any.
+fn known(app: &App, (_, certificate): Origin) -> Option<Peer> {
+    certificate.and_then(|key| app.peers.of(&key, app.clock.now()))
+}
+
+/// What others send is no strain for a known registry.
+pub fn is_known(app: &App, from: Origin) -> bool {
+    known(app, from).is_some()
+}
+
+/// A known registry has a limit of its own.
+pub fn admit(app: &App, from: Origin) -> Result<(), Error> {
+    let (admitted, who) = match known(app, from) {
+        Some(peer) => (app.limiter.admits_peer(&peer.authority), "a registry"),
+        None => (app.limiter.admits(from.0), "this address"),
+    };
+    if admitted {
+        return Ok(());
+    }
+    Err(Error::new(Code::RateLimited, format!("more requests than {who} may send; slow down")))
+}
+
+/// On a listener for registries: asked for each request, since what listed the key may have ended after the handshake.
+pub fn authorize(app: &App, from: Origin, path: &str) -> Result<(), Error> {
+    let Some(peer) = known(app, from) else {
+        let text = "this listener is for registries whose TLS key a delegation lists";
+        return Err(Error::new(Code::Unauthenticated, text));
+    };
+    if rights::may(&peer, path) {
+        return Ok(());
+    }
+    let text = format!("`{}` may not call this: questions come from a superior", peer.authority);
+    Err(Error::new(Code::Denied, text))
+}
+
+/// IETF httpapi draft: what is allowed; that none is left, and one second to wait.
+pub fn say_limits(response: &mut Response<Body>, app: &App, from: Origin) {
+    let [address, peer] = &app.limiter.policies;
+    let policy = if known(app, from).is_some() { peer } else { address };
+    let name = policy.split(';').next().unwrap_or_default();
+    for (header, value) in [("ratelimit", format!("{name};r=0;t=1")), ("ratelimit-policy", policy.clone())] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(header, value);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Registries that are known here by their TLS keys: those below by delegations, those above by the way up.
+//!
+//! Invariants: a key stands for an authority only while a delegation in force or an unexpired way up lists it; what is
+//! looked up is what was last read, and whoever changes it says so.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
+
+use charter_domain::{AuthorityId, Delegation, HttpsId, RegistryId, SpkiPins, Timestamp, spki::SpkiSha256};
+use charter_federation::LocalAuthority;
+use tokio::sync::Notify;
+
+use crate::{App, hosted::Tenant};
+
+mod above;
+pub mod rights;
+
+/// After a registry that could not be read.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Of which registries the keys are looked for: none where no listener asks for certificates.
+pub struct Peers {
+    asked_for: bool,
+    state: RwLock<State>,
+    moved: RwLock<HashSet<RegistryId>>,
+    notify: Notify,
+}
+
+/// Who a key stands for at an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    pub authority: AuthorityId,
+    /// Above or below a registry of this process; a process that serves several may be both.
+    pub superior: bool,
+    pub subordinate: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Side {
+    Above,
+    Below,
+}
+
+/// An authority with its keys, and until when.
+struct Known {
+    authority: AuthorityId,
+    pins: SpkiPins,
+    ground: Ground,
+}
+
+enum Ground {
+    Delegation(Box<Delegation>),
+    /// Its documents expire then.
+    WayUp(Timestamp),
+}
+
+impl Known {
+    fn stands(&self, now: Timestamp) -> bool {
+        match &self.ground {
+            Ground::Delegation(delegation) => delegation.standing(now).is_ok(),
+            Ground::WayUp(until) => now < *until,
+        }
+    }
+
+    fn side(&self) -> Side {
+        match self.ground {
+            Ground::Delegation(_) => Side::Below,
+            Ground::WayUp(_) => Side::Above,
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    known: HashMap<(RegistryId, Side), Vec<Known>>,
+    /// Where each key stands in `known`.
+    by_key: HashMap<SpkiSha256, Vec<(RegistryId, Side, usize)>>,
+}
+
+impl State {
+    fn put(&mut self, registry: RegistryId, side: Side, list: Vec<Known>) {
+        self.known.insert((registry, side), list);
+        self.by_key.clear();
+        for ((registry, side), list) in &self.known {
+            for (n, key) in list.iter().enumerate().flat_map(|(n, k)| k.pins.iter().map(move |p| (n, p))) {
+                self.by_key.entry(*key).or_default().push((*registry, *side, n));
+            }
+        }
+    }
+
+    fn of(&self, key: &SpkiSha256, now: Timestamp) -> Vec<&Known> {
+        let places = self.by_key.get(key).into_iter().flatten();
+        let found = places.filter_map(|(registry, side, n)| self.known.get(&(*registry, *side))?.get(*n));
+        found.filter(|known| known.stands(now)).collect()
+    }
+}
+
+impl Peers {
+    pub fn new(asked_for: bool) -> Self {
+        Self { asked_for, state: RwLock::default(), moved: RwLock::default(), notify: Notify::new() }
+    }
+
+    /// Of several authorities with one key, the first by name: a process that serves them is one peer.
+    pub fn of(&self, key: &SpkiSha256, now: Timestamp) -> Option<Peer> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let found = state.of(key, now);
+        let authority = found.iter().map(|known| &known.authority).min()?.clone();
+        let on = |side| found.iter().any(|known| known.side() == side);
+        Some(Peer { authority, superior: on(Side::Above), subordinate: on(Side::Below) })
+    }
+
+    /// Something registry-wide has changed: its delegations are read again.
+    pub fn moved(&self, registry: RegistryId) {
+        if self.asked_for {
+            self.moved.write().unwrap_or_else(PoisonError::into_inner).insert(registry);
+            self.notify.notify_one();
+        }
+    }
+
+    fn take(&self) -> HashSet<RegistryId> {
+        std::mem::take(&mut *self.moved.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn put(&self, registry: RegistryId, side: Side, list: Vec<Known>) {
+        self.state.write().unwrap_or_else(PoisonError::into_inner).put(registry, side, list);
+    }
+
+    fn below(&self, registry: RegistryId, delegations: &[Delegation]) {
+        let pinned = delegations.iter().filter(|d| !d.tls_spki_sha256.is_empty());
+        let known = pinned.map(|d| Known {
+            authority: d.subordinate.clone(),
+            pins: d.tls_spki_sha256.clone(),
+            ground: Ground::Delegation(Box::new(Delegation { document: None, ..d.clone() })),
+        });
+        self.put(registry, Side::Below, known.collect());
+    }
+
+    /// Learns the keys of a registry's superior from the way up that it sent. What does not fit together changes nothing:
+    /// it is sent again soon.
+    pub fn learn_above(&self, tenant: &Tenant, chain: &[String], now: Timestamp) {
+        if !self.asked_for {
+            return;
+        }
+        let own: &HttpsId = &tenant.registry.entity_identifier;
+        match above::superior(chain, own, now) {
+            Ok(found) if tenant.config.superiors.contains(&found.entity) => {
+                let known = Known {
+                    authority: found.authority,
+                    pins: found.pins,
+                    ground: Ground::WayUp(found.until),
+                };
+                self.put(tenant.registry.id, Side::Above, vec![known]);
+            }
+            Ok(found) => {
+                tracing::warn!(registry = %tenant.registry.authority, from = %found.entity, "the way up is not its superior's");
+            }
+            Err(why) => {
+                tracing::warn!(registry = %tenant.registry.authority, %why, "the way up does not hold")
+            }
+        }
+    }
+}
+
+/// Reads the delegations of every registry of this process, where a listener asks for certificates.
+pub async fn load(app: &App) {
+    if !app.peers.asked_for {
+        return;
+    }
+    for tenant in app.hosted.tenants() {
+        refresh(app, tenant.registry.id).await;
+    }
+}
+
+/// Keeps what is known as it is recorded.
+pub async fn run(app: std::sync::Arc<App>) {
+    loop {
+        let mut failed = false;
+        for registry in app.peers.take() {
+            failed |= !refresh(&app, registry).await;
+        }
+        if failed {
+            tokio::time::sleep(AGAIN).await;
+        } else {
+            app.peers.notify.notified().await;
+        }
+    }
+}
+
+/// False when it could not be read, and is to be read again.
+async fn refresh(app: &App, registry: RegistryId) -> bool {
+    match app.hosted.view(registry).await {
+        Ok(view) => {
+            app.peers.below(registry, &view.delegations);
+            true
+        }
+        Err(error) => {
+            tracing::debug!(registry = registry.0, %error, "delegations could not be read for the keys of peers");
+            app.peers.moved(registry);
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

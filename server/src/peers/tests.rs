@@ -1,0 +1,69 @@
+//! Who a key stands for, and until when.
+
+use charter_domain::{Interval, Scope};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_secs(1_000);
+
+fn id(name: &str) -> AuthorityId {
+    AuthorityId::parse(&format!("did:web:{name}.example")).expect("valid")
+}
+
+fn key(n: u8) -> SpkiSha256 {
+    [n; 32].into()
+}
+
+fn pins(keys: &[u8]) -> SpkiPins {
+    keys.iter().map(|n| key(*n)).collect::<Vec<_>>().try_into().expect("few")
+}
+
+fn delegation(name: &str, keys: &[u8], until: Option<i64>) -> Delegation {
+    Delegation {
+        id: 1,
+        subordinate: id(name),
+        entity_identifier: HttpsId::parse(&format!("https://{name}.example")).expect("valid"),
+        jwks: String::new(),
+        endpoint: String::new(),
+        tls_spki_sha256: pins(keys),
+        scope: Scope(Vec::new()),
+        max_path_length: None,
+        answers_as_own: true,
+        valid: Interval { from: None, until: until.map(Timestamp::from_secs) },
+        statuses: vec![],
+        document: None,
+    }
+}
+
+fn above(peers: &Peers, registry: i32, name: &str, keys: &[u8]) {
+    let ground = Ground::WayUp(NOW.plus(Duration::from_secs(60)));
+    let known = Known { authority: id(name), pins: pins(keys), ground };
+    peers.put(RegistryId(registry), Side::Above, vec![known]);
+}
+
+#[test]
+fn a_key_stands_for_its_authority_as_long_as_it_is_listed() {
+    let peers = Peers::new(true);
+    let who = |n, at| peers.of(&key(n), at).map(|peer| peer.authority);
+    peers.below(RegistryId(1), &[delegation("a", &[1, 2], Some(2_000)), delegation("b", &[], None)]);
+    assert_eq!((who(1, NOW), who(2, NOW), who(3, NOW)), (Some(id("a")), Some(id("a")), None));
+    assert_eq!(who(1, Timestamp::from_secs(2_000)), None, "the delegation has ended");
+    peers.below(RegistryId(1), &[delegation("a", &[2], None)]);
+    assert_eq!((who(1, NOW), who(2, NOW)), (None, Some(id("a"))), "rotated");
+    peers.below(RegistryId(2), &[delegation("b", &[3], None)]);
+    assert_eq!((who(2, NOW), who(3, NOW)), (Some(id("a")), Some(id("b"))), "each registry has its own");
+    peers.below(RegistryId(1), &[]);
+    assert_eq!((who(2, NOW), who(3, NOW)), (None, Some(id("b"))));
+}
+
+#[test]
+fn one_key_of_several_authorities_is_one_peer_with_the_rights_of_all() {
+    let peers = Peers::new(true);
+    peers.below(RegistryId(1), &[delegation("b", &[1], None), delegation("a", &[1], None)]);
+    let below = Peer { authority: id("a"), superior: false, subordinate: true };
+    assert_eq!(peers.of(&key(1), NOW), Some(below.clone()));
+    above(&peers, 2, "c", &[1]);
+    assert_eq!(peers.of(&key(1), NOW), Some(Peer { superior: true, ..below.clone() }));
+    let later = NOW.plus(Duration::from_secs(60));
+    assert_eq!(peers.of(&key(1), later), Some(below), "the way up has expired");
+}

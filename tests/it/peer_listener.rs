@@ -1,0 +1,185 @@
+//! A listener for registries: whoever comes is known by a key that a delegation or the way up lists.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use charter_proto::charter::{
+    federation::v1::{self as pb, federation_service_client::FederationServiceClient},
+    registry::v1::{PutDelegationRequest, set_status_request::Target},
+};
+use charter_tests::{
+    TestApp, TestClock,
+    app::SETTINGS,
+    pki::{Pair, Pki},
+};
+use tonic::Status;
+
+use crate::{governance::said, kept::until};
+
+const ROOT: &str = "did:web:root.example";
+const NATION: &str = "did:web:nation.example";
+const ISSUER: &str = "did:web:university.example";
+/// A way up that was not heard is asked for each second.
+const SOON: Duration = Duration::from_secs(10);
+
+/// The files of a pair.
+fn files(pki: &Pki, name: &str) -> String {
+    let file = |end: &str| pki.file(&format!("{name}.{end}"));
+    format!("cert_file = \"{}\", key_file = \"{}\"", file("pem"), file("key"))
+}
+
+/// A second listener, for registries alone.
+fn for_peers(pki: &Pki, name: &str, authority: &str) -> String {
+    format!(
+        "[[listeners]]\naddress = \"127.0.0.1:0\"\nregistry = \"{authority}\"\nservices = [\"peer\"]\n\
+         tls = {{ {}, client_auth = \"pinned\" }}",
+        files(pki, name)
+    )
+}
+
+/// How it shows itself to others.
+fn settings(pki: &Pki, name: &str) -> String {
+    format!("{SETTINGS}\npeer_tls = {{ {} }}", files(pki, name))
+}
+
+#[tokio::test]
+async fn two_registries_know_each_other_by_their_keys() {
+    let (pki, clock) = (Pki::new(), Arc::new(TestClock::default()));
+    let [root_key, nation_key] = ["root", "nation"].map(|name| pki.server(name).sha256());
+    let root = TestApp::build()
+        .clock(&clock)
+        .settings(&settings(&pki, "root"))
+        .registry(ROOT)
+        .details(&format!("tls_spki_sha256 = [\"{root_key}\"]"))
+        .listener(&for_peers(&pki, "root", ROOT));
+    let root = root.start().await;
+    let above = format!(
+        "superior_endpoint = \"https://{}\"\nsuperior_tls_spki_sha256 = [\"{root_key}\"]",
+        root.addresses[1]
+    );
+    let nation = TestApp::build()
+        .clock(&clock)
+        .settings(&settings(&pki, "nation"))
+        .under(NATION, ROOT)
+        .details(&above)
+        .listener(&for_peers(&pki, "nation", NATION));
+    let nation = nation.start().await;
+    let (top, below) = (root.registry(ROOT), nation.registry(NATION));
+    below.registers(ISSUER).authorized("issue", "Degree").await;
+    let endpoint = format!("https://{}", nation.addresses[1]);
+    let made = PutDelegationRequest { endpoint, ..top.pinned(&below, &["Degree"], &[nation_key]) };
+    top.client().put_delegation(top.signed(made)).await.expect("delegated");
+    // The nation is let in below, hears the way up, and lets the root in.
+    until(SOON, "both are known", async || {
+        root.anonymous().asks(ISSUER, "issue", "Degree").rest().await.line() == "200 yes ACTIVE"
+    })
+    .await;
+    let said = nation.anonymous().asks(ISSUER, "issue", "Degree").with("evidence", "full").rest().await;
+    assert_eq!((said.line().as_str(), said.chain.len()), ("200 yes ACTIVE", 3), "up to the root: {said:?}");
+}
+
+/// A registry with a subordinate in the same process, whose key is listed, and the address for registries.
+async fn listed(pki: &Pki, settings: &str, pair: &Pair) -> (TestApp, SocketAddr) {
+    let app = TestApp::build().settings(settings).registry(ROOT).under(NATION, ROOT);
+    let app = app.listener(&for_peers(pki, "server", ROOT)).start().await;
+    let (top, below) = (app.registry(ROOT), app.registry(NATION));
+    let made = top.pinned(&below, &["Degree"], &[pair.sha256()]);
+    top.client().put_delegation(top.signed(made)).await.expect("delegated");
+    drop((top, below));
+    let to = app.addresses[1];
+    until(SOON, "its key is known", async || statement(pki, to, Some(pair)).await.is_ok()).await;
+    (app, to)
+}
+
+/// What a subordinate asks for, over a new connection.
+async fn statement(pki: &Pki, to: SocketAddr, pair: Option<&Pair>) -> Result<(), Status> {
+    let mut client = FederationServiceClient::new(pki.channel(to, pair));
+    let subordinate_id = NATION.to_owned();
+    let asked = pb::GetSubordinateStatementRequest { subordinate_id, ..Default::default() };
+    client.get_subordinate_statement(asked).await.map(drop)
+}
+
+#[tokio::test]
+async fn who_shows_no_listed_key_is_refused() {
+    let (pki, elsewhere) = (Pki::new(), Pki::new());
+    // Its key is what counts: the certificate is over, and of nobody's authority.
+    let known = elsewhere.client("nation", 1, 2);
+    let (app, to) = listed(&pki, SETTINGS, &known).await;
+    assert!(statement(&pki, to, None).await.is_err(), "no certificate");
+    let other = pki.client("nation", 1, 3_000);
+    assert!(statement(&pki, to, Some(&other)).await.is_err(), "another key under its name");
+    let open = FederationServiceClient::new(pki.channel(to, Some(&known)));
+    let asks = async || {
+        let mut open = open.clone();
+        open.get_entity_configuration(pb::GetEntityConfigurationRequest::default()).await.map(drop)
+    };
+    asks().await.expect("it is the nation");
+    let target = Target::SubordinateId(NATION.to_owned());
+    app.registry(ROOT).sets(target, "REVOKED").await;
+    until(SOON, "over on an open connection", async || {
+        asks().await.is_err_and(|status| said(&status) == "401 UNAUTHENTICATED")
+    })
+    .await;
+    assert!(statement(&pki, to, Some(&known)).await.is_err(), "and on a new one");
+}
+
+#[tokio::test]
+async fn a_subordinate_does_not_ask_what_a_superior_asks() {
+    let pki = Pki::new();
+    let known = pki.client("nation", 1, 3_000);
+    let (_app, to) = listed(&pki, SETTINGS, &known).await;
+    // Under either address of the registry.
+    for origin in [format!("http://{to}"), format!("http://{to}/r/r0")] {
+        let origin = origin.parse().expect("a URI");
+        let mut client = FederationServiceClient::with_origin(pki.channel(to, Some(&known)), origin);
+        let epochs = pb::GetEpochRequest { authorities: vec![pb::AuthorityPath::default()] };
+        let question = pb::ResolveRequest {
+            entity_id: ISSUER.to_owned(),
+            action: "issue".to_owned(),
+            resource: "Degree".to_owned(),
+            ..Default::default()
+        };
+        for (refused, what) in [
+            (client.resolve(question).await.map(drop), "a question"),
+            (client.get_epoch(epochs).await.map(drop), "an epoch"),
+            (client.get_log_evidence(pb::GetLogEvidenceRequest::default()).await.map(drop), "evidence"),
+        ] {
+            assert_eq!(said(&refused.expect_err(what)), "403 DENIED", "{what}");
+        }
+        let asked =
+            pb::GetSubordinateStatementRequest { subordinate_id: NATION.to_owned(), ..Default::default() };
+        client.get_subordinate_statement(asked).await.expect("the statement about itself");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_from_its_address_does_not_cut_a_registry_off_and_it_has_a_limit_of_its_own() {
+    let pki = Pki::new();
+    let known = pki.client("nation", 1, 3_000);
+    let limits =
+        "limits = { per_address_rps = 1, per_address_burst = 60, per_peer_rps = 1, per_peer_burst = 60,";
+    let (app, to) = listed(
+        &pki,
+        &SETTINGS.replace("limits = { per_address_rps = 100000, per_address_burst = 100000,", limits),
+        &known,
+    )
+    .await;
+    let mut client = FederationServiceClient::new(pki.channel(to, Some(&known)));
+    let configuration = pb::GetEntityConfigurationRequest::default;
+    client.get_entity_configuration(configuration()).await.expect("connected");
+    let mut refused = false;
+    for _ in 0..200 {
+        refused |= app.rest().get("/livez").await.status == 429;
+    }
+    assert!(refused, "the address has had its share");
+    client.get_entity_configuration(configuration()).await.expect("the registry has its own");
+    let mut answered = 0;
+    let ended = loop {
+        match client.get_entity_configuration(configuration()).await {
+            Ok(_) => answered += 1,
+            Err(status) => break status,
+        }
+        assert!(answered < 200, "it has no limit");
+    };
+    assert_eq!(said(&ended), "429 RATE_LIMITED");
+    assert!(ended.message().contains("a registry"), "{ended:?}");
+}
