@@ -28,7 +28,7 @@ use crate::{
     mirror::push,
     oidc::Oidc,
     outbox::{Outbox, system_lookup},
-    peers::Peers,
+    peer_keys::PeerKeys,
     tasks::outbox::Told,
     witness::Witnesses,
 };
@@ -56,7 +56,7 @@ pub struct App {
     /// Answers from own records alone, beside those that wait for other registries.
     pub spare: Semaphore,
     /// Registries that are known by their TLS keys.
-    pub peers: Arc<Peers>,
+    pub peer_keys: Arc<PeerKeys>,
     /// Seals secrets that are kept.
     pub kek: Kek,
     /// How far the transparency logs are.
@@ -147,7 +147,9 @@ impl App {
         Ok(Arc::new(Self {
             limiter: Limiter::new(&config.limits),
             spare: Semaphore::new(SPARE),
-            peers: Arc::new(Peers::new(config.listeners.iter().any(|l| l.client_auth() != ClientAuth::None))),
+            peer_keys: Arc::new(PeerKeys::new(
+                config.listeners.iter().any(|l| l.client_auth() != ClientAuth::None),
+            )),
             news: News::new(&config.limits),
             outbox: Outbox::new(&config.webhooks, system_lookup()).map_err(Startup::Webhooks)?,
             told: Told::default(),

@@ -27,7 +27,7 @@ pub mod oidc;
 pub mod openapi;
 pub mod outbox;
 pub mod page;
-pub mod peers;
+pub mod peer_keys;
 pub mod proto;
 pub mod rest;
 pub mod serve;

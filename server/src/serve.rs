@@ -33,7 +33,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Sta
     let mut reader = None;
     tasks::epoch::poll(&app, &mut reader).await?;
     crate::mirror::refill::at_start(&app).await;
-    crate::peers::load(&app).await;
+    crate::peer_keys::load(&app).await;
     let mut listening = Vec::new();
     for listener in &app.config.listeners {
         let registry = app.hosted.by_authority(listener.registry.as_str());
@@ -41,8 +41,8 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Sta
             Startup::Registry(listener.registry.to_string(), "is not served here".to_owned())
         })?;
         let door = Door::new(&app, listener, registry);
-        let tls =
-            listener.tls.as_ref().map(|tls| crate::tls::acceptor(tls, &app.clock, &app.peers)).transpose();
+        let acceptor = |tls| crate::tls::acceptor(tls, &app.clock, &app.peer_keys);
+        let tls = listener.tls.as_ref().map(acceptor).transpose();
         let tls = tls.map_err(|text| Startup::Tls(listener.address, text))?;
         let bound = Listening::bind(listener.address, door, tls).await;
         listening.push(bound.map_err(|e| Startup::Listen(listener.address, e))?);

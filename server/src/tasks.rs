@@ -28,7 +28,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     set.spawn(retention::run(Arc::clone(app)));
     set.spawn(sequencer::run(Arc::clone(app)));
     set.spawn(superior::run(Arc::clone(app)));
-    set.spawn(crate::peers::run(Arc::clone(app)));
+    set.spawn(crate::peer_keys::run(Arc::clone(app)));
     set.spawn(crate::witness::quarantine::run(Arc::clone(app)));
     let limiter = Arc::clone(app);
     set.spawn(async move {

@@ -23,7 +23,7 @@ use crate::{
         PeerTls,
         listener::{ClientAuth, Tls},
     },
-    peers::Peers,
+    peer_keys::PeerKeys,
 };
 
 mod by_key;
@@ -115,7 +115,7 @@ pub fn to_peers(peer_tls: &PeerTls, clock: &Arc<dyn Clock>) -> Result<ToPeers, S
 }
 
 /// What a listener shows and asks for.
-pub fn acceptor(tls: &Tls, clock: &Arc<dyn Clock>, peers: &Arc<Peers>) -> Result<TlsAcceptor, String> {
+pub fn acceptor(tls: &Tls, clock: &Arc<dyn Clock>, known: &Arc<PeerKeys>) -> Result<TlsAcceptor, String> {
     let told = |e: rustls::Error| format!("`{}` and `{}`: {e}", tls.cert_file, tls.key_file);
     let files = files(tls)?;
     let (chain, key) = files.identity;
@@ -124,7 +124,7 @@ pub fn acceptor(tls: &Tls, clock: &Arc<dyn Clock>, peers: &Arc<Peers>) -> Result
         .map_err(told)?;
     let builder = match files.clients {
         None if tls.client_auth == ClientAuth::Pinned => builder
-            .with_client_cert_verifier(Arc::new(ByKey { peers: Arc::clone(peers), provider: provider() })),
+            .with_client_cert_verifier(Arc::new(ByKey { known: Arc::clone(known), provider: provider() })),
         None => builder.with_no_client_auth(),
         Some(clients) => {
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(clients), provider());

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
-use charter_server::peers::Peers;
+use charter_server::peer_keys::PeerKeys;
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PublicKeyData, date_time_ymd};
 use rustls::{
@@ -139,7 +139,7 @@ impl Pki {
             client_auth: charter_server::config::listener::ClientAuth::None,
         };
         let clock: Arc<dyn charter_domain::time::Clock> = Arc::new(charter_server::clock::WallClock);
-        charter_server::tls::acceptor(&tls, &clock, &Arc::new(Peers::new(false))).expect("good files")
+        charter_server::tls::acceptor(&tls, &clock, &Arc::new(PeerKeys::new(false))).expect("good files")
     }
 
     /// The address of a server that speaks TLS and hands everything on.

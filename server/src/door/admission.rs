@@ -7,12 +7,12 @@ use super::Origin;
 use crate::{
     App, Error,
     error::Code,
-    peers::{Peer, rights},
+    peer_keys::{KnownPeer, rights},
 };
 
 /// The registry whose key the connection showed; only listeners that ask for certificates see any.
-fn known(app: &App, (_, certificate): Origin) -> Option<Peer> {
-    certificate.and_then(|key| app.peers.of(&key, app.clock.now()))
+fn known(app: &App, (_, certificate): Origin) -> Option<KnownPeer> {
+    certificate.and_then(|key| app.peer_keys.of(&key, app.clock.now()))
 }
 
 /// What others send is no strain for a known registry.

@@ -84,7 +84,7 @@ fn advance(app: &App, registry: RegistryId, epoch: i64, changes: Option<Vec<char
     app.register.note(registry, &changes);
     app.register.advance(registry, epoch);
     if changes.iter().any(|change| change.identifiers.is_none()) {
-        app.peers.moved(registry);
+        app.peer_keys.moved(registry);
     }
     app.news.moved();
 }

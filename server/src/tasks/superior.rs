@@ -34,7 +34,7 @@ pub async fn fetch(app: &App, tenant: &Tenant) -> bool {
     match app.protocol.way_up(&endpoint, &tenant.registry.authority).await {
         Ok(chain) => {
             let whole = ends_at_an_anchor(&chain);
-            app.peers.learn_above(tenant, &chain, app.clock.now());
+            app.peer_keys.learn_above(tenant, &chain, app.clock.now());
             *tenant.upward.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(chain);
             whole
         }

@@ -12,11 +12,11 @@ use rustls::{
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 
-use crate::peers::Peers;
+use crate::peer_keys::PeerKeys;
 
 /// Names and dates of the certificate are not looked at (RFC 7671, 5.1): what lists the key has its own.
 pub struct ByKey {
-    pub peers: Arc<Peers>,
+    pub known: Arc<PeerKeys>,
     pub provider: Arc<CryptoProvider>,
 }
 
@@ -39,7 +39,7 @@ impl ClientCertVerifier for ByKey {
     ) -> Result<ClientCertVerified, Error> {
         let now = Timestamp::from_secs(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
         let key = public_key(end_entity).ok_or(CertificateError::BadEncoding)?;
-        match self.peers.of(&key, now) {
+        match self.known.of(&key, now) {
             Some(_) => Ok(ClientCertVerified::assertion()),
             None => {
                 tracing::info!(%key, "a connection was refused: no delegation and no superior lists its key");

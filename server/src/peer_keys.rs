@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use charter_domain::{AuthorityId, Delegation, HttpsId, RegistryId, SpkiPins, Timestamp, spki::SpkiSha256};
+use charter_domain::{AuthorityId, Delegation, RegistryId, SpkiPins, Timestamp, spki::SpkiSha256};
 use charter_federation::LocalAuthority;
 use tokio::sync::Notify;
 
@@ -21,8 +21,8 @@ pub mod rights;
 /// After a registry that could not be read.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Of which registries the keys are looked for: none where no listener asks for certificates.
-pub struct Peers {
+/// The keys as they were last read. Where no listener asks for certificates nobody reads any.
+pub struct PeerKeys {
     asked_for: bool,
     state: RwLock<State>,
     moved: RwLock<HashSet<RegistryId>>,
@@ -31,7 +31,7 @@ pub struct Peers {
 
 /// Who a key stands for at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
+pub struct KnownPeer {
     pub authority: AuthorityId,
     /// Above or below a registry of this process; a process that serves several may be both.
     pub superior: bool,
@@ -98,18 +98,18 @@ impl State {
     }
 }
 
-impl Peers {
+impl PeerKeys {
     pub fn new(asked_for: bool) -> Self {
         Self { asked_for, state: RwLock::default(), moved: RwLock::default(), notify: Notify::new() }
     }
 
     /// Of several authorities with one key, the first by name: a process that serves them is one peer.
-    pub fn of(&self, key: &SpkiSha256, now: Timestamp) -> Option<Peer> {
+    pub fn of(&self, key: &SpkiSha256, now: Timestamp) -> Option<KnownPeer> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let found = state.of(key, now);
         let authority = found.iter().map(|known| &known.authority).min()?.clone();
         let on = |side| found.iter().any(|known| known.side() == side);
-        Some(Peer { authority, superior: on(Side::Above), subordinate: on(Side::Below) })
+        Some(KnownPeer { authority, superior: on(Side::Above), subordinate: on(Side::Below) })
     }
 
     /// Something registry-wide has changed: its delegations are read again.
@@ -144,21 +144,18 @@ impl Peers {
         if !self.asked_for {
             return;
         }
-        let own: &HttpsId = &tenant.registry.entity_identifier;
+        let (own, name) = (&tenant.registry.entity_identifier, &tenant.registry.authority);
         match above::superior(chain, own, now) {
             Ok(found) if tenant.config.superiors.contains(&found.entity) => {
-                let known = Known {
-                    authority: found.authority,
-                    pins: found.pins,
-                    ground: Ground::WayUp(found.until),
-                };
+                let ground = Ground::WayUp(found.until);
+                let known = Known { authority: found.authority, pins: found.pins, ground };
                 self.put(tenant.registry.id, Side::Above, vec![known]);
             }
             Ok(found) => {
-                tracing::warn!(registry = %tenant.registry.authority, from = %found.entity, "the way up is not its superior's");
+                tracing::warn!(registry = %name, from = %found.entity, "the way up is not its superior's");
             }
             Err(why) => {
-                tracing::warn!(registry = %tenant.registry.authority, %why, "the way up does not hold")
+                tracing::warn!(registry = %name, %why, "the way up does not hold");
             }
         }
     }
@@ -166,7 +163,7 @@ impl Peers {
 
 /// Reads the delegations of every registry of this process, where a listener asks for certificates.
 pub async fn load(app: &App) {
-    if !app.peers.asked_for {
+    if !app.peer_keys.asked_for {
         return;
     }
     for tenant in app.hosted.tenants() {
@@ -178,13 +175,13 @@ pub async fn load(app: &App) {
 pub async fn run(app: std::sync::Arc<App>) {
     loop {
         let mut failed = false;
-        for registry in app.peers.take() {
+        for registry in app.peer_keys.take() {
             failed |= !refresh(&app, registry).await;
         }
         if failed {
             tokio::time::sleep(AGAIN).await;
         } else {
-            app.peers.notify.notified().await;
+            app.peer_keys.notify.notified().await;
         }
     }
 }
@@ -193,12 +190,12 @@ pub async fn run(app: std::sync::Arc<App>) {
 async fn refresh(app: &App, registry: RegistryId) -> bool {
     match app.hosted.view(registry).await {
         Ok(view) => {
-            app.peers.below(registry, &view.delegations);
+            app.peer_keys.below(registry, &view.delegations);
             true
         }
         Err(error) => {
             tracing::debug!(registry = registry.0, %error, "delegations could not be read for the keys of peers");
-            app.peers.moved(registry);
+            app.peer_keys.moved(registry);
             false
         }
     }

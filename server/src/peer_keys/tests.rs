@@ -1,6 +1,6 @@
 //! Who a key stands for, and until when.
 
-use charter_domain::{Interval, Scope};
+use charter_domain::{HttpsId, Interval, Scope};
 
 use super::*;
 
@@ -35,35 +35,35 @@ fn delegation(name: &str, keys: &[u8], until: Option<i64>) -> Delegation {
     }
 }
 
-fn above(peers: &Peers, registry: i32, name: &str, keys: &[u8]) {
+fn above(keys: &PeerKeys, registry: i32, name: &str, listed: &[u8]) {
     let ground = Ground::WayUp(NOW.plus(Duration::from_secs(60)));
-    let known = Known { authority: id(name), pins: pins(keys), ground };
-    peers.put(RegistryId(registry), Side::Above, vec![known]);
+    let known = Known { authority: id(name), pins: pins(listed), ground };
+    keys.put(RegistryId(registry), Side::Above, vec![known]);
 }
 
 #[test]
 fn a_key_stands_for_its_authority_as_long_as_it_is_listed() {
-    let peers = Peers::new(true);
-    let who = |n, at| peers.of(&key(n), at).map(|peer| peer.authority);
-    peers.below(RegistryId(1), &[delegation("a", &[1, 2], Some(2_000)), delegation("b", &[], None)]);
+    let keys = PeerKeys::new(true);
+    let who = |n, at| keys.of(&key(n), at).map(|peer| peer.authority);
+    keys.below(RegistryId(1), &[delegation("a", &[1, 2], Some(2_000)), delegation("b", &[], None)]);
     assert_eq!((who(1, NOW), who(2, NOW), who(3, NOW)), (Some(id("a")), Some(id("a")), None));
     assert_eq!(who(1, Timestamp::from_secs(2_000)), None, "the delegation has ended");
-    peers.below(RegistryId(1), &[delegation("a", &[2], None)]);
+    keys.below(RegistryId(1), &[delegation("a", &[2], None)]);
     assert_eq!((who(1, NOW), who(2, NOW)), (None, Some(id("a"))), "rotated");
-    peers.below(RegistryId(2), &[delegation("b", &[3], None)]);
+    keys.below(RegistryId(2), &[delegation("b", &[3], None)]);
     assert_eq!((who(2, NOW), who(3, NOW)), (Some(id("a")), Some(id("b"))), "each registry has its own");
-    peers.below(RegistryId(1), &[]);
+    keys.below(RegistryId(1), &[]);
     assert_eq!((who(2, NOW), who(3, NOW)), (None, Some(id("b"))));
 }
 
 #[test]
 fn one_key_of_several_authorities_is_one_peer_with_the_rights_of_all() {
-    let peers = Peers::new(true);
-    peers.below(RegistryId(1), &[delegation("b", &[1], None), delegation("a", &[1], None)]);
-    let below = Peer { authority: id("a"), superior: false, subordinate: true };
-    assert_eq!(peers.of(&key(1), NOW), Some(below.clone()));
-    above(&peers, 2, "c", &[1]);
-    assert_eq!(peers.of(&key(1), NOW), Some(Peer { superior: true, ..below.clone() }));
+    let keys = PeerKeys::new(true);
+    keys.below(RegistryId(1), &[delegation("b", &[1], None), delegation("a", &[1], None)]);
+    let below = KnownPeer { authority: id("a"), superior: false, subordinate: true };
+    assert_eq!(keys.of(&key(1), NOW), Some(below.clone()));
+    above(&keys, 2, "c", &[1]);
+    assert_eq!(keys.of(&key(1), NOW), Some(KnownPeer { superior: true, ..below.clone() }));
     let later = NOW.plus(Duration::from_secs(60));
-    assert_eq!(peers.of(&key(1), later), Some(below), "the way up has expired");
+    assert_eq!(keys.of(&key(1), later), Some(below), "the way up has expired");
 }

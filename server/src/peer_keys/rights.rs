@@ -1,21 +1,22 @@
 //! What a peer may call on a listener for peers: questions come from above, and from below come requests for the
 //! statement about whoever asks.
 
-use super::Peer;
+use super::KnownPeer;
 
 const FEDERATION: &str = "/charter.federation.v1.FederationService/";
 
 /// Methods of federation by who may call them, superiors and subordinates.
-const RIGHTS: [(&str, [bool; 2]); 5] = [
+const RIGHTS: [(&str, [bool; 2]); 6] = [
     ("GetEntityConfiguration", [true, true]),
     ("GetSubordinateStatement", [false, true]),
     ("GetEpoch", [true, false]),
     ("GetLogEvidence", [true, false]),
+    ("ListPeers", [true, false]),
     ("Resolve", [true, false]),
 ];
 
 /// What the listener offers besides federation asks for its own credentials. A method without a row is nobody's.
-pub fn may(peer: &Peer, path: &str) -> bool {
+pub fn may(peer: &KnownPeer, path: &str) -> bool {
     let Some(method) = path.strip_prefix(FEDERATION) else { return true };
     let row = RIGHTS.iter().find(|(name, _)| *name == method);
     row.is_some_and(|(_, [above, below])| (peer.superior && *above) || (peer.subordinate && *below))
@@ -27,9 +28,9 @@ mod tests {
 
     use super::*;
 
-    fn peer(superior: bool, subordinate: bool) -> Peer {
+    fn peer(superior: bool, subordinate: bool) -> KnownPeer {
         let authority = AuthorityId::parse("did:web:a.example").expect("valid");
-        Peer { authority, superior, subordinate }
+        KnownPeer { authority, superior, subordinate }
     }
 
     #[test]
