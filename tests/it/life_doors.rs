@@ -78,10 +78,12 @@ async fn corrections_and_renewals_are_drafted_alike_through_both_doors() {
         subordinate_id: CHILD.to_owned(),
         scope: vec![grant],
         max_path_length: Some(1),
+        tls_spki_sha256: Some(pb::SpkiPins { sha256: vec!["0a".repeat(32)] }),
         ..Default::default()
     };
     let member = json!({ "correct_delegation": {
         "subordinate_id": CHILD, "scope": [{ "actions": ["issue"], "resources": ["edu:a"] }], "max_path_length": 1,
+        "tls_spki_sha256": ["0a".repeat(32)],
     } });
     drafted_alike(&g, "otto", Change::CorrectDelegation(correct), member).await;
 

@@ -218,7 +218,9 @@ async fn corrections_renewals_and_delegations_are_sent_as_they_were_given() {
     let until = "2030-01-01T00:00:00Z";
     let make = ["delegation", "make", id, "--entity-identifier", "https://a.example", "--jwks", keys];
     let make = [&make[..], &["--endpoint", "http://a.example", "--resource", "edu:*"]].concat();
-    let cases: [(&[&str], &[&str]); 9] = [
+    let tls_key = "0a".repeat(32);
+    let tls_key = tls_key.as_str();
+    let cases: [(&[&str], &[&str]); 11] = [
         (
             &["entity", "correct", id, "--name", "sv=", "--add-identifier", "lei=5", "--end-identifier", "x"],
             &["CorrectEntity", "sv", "lei", "country: \\\"\\\"", "[\\\"x\\\"]"],
@@ -234,6 +236,8 @@ async fn corrections_renewals_and_delegations_are_sent_as_they_were_given() {
             &["delegation", "narrow", id, "--scope", scope, "--answers-as-own", "false"],
             &["CorrectDelegation", "eqf", "answers_as_own: Some(false)", "max_path_length: None"],
         ),
+        (&["delegation", "narrow", id, "--tls-key", tls_key], &["CorrectDelegation", tls_key]),
+        (&["delegation", "narrow", id, "--no-tls-keys"], &["Some(SpkiPins { sha256: [] })"]),
     ];
     for (args, parts) in cases {
         let output = office.run(&[args, &why].concat()).await;
