@@ -3,6 +3,7 @@
 pub mod epoch;
 pub mod outbox;
 pub mod peer_epoch;
+pub mod prefetch;
 pub mod refill;
 pub mod renewal;
 pub mod requests;
@@ -22,6 +23,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     set.spawn(epoch::run(Arc::clone(app)));
     set.spawn(outbox::run(Arc::clone(app)));
     set.spawn(peer_epoch::run(Arc::clone(app)));
+    set.spawn(prefetch::run(Arc::clone(app)));
     set.spawn(refill::run(Arc::clone(app)));
     set.spawn(renewal::run(Arc::clone(app)));
     set.spawn(requests::run(Arc::clone(app)));

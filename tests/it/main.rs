@@ -61,6 +61,7 @@ mod peer_listener;
 mod peer_tls;
 mod pkcs11;
 mod planted;
+mod prefetch;
 mod privacy;
 mod procedure;
 mod proof;

@@ -1,6 +1,12 @@
 //! An answer kept, and the one test of whether it may be served.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use charter_domain::Timestamp;
 
@@ -42,11 +48,28 @@ pub struct Entry<V> {
     key: Key,
     slot: Slot,
     filled: Filled<V>,
+    /// It is to be looked up again.
+    due: AtomicBool,
 }
 
 impl<V> Entry<V> {
     pub(crate) fn new(lookup: &Lookup<'_>, register: &Register, filled: Filled<V>) -> Self {
-        Self { key: Key::new(lookup), slot: register.slot(lookup.registry, lookup.entity), filled }
+        let slot = register.slot(lookup.registry, lookup.entity);
+        Self { key: Key::new(lookup), slot, filled, due: AtomicBool::new(false) }
+    }
+    /// The question that it answers.
+    pub fn question(&self) -> Lookup<'_> {
+        self.key.lookup()
+    }
+    /// True once, when nine tenths of its time are over (more or less, by entity: what was found together is not due
+    /// together). Own records are near: what rests on them alone is never due.
+    pub(crate) fn becomes_due(&self, now: Timestamp) -> bool {
+        if self.filled.deps.is_empty() || self.due.load(Ordering::Relaxed) {
+            return false;
+        }
+        let whole = self.ends().since(self.filled.evaluated_at);
+        let is_due = now.since(self.filled.evaluated_at) * 100 >= whole * (85 + self.slot.digit());
+        is_due && !self.due.swap(true, Ordering::Relaxed)
     }
     pub(crate) fn is(&self, lookup: &Lookup<'_>) -> bool {
         self.key.is(lookup)

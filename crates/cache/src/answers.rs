@@ -14,6 +14,7 @@ use crate::{
     Error,
     answer::{Entry, Filled, Past},
     counters,
+    due::Due,
     flight::{Flights, Lead, Outcome, Role},
     key::Lookup,
     redis_tier::RedisTier,
@@ -49,6 +50,7 @@ pub struct Answers<V> {
     local: Cache<u64, Arc<Entry<V>>, BuildHasherDefault<AsIs>>,
     redis: Option<RedisTier>,
     flights: Flights<V>,
+    due: Due<V>,
     counted: counters::Local,
     filled: counters::Fill,
 }
@@ -66,6 +68,7 @@ where
             local: Cache::builder().max_capacity(capacity).build_with_hasher(BuildHasherDefault::default()),
             redis,
             flights: Flights::new(),
+            due: Due::new(),
             counted: counters::Local::new(),
             filled: counters::Fill::new(),
         }
@@ -83,6 +86,9 @@ where
         };
         if entry.valid(now, &self.register) {
             self.counted.hit.increment(1);
+            if entry.becomes_due(now) {
+                self.due.push(Arc::clone(&entry));
+            }
             Some(entry)
         } else {
             self.counted.refused.increment(1);
@@ -213,6 +219,40 @@ where
             return Ok(entry);
         }
         self.filled.led.increment(1);
+        self.run(lead, lookup, fill).await
+    }
+
+    /// What is in use and nears its end, since this was asked last: for `refresh`.
+    pub fn due(&self) -> Vec<Arc<Entry<V>>> {
+        self.due.take()
+    }
+
+    /// Looks up again what may still be served, unless somebody does or as many fillers run as may. What comes of it
+    /// replaces what is kept if it may be kept itself.
+    pub async fn refresh<E, F, Fut>(&self, lookup: &Lookup<'_>, fill: F)
+    where
+        E: Send + Sync + 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Filled<V>, E>>,
+    {
+        if let Role::Lead(lead) = self.flights.join(lookup.hash_with(&self.hasher), lookup) {
+            self.filled.ahead.increment(1);
+            // An error is told to those who wait; nobody else has asked.
+            drop(self.run(lead, lookup, fill).await);
+        }
+    }
+
+    async fn run<E, F, Fut>(
+        &self,
+        lead: Lead<'_, V>,
+        lookup: &Lookup<'_>,
+        fill: F,
+    ) -> Result<Arc<Entry<V>>, Error<E>>
+    where
+        E: Send + Sync + 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Filled<V>, E>>,
+    {
         match fill().await {
             Ok(filled) => {
                 let entry = self.put(lookup, filled);

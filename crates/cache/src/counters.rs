@@ -53,11 +53,13 @@ pub(crate) struct Fill {
     pub(crate) led: Counter,
     pub(crate) followed: Counter,
     pub(crate) overloaded: Counter,
+    /// Looked up before the end of what is kept.
+    pub(crate) ahead: Counter,
 }
 
 impl Fill {
     pub(crate) fn new() -> Self {
         let of = |result| requests("fill", result);
-        Self { led: of("led"), followed: of("followed"), overloaded: of("overloaded") }
+        Self { led: of("led"), followed: of("followed"), overloaded: of("overloaded"), ahead: of("ahead") }
     }
 }

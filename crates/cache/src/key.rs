@@ -60,12 +60,20 @@ impl Key {
     pub(crate) fn registry(&self) -> RegistryId {
         self.registry
     }
-    pub(crate) fn is(&self, lookup: &Lookup<'_>) -> bool {
+    pub(crate) fn lookup(&self) -> Lookup<'_> {
         let [a, e, c] = self.ends;
         let text = &*self.text;
-        self.registry == lookup.registry
-            && self.kind == lookup.kind
-            && [&text[..a], &text[a..e], &text[e..c], &text[c..]] == lookup.terms()
+        Lookup {
+            registry: self.registry,
+            kind: self.kind,
+            authority: &text[..a],
+            entity: &text[a..e],
+            action: &text[e..c],
+            resource: &text[c..],
+        }
+    }
+    pub(crate) fn is(&self, lookup: &Lookup<'_>) -> bool {
+        self.lookup() == *lookup
     }
 }
 
@@ -85,6 +93,7 @@ mod tests {
         };
         let (one, other) = (ask("ab", "c", "x"), ask("a", "bc", "x"));
         assert!(Key::new(&one).is(&one) && !Key::new(&one).is(&other));
+        assert_eq!(Key::new(&one).lookup(), one);
         assert_ne!(one.redis_key(), other.redis_key());
         let hasher = foldhash::quality::RandomState::default();
         assert_ne!(one.hash_with(&hasher), other.hash_with(&hasher));

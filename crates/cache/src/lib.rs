@@ -10,6 +10,7 @@ mod breaker;
 mod clock;
 mod counters;
 mod dependency;
+mod due;
 mod flight;
 mod key;
 mod redis_tier;

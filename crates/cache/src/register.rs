@@ -60,6 +60,13 @@ impl Registration {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slot(u32);
 
+impl Slot {
+    /// Less than ten, and of each entity another.
+    pub(crate) const fn digit(self) -> u32 {
+        self.0 % 10
+    }
+}
+
 #[derive(Debug)]
 pub struct Register {
     lease: Duration,

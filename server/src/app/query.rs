@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use charter_cache::{BootInstant, Entry, Filled, Lookup};
-use charter_domain::{EvidenceLevel, Outcome, Query, Reason, RegistryId};
+use charter_domain::{Context, EvidenceLevel, Outcome, Query, Reason, RegistryId};
 use charter_federation::{Budget, Mode, Request, Resolve};
+use tokio::time::Instant;
 
 use crate::{
     App, Error,
@@ -103,6 +104,21 @@ async fn find(app: &App, request: Request, sparing: bool) -> Result<Filled<Kept>
         return Err(busy());
     }
     Ok(filled(app, answer, before, app.clock.now()))
+}
+
+/// Looks up again what is kept and in use. What cannot be had stays as it is, to its end.
+pub async fn refresh(app: &App, kept: &Entry<Kept>) {
+    let lookup = kept.question();
+    let terms = (lookup.authority, lookup.entity, lookup.action, lookup.resource);
+    let context = Context { evidence: EvidenceLevel::Full, ..Context::default() };
+    let Ok(query) = Query::parse(lookup.kind, terms, context) else { return };
+    let budget = Budget::fresh(Instant::now());
+    let deadline = budget.deadline;
+    let request = Request { registry: lookup.registry, query, budget, mode: Mode::Recurse };
+    let looked = app.answers.refresh(&lookup, || find(app, request, false));
+    if tokio::time::timeout_at(deadline, looked).await.is_err() {
+        tracing::debug!("a kept answer could not be looked up again in time");
+    }
 }
 
 /// The way around the fillers, for as many as own records can take.

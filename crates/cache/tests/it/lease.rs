@@ -123,3 +123,28 @@ fn what_others_cannot_confirm_is_found_until_a_change_is_known() {
     dep.polled(8, ticks.now());
     assert!(past("f", now()).is_none(), "changed there");
 }
+
+#[tokio::test]
+async fn what_rests_on_others_and_is_in_use_is_looked_up_before_its_end() {
+    let (answers, _register, ticks) = local();
+    let dep = Dependencies::with_ticks(ticks.clone()).get_or_track(&["did:web:a.example".to_owned()], 7);
+    dep.polled(7, ticks.now());
+    answers.put(&ask("e"), Filled { deps: vec![(Arc::clone(&dep), 7)], ..filled(10, "e") });
+    answers.put(&ask("own"), filled(10, "own"));
+    let at = |percent| now().plus(SECOND * 3 * percent);
+    for (percent, due) in [(0, 0), (84, 0), (95, 1), (96, 0)] {
+        assert!(answers.get_local(&ask("e"), at(percent)).is_some());
+        assert!(answers.get_local(&ask("own"), at(percent)).is_some());
+        let found = answers.due();
+        assert_eq!(found.len(), due, "{percent} %");
+        for entry in found {
+            assert_eq!(entry.question(), ask("e"));
+            let again = Filled { evaluated_at: at(95), expires_at: at(195), ..filled(10, "again") };
+            answers.refresh(&entry.question(), || async { Ok::<_, std::io::Error>(again) }).await;
+        }
+    }
+    assert_eq!(answers.get_local(&ask("e"), at(150)).expect("kept").value, "again@10");
+    let none = || async { Err(std::io::Error::other("nobody there")) };
+    answers.refresh(&ask("e"), none).await;
+    assert!(answers.get_local(&ask("e"), at(150)).is_some(), "it stays to its end");
+}
