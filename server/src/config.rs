@@ -286,6 +286,7 @@ impl Config {
         faults.extend(registry::faults(&self.registries));
         faults.extend(log::faults(&self.log_store, &self.registries));
         faults.extend(listener::faults(&self.listeners, &self.registries));
+        faults.extend(peer_tls::announced(&self.peer_tls, &self.listeners, &self.registries));
         faults
     }
 }

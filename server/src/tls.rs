@@ -68,6 +68,11 @@ fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     if found.is_empty() { Err(format!("`{path}` has no certificate")) } else { Ok(found) }
 }
 
+/// The key of the certificate that a file begins with, if it can be read.
+pub fn key_of(cert_file: &str) -> Option<SpkiSha256> {
+    certificates(cert_file).ok()?.first().and_then(public_key)
+}
+
 fn roots(path: &str) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {

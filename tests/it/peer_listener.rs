@@ -183,3 +183,24 @@ async fn a_flood_from_its_address_does_not_cut_a_registry_off_and_it_has_a_limit
     assert_eq!(said(&ended), "429 RATE_LIMITED");
     assert!(ended.message().contains("a registry"), "{ended:?}");
 }
+
+#[test]
+fn a_registry_announces_the_keys_that_it_shows() {
+    let pki = Pki::new();
+    let key = pki.server("root").sha256();
+    let said = |announced: &str| {
+        let toml = format!(
+            "{}\ndatabase = {{ url = \"host=/tmp\" }}\n[[registries]]\nauthority_id = \"{ROOT}\"\nslug = \"a\"\n\
+             name = \"A\"\njurisdiction = \"FI\"\npublic_url = \"https://a.example\"\n\
+             tls_spki_sha256 = [{announced}]\n{}",
+            settings(&pki, "root"),
+            for_peers(&pki, "root", ROOT),
+        );
+        charter_server::Config::from_toml(&toml).map(drop).map_err(|faults| faults.to_string())
+    };
+    let other = "0a".repeat(32);
+    assert_eq!(said(&format!("\"{other}\", \"{key}\"")), Ok(()), "both while they rotate");
+    assert_eq!(said(""), Ok(()), "nothing is announced");
+    let fault = said(&format!("\"{other}\"")).expect_err("neither the listener's nor what it shows others");
+    assert!(fault.contains(&key) && fault.contains("2 fault(s)"), "{fault}");
+}

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::{Listener, RegistryConfig, listener::Service};
+
 /// PEM files; an empty name is none.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,4 +31,28 @@ pub(super) fn faults(peer_tls: &PeerTls) -> Vec<String> {
     }
     let found = crate::tls::look_at_peers(peer_tls).err();
     found.map(|text| format!("peer_tls: {text}")).into_iter().collect()
+}
+
+/// What a registry announces must be what it shows: superiors list what is announced, and believe nothing else.
+pub(super) fn announced(
+    peer_tls: &PeerTls,
+    listeners: &[Listener],
+    registries: &[RegistryConfig],
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    for registry in registries.iter().filter(|r| !r.tls_spki_sha256.is_empty()) {
+        let own = listeners.iter().filter(|l| l.registry == registry.authority_id && l.offers(Service::Peer));
+        let shown = own.filter_map(|l| l.tls.as_ref()).map(|tls| tls.cert_file.as_str());
+        let files = shown.chain(Some(peer_tls.cert_file.as_str()).filter(|file| !file.is_empty()));
+        // A file that cannot be read is a fault already.
+        for (file, key) in files.filter_map(|file| Some((file, crate::tls::key_of(file)?))) {
+            if !registry.tls_spki_sha256.contains(&key) {
+                faults.push(format!(
+                    "registry `{}`: tls_spki_sha256 lacks `{key}`, the key of `{file}`",
+                    registry.authority_id
+                ));
+            }
+        }
+    }
+    faults
 }

@@ -249,12 +249,24 @@ fn allowed(made: &mut Made) -> Vec<Case> {
         ("until", json!("2029-06-01T00:00:01Z")),
         ("until", json!("2026-11-20T12:00:00Z")),
     ];
+    let key = |n: usize| format!("{n:064x}");
+    let keys = [
+        json!([]),
+        json!([key(1), key(2), key(3), key(4)]),
+        json!([key(1), key(2), key(3), key(4), key(5)]),
+        json!([key(1), key(1)]),
+        json!(["0A".repeat(32)]),
+        json!(["0a".repeat(31)]),
+        json!([1]),
+        json!(key(1)),
+    ];
     let mut changes = vec![
         ("/sub".to_owned(), json!("https://root.example")),
         ("/sub".to_owned(), json!("https://agency.example")),
         ("/metadata/trust_registry/authority_id".to_owned(), json!("did:web:root.example")),
     ];
     changes.extend(constraints.map(|value| ("/constraints".to_owned(), value)));
+    changes.extend(keys.map(|value| ("/metadata/trust_registry/tls_spki_sha256".to_owned(), value)));
     changes.extend(granted.map(|(name, value)| (format!("/metadata/trust_registry/scope/0/{name}"), value)));
     let mut cases = Vec::new();
     for (place, value) in changes {

@@ -120,6 +120,7 @@ fn delegation(from: &str, to: &str, signer: &SoftwareSigner, grant: &Value) -> V
         "metadata": { "trust_registry": {
             "authority_id": format!("did:web:{to}.example"), "scope": [grant], "status": "ACTIVE",
             "valid": [{ "from": "2020-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z" }],
+            "tls_spki_sha256": ["0a".repeat(32)],
         } },
     })
 }
