@@ -1,5 +1,6 @@
 //! A second verifier, `tests/second/verify.py`, which shares no code with this project, judges the same cases.
 
+mod anchors;
 mod case;
 mod chains;
 mod claims;

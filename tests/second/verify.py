@@ -374,13 +374,47 @@ def read_chain(data):
     need(2 <= len(links) <= MAX_DEPTH + 2, "MALFORMED", "number of links")
     return links
 
+ANCHOR = shaped({"authority_id": did, "entity_id": https, "jwks": jwks})
+
 def read_anchors(data):
-    anchor = shaped({"authority_id": did, "entity_id": https, "jwks": jwks})
-    shape = shaped({"version": whole(1, 1), "threshold": whole(1, 1), "anchors": listed(anchor)}, {"expires": instant})
-    anchors = shape(strict_json(data))
+    value = strict_json(data)
+    if type(value) is dict and "signed" in value:
+        anchors = read_version(data, value)
+    else:
+        whole_one = {"version": whole(1, 1), "threshold": whole(1, 1), "anchors": listed(ANCHOR)}
+        anchors = shaped(whole_one, {"expires": instant})(value)
     names = [a[n] for a in anchors["anchors"] for n in ("authority_id", "entity_id")]
     need(2 <= len(names) <= 128 and len(set(names)) == len(names), "MALFORMED", "anchors")
     return anchors
+
+def jcs(value): return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+def read_version(data, value):
+    """A version of the set that its own keys vouch for, as a verifier's own file holds it (docs/API.md, Anchor set)."""
+    seconds = lambda v: instant(like(r"[0-9T:-]+Z")(v))
+    terms = {"format": whole(2, 2), "version": whole(1, 2**32 - 1), "issued": seconds, "expires": seconds,
+             "threshold": whole(1, 8), "jwks": jwks, "anchors": listed(ANCHOR)}
+    shape = shaped({"signed": shaped(terms, {"previous": like(r"[0-9a-f]{64}")}), "signatures": listed(text)})
+    file = shape(value)
+    signed, keys, seen = file["signed"], file["signed"]["jwks"], []
+    need(jcs(value) == data and len(data) <= 128 * 1024, "MALFORMED", "not canonical")
+    need(signed["issued"] < signed["expires"] and signed["threshold"] <= len(keys) <= 8, "MALFORMED", "terms")
+    need((signed["version"] == 1) == (signed["previous"] is None), "MALFORMED", "version before")
+    payload = base64.urlsafe_b64encode(jcs(value["signed"])).rstrip(b"=").decode()
+    for one in file["signatures"]:
+        header, dots, signature = one.partition("..")
+        need(dots, "MALFORMED", "signature")
+        seen.append(shaped({"alg": text, "kid": text, "typ": text})(strict_json(unbase64url(header)))["kid"])
+        if seen[-1] in keys:
+            try:
+                open_jws(f"{header}.{payload}.{signature}", "trust-anchors+jws", keys)
+            except Refused as error:
+                raise Refused("MALFORMED", str(error))
+        else:
+            need(signed["version"] > 1, "MALFORMED", "a stranger's signature")
+    need(len(set(seen)) == len(seen) <= 16, "MALFORMED", "signatures")
+    need(sum(kid in keys for kid in seen) >= signed["threshold"], "MALFORMED", "too few signatures")
+    return signed
 
 def descend(issuer, link):
     """Who may sign the next link down; nothing is gained on the way."""

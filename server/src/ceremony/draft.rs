@@ -69,7 +69,7 @@ fn terms(args: &Init, current: Option<&SignedSet>, now: Timestamp) -> anyhow::Re
         version: before.map_or(0, |b| b.version).checked_add(1).context("there is no next version")?,
         previous: current.map(SignedSet::fingerprint),
         issued,
-        expires: args.expires,
+        expires: Timestamp::from_secs(args.expires.secs()),
         threshold: args.threshold.or(before.map(|b| b.threshold)).context("name --threshold")?,
         jwks: JwkSet::new(changed_keys(args, keys)?)?,
         anchors: changed_anchors(args, anchors)?,

@@ -51,6 +51,13 @@ impl Terms {
         if self.version == 0 || (self.version == 1) != self.previous.is_none() {
             return refused("versions count from 1, and each but the first names the one before");
         }
+        // One spelling for each instant.
+        if [self.issued, self.expires]
+            .iter()
+            .any(|at| at.micros() != Timestamp::from_secs(at.secs()).micros())
+        {
+            return refused("its times must be whole seconds");
+        }
         if self.expires <= self.issued {
             return refused("it must expire later than it is issued");
         }

@@ -209,6 +209,7 @@ fn terms_that_cannot_be_are_refused() {
         ("one before the first", Terms { previous: Some(Fingerprint::of(b"")), ..good() }),
         ("a threshold of none", Terms { threshold: 0, ..good() }),
         ("more than there are keys", Terms { threshold: 3, ..good() }),
+        ("half a second", Terms { issued: Timestamp::from_micros(1_795_176_000_500_000), ..good() }),
         ("expired when issued", Terms { expires: now(), ..good() }),
         ("a newer format", Terms { format: 3, ..good() }),
         ("no anchors", Terms { anchors: Vec::new(), ..good() }),
