@@ -157,7 +157,7 @@ mod tests {
         #[derive(Debug, thiserror::Error)]
         #[error("outer")]
         struct Outer(#[source] io::Error);
-        let not_pinned = CertificateError::Other(OtherError(Arc::new(NotPinned(Some([7; 32].into())))));
+        let not_pinned = CertificateError::Other(OtherError(Arc::new(NotPinned(Some([7u8; 32].into())))));
         let found = fault(&Outer(io::Error::other(rustls::Error::from(not_pinned)))).expect("a fault");
         assert!(found.contains(&"07".repeat(32)), "{found}");
         assert_eq!(fault(&Outer(io::ErrorKind::ConnectionRefused.into())), None);

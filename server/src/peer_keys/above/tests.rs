@@ -1,6 +1,6 @@
 //! Ways up, made with real keys.
 
-use charter_domain::{Interval, Scope};
+use charter_domain::{Interval, Scope, spki::SpkiSha256};
 use charter_proof::document::{
     Constraints, Delegated, DelegatedMetadata, FederationEntity, Metadata, TrustRegistry,
 };
@@ -16,7 +16,7 @@ struct Party {
 }
 
 fn pins(n: u8) -> SpkiPins {
-    vec![[n; 32].into()].try_into().expect("one")
+    vec![SpkiSha256::from([n; 32])].try_into().expect("one")
 }
 
 impl Party {
