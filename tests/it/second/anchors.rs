@@ -42,7 +42,7 @@ fn terms(made: &Made, holders: &[SoftwareSigner]) -> Value {
 
 fn signatures(good: &Value, [a, b, c, x]: [&SoftwareSigner; 4]) -> Vec<(&'static str, Vec<u8>)> {
     let payload = bytes(good);
-    let (one, two) = (detached(a, TYP, &payload), detached(b, TYP, &payload));
+    let [one, two] = [a, b].map(|signer| detached(signer, TYP, &payload));
     let later = {
         let mut later = good.clone();
         later["version"] = json!(2);
@@ -60,7 +60,7 @@ fn signatures(good: &Value, [a, b, c, x]: [&SoftwareSigner; 4]) -> Vec<(&'static
         ("one signs for another purpose", file(good, &[one.clone(), detached(b, "JWT", &payload)])),
         ("one signs something else", file(good, &[one.clone(), detached(b, TYP, b"{}")])),
         ("a whole token", file(good, &[one.clone(), b.sign(TYP, &payload).expect("signed")])),
-        ("no header", file(good, &[one.clone(), two.trim_start_matches(|c| c != '.').to_owned()])),
+        ("no header", file(good, &[one.clone(), "..AAAA".to_owned()])),
         ("a cut signature", file(good, &[one, two[..two.len() - 1].to_owned()])),
         ("a later version", set(&later, &[b, c])),
         ("a later version with a key that has gone", set(&later, &[b, c, x])),
