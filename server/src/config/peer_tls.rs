@@ -23,7 +23,7 @@ impl PeerTls {
 }
 
 pub(super) fn faults(peer_tls: &PeerTls) -> Vec<String> {
-    let halves = [&peer_tls.cert_file, &peer_tls.key_file].map(|file| file.is_empty());
+    let halves = [&peer_tls.cert_file, &peer_tls.key_file].map(String::is_empty);
     if halves[0] != halves[1] {
         return vec![
             "peer_tls.cert_file and peer_tls.key_file belong together: name both or none".to_owned(),
