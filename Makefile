@@ -7,7 +7,7 @@ BIN   := $(or $(CARGO_TARGET_DIR),target)/release
 BUF   := .tools/node_modules/.bin/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt proto openapi run clean-run
+.PHONY: help demo test sim check bench fmt proto openapi run clean-run
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -17,6 +17,9 @@ demo:  ## build and start the demonstration federation, from the EU root to the 
 
 test:  ## run all tests on a private PostgreSQL and Redis
 	@scripts/setup test && cargo run -q --bin harness -- $(ARGS)
+
+sim:  ## run SEEDS simulated federations (10000), or replay SEED=n with all that happens in it
+	@SEEDS=$(or $(SEEDS),10000) SEED=$(SEED) cargo test -q -p charter-federation --test sim no_world -- --nocapture
 
 check:  ## format, lints, docs, protocol compatibility, dependencies
 	@scripts/setup check && scripts/check

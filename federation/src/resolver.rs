@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use charter_domain::{
     AuthorityId, Context, Delegation, EvidenceLevel, Outcome, Query, Reason, RegistryId, Timestamp,
 };
-use charter_proof::{Issuer, verify::verify_under};
+use charter_proof::{Ancestor, Issuer, verify::verify_under};
 use charter_signing::JwkSet;
 use futures::future::join_all;
 
@@ -336,6 +336,11 @@ fn believe(
     let issuer = Issuer {
         scope: Some(delegation.scope.clone()),
         max_path_length: delegation.max_path_length,
+        // Whoever below takes our own name is found out here, as it is by whoever verifies the whole chain.
+        above: vec![Ancestor {
+            entity_id: view.registry.entity_identifier.clone(),
+            authority_id: view.registry.authority.clone(),
+        }],
         ..Issuer::new(delegation.entity_identifier.clone(), delegation.subordinate.clone(), jwks)
     };
     let verified = verify_under(&answer.chain, &issuer, query, at, now).map_err(|e| e.to_string())?;

@@ -1,0 +1,169 @@
+//! One question, and what must hold of its answer whatever fails on the way.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use charter_domain::{Outcome, Query, RegistryId, Timestamp};
+use charter_federation::{Answer, Budget, budget::DEFAULT_DEADLINE, resolver::Request};
+use charter_proof::{Chain, verify::verify};
+use charter_signing::jws;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::{
+    network::{COUNTS, Counts},
+    oracle::Window,
+    paper::{LIFETIME, PLACE},
+    record::Tuple,
+    rest::{self, Rest},
+    world::{World, lock},
+};
+
+/// What an attacker kept proves a yes until it expires, by clocks that differ by a minute.
+const REPLAYED: Duration = Duration::from_secs(LIFETIME.unsigned_abs() + 60);
+
+/// What did not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// A yes without a ground in the history of the asked registry.
+    Unsupported,
+    /// A yes whose chain does not verify offline.
+    Unproven,
+    /// More questions, deeper or wider than a budget allows, or later than its deadline.
+    Unbounded,
+    /// A no to what was stated all the time: silence became a no.
+    WrongNo,
+    /// Not the answer of the model after the network was whole for three pulls.
+    NotConverged,
+    /// An error of the resolver.
+    Error,
+}
+
+#[derive(Debug)]
+pub struct Failed {
+    pub broken: Broken,
+    detail: String,
+}
+
+impl Failed {
+    pub fn new(broken: Broken, detail: impl Into<String>) -> Self {
+        Self { broken, detail: detail.into() }
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.broken, self.detail)
+    }
+}
+
+#[derive(Debug)]
+pub struct Said {
+    pub outcome: Outcome,
+    pub sent: u32,
+    pub altered: u32,
+}
+
+/// What is known of a question when it is put.
+struct Put {
+    asked: usize,
+    tuple: Tuple,
+    query: Query,
+    /// By the clock of the asked process.
+    at: Timestamp,
+    from: Timestamp,
+    changes: u64,
+    expected: Rest,
+}
+
+impl Put {
+    fn new(world: &World, asked: usize, tuple: Tuple) -> Self {
+        let node = &world.nodes[asked];
+        Self {
+            asked,
+            tuple,
+            query: tuple.query(&node.party),
+            at: world.clock(node.site),
+            from: world.time(),
+            changes: lock(&world.history).changes,
+            expected: rest::expected(world, asked, tuple),
+        }
+    }
+}
+
+/// Asks a registry whose process runs.
+pub async fn ask(world: &Arc<World>, asked: usize, tuple: Tuple) -> Result<Said, Failed> {
+    let (put, start) = (Put::new(world, asked, tuple), Instant::now());
+    let counts = Arc::default();
+    let registry = RegistryId(i32::try_from(asked).unwrap_or_default());
+    let budget = Budget::fresh(start);
+    let request = Request { registry, query: put.query.clone(), budget, local_only: false };
+    let resolver = world.resolver(world.nodes[asked].site);
+    let answer = COUNTS.scope(Arc::clone(&counts), resolver.resolve(request)).await;
+    let counts: &Counts = &lock(&counts);
+    world.say(|| {
+        let said =
+            answer.as_ref().map_or_else(ToString::to_string, |a| format!("{} by {}", a.reason, a.decided_by));
+        format!("{asked} is asked {tuple:?} and says {said}, after {} calls", counts.sent)
+    });
+    let answer = answer.map_err(|e| Failed::new(Broken::Error, e.to_string()))?;
+    if let Some(excess) = &counts.excess {
+        return Err(Failed::new(Broken::Unbounded, excess.clone()));
+    }
+    if start.elapsed() > DEFAULT_DEADLINE {
+        return Err(Failed::new(Broken::Unbounded, format!("answered after {:?}", start.elapsed())));
+    }
+    check(world, &put, &answer, counts.altered)?;
+    Ok(Said { outcome: answer.outcome(), sent: counts.sent, altered: counts.altered })
+}
+
+fn check(world: &World, put: &Put, answer: &Answer, altered: u32) -> Result<(), Failed> {
+    match answer.outcome() {
+        Outcome::Yes => {
+            grounded(world, put, answer, altered)?;
+            proven(world, put, answer)
+        }
+        Outcome::No if altered == 0 => {
+            let still = lock(&world.history).changes == put.changes;
+            if still && matches!(put.expected, Rest::Yes(_)) {
+                let text = format!("{:?} was in force, and {} says {}", put.tuple, put.asked, answer.reason);
+                return Err(Failed::new(Broken::WrongNo, text));
+            }
+            Ok(())
+        }
+        Outcome::No | Outcome::Indeterminate => Ok(()),
+    }
+}
+
+fn grounded(world: &World, put: &Put, answer: &Answer, altered: u32) -> Result<(), Failed> {
+    let fails = |text: String| Err(Failed::new(Broken::Unsupported, text));
+    let from = if altered > 0 { put.from.minus(REPLAYED) } else { put.from };
+    let window = Window { from, to: world.time() };
+    let history = lock(&world.history);
+    if !history.supports(&world.nodes, put.asked, &answer.decided_by, put.tuple, window) {
+        return fails(format!("{} says yes to {:?} by {}", put.asked, put.tuple, answer.decided_by));
+    }
+    // What is delegated here is delegated in one place.
+    let leaf = answer.chain.first().and_then(|token| jws::peek(token).ok()).unwrap_or_default();
+    let leaf: Value = serde_json::from_slice(&leaf).unwrap_or_default();
+    if leaf["jurisdictions"] != json!([PLACE]) || leaf["sub"] != put.query.entity.as_str() {
+        return fails(format!("{} says yes to {:?} by a statement of something else", put.asked, put.tuple));
+    }
+    Ok(())
+}
+
+/// A verifier that pins the asked registry comes to the same.
+fn proven(world: &World, put: &Put, answer: &Answer) -> Result<(), Failed> {
+    let party = &world.nodes[put.asked].party;
+    let mut links = answer.chain.clone();
+    links.push(party.configuration(put.at));
+    let fails = |text: String| Err(Failed::new(Broken::Unproven, text));
+    let chain = match Chain::new(links) {
+        Ok(chain) => chain,
+        Err(e) => return fails(e.to_string()),
+    };
+    match verify(&chain, &put.query, &party.anchors(), put.at, put.at, None) {
+        Ok(verified) if verified.decided_by == answer.decided_by => Ok(()),
+        Ok(verified) => fails(format!("{} is named, {} is proven", answer.decided_by, verified.decided_by)),
+        Err(fault) => fails(fault.to_string()),
+    }
+}

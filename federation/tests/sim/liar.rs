@@ -1,0 +1,138 @@
+//! What liars say: those with keys of their own, and those who answer in the name of others without theirs.
+
+use std::{sync::Arc, time::Duration};
+
+use charter_domain::{Interval, Query, Reason};
+use charter_federation::{Answer, Budget, protocol::Failure};
+use rand::Rng as _;
+
+use crate::{
+    network::{Call, altered, carry, silence},
+    paper::{PLACE, Party, STRANGE, boundless, scope},
+    record::Tuple,
+    world::{World, lock},
+};
+
+/// A place where nothing is delegated.
+pub const ELSEWHERE: &str = "SE";
+
+fn reply(world: &World, call: &Call, reason: Reason) -> Answer {
+    let (party, now) = (&world.nodes[call.node].party, world.clock(call.to));
+    Answer::of(&party.id, 1, reason, now, now.plus(Duration::from_secs(60)))
+}
+
+fn yes(world: &World, call: &Call, by: &Party, chain: Vec<String>) -> Answer {
+    Answer { chain, decided_by: by.id.clone(), ..reply(world, call, Reason::Active) }
+}
+
+/// A statement under a number that nobody else uses.
+fn states(world: &World, call: &Call, by: &Party, place: &str) -> String {
+    by.states(&call.query, 1_000, vec![Interval::ALWAYS], place, world.clock(call.to))
+}
+
+/// Says so itself, truly signed.
+fn own(world: &World, call: &Call, place: &str) -> Answer {
+    let party = &world.nodes[call.node].party;
+    yes(world, call, party, vec![states(world, call, party, place)])
+}
+
+/// Delegates to somebody who then says so.
+fn through(world: &World, call: &Call, to: &Party, wide: bool) -> Answer {
+    let (party, now) = (&world.nodes[call.node].party, world.clock(call.to));
+    let granted = if wide { boundless() } else { scope([Tuple::of(&call.query).family], false) };
+    let statement = party.delegates(to, granted, None, vec![Interval::ALWAYS], now);
+    yes(world, call, to, vec![states(world, call, to, PLACE), statement])
+}
+
+/// One who is nobody's subordinate, or one who takes the name of a registry without its key.
+fn accomplice(name: &str) -> Party {
+    Party::new(name, STRANGE)
+}
+
+/// A registry that lies under its own keys.
+pub async fn lies(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
+    let (which, victim) = world.draw(|rng| (rng.random_range(0..12), rng.random_range(0..world.nodes.len())));
+    world.say(|| format!("  {} lies ({which})", call.node));
+    Ok(match which {
+        0..=2 => own(world, call, PLACE),
+        3 => own(world, call, ELSEWHERE),
+        4 => through(world, call, &accomplice("ghost"), true),
+        5 => through(world, call, &accomplice("ghost"), false),
+        6 => through(world, call, &accomplice("n0"), false),
+        7 => Answer { decided_by: world.nodes[victim].party.id.clone(), ..own(world, call, PLACE) },
+        8 => reply(world, call, Reason::Revoked),
+        9 => return back(world, call).await,
+        10 => return silence().await,
+        _ => borrowed(world, call),
+    })
+}
+
+/// Asks the anchor again, and hides where the question has been.
+async fn back(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
+    let spent = || Failure::Refused("the budget is used up".to_owned());
+    let budget = Budget {
+        depth_left: call.budget.depth_left.checked_sub(1).ok_or_else(spent)?,
+        queries_left: call.budget.queries_left.checked_sub(1).ok_or_else(spent)?,
+        visited: Vec::new(),
+        deadline: call.budget.deadline,
+    };
+    let anchor = &world.nodes[0];
+    let query = Query { authority: anchor.party.id.clone(), ..call.query.clone() };
+    carry(world, Call { from: call.to, to: anchor.site, node: 0, query, budget }).await
+}
+
+/// Yes to processes with an even number, no to the others.
+pub fn equivocates(world: &World, call: &Call) -> Answer {
+    let one = call.from % 2 == 0;
+    world.say(|| format!("  {} says {} to process {}", call.node, if one { "yes" } else { "no" }, call.from));
+    if one { own(world, call, PLACE) } else { reply(world, call, Reason::NotListed) }
+}
+
+/// Somebody who has taken over the endpoint and none of the keys.
+pub async fn impersonates(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
+    let which = world.draw(|rng| rng.random_range(0..8));
+    world.say(|| format!("  somebody answers for {} ({which})", call.node));
+    let named = Party { key: STRANGE, ..world.nodes[call.node].party.clone() };
+    Ok(match which {
+        0..=1 => yes(world, call, &named, vec![states(world, call, &named, PLACE)]),
+        2 => reply(world, call, Reason::Revoked),
+        3 => reply(world, call, Reason::NotListed),
+        4 => return silence().await,
+        _ => borrowed(world, call),
+    })
+}
+
+/// What somebody truly said: earlier, about something else, elsewhere, or with a letter changed.
+fn borrowed(world: &World, call: &Call) -> Answer {
+    altered();
+    let tuple = Tuple::of(&call.query);
+    let (which, letter) = world.draw(|rng| (rng.random_range(0..4), rng.random_range(0..10_000)));
+    let found = lock(&world.heard).matching(|r| match which {
+        0 | 3 => r.node == call.node && r.tuple == tuple,
+        1 => r.node == call.node && r.tuple != tuple,
+        _ => r.node != call.node && r.tuple == tuple,
+    });
+    // The oldest: it has most to hide.
+    let Some(mut answer) = found.into_iter().next() else {
+        return own_or_forged(world, call);
+    };
+    if let Some(first) = answer.chain.first_mut().filter(|_| which == 3) {
+        *first = flipped(first, letter);
+    }
+    answer
+}
+
+fn own_or_forged(world: &World, call: &Call) -> Answer {
+    let forged = Party { key: STRANGE, ..world.nodes[call.node].party.clone() };
+    yes(world, call, &forged, vec![states(world, call, &forged, PLACE)])
+}
+
+fn flipped(token: &str, letter: usize) -> String {
+    let place = letter % token.len().max(1);
+    let change = |(n, c)| match (n == place, c) {
+        (false, c) | (true, c @ '.') => c,
+        (true, 'A') => 'B',
+        (true, _) => 'A',
+    };
+    token.chars().enumerate().map(change).collect()
+}

@@ -1,0 +1,198 @@
+//! The network: carries a question to the process of a registry and its reply back, late, altered or not at all, and
+//! counts what is sent.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, Weak},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use charter_domain::{AuthorityId, Query, RegistryId, delegation::MAX_DEPTH};
+use charter_federation::{
+    Answer, Budget, LogEvidence, Polled, Protocol, budget::MAX_QUERIES, protocol::Failure, resolver::Request,
+    walk::FAN_OUT,
+};
+use futures::{FutureExt as _, future::BoxFuture};
+use rand::Rng as _;
+
+use crate::{
+    liar,
+    process::upgraded,
+    record::{Nature, Tuple},
+    weather::Reach,
+    world::{World, lock},
+};
+
+/// Nothing is carried beyond so many: a resolver without a budget would go on for ever.
+const STOP: u32 = MAX_QUERIES + 1;
+
+/// What was sent on behalf of one question.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub sent: u32,
+    /// Replies that were not what the asked registry says now.
+    pub altered: u32,
+    /// What was too much.
+    pub excess: Option<String>,
+    /// Questions sent at one stop of a walk, by depth left and the way there.
+    stops: BTreeMap<(u8, Vec<String>), usize>,
+}
+
+tokio::task_local! {
+    pub static COUNTS: Arc<Mutex<Counts>>;
+}
+
+/// A question on its way.
+#[derive(Clone)]
+pub struct Call {
+    /// Processes.
+    pub from: usize,
+    pub to: usize,
+    pub node: usize,
+    pub query: Query,
+    pub budget: Budget,
+}
+
+/// The network as one process sees it.
+pub struct Wire {
+    pub world: Weak<World>,
+    pub site: usize,
+}
+
+fn count(budget: &Budget) -> Result<(), Failure> {
+    let counted = COUNTS.try_with(|counts| {
+        let mut counts = lock(counts);
+        counts.sent += 1;
+        let way: Vec<String> = budget.visited.iter().map(ToString::to_string).collect();
+        let depth = way.len();
+        let stop = counts.stops.entry((budget.depth_left, way)).or_default();
+        *stop += 1;
+        let wide = *stop;
+        let bounds = [
+            (counts.sent > MAX_QUERIES, format!("{} questions", counts.sent)),
+            (depth > usize::from(MAX_DEPTH), format!("{depth} registries deep")),
+            (wide > FAN_OUT, format!("{wide} subordinates at once")),
+        ];
+        let excess = bounds.into_iter().find(|(over, _)| *over).map(|(_, what)| what);
+        counts.excess = counts.excess.take().or(excess);
+        counts.sent <= STOP
+    });
+    match counted {
+        Ok(true) => Ok(()),
+        _ => Err(Failure::Refused("too many questions".to_owned())),
+    }
+}
+
+pub fn altered() {
+    // Outside of a question nobody counts.
+    let _ = COUNTS.try_with(|counts| lock(counts).altered += 1);
+}
+
+#[async_trait]
+impl Protocol for Wire {
+    async fn resolve(
+        &self,
+        endpoint: &str,
+        authority: &AuthorityId,
+        query: &Query,
+        budget: &Budget,
+    ) -> Result<Answer, Failure> {
+        let world = upgraded(&self.world);
+        count(budget)?;
+        let to = endpoint.strip_prefix("sim://").and_then(|n| n.parse().ok());
+        let (Some(to), Some(node)) = (to, world.find(authority)) else {
+            return Err(Failure::Refused(format!("nobody is at {endpoint}")));
+        };
+        let call = Call { from: self.site, to, node, query: query.clone(), budget: budget.clone() };
+        let reply = tokio::time::timeout(budget.time_left(), carry(&world, call));
+        reply.await.map_err(|_| Failure::Late)?
+    }
+
+    async fn epochs(&self, _: &str, _: &AuthorityId, _: &[Vec<AuthorityId>]) -> Result<Vec<Polled>, Failure> {
+        Err(Failure::Refused("the resolver polls nobody: that is a task of the server".to_owned()))
+    }
+
+    async fn log_evidence(
+        &self,
+        _: &str,
+        _: &AuthorityId,
+        _: &[AuthorityId],
+        _: i64,
+    ) -> Result<LogEvidence, Failure> {
+        Err(Failure::Refused("the registries of the simulation keep no logs".to_owned()))
+    }
+}
+
+/// There, and back again.
+pub fn carry(world: &Arc<World>, call: Call) -> BoxFuture<'_, Result<Answer, Failure>> {
+    async move {
+        let fate = world.draw(|rng| lock(&world.weather).fate(rng, call.from, call.to));
+        match fate.reach {
+            Reach::Refused => return Err(Failure::Unreachable("connection refused".to_owned())),
+            Reach::Silent => return silence().await,
+            Reach::Through => tokio::time::sleep(fate.there).await,
+        }
+        up(world, call.to)?;
+        let reply = said(world, &call).await;
+        tokio::time::sleep(fate.back).await;
+        up(world, call.to)?;
+        let reply = reply?;
+        Ok(if fate.mixed { another(world, &call, reply) } else { reply })
+    }
+    .boxed()
+}
+
+/// Longer than anybody waits.
+pub async fn silence() -> Result<Answer, Failure> {
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    Err(Failure::Late)
+}
+
+fn up(world: &World, site: usize) -> Result<(), Failure> {
+    let down = lock(&world.weather).is_down(site);
+    if down { Err(Failure::Unreachable("connection reset".to_owned())) } else { Ok(()) }
+}
+
+async fn said(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
+    let hijacked = lock(&world.weather).is_hijacked(call.to);
+    if hijacked {
+        altered();
+        return liar::impersonates(world, call).await;
+    }
+    match world.nodes[call.node].nature {
+        Nature::Honest => served(world, call).await,
+        Nature::Liar => liar::lies(world, call).await,
+        Nature::Equivocator => Ok(liar::equivocates(world, call)),
+    }
+}
+
+/// As a server does it: within the deadline, and with no more than it grants anybody.
+async fn served(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
+    if call.budget.visited.len() > usize::from(MAX_DEPTH) + 1 {
+        return Err(Failure::Refused("`visited` must have at most 9 members".to_owned()));
+    }
+    let budget = Budget {
+        depth_left: call.budget.depth_left.min(MAX_DEPTH),
+        queries_left: call.budget.queries_left.min(MAX_QUERIES),
+        ..call.budget.clone()
+    };
+    let registry = RegistryId(i32::try_from(call.node).unwrap_or_default());
+    let request = Request { registry, query: call.query.clone(), budget, local_only: false };
+    let resolver = world.resolver(call.to);
+    let answer = tokio::time::timeout_at(call.budget.deadline, resolver.resolve(request));
+    let answer = answer.await.map_err(|_| Failure::Late)?.map_err(|e| Failure::Refused(e.to_string()))?;
+    lock(&world.heard).keep(call.node, Tuple::of(&call.query), &answer);
+    Ok(answer)
+}
+
+/// A reply of the same registry to whoever asked before, to another question or to this one, once more.
+fn another(world: &World, call: &Call, reply: Answer) -> Answer {
+    let others = lock(&world.heard).matching(|r| r.node == call.node);
+    if others.is_empty() {
+        return reply;
+    }
+    altered();
+    let chosen = world.draw(|rng| rng.random_range(0..others.len()));
+    others.into_iter().nth(chosen).unwrap_or(reply)
+}

@@ -1,0 +1,223 @@
+//! The world of one seed: registries in up to four levels below an anchor, the processes that serve them, their clocks.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use charter_domain::{AuthorityId, Timestamp};
+use charter_federation::{Protocol, Resolve, Resolver};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use tokio::time::Instant;
+
+use crate::{
+    heard::Heard,
+    network::Wire,
+    oracle::History,
+    paper::Party,
+    plant::{self, Plant},
+    process::Process,
+    record::{Edge, Nature, Node, Records, Tuple},
+    run::Told,
+    weather::Weather,
+};
+
+pub const NODES: usize = 20;
+/// Kinds of resources; a delegation is for some of them.
+pub const FAMILIES: usize = 4;
+pub const ENTITIES: usize = 8;
+/// Delegations below the anchor.
+const LEVELS: usize = 4;
+/// Subordinates of one superior when the world begins.
+const BREADTH: usize = 4;
+/// Seconds that a clock is wrong by: any two differ by 60 at most.
+const SKEW: i64 = 30;
+/// When every world begins, 2026-11-20T12:00:00Z.
+const BEGINNING: i64 = 1_795_176_000;
+
+/// A process: it has a clock, and what it has seen is gone when it crashes.
+pub struct Site {
+    /// Seconds ahead of the true time.
+    pub skew: i64,
+    resolver: Mutex<Option<Arc<dyn Resolve>>>,
+}
+
+pub struct World {
+    pub nodes: Vec<Node>,
+    pub sites: Vec<Site>,
+    pub history: Mutex<History>,
+    pub weather: Mutex<Weather>,
+    pub heard: Mutex<Heard>,
+    rng: Mutex<StdRng>,
+    plant: Option<Plant>,
+    start: Instant,
+    happened: Option<Mutex<Vec<String>>>,
+}
+
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no thread of this world has panicked")
+}
+
+impl World {
+    /// Lays out the world of a seed. Within a runtime: its clock is the runtime's.
+    pub fn new(seed: u64, plant: Option<Plant>, told: Told) -> Arc<Self> {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let nodes = layout(&mut rng);
+        let count = nodes.iter().map(|n| n.site).max().unwrap_or_default() + 1;
+        let site = |_| Site { skew: rng.random_range(-SKEW..=SKEW), resolver: Mutex::new(None) };
+        let sites = (0..count).map(site).collect();
+        let world = Arc::new(Self {
+            history: Mutex::new(History::default()),
+            weather: Mutex::default(),
+            heard: Mutex::default(),
+            rng: Mutex::new(rng),
+            nodes,
+            sites,
+            plant,
+            start: Instant::now(),
+            happened: (told == Told::All).then(Mutex::default),
+        });
+        for site in 0..world.sites.len() {
+            world.boot(site);
+        }
+        for (n, node) in world.nodes.iter().enumerate() {
+            let edges: Vec<_> = lock(&node.records).edges.iter().map(|e| e.to).collect();
+            world.say(|| format!("{n} is {:?}, process {}, delegates to {edges:?}", node.nature, node.site));
+            lock(&world.history).note(world.time(), n, &lock(&node.records));
+        }
+        world
+    }
+
+    /// A process begins with an empty memory; its records are where they were.
+    pub fn boot(self: &Arc<Self>, site: usize) {
+        let process = Process { world: Arc::downgrade(self), site };
+        let wire = Arc::new(Wire { world: Arc::downgrade(self), site });
+        let protocol: Arc<dyn Protocol> = Arc::<Wire>::clone(&wire);
+        let resolver: Arc<dyn Resolve> = Arc::new(Resolver::new(Arc::new(process), protocol));
+        let resolver = match self.plant {
+            Some(plant) => plant::within(plant, self, wire, resolver),
+            None => resolver,
+        };
+        *lock(&self.sites[site].resolver) = Some(resolver);
+    }
+
+    pub fn resolver(&self, site: usize) -> Arc<dyn Resolve> {
+        lock(&self.sites[site].resolver).clone().expect("every process was booted")
+    }
+
+    /// The true time.
+    pub fn time(&self) -> Timestamp {
+        Timestamp::from_secs(BEGINNING).plus(self.start.elapsed())
+    }
+
+    /// What the clock of a process shows.
+    pub fn clock(&self, site: usize) -> Timestamp {
+        let skew = Duration::from_secs(self.sites[site].skew.unsigned_abs());
+        if self.sites[site].skew < 0 { self.time().minus(skew) } else { self.time().plus(skew) }
+    }
+
+    pub fn draw<T>(&self, from: impl FnOnce(&mut StdRng) -> T) -> T {
+        from(&mut lock(&self.rng))
+    }
+
+    pub fn chance(&self, of: f64) -> bool {
+        self.draw(|rng| rng.random_bool(of))
+    }
+
+    pub fn find(&self, id: &AuthorityId) -> Option<usize> {
+        self.nodes.iter().position(|n| n.party.id == *id)
+    }
+
+    pub fn say(&self, what: impl FnOnce() -> String) {
+        if let Some(happened) = &self.happened {
+            lock(happened).push(format!("{:9.3} {}", self.start.elapsed().as_secs_f64(), what()));
+        }
+    }
+
+    pub fn happened(&self) -> Vec<String> {
+        self.happened.as_ref().map(|h| lock(h).clone()).unwrap_or_default()
+    }
+
+    pub fn any_tuple(&self) -> Tuple {
+        self.draw(|rng| Tuple {
+            entity: rng.random_range(0..ENTITIES),
+            family: rng.random_range(0..FAMILIES),
+        })
+    }
+}
+
+fn layout(rng: &mut StdRng) -> Vec<Node> {
+    let mut nodes = vec![node(0, 0, 0, Nature::Honest)];
+    let mut held: Vec<BTreeSet<usize>> = vec![(0..FAMILIES).collect()];
+    let liars = rng.random_range(0..=3);
+    while nodes.len() < NODES {
+        let n = nodes.len();
+        let open = |p: &usize| nodes[*p].level < LEVELS && lock(&nodes[*p].records).edges.len() < BREADTH;
+        let candidates: Vec<usize> = (0..n).filter(open).collect();
+        let superior = candidates[rng.random_range(0..candidates.len())];
+        let nature = match rng.random_range(0..NODES) {
+            x if x < liars => Nature::Liar,
+            x if x == NODES - 1 => Nature::Equivocator,
+            _ => Nature::Honest,
+        };
+        let hosted =
+            nature == Nature::Honest && nodes[superior].nature == Nature::Honest && rng.random_bool(0.2);
+        let site = nodes.iter().map(|n| n.site).max().unwrap_or_default() + 1;
+        let site = if hosted { nodes[superior].site } else { site };
+        let families = some_of(rng, &held[superior]);
+        nodes.push(node(n, site, nodes[superior].level + 1, nature));
+        delegate(rng, &nodes[superior], n, families.clone());
+        held.push(families);
+    }
+    across(rng, &nodes, &mut held);
+    for (n, node) in nodes.iter().enumerate() {
+        for seq in 1..=rng.random_range(1..=3) {
+            let family = some_of(rng, &held[n]).first().copied().unwrap_or_default();
+            let tuple = Tuple { entity: rng.random_range(0..ENTITIES), family };
+            lock(&node.records).statements.entry(tuple).or_default().seq = seq;
+        }
+    }
+    nodes
+}
+
+fn node(n: usize, site: usize, level: usize, nature: Nature) -> Node {
+    Node {
+        party: Party::new(&format!("n{n}"), n),
+        site,
+        level,
+        nature,
+        records: Mutex::new(Records::default()),
+    }
+}
+
+/// One or two of them.
+fn some_of(rng: &mut StdRng, families: &BTreeSet<usize>) -> BTreeSet<usize> {
+    let list: Vec<usize> = families.iter().copied().collect();
+    (0..2).map(|_| list[rng.random_range(0..list.len())]).collect()
+}
+
+fn delegate(rng: &mut StdRng, superior: &Node, to: usize, families: BTreeSet<usize>) {
+    let mut records = lock(&superior.records);
+    let may_delegate = rng.random_bool(0.85);
+    let path = rng.random_bool(0.5).then_some(4);
+    records.edges.push(Edge { to, families, may_delegate, path, statuses: Vec::new(), doubted: false });
+}
+
+/// Second superiors, and delegations that lead back up: nobody but the two sees that.
+fn across(rng: &mut StdRng, nodes: &[Node], held: &mut [BTreeSet<usize>]) {
+    for _ in 0..rng.random_range(0..4) {
+        let (from, to) = (rng.random_range(0..NODES), rng.random_range(0..NODES));
+        let back = nodes[to].level < nodes[from].level;
+        let twice = lock(&nodes[from].records).edges.iter().any(|e| e.to == to);
+        if from == to || twice || nodes[from].site == nodes[to].site || (nodes[from].level == nodes[to].level)
+        {
+            continue;
+        }
+        let families = some_of(rng, &held[from]);
+        if !back {
+            held[to].extend(families.iter().copied());
+        }
+        delegate(rng, &nodes[from], to, families);
+    }
+}
