@@ -12,6 +12,7 @@ mod ceremony;
 mod ceremony_document;
 mod ceremony_token;
 mod class;
+mod corpus;
 mod credential;
 mod credential_type;
 mod dead_peer;

@@ -1,7 +1,7 @@
 //! A second verifier, `tests/second/verify.py`, which shares no code with this project, judges the same cases.
 
 mod anchors;
-mod case;
+pub mod case;
 mod chains;
 mod claims;
 mod logs;

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use charter_domain::{Outcome, Query, RegistryId, Timestamp};
-use charter_federation::{Answer, Budget, budget::DEFAULT_DEADLINE, resolver::Request};
+use charter_federation::{Answer, Budget, Mode, budget::DEFAULT_DEADLINE, resolver::Request};
 use charter_proof::{Chain, verify::verify};
 use charter_signing::jws;
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ pub async fn ask(world: &Arc<World>, asked: usize, tuple: Tuple) -> Result<Said,
     let counts = Arc::default();
     let registry = RegistryId(i32::try_from(asked).unwrap_or_default());
     let budget = Budget::fresh(start);
-    let request = Request { registry, query: put.query.clone(), budget, local_only: false };
+    let request = Request { registry, query: put.query.clone(), budget, mode: Mode::Recurse };
     let resolver = world.resolver(world.nodes[asked].site);
     let answer = COUNTS.scope(Arc::clone(&counts), resolver.resolve(request)).await;
     let counts: &Counts = &lock(&counts);

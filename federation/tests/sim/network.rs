@@ -10,8 +10,8 @@ use std::{
 use async_trait::async_trait;
 use charter_domain::{AuthorityId, Query, RegistryId, delegation::MAX_DEPTH};
 use charter_federation::{
-    Answer, Budget, LogEvidence, Polled, Protocol, budget::MAX_QUERIES, protocol::Failure, resolver::Request,
-    walk::FAN_OUT,
+    Answer, Budget, LogEvidence, Mode, PeerEndpoint, Polled, Protocol, budget::MAX_QUERIES,
+    protocol::Failure, resolver::Request, walk::FAN_OUT,
 };
 use futures::{FutureExt as _, future::BoxFuture};
 use rand::Rng as _;
@@ -93,29 +93,34 @@ pub fn altered() {
 impl Protocol for Wire {
     async fn resolve(
         &self,
-        endpoint: &str,
+        endpoint: &PeerEndpoint,
         authority: &AuthorityId,
         query: &Query,
         budget: &Budget,
     ) -> Result<Answer, Failure> {
         let world = upgraded(&self.world);
         count(budget)?;
-        let to = endpoint.strip_prefix("sim://").and_then(|n| n.parse().ok());
+        let to = endpoint.url.strip_prefix("sim://").and_then(|n| n.parse().ok());
         let (Some(to), Some(node)) = (to, world.find(authority)) else {
-            return Err(Failure::Refused(format!("nobody is at {endpoint}")));
+            return Err(Failure::Refused(format!("nobody is at {}", endpoint.url)));
         };
         let call = Call { from: self.site, to, node, query: query.clone(), budget: budget.clone() };
         let reply = tokio::time::timeout(budget.time_left(), carry(&world, call));
         reply.await.map_err(|_| Failure::Late)?
     }
 
-    async fn epochs(&self, _: &str, _: &AuthorityId, _: &[Vec<AuthorityId>]) -> Result<Vec<Polled>, Failure> {
+    async fn epochs(
+        &self,
+        _: &PeerEndpoint,
+        _: &AuthorityId,
+        _: &[Vec<AuthorityId>],
+    ) -> Result<Vec<Polled>, Failure> {
         Err(Failure::Refused("the resolver polls nobody: that is a task of the server".to_owned()))
     }
 
     async fn log_evidence(
         &self,
-        _: &str,
+        _: &PeerEndpoint,
         _: &AuthorityId,
         _: &[AuthorityId],
         _: i64,
@@ -178,7 +183,7 @@ async fn served(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
         ..call.budget.clone()
     };
     let registry = RegistryId(i32::try_from(call.node).unwrap_or_default());
-    let request = Request { registry, query: call.query.clone(), budget, local_only: false };
+    let request = Request { registry, query: call.query.clone(), budget, mode: Mode::Recurse };
     let resolver = world.resolver(call.to);
     let answer = tokio::time::timeout_at(call.budget.deadline, resolver.resolve(request));
     let answer = answer.await.map_err(|_| Failure::Late)?.map_err(|e| Failure::Refused(e.to_string()))?;

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use charter_domain::{
-    AuthorityId, HttpsId, Interval, Query, Scope, Timestamp,
+    AuthorityId, HttpsId, Interval, Query, Scope, SpkiPins, Timestamp,
     scope::{Conditions, Grant, Jurisdiction, Pattern},
 };
 use charter_proof::{
@@ -71,6 +71,7 @@ impl Party {
             trqp_endpoint: "sim://".to_owned(),
             grpc_endpoint: "sim://".to_owned(),
             governance_framework: None,
+            tls_spki_sha256: SpkiPins::default(),
             log: None,
         };
         let federation_entity =
@@ -128,6 +129,7 @@ impl Party {
             scope,
             valid,
             status: "as its intervals say".to_owned(),
+            tls_spki_sha256: SpkiPins::default(),
         };
         let document = SubordinateStatement {
             iss: self.https.clone(),

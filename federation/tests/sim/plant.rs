@@ -6,8 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use charter_domain::{Outcome, Query, Reason};
-use charter_federation::{Answer, Basis, Budget, Error, Protocol as _, Resolve, resolver::Request};
+use charter_domain::{Outcome, Query, Reason, SpkiPins};
+use charter_federation::{
+    Answer, Basis, Budget, Error, PeerEndpoint, Protocol as _, Resolve, resolver::Request,
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -59,7 +61,7 @@ impl Faulty {
         };
         let node = &world.nodes[to];
         let query = Query { authority: node.party.id.clone(), ..request.query.clone() };
-        let endpoint = format!("sim://{}", node.site);
+        let endpoint = PeerEndpoint { url: format!("sim://{}", node.site), pins: SpkiPins::default() };
         let said = self.wire.resolve(&endpoint, &node.party.id, &query, &request.budget).await.ok()?;
         Some(Answer { basis: Basis::Delegated, ..said })
     }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use charter_domain::{
-    Context, Delegation, EvidenceLevel, Interval, Kind, Query, Registry, RegistryId, Scope, Timestamp,
+    Context, Delegation, EvidenceLevel, Interval, Kind, Query, Registry, RegistryId, Scope, SpkiPins,
+    Timestamp,
     fact::{Facts, StatementFact},
     registry::Phase,
     scope::{Conditions, Jurisdiction},
@@ -174,6 +175,7 @@ impl Records {
                 entity_identifier: to.party.https.clone(),
                 jwks: to.party.jwks_json().to_owned(),
                 endpoint: format!("sim://{}", to.site),
+                tls_spki_sha256: SpkiPins::default(),
                 scope: edge.scope(),
                 max_path_length: edge.path,
                 answers_as_own: true,
