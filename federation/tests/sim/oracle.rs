@@ -70,9 +70,9 @@ impl History {
 
     /// Subordinates that a registry had delegated this to, and whether they might pass it on.
     fn below(&self, n: usize, family: usize, window: Window) -> impl Iterator<Item = (usize, bool)> {
-        self.delegations.range((n, 0)..=(n, usize::MAX)).flat_map(move |((_, to), course)| {
+        self.delegations.range((n, 0)..=(n, usize::MAX)).flat_map(move |(&(_, to), course)| {
             let covering = held(course, window).filter(move |state| state.families.contains(&family));
-            covering.map(|state| (*to, state.may_delegate))
+            covering.map(move |state| (to, state.may_delegate))
         })
     }
 

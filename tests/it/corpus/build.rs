@@ -1,6 +1,6 @@
 //! The servers of a file: registries, records and delegations, on databases of their own, with one clock.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use charter_domain::Timestamp;
 use charter_proto::charter::registry::v1::set_status_request::Target;
@@ -8,6 +8,7 @@ use charter_server::tasks::superior;
 use charter_tests::{Registry, TestApp, TestClock};
 
 use super::spec::{Delegation, File, Record, did};
+use crate::kept::until;
 
 pub struct Servers {
     apps: Vec<TestApp>,
@@ -62,7 +63,8 @@ impl Servers {
         for app in &self.apps {
             for tenant in app.app.hosted.tenants() {
                 let id = &tenant.registry.authority;
-                assert!(superior::fetch(&app.app, tenant).await, "{id} has no way up");
+                let what = format!("{id} knows its superiors");
+                until(Duration::from_secs(5), &what, async || superior::fetch(&app.app, tenant).await).await;
             }
         }
     }
