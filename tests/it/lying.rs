@@ -2,10 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use charter_domain::{Interval, Kind, scope::Jurisdiction, time::Clock};
-use charter_proof::AuthorityStatement;
+use charter_domain::{
+    AuthorityId, HttpsId, Interval, Kind, SpkiPins, Timestamp, scope::Jurisdiction, time::Clock,
+};
+use charter_proof::{
+    AuthorityStatement, SubordinateStatement,
+    document::{Constraints, Delegated, DelegatedMetadata},
+};
 use charter_proto::charter::federation::v1::{self as pb, ResolveResponse};
-use charter_signing::{Algorithm, SoftwareSigner};
+use charter_signing::{Algorithm, Signer as _, SoftwareSigner};
 use charter_tests::{AUTHORITY, Asking, TestApp};
 use futures::future::join_all;
 use tonic::Status;
@@ -55,6 +60,47 @@ async fn a_statement_that_does_not_prove_the_yes_makes_it_unverifiable() {
         lie(&mut told);
         peer.says(&entity, Ok(yes(vec![told.sign(&peer.signer).expect("signed")], now)));
         assert_eq!(asks(&app, &entity).both().await.line(), "503 UNVERIFIABLE", "{what}");
+    }
+}
+
+/// What the peer states about somebody to whom it passes on what it was given.
+fn about(name: &str, keys: &SoftwareSigner, now: Timestamp) -> SubordinateStatement {
+    let grant = r#"[{"actions":["issue"],"resources":["Degree"],"jurisdictions":["FI"]}]"#;
+    let trust_registry = Delegated {
+        authority_id: AuthorityId::parse(&format!("did:web:{name}.example")).expect("valid"),
+        scope: serde_json::from_str(grant).expect("a scope"),
+        valid: vec![Interval::ALWAYS],
+        status: "ACTIVE".to_owned(),
+        tls_spki_sha256: SpkiPins::default(),
+    };
+    SubordinateStatement {
+        iss: HttpsId::parse("https://peer.example").expect("valid"),
+        sub: HttpsId::parse(&format!("https://{name}.example")).expect("valid"),
+        iat: now.secs(),
+        exp: now.secs() + 3_600,
+        jwks: keys.key().clone().into(),
+        constraints: Constraints::default(),
+        metadata: DelegatedMetadata { trust_registry },
+    }
+}
+
+#[tokio::test]
+async fn nobody_below_speaks_in_the_name_of_who_asks() {
+    let (app, peer) = (TestApp::start().await, Peer::start(Duration::ZERO).await);
+    peer.is_superior(&app).await;
+    let (keys, now) = (SoftwareSigner::generate(Algorithm::Es256).expect("a key"), app.clock.now());
+    // The registry of the test is `did:web:registry.example`; its keys are others.
+    for (name, line) in [("accomplice", "200 yes ACTIVE"), ("registry", "503 UNVERIFIABLE")] {
+        let (entity, about) = (format!("did:web:of-{name}.example"), about(name, &keys, now));
+        let mut told = statement(&entity, now);
+        told.iss = about.sub.clone();
+        told.authority_id = about.metadata.trust_registry.authority_id.clone();
+        let chain = vec![told.sign(&keys).expect("signed"), about.sign(&peer.signer).expect("signed")];
+        peer.says(
+            &entity,
+            Ok(ResolveResponse { decided_by: told.authority_id.to_string(), ..yes(chain, now) }),
+        );
+        assert_eq!(asks(&app, &entity).both().await.line(), line, "{name}");
     }
 }
 

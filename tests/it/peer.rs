@@ -69,6 +69,15 @@ impl Peer {
 
     /// Lets it speak for `Degree` in Finland, under the test's registry.
     pub async fn is_delegated(&self, app: &TestApp) {
+        self.delegated(app, false).await;
+    }
+
+    /// The same, and it may pass that on.
+    pub async fn is_superior(&self, app: &TestApp) {
+        self.delegated(app, true).await;
+    }
+
+    async fn delegated(&self, app: &TestApp, may_delegate: bool) {
         let registry = app.registry(AUTHORITY);
         let keys = charter_signing::Signer::key(&self.signer).clone();
         let request = reg::PutDelegationRequest {
@@ -81,6 +90,7 @@ impl Peer {
                 actions: vec!["issue".to_owned()],
                 resources: vec!["Degree".to_owned()],
                 jurisdictions: vec!["FI".to_owned()],
+                may_delegate,
                 ..reg::Grant::default()
             }],
             max_path_length: Some(2),
