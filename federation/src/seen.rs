@@ -1,7 +1,8 @@
 //! The newest document seen of each kind: who shows an older one again is hiding what came after it.
 //!
-//! In scope: `iat` per issuer, subject and statement may not go back. Out of scope: telling who went back; a
-//! restart forgets, and then the documents' own expiry is the bound.
+//! In scope: `iat` per issuer, subject and statement may not go back. An issuer is a name on one way down from one of
+//! our registries: by another way, somebody else may have vouched for other keys under that name. Out of scope: telling
+//! who went back; a restart forgets, and then the documents' own expiry is the bound.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -37,9 +38,11 @@ impl Seen {
     /// Refuses a proof with a link that is older than one seen before; remembers its links otherwise.
     pub fn admit(&self, verified: &Verified) -> Result<(), String> {
         let links = &verified.links;
+        let above: Vec<&str> = verified.issuer.above.iter().map(|a| a.entity_id.as_str()).collect();
         for (n, link) in links.iter().enumerate() {
             let seq = (link.kind == LinkKind::Statement).then_some(verified.leaf.seq);
-            let key = self.hasher.hash_one((link.kind as u8, link.iss.as_str(), &link.sub, seq));
+            let way = above.get(..above.len().saturating_sub(n)).unwrap_or_default();
+            let key = self.hasher.hash_one((way, link.kind as u8, link.iss.as_str(), &link.sub, seq));
             let newest = self.newest.get(&key);
             let levels = u32::try_from(links.len() - n).unwrap_or(u32::MAX);
             if newest.is_some_and(|newest| link.iat.plus(KEPT.saturating_mul(levels)) < newest) {
@@ -52,3 +55,6 @@ impl Seen {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

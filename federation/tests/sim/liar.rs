@@ -9,7 +9,7 @@ use rand::Rng as _;
 use crate::{
     network::{Call, altered, carry, silence},
     paper::{PLACE, Party, STRANGE, boundless, scope},
-    record::Tuple,
+    record::{Node, Tuple},
     world::{World, lock},
 };
 
@@ -25,9 +25,12 @@ fn yes(world: &World, call: &Call, by: &Party, chain: Vec<String>) -> Answer {
     Answer { chain, decided_by: by.id.clone(), ..reply(world, call, Reason::Active) }
 }
 
-/// A statement under a number that nobody else uses.
+/// A statement under the number that an honest registry has for its own about the same, if there is one.
 fn states(world: &World, call: &Call, by: &Party, place: &str) -> String {
-    by.states(&call.query, 1_000, vec![Interval::ALWAYS], place, world.clock(call.to))
+    let tuple = Tuple::of(&call.query);
+    let number = |node: &Node| lock(&node.records).statements.get(&tuple).map(|s| s.seq);
+    let same = world.nodes.iter().find(|node| node.party.id == by.id).and_then(number);
+    by.states(&call.query, same.unwrap_or(1_000), vec![Interval::ALWAYS], place, world.clock(call.to))
 }
 
 /// Says so itself, truly signed.
@@ -49,9 +52,17 @@ fn accomplice(name: &str) -> Party {
     Party::new(name, STRANGE)
 }
 
+/// Who truly states it, by its short name; the anchor where nobody does.
+fn victim(world: &World, call: &Call) -> String {
+    let tuple = Tuple::of(&call.query);
+    let states = |n: &usize| lock(&world.nodes[*n].records).statements.contains_key(&tuple);
+    let n = (0..world.nodes.len()).find(|n| *n != call.node && states(n)).unwrap_or_default();
+    format!("n{n}")
+}
+
 /// A registry that lies under its own keys.
 pub async fn lies(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
-    let (which, victim) = world.draw(|rng| (rng.random_range(0..12), rng.random_range(0..world.nodes.len())));
+    let (which, named) = world.draw(|rng| (rng.random_range(0..13), rng.random_range(0..world.nodes.len())));
     world.say(|| format!("  {} lies ({which})", call.node));
     Ok(match which {
         0..=2 => own(world, call, PLACE),
@@ -59,7 +70,8 @@ pub async fn lies(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
         4 => through(world, call, &accomplice("ghost"), true),
         5 => through(world, call, &accomplice("ghost"), false),
         6 => through(world, call, &accomplice("n0"), false),
-        7 => Answer { decided_by: world.nodes[victim].party.id.clone(), ..own(world, call, PLACE) },
+        11 => through(world, call, &accomplice(&victim(world, call)), false),
+        7 => Answer { decided_by: world.nodes[named].party.id.clone(), ..own(world, call, PLACE) },
         8 => reply(world, call, Reason::Revoked),
         9 => return back(world, call).await,
         10 => return silence().await,

@@ -15,7 +15,7 @@ use charter_signing::{Algorithm, JwkSet, Signer as _, SoftwareSigner};
 use crate::world::NODES;
 
 /// Seconds that a document is good for; signed again when it is read after half of them.
-pub const LIFETIME: i64 = 600;
+pub const LIFETIME: i64 = 1_200;
 /// Where all delegations and all honest statements hold.
 pub const PLACE: &str = "FI";
 /// A key that nobody was delegated with.

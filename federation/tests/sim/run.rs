@@ -97,7 +97,7 @@ async fn live(world: &Arc<World>, sum: &mut Sum) -> Result<(), Failed> {
         for said in answers {
             sum.note(&said?);
         }
-        let pause = world.draw(|rng| rng.random_range(500..90_000));
+        let pause = world.draw(|rng| rng.random_range(500..240_000));
         sleep(Duration::from_millis(pause)).await;
     }
     rest(world, sum).await
