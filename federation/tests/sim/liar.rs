@@ -7,7 +7,7 @@ use charter_federation::{Answer, Budget, protocol::Failure};
 use rand::Rng as _;
 
 use crate::{
-    network::{Call, altered, carry, silence},
+    network::{Call, altered, carry, nobody, silence},
     paper::{PLACE, Party, STRANGE, boundless, scope},
     record::{Node, Tuple},
     world::{World, lock},
@@ -79,13 +79,13 @@ pub async fn lies(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
     })
 }
 
-/// Asks the anchor again, and hides where the question has been.
+/// Asks the anchor again, and says that the question has been elsewhere.
 async fn back(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
     let spent = || Failure::Refused("the budget is used up".to_owned());
     let budget = Budget {
         depth_left: call.budget.depth_left.checked_sub(1).ok_or_else(spent)?,
         queries_left: call.budget.queries_left.checked_sub(1).ok_or_else(spent)?,
-        visited: Vec::new(),
+        visited: vec![nobody()],
         deadline: call.budget.deadline,
     };
     let anchor = &world.nodes[0];

@@ -33,6 +33,8 @@ pub struct Counts {
     pub sent: u32,
     /// Replies that were not what the asked registry says now.
     pub altered: u32,
+    /// How often a liar has sent the question back up.
+    backs: u32,
     /// What was too much.
     pub excess: Option<String>,
     /// Questions sent at one stop of a walk, by depth left and the way there.
@@ -87,6 +89,16 @@ fn count(budget: &Budget) -> Result<(), Failure> {
 pub fn altered() {
     // Outside of a question nobody counts.
     let _ = COUNTS.try_with(|counts| lock(counts).altered += 1);
+}
+
+/// A name that is in no question's past yet.
+pub fn nobody() -> AuthorityId {
+    let number = COUNTS.try_with(|counts| {
+        let mut counts = lock(counts);
+        counts.backs += 1;
+        counts.backs
+    });
+    AuthorityId::parse(&format!("did:web:nobody{}.example", number.unwrap_or_default())).expect("a DID")
 }
 
 #[async_trait]
