@@ -95,7 +95,7 @@ async fn back(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
 
 /// Yes to processes with an even number, no to the others.
 pub fn equivocates(world: &World, call: &Call) -> Answer {
-    let one = call.from % 2 == 0;
+    let one = call.from.is_multiple_of(2);
     world.say(|| format!("  {} says {} to process {}", call.node, if one { "yes" } else { "no" }, call.from));
     if one { own(world, call, PLACE) } else { reply(world, call, Reason::NotListed) }
 }
