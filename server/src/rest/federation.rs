@@ -84,7 +84,8 @@ pub async fn page(
         Some(Err(fault)) => StatusCode::from_u16(fault.code.http()).unwrap_or(StatusCode::BAD_REQUEST),
         _ => StatusCode::OK,
     };
-    let shown = html::page(&tree?, &form, answer.as_ref(), app.clock.now());
+    let tree = tree?;
+    let shown = html::page(&tree, &form, answer.as_ref(), app.clock.now());
     Ok(sent(status, shown.into_string()))
 }
 

@@ -37,7 +37,7 @@ impl Native {
         let mut client = self.client(endpoint)?;
         let asked = client.list_peers(addressed(with_trace(message, left), authority));
         let reply = ask(&self.breakers, endpoint, left, asked).await?;
-        let found = decode(reply).map_err(Failure::Malformed)?;
+        let found = decode(&reply).map_err(Failure::Malformed)?;
         if found.authority != *via.last().unwrap_or(authority) {
             return Err(Failure::Malformed("another authority than was asked for".to_owned()));
         }
@@ -62,7 +62,7 @@ fn authority(text: &str) -> Result<AuthorityId, String> {
     AuthorityId::parse(text).map_err(|e| e.to_string())
 }
 
-fn decode(reply: pb::ListPeersResponse) -> Result<Peers, String> {
+fn decode(reply: &pb::ListPeersResponse) -> Result<Peers, String> {
     if reply.peers.len() > MAX_PEERS || reply.authority_hints.len() > MAX_HINTS {
         return Err("more delegations or superiors than a page may have".to_owned());
     }
@@ -73,12 +73,12 @@ fn decode(reply: pb::ListPeersResponse) -> Result<Peers, String> {
         epoch: reply.epoch,
         published: reply.published_size,
         superiors: reply.authority_hints.iter().map(|h| https(h)).collect::<Result<_, _>>()?,
-        list: reply.peers.into_iter().map(peer).collect::<Result<_, _>>()?,
+        list: reply.peers.iter().map(peer).collect::<Result<_, _>>()?,
         more: reply.more,
     })
 }
 
-fn peer(p: pb::Peer) -> Result<Peer, String> {
+fn peer(p: &pb::Peer) -> Result<Peer, String> {
     Ok(Peer {
         authority: authority(&p.subordinate_id)?,
         entity_identifier: https(&p.entity_identifier)?,
@@ -124,16 +124,16 @@ mod tests {
 
     #[test]
     fn what_a_peer_says_is_parsed_and_bounded() {
-        let found = decode(reply(2)).expect("understood");
+        let found = decode(&reply(2)).expect("understood");
         assert_eq!((found.name.len(), found.list[1].scope.len()), (MAX_TEXT, MAX_SCOPE));
         assert_eq!((found.list[0].state, found.list[0].heard.ago), (Reason::Suspended, None));
         assert_eq!(found.list[0].heard.rests, Some(Duration::from_millis(1_500)));
-        assert!(decode(reply(MAX_PEERS + 1)).is_err(), "more than were asked for");
+        assert!(decode(&reply(MAX_PEERS + 1)).is_err(), "more than were asked for");
         let mut strange = reply(1);
         strange.peers[0].state = "SOMETHING".to_owned();
-        assert!(decode(strange).is_err());
+        assert!(decode(&strange).is_err());
         let mut nobody = reply(1);
         nobody.peers[0].subordinate_id = "nobody".to_owned();
-        assert!(decode(nobody).is_err());
+        assert!(decode(&nobody).is_err());
     }
 }
