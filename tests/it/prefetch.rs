@@ -17,7 +17,8 @@ async fn an_answer_in_use_is_looked_up_again_before_it_ends() {
     let (app, peer) = (TestApp::start().await, Peer::start(Duration::ZERO).await);
     peer.is_delegated(&app).await;
     let says = |now| {
-        peer.says(ENTITY, Ok(yes(vec![statement(ENTITY, now).sign(&peer.signer).expect("signed")], now)))
+        let signed = statement(ENTITY, now).sign(&peer.signer).expect("signed");
+        peer.says(ENTITY, Ok(yes(vec![signed], now)));
     };
     says(app.clock.now());
     let asking = app.anonymous().asks(ENTITY, "issue", "Degree");
