@@ -26,7 +26,8 @@ struct Room {
 /// What follows a word at the beginning of a line.
 fn after<'a>(done: &'a Done, word: &str) -> &'a str {
     let found = done.out.lines().find_map(|line| line.strip_prefix(word));
-    found.unwrap_or_else(|| panic!("no `{word}` in {done:?}")).trim()
+    assert!(found.is_some(), "no `{word}` in {done:?}");
+    found.unwrap_or_default().trim()
 }
 
 /// The four lines below the fingerprint.
