@@ -76,7 +76,7 @@ pub async fn page(
         match asked {
             None => None,
             Some(Err(fault)) => Some(Err(fault)),
-            Some(Ok(query)) => Some(way::of(&app, here.registry, query, here.deadline).await),
+            Some(Ok(query)) => Some(way::of(&app, here.asks(query)).await),
         }
     };
     let (tree, answer) = tokio::join!(peers::tree::below(&app, here.registry, here.deadline), answer);

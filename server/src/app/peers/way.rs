@@ -1,10 +1,7 @@
 //! One question with the way of its answer: each party, and the link by which it is reached.
 
-use charter_domain::{AuthorityId, Outcome, Query, Reason, RegistryId, Timestamp};
-use charter_federation::{
-    Budget,
-    peers::{Page, Peer},
-};
+use charter_domain::{AuthorityId, Outcome, Reason, RegistryId, Timestamp};
+use charter_federation::peers::{Page, Peer};
 use tokio::time::Instant;
 
 use crate::{
@@ -51,12 +48,12 @@ pub struct Link {
 }
 
 /// Asks as TRQP does, and looks up each delegation on the way.
-pub async fn of(app: &App, registry: RegistryId, query: Query, deadline: Instant) -> Result<Way, Error> {
+pub async fn of(app: &App, asked: Asked) -> Result<Way, Error> {
+    let (registry, deadline, query) = (asked.registry, asked.budget.deadline, &asked.query);
     let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
     let top = tenant.registry.authority.to_string();
     let (entity, said) = (query.entity.to_string(), format!("{} {}", query.action, query.resource));
-    let budget = Budget { deadline, ..Budget::fresh(Instant::now()) };
-    let reply = query::answer(app, Asked::new(registry, query, budget)).await?;
+    let reply = query::answer(app, asked).await?;
     let mut hops = vec![Hop { id: top, role: "asked registry", link: None }];
     let via = down(&reply);
     for (at, id) in via.iter().enumerate() {
