@@ -102,10 +102,12 @@ pub enum Place {
 }
 
 pub async fn locate(app: &App, registry: RegistryId, via: &[AuthorityId]) -> Option<Place> {
-    let mut here = registry;
+    let (mut here, now) = (registry, app.clock.now());
     for (i, next) in via.iter().enumerate() {
         let view = app.hosted.view(here).await.ok()?;
-        let delegation = view.delegations.iter().find(|d| d.subordinate == *next)?;
+        // Of several, one after the other, that which is in force says where the subordinate is.
+        let mut known = view.delegations.iter().filter(|d| d.subordinate == *next);
+        let delegation = known.clone().find(|d| d.standing(now).is_ok()).or_else(|| known.next_back())?;
         match app.hosted.hosted(next) {
             Some(id) => here = id,
             None => {

@@ -102,7 +102,8 @@ mod tests {
                 "conditions": { "level": { "values": ["5", "6"] } }, "may_delegate": true,
                 "until": "2027-01-01T00:00:00Z",
             }],
-            "max_path_length": 0, "answers_as_own": false, "request_id": "", "validate_only": true,
+            "max_path_length": 0, "answers_as_own": false, "tls_spki_sha256": [], "request_id": "",
+            "validate_only": true,
         });
         let read = message(&request("PutDelegationRequest"), &body, "").expect("read");
         assert_eq!(object(&read), body);
