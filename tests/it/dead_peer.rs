@@ -78,7 +78,6 @@ async fn a_dead_subordinate_is_waited_for_once_and_the_other_branch_never_again(
     peer.says(ENTITY, Ok(yes(vec![statement(ENTITY, now).sign(&peer.signer).expect("signed")], now)));
     // Only the dead one may speak for it.
     let alone = app.anonymous().asks(ENTITY, "issue", "Licence");
-    let start = Instant::now();
     let said = alone.rest().await;
     assert_eq!(said.line(), "503 UNVERIFIABLE");
     assert!(
@@ -86,7 +85,6 @@ async fn a_dead_subordinate_is_waited_for_once_and_the_other_branch_never_again(
         "{}",
         said.message
     );
-    assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
     // Nobody knocks again: what was learnt from the first is said at once.
     let said = alone.grpc().await;
     assert!(said.message.contains("it is asked again in"), "{}", said.message);
@@ -95,8 +93,9 @@ async fn a_dead_subordinate_is_waited_for_once_and_the_other_branch_never_again(
     let both = app.anonymous().asks(ENTITY, "issue", "Degree").at(now);
     let (rested, other) =
         (quickest(&alone, "503 UNVERIFIABLE").await, quickest(&both, "200 yes ACTIVE").await);
-    println!("first {:?}, then {rested:?}; beside it {other:?}", start.elapsed());
-    assert!(rested < Duration::from_millis(50) && other < Duration::from_millis(50), "{rested:?} {other:?}");
+    // Half of what one hop may take: whoever knocked would have waited twice that.
+    let most = Duration::from_millis(500);
+    assert!(rested < most && other < most, "{rested:?} {other:?}");
     let said = both.grpc().await;
     assert_eq!((said.line().as_str(), said.decided_by.as_str()), ("200 yes ACTIVE", PEER));
 }

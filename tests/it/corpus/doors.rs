@@ -64,8 +64,9 @@ fn asking<'a>(servers: &'a Servers, case: &Case) -> Asking<'a> {
 
 pub async fn trqp(servers: &Servers, case: &Case) -> Vec<String> {
     let (asking, expect) = (asking(servers, case), &case.expect);
-    let said = if expect.outcome() == Outcome::Indeterminate {
-        // Why somebody could not be asked may be put otherwise the second time.
+    let said = if expect.outcome() == Outcome::Indeterminate || case.ask.authority.is_some() {
+        // Why somebody could not be asked may be put otherwise the second time; and over gRPC an authority below that
+        // is served here answers itself, over REST through the registry whose address was asked.
         vec![asking.rest().await, asking.grpc().await]
     } else {
         vec![asking.both().await]
