@@ -160,7 +160,7 @@ async fn a_denial_of_one_overrides_the_yes_of_another() {
 #[tokio::test]
 async fn nobody_is_asked_in_plaintext_off_this_machine() {
     let nation = TestApp::build().registry(NATION).start().await;
-    for endpoint in ["http://10.255.255.1:7210", "http://nation.example:7200", "ftp://127.0.0.1:7200"] {
+    for endpoint in ["http://10.255.255.1:7210", "http://nation.example:7200"] {
         let root = TestApp::build().registry(ROOT).start().await;
         let registry = root.registry(ROOT);
         let mut request = registry.delegation(&nation.registry(NATION), &["Degree"]);
