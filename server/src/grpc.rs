@@ -6,6 +6,7 @@ mod credential;
 pub mod delegation;
 pub mod event;
 pub mod federation;
+mod feed;
 pub mod governance;
 pub mod import;
 pub mod key;

@@ -21,13 +21,14 @@ use prost::Message;
 use tonic::Code;
 
 /// Open to anyone who reaches the listener, by decision.
-const PUBLIC: [&str; 32] = [
+const PUBLIC: [&str; 33] = [
     "charter.federation.v1.FederationService/GetEntityConfiguration",
     "charter.federation.v1.FederationService/GetEpoch",
     "charter.federation.v1.FederationService/GetLogEvidence",
     "charter.federation.v1.FederationService/GetSubordinateStatement",
     "charter.federation.v1.FederationService/ListPeers",
     "charter.federation.v1.FederationService/Resolve",
+    "charter.federation.v1.FederationService/Watch",
     "charter.registry.v1.EventService/Watch",
     "charter.registry.v1.KeyService/CheckKey",
     "charter.registry.v1.KeyService/ListKeys",
@@ -129,7 +130,7 @@ async fn what_is_open_is_open_by_decision() {
     }
     let app = TestApp::start().await;
     for method in PUBLIC {
-        // A stream that would go on for ever is asked for what cannot be.
+        // A stream that would go on for ever is asked for what cannot be; both have the number in one field.
         let never = pb::WatchRequest { after: -1, ..Default::default() }.encode_to_vec();
         let message = if method.ends_with("/Watch") { never.as_slice() } else { b"" };
         let status = raw::call(&app, method, &[], framed(message)).await;

@@ -158,6 +158,12 @@ pub fn yes(chain: Vec<String>, now: Timestamp) -> pb::ResolveResponse {
 
 #[tonic::async_trait]
 impl FederationService for Service {
+    type WatchStream = tokio_stream::Empty<Result<pb::WatchResponse, Status>>;
+
+    async fn watch(&self, _: Request<pb::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        Err(Status::unimplemented("an older registry"))
+    }
+
     async fn resolve(
         &self,
         request: Request<pb::ResolveRequest>,

@@ -21,6 +21,7 @@ mod renewal;
 mod schema;
 mod staff;
 mod status;
+mod told;
 
 pub use self::{
     body::{Approved, Header, MAX_BODY, body, leaf_hash},
@@ -40,6 +41,7 @@ pub use self::{
     schema::{CredentialTypeDefined, SchemaDeprecated, SchemaPublished},
     staff::{StaffAppointed, StaffDismissed},
     status::StatusChanged,
+    told::Told,
 };
 
 /// The subject of changes that concern no answer: who may act, and by which rules.

@@ -1,6 +1,7 @@
 //! Charter's own protocol: gRPC between registries.
 
 mod peers;
+pub mod watch;
 
 use std::{
     error::Error as _,

@@ -6,17 +6,24 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use charter_domain::{Invalid, RegistryId};
 use charter_store::outbox::Interest;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_stream::wrappers::ReceiverStream;
 
 use self::seat::{Seat, Seats};
-use crate::{App, Error, app::webhook, config::Limits, error::Code};
+use crate::{App, Error, app::webhook, config::Limits, error::Code, log::Published};
 
 /// Events read at once.
 const PAGE: i64 = 500;
 /// Events on their way to one watcher: who is slower waits for nobody and holds up nobody.
 const AHEAD: usize = 64;
 const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Signs of life of a feed: several fit into one lease.
+const FEED_HEARTBEAT: Duration = Duration::from_millis(500);
+/// How long a superior may leave a full feed unread before it is ended: as long as its lease.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Tells the watchers of this process that a registry has moved, and that the end has come.
 pub struct News {
@@ -50,8 +57,20 @@ pub enum Item {
         seq: i64,
         body: Vec<u8>,
     },
-    /// A sign of life, with the number up to which everything of interest was sent.
-    Heartbeat(i64),
+    /// The log has published; of a feed alone.
+    Published(Arc<Published>),
+    Heartbeat(Heartbeat),
+}
+
+/// A sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The number up to which everything of interest was sent.
+    pub seq: i64,
+    /// Entries that the log has published.
+    pub published: u64,
+    /// How long after the watch began no later event had been acknowledged; of a feed alone.
+    pub elapsed: Duration,
 }
 
 pub type Items = ReceiverStream<Result<Item, Error>>;
@@ -65,6 +84,8 @@ pub struct Wish {
     pub kinds: Vec<String>,
     /// About this entity only, by any of its identifiers; all when empty.
     pub entity_id: String,
+    /// As a superior follows it: with what the log publishes, a sign of life each 500 ms, and an end for who is slow.
+    pub feed: bool,
 }
 
 pub async fn watch(
@@ -78,12 +99,19 @@ pub async fn watch(
         (webhook::interest(app, registry, wish.kinds, &wish.entity_id).await?, wish.after);
     let epoch = app.store.epoch(registry).await?;
     if !(0..=epoch).contains(&after) {
-        return Err(Invalid::new("after", format!("must be 0 to {epoch}, the last event there is")).into());
+        let field = if wish.feed { "from_index" } else { "after" };
+        return Err(Invalid::new(field, format!("must be 0 to {epoch}, the last event there is")).into());
     }
-    let (out, items) = mpsc::channel(AHEAD);
+    // One place more than may be ahead: for the last word.
+    let (out, items) = mpsc::channel(AHEAD + 1);
     let (app, told) = (Arc::clone(app), app.news.subscribe());
+    let feed = wish.feed;
+    let opened = Instant::now();
+    let period = if feed { FEED_HEARTBEAT } else { HEARTBEAT };
+    let due = if feed { opened } else { opened + period };
     tokio::spawn(async move {
-        let watcher = Watcher { app, registry, interest, after, told, out, _seat: seat };
+        let watcher =
+            Watcher { app, registry, interest, after, told, out, feed, opened, period, due, published: 0, _seat: seat };
         watcher.run().await;
     });
     Ok(ReceiverStream::new(items))
@@ -96,42 +124,80 @@ struct Watcher {
     after: i64,
     told: watch::Receiver<bool>,
     out: mpsc::Sender<Result<Item, Error>>,
+    feed: bool,
+    opened: Instant,
+    period: Duration,
+    /// When the next sign of life is.
+    due: Instant,
+    /// Size of the checkpoint that was sent last.
+    published: u64,
     _seat: Seat,
 }
 
 impl Watcher {
-    /// Until the server stops, or nobody listens any more.
+    /// Until the server stops, or nobody listens any more, or who listens is too slow.
     async fn run(mut self) {
+        // Its place is kept from the beginning: it can be said to who has left everything unread.
+        let Ok(last) = self.out.clone().reserve_owned().await else { return };
+        if let Err(error) = self.follow().await {
+            last.send(Err(error));
+        }
+    }
+
+    /// An error is the last word; without one nobody listens any more.
+    async fn follow(&mut self) -> Result<(), Error> {
         loop {
             self.told.mark_unchanged();
             if *self.told.borrow() {
-                let end = Error::new(
-                    Code::Unavailable,
-                    "the server is stopping: watch again, after the last number",
-                );
-                let _ = self.out.try_send(Err(end));
-                return;
+                let text = "the server is stopping: watch again, after the last number";
+                return Err(Error::new(Code::Unavailable, text));
             }
-            let sent = match self.catch_up().await {
-                Ok(sent) => sent,
-                Err(error) => {
-                    let _ = self.out.send(Err(error)).await;
-                    return;
-                }
-            };
-            if !sent {
-                return;
+            // The time first, then the lease, then what has come: so all that was acknowledged by then was sent.
+            let elapsed = self.opened.elapsed();
+            let sure = self.app.register.usable();
+            if !(self.publish().await? && self.catch_up().await? && self.beat(elapsed, sure).await?) {
+                return Ok(());
             }
             tokio::select! {
-                told = self.told.changed() => if told.is_err() { return },
-                () = self.out.closed() => return,
-                () = tokio::time::sleep(HEARTBEAT) => {
-                    if self.out.send(Ok(Item::Heartbeat(self.after))).await.is_err() {
-                        return;
-                    }
-                }
+                told = self.told.changed() => if told.is_err() { return Ok(()) },
+                () = self.out.closed() => return Ok(()),
+                () = tokio::time::sleep_until(self.due) => {}
             }
         }
+    }
+
+    /// False when nobody listens. A feed that is left unread is ended.
+    async fn send(&self, item: Item) -> Result<bool, Error> {
+        let sending = self.out.send(Ok(item));
+        if !self.feed {
+            return Ok(sending.await.is_ok());
+        }
+        let slow = |_| Error::new(Code::Unavailable, "read too slowly: watch again, after the last number");
+        Ok(tokio::time::timeout(PATIENCE, sending).await.map_err(slow)?.is_ok())
+    }
+
+    /// Sends what the log has published since; false when nobody listens.
+    async fn publish(&mut self) -> Result<bool, Error> {
+        let newest = self.app.logs.published(self.registry);
+        let Some(log) = newest.filter(|log| self.feed && log.size > self.published) else {
+            return Ok(true);
+        };
+        self.published = log.size;
+        self.send(Item::Published(log)).await
+    }
+
+    /// Sends a sign of life when it is due; false when nobody listens. A superior relies on it, so a process that does
+    /// not know of all changes gives it none.
+    async fn beat(&mut self, elapsed: Duration, sure: bool) -> Result<bool, Error> {
+        if Instant::now() < self.due {
+            return Ok(true);
+        }
+        self.due = Instant::now() + self.period;
+        if self.feed && !sure {
+            return Ok(true);
+        }
+        let published = self.app.logs.position(self.registry).published;
+        self.send(Item::Heartbeat(Heartbeat { seq: self.after, published, elapsed })).await
     }
 
     /// Sends what has come; false when nobody listens.
@@ -140,7 +206,7 @@ impl Watcher {
         while self.app.register.watched(self.registry).is_none_or(|epoch| epoch > self.after) {
             let page = self.app.store.told(self.registry, self.interest.clone(), self.after, PAGE).await?;
             for (seq, body) in page.events {
-                if self.out.send(Ok(Item::Event { seq, body })).await.is_err() {
+                if !self.send(Item::Event { seq, body }).await? {
                     return Ok(false);
                 }
             }

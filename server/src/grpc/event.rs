@@ -7,14 +7,16 @@ use futures::{Stream, StreamExt};
 use tonic::{Request, Response, Status};
 
 use super::{Doorway, Reply};
-use crate::app::watch::{self, Item, Wish};
+use crate::app::watch::{self, Heartbeat, Item, Wish};
 
 type Responses = Pin<Box<dyn Stream<Item = Result<pb::WatchResponse, Status>> + Send>>;
 
 fn response(item: Item) -> pb::WatchResponse {
     match item {
         Item::Event { seq, body } => pb::WatchResponse { seq, event: body },
-        Item::Heartbeat(seq) => pb::WatchResponse { seq, event: Vec::new() },
+        Item::Heartbeat(Heartbeat { seq, .. }) => pb::WatchResponse { seq, event: Vec::new() },
+        // Of feeds alone.
+        Item::Published(_) => pb::WatchResponse::default(),
     }
 }
 
@@ -26,7 +28,7 @@ impl EventService for Doorway {
         let here = self.here(&request)?;
         let r = request.into_inner();
         let registry = self.named(&here, &r.registry_id)?;
-        let wish = Wish { after: r.after, kinds: r.kinds, entity_id: r.entity_id };
+        let wish = Wish { after: r.after, kinds: r.kinds, entity_id: r.entity_id, feed: false };
         let items = watch::watch(&self.app, registry, wish, here.peer).await?;
         Ok(Response::new(Box::pin(items.map(|item| item.map(response).map_err(Status::from)))))
     }

@@ -125,6 +125,13 @@ fn encode(
 
 #[tonic::async_trait]
 impl FederationService for Doorway {
+    type WatchStream = super::feed::Responses;
+
+    async fn watch(&self, request: Request<pb::WatchRequest>) -> GrpcReply<Self::WatchStream> {
+        let here = self.here(&request)?;
+        super::feed::watch(self, &here, request.into_inner()).await
+    }
+
     async fn get_entity_configuration(
         &self,
         request: Request<pb::GetEntityConfigurationRequest>,

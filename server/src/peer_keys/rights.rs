@@ -6,13 +6,14 @@ use super::KnownPeer;
 const FEDERATION: &str = "/charter.federation.v1.FederationService/";
 
 /// Methods of federation by who may call them, superiors and subordinates.
-const RIGHTS: [(&str, [bool; 2]); 6] = [
+const RIGHTS: [(&str, [bool; 2]); 7] = [
     ("GetEntityConfiguration", [true, true]),
     ("GetSubordinateStatement", [false, true]),
     ("GetEpoch", [true, false]),
     ("GetLogEvidence", [true, false]),
     ("ListPeers", [true, false]),
     ("Resolve", [true, false]),
+    ("Watch", [true, false]),
 ];
 
 /// What the listener offers besides federation asks for its own credentials. A method without a row is nobody's.

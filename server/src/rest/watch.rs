@@ -22,7 +22,9 @@ fn sent(item: Result<Item, Error>) -> Event {
         Ok(Item::Event { seq, body }) => {
             Event::default().id(seq.to_string()).event("change").data(String::from_utf8_lossy(&body))
         }
-        Ok(Item::Heartbeat(epoch)) => Event::default().comment(format!("epoch {epoch}")),
+        Ok(Item::Heartbeat(beat)) => Event::default().comment(format!("epoch {}", beat.seq)),
+        // Of feeds alone.
+        Ok(Item::Published(log)) => Event::default().comment(format!("published {}", log.size)),
         Err(error) => Event::default().event("problem").data(error.problem().to_string()),
     }
 }
@@ -37,6 +39,7 @@ pub async fn watch(
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok());
     let after = query::number("after", last.unwrap_or(&after))?;
     let kinds = kinds.split(',').filter(|k| !k.is_empty()).map(str::to_owned).collect();
-    let items = watch::watch(&app, here.registry, Wish { after, kinds, entity_id }, here.peer).await?;
+    let wish = Wish { after, kinds, entity_id, feed: false };
+    let items = watch::watch(&app, here.registry, wish, here.peer).await?;
     Ok(Sse::new(items.map(|item| Ok(sent(item)))))
 }

@@ -66,6 +66,8 @@ fn permit<T>(request: &Request<T>) -> Result<(), Status> {
 
 #[tonic::async_trait]
 impl FederationService for Fake {
+    type WatchStream = futures::stream::Empty<Result<fed::WatchResponse, Status>>;
+
     async fn resolve(&self, request: Request<fed::ResolveRequest>) -> Reply<fed::ResolveResponse> {
         let asked = request.into_inner();
         let reason = Reason::parse(&asked.entity_id)
@@ -102,6 +104,9 @@ impl FederationService for Fake {
         &self,
         _: Request<fed::GetLogEvidenceRequest>,
     ) -> Reply<fed::GetLogEvidenceResponse> {
+        none()
+    }
+    async fn watch(&self, _: Request<fed::WatchRequest>) -> Reply<Self::WatchStream> {
         none()
     }
     async fn get_epoch(&self, _: Request<fed::GetEpochRequest>) -> Reply<fed::GetEpochResponse> {
