@@ -104,6 +104,7 @@ pub struct Cache {
     pub capacity: u64,
     pub lease_ms: u64,
     pub poll_ms: u64,
+    pub peer_poll_ms: u64,
 }
 
 impl Cache {
@@ -112,6 +113,10 @@ impl Cache {
     }
     pub fn poll(&self) -> Duration {
         Duration::from_millis(self.poll_ms)
+    }
+    /// Of registries below.
+    pub fn peer_poll(&self) -> Duration {
+        Duration::from_millis(self.peer_poll_ms)
     }
 }
 
@@ -246,6 +251,10 @@ impl Config {
         demand(
             self.cache.poll_ms > 0 && self.cache.poll_ms * 2 <= self.cache.lease_ms,
             "cache.poll_ms must be at most half of cache.lease_ms".into(),
+        );
+        demand(
+            (100..=60_000).contains(&self.cache.peer_poll_ms),
+            "cache.peer_poll_ms must be 100 to 60000".into(),
         );
         demand(
             (60..=7 * 86_400).contains(&self.documents.lifetime_secs),

@@ -1,6 +1,7 @@
 //! Reconcilers: each compares what is with what should be, takes no arguments, may run twice.
 
 pub mod epoch;
+pub mod feed;
 pub mod outbox;
 pub mod peer_epoch;
 pub mod prefetch;
@@ -21,6 +22,7 @@ use crate::App;
 pub fn start(app: &Arc<App>) -> JoinSet<()> {
     let mut set = JoinSet::new();
     set.spawn(epoch::run(Arc::clone(app)));
+    set.spawn(feed::run(Arc::clone(app)));
     set.spawn(outbox::run(Arc::clone(app)));
     set.spawn(peer_epoch::run(Arc::clone(app)));
     set.spawn(prefetch::run(Arc::clone(app)));

@@ -1,5 +1,5 @@
 //! Other registries that federated answers rest on. Of them only the epoch is known, not whose records
-//! changed: any change there ends the entries that rest on it.
+//! changed: any change there ends the entries that rest on it. The epoch is polled, or a feed tells it.
 
 use std::{
     collections::HashMap,
@@ -29,6 +29,8 @@ pub struct Dep {
     published: AtomicI64,
     /// Nanoseconds of `BootInstant`; 0 is never.
     polled_before: AtomicU64,
+    /// The same, of what its feed said.
+    fed_before: AtomicU64,
     last_used: AtomicU64,
 }
 
@@ -41,6 +43,7 @@ impl Dep {
             epoch: AtomicI64::new(epoch),
             published: AtomicI64::new(0),
             polled_before: AtomicU64::new(0),
+            fed_before: AtomicU64::new(0),
             last_used,
         }
     }
@@ -73,6 +76,23 @@ impl Dep {
         // The epoch first: who sees the renewed lease must see the epoch that came with it.
         self.epoch.fetch_max(epoch, Ordering::AcqRel);
         self.polled_before.fetch_max(before.nanos(), Ordering::AcqRel);
+    }
+
+    /// Something that counts at once happened there: entries that saw it at an earlier epoch are used no more.
+    pub fn moved(&self, epoch: i64) {
+        self.epoch.fetch_max(epoch, Ordering::AcqRel);
+    }
+
+    /// Its feed said that nothing after `epoch` that counts had happened there by `before`.
+    pub fn fed(&self, epoch: i64, before: BootInstant) {
+        self.polled(epoch, before);
+        self.fed_before.fetch_max(before.nanos(), Ordering::AcqRel);
+    }
+
+    /// Its feed is alive: it need not be polled.
+    pub fn is_fed(&self) -> bool {
+        let fed = self.fed_before.load(Ordering::Acquire);
+        fed != 0 && self.ticks.now().since(BootInstant::from_nanos(fed)) < DEP_LEASE
     }
 
     /// An entry that saw the registry at `epoch` may be served; counts as use.
@@ -174,6 +194,21 @@ mod tests {
         assert!(!dep.fresh(7, DEP_LEASE), "the lease is over");
         dep.polled(8, ticks.now());
         assert!(!dep.fresh(7, DEP_LEASE) && dep.fresh(8, DEP_LEASE));
+    }
+
+    #[test]
+    fn a_feed_confirms_for_a_lease_and_its_bad_news_counts_at_once() {
+        let ticks = Ticks::hand();
+        let dep = Dependencies::with_ticks(ticks.clone()).get_or_track(&path("a"), 7);
+        assert!(!dep.is_fed());
+        dep.fed(7, ticks.now());
+        assert!(dep.is_fed() && dep.fresh(7, DEP_LEASE));
+        dep.moved(8);
+        assert!(dep.is_fed() && !dep.fresh(7, DEP_LEASE) && dep.fresh(8, DEP_LEASE));
+        ticks.advance(DEP_LEASE);
+        assert!(!dep.is_fed() && !dep.fresh(8, DEP_LEASE));
+        dep.polled(8, ticks.now());
+        assert!(!dep.is_fed() && dep.fresh(8, DEP_LEASE), "a poll is no feed");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Epochs of the subordinates that kept answers rest on: asked once a second, so that a change there is seen here
-//! within two (without a feed).
+//! Epochs of the registries below that kept answers rest on: asked once a second, so that a change there is seen here
+//! within two. Those with a live feed tell it themselves (`tasks::feed`).
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use charter_cache::{BootInstant, Dep};
 use charter_domain::AuthorityId;
@@ -13,12 +13,11 @@ use crate::{
     app::resolve::{Place, locate},
 };
 
-const EVERY: Duration = Duration::from_secs(1);
 /// Epochs asked in one call.
 const AT_ONCE: usize = 64;
 
 pub async fn run(app: Arc<App>) {
-    let mut tick = tokio::time::interval(EVERY);
+    let mut tick = tokio::time::interval(app.config.cache.peer_poll());
     loop {
         tick.tick().await;
         poll(&app).await;
@@ -32,7 +31,7 @@ type Below = Vec<(Arc<Dep>, Vec<AuthorityId>)>;
 
 pub async fn poll(app: &App) {
     let mut by_peer: HashMap<Peer, Below> = HashMap::new();
-    for dep in app.dependencies.in_use() {
+    for dep in app.dependencies.in_use().into_iter().filter(|dep| !dep.is_fed()) {
         let Some((registry, via)) = parse(app, dep.path()) else {
             continue;
         };
@@ -52,7 +51,7 @@ pub async fn poll(app: &App) {
     join_all(by_peer.iter().map(|(peer, list)| ask(app, peer, list))).await;
 }
 
-fn parse(app: &App, path: &[String]) -> Option<(charter_domain::RegistryId, Vec<AuthorityId>)> {
+pub(super) fn parse(app: &App, path: &[String]) -> Option<(charter_domain::RegistryId, Vec<AuthorityId>)> {
     let (first, via) = path.split_first()?;
     let via = via.iter().map(|a| AuthorityId::parse(a)).collect::<Result<_, _>>().ok()?;
     Some((app.hosted.by_authority(first)?, via))

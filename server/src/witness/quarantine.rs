@@ -10,8 +10,12 @@ use std::{
 
 use charter_cache::Change;
 use charter_domain::{HttpsId, RegistryId};
+use charter_tlog::witness::Equivocation;
 
-use super::state;
+use super::{
+    evidence,
+    state::{self, Fault, Held},
+};
 use crate::{App, config::RegistryConfig};
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -61,6 +65,51 @@ pub fn listed(dir: &Path, registry: &RegistryConfig) -> Vec<String> {
     let folder = state::folder(dir, &registry.slug);
     let logs = registry.witness.logs.iter().filter(|log| state::quarantined(&folder, &log.origin));
     logs.map(|log| log.origin.clone()).collect()
+}
+
+/// Puts a log in quarantine; gives the name of the evidence, which is kept first: without it this would be an
+/// accusation. Blocks.
+pub(super) fn set(dir: &Path, held: &Held, found: &Equivocation, now_secs: u64) -> Result<String, Fault> {
+    let id = evidence::keep(dir, found).map_err(|e| Fault::Io(dir.to_owned(), e))?;
+    held.set_quarantine(&id, now_secs)?;
+    Ok(id)
+}
+
+/// A log that was just put in quarantine: the alarm, and what follows from it here.
+pub(super) async fn caught(app: &Arc<App>, registry: RegistryId, origin: &str, evidence: &str) {
+    metrics::counter!("charter_witness_equivocations_total").increment(1);
+    tracing::error!(%registry, origin, evidence, "a log showed two histories: it is in quarantine");
+    look(app).await;
+}
+
+/// Of a log that a registry's witness was told of, caught with two histories elsewhere than in a request to that
+/// witness. Both signatures were verified.
+pub async fn accuse(app: &Arc<App>, registry: RegistryId, found: Equivocation) {
+    let Some(tenant) = app.hosted.tenant(registry) else { return };
+    let origin = found.origin().to_owned();
+    if !tenant.config.witness.logs.iter().any(|log| log.origin == origin) {
+        tracing::error!(%registry, origin, "a log showed two histories, and this registry is no witness of it");
+        return;
+    }
+    let turn = app.witness.turn(registry, &origin).lock_owned().await;
+    let dir = app.config.log_store.dir.clone();
+    let folder = state::folder(&dir, &tenant.registry.slug);
+    let now_secs = u64::try_from(app.clock.now().secs()).unwrap_or(0);
+    let work = move || {
+        let held = Held::take(&folder, found.origin())?;
+        match held.quarantine()? {
+            Some(_) => Ok(None),
+            None => set(&dir, &held, &found, now_secs).map(Some),
+        }
+    };
+    let done: Result<Result<Option<String>, Fault>, _> = tokio::task::spawn_blocking(work).await;
+    drop(turn);
+    match done {
+        Ok(Ok(Some(evidence))) => caught(app, registry, &origin, &evidence).await,
+        Ok(Ok(None)) => {}
+        Ok(Err(fault)) => tracing::error!(error = %fault, origin, "evidence against a log could not be kept"),
+        Err(error) => tracing::error!(%error, origin, "evidence against a log could not be kept"),
+    }
 }
 
 /// Looks at the files. Kept answers that rest on what has changed are used no longer.

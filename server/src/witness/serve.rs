@@ -12,7 +12,6 @@ use charter_tlog::{
 };
 
 use super::{
-    evidence,
     key::Keys,
     marks, quarantine,
     state::{Fault, Held, folder},
@@ -133,9 +132,7 @@ async fn conclude(
             Err(other(Code::Unavailable, text))
         }
         Decided::Caught { evidence, refused } => {
-            metrics::counter!("charter_witness_equivocations_total").increment(1);
-            tracing::error!(%registry, origin, evidence, "a log showed two histories: it is in quarantine");
-            quarantine::look(app).await;
+            quarantine::caught(app, registry, origin, &evidence).await;
             Err(refused)
         }
     }
@@ -198,10 +195,7 @@ impl Job {
         }
     }
 
-    /// The evidence first: a quarantine without it would be an accusation.
     fn accuse(&self, held: &Held, found: &Equivocation) -> Result<String, Fault> {
-        let id = evidence::keep(&self.dir, found).map_err(|e| Fault::Io(self.dir.clone(), e))?;
-        held.set_quarantine(&id, self.now_secs)?;
-        Ok(id)
+        quarantine::set(&self.dir, held, found, self.now_secs)
     }
 }

@@ -7,7 +7,7 @@ use charter_proto::charter::federation::v1::{WatchRequest, WatchResponse, watch_
 use tokio::time::{Instant, timeout};
 use tonic::Streaming;
 
-use super::{Failure, Native, PeerEndpoint, ask, failure};
+use super::{Failure, Native, PeerEndpoint, failure};
 
 /// To open a feed.
 const OPENING: Duration = Duration::from_secs(1);
@@ -44,10 +44,14 @@ impl Native {
         authority: &AuthorityId,
         from_index: i64,
     ) -> Result<Feed, Failure> {
+        if let Some(resting) = self.resting(endpoint) {
+            return Err(Failure::Resting(resting));
+        }
         let mut client = self.client(endpoint)?;
         let request = WatchRequest { registry_id: authority.to_string(), from_index };
-        let opened = ask(&self.breakers, endpoint, OPENING, client.watch(request)).await?;
-        Ok(Feed(opened))
+        // A peer that has no place left for a feed may still be asked: its breaker learns nothing from this.
+        let opened = timeout(OPENING, client.watch(request)).await.map_err(|_| Failure::Late)?;
+        Ok(Feed(opened.map_err(|status| failure(&status))?.into_inner()))
     }
 }
 
