@@ -24,6 +24,7 @@ mod evidence;
 mod evidence_full;
 mod federation;
 mod federation_page;
+mod feed;
 mod governance;
 mod governed_doors;
 mod governed_life;
