@@ -110,8 +110,20 @@ pub async fn watch(
     let period = if feed { FEED_HEARTBEAT } else { HEARTBEAT };
     let due = if feed { opened } else { opened + period };
     tokio::spawn(async move {
-        let watcher =
-            Watcher { app, registry, interest, after, told, out, feed, opened, period, due, published: 0, _seat: seat };
+        let watcher = Watcher {
+            app,
+            registry,
+            interest,
+            after,
+            told,
+            out,
+            feed,
+            opened,
+            period,
+            due,
+            published: 0,
+            _seat: seat,
+        };
         watcher.run().await;
     });
     Ok(ReceiverStream::new(items))
