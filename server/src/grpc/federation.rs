@@ -129,7 +129,8 @@ impl FederationService for Doorway {
 
     async fn watch(&self, request: Request<pb::WatchRequest>) -> GrpcReply<Self::WatchStream> {
         let here = self.here(&request)?;
-        super::feed::watch(self, &here, request.into_inner()).await
+        let request = request.into_inner();
+        super::feed::watch(self, &here, &request).await
     }
 
     async fn get_entity_configuration(

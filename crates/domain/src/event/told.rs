@@ -58,7 +58,8 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Change, *};
+    use super::*;
+    use crate::event::Change;
 
     #[test]
     fn what_is_not_known_to_add_only_is_negative() {
