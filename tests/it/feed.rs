@@ -51,14 +51,20 @@ impl Two {
         let root = TestApp::build().clock(&clock).registry(ROOT).settings(root).start().await;
         let sector = TestApp::build().clock(&clock).under(SECTOR, ROOT).settings(sector).start().await;
         let wire = Wire::to(sector.address).await;
-        let registry = root.registry(ROOT);
+        let two = Self { root, sector, wire };
+        two.delegates().await;
+        two.sector.registry(SECTOR).registers(ISSUER).authorized("issue", "Degree").await;
+        two
+    }
+
+    /// The sector is reached over the wire.
+    async fn delegates(&self) {
+        let registry = self.root.registry(ROOT);
         let request = PutDelegationRequest {
-            endpoint: wire.url.clone(),
-            ..registry.delegation(&sector.registry(SECTOR), &["Degree"])
+            endpoint: self.wire.url.clone(),
+            ..registry.delegation(&self.sector.registry(SECTOR), &["Degree"])
         };
         registry.client().put_delegation(registry.signed(request)).await.expect("delegated");
-        sector.registry(SECTOR).registers(ISSUER).authorized("issue", "Degree").await;
-        Self { root, sector, wire }
     }
 
     /// What the root says of the issuer.
