@@ -7,13 +7,17 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, strict};
 
+mod asked;
 mod authority;
 mod configuration;
+mod denial;
 mod subordinate;
 
 pub use self::{
+    asked::Asked,
     authority::{Accreditation, AuthorityStatement},
     configuration::{EntityConfiguration, FederationEntity, Log, Metadata, TrustRegistry, Witness},
+    denial::{Denial, MAX_LIFE},
     subordinate::{Constraints, Delegated, DelegatedMetadata, SubordinateStatement},
 };
 
@@ -21,6 +25,8 @@ pub use self::{
 pub const ENTITY_STATEMENT: &str = "entity-statement+jwt";
 /// `typ` of authority statements.
 pub const AUTHORITY_STATEMENT: &str = "authority-statement+jwt";
+/// `typ` of denials.
+pub const AUTHORITY_DENIAL: &str = "authority-denial+jwt";
 
 /// What the documents have in common.
 pub(crate) trait Document: Serialize + DeserializeOwned {

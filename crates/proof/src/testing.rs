@@ -1,15 +1,15 @@
 //! Parties with real keys, and the documents they sign, for this crate's own tests.
 
 use charter_domain::{
-    Action, AuthorityId, Context, EntityId, HttpsId, Interval, Kind, Query, Resource, Scope, SpkiPins,
-    Timestamp,
+    Action, AuthorityId, Context, EntityId, HttpsId, Interval, Kind, Query, Reason, Resource, Scope,
+    SpkiPins, Timestamp,
     scope::{Conditions, Grant, Jurisdiction, Pattern},
 };
 use charter_signing::{Algorithm, JwkSet, Signer as _, SoftwareSigner};
 
 use crate::{
-    Anchor, AnchorSet, AuthorityStatement, Chain, EntityConfiguration, SubordinateStatement,
-    document::{Constraints, Delegated, DelegatedMetadata, FederationEntity, Metadata, TrustRegistry},
+    Anchor, AnchorSet, AuthorityStatement, Chain, Denial, EntityConfiguration, SubordinateStatement,
+    document::{Asked, Constraints, Delegated, DelegatedMetadata, FederationEntity, Metadata, TrustRegistry},
 };
 
 /// 2026-11-20T12:00:00Z.
@@ -117,6 +117,22 @@ impl Party {
             seq: 7,
         }
     }
+
+    /// Its no to `query`, which was put to it under its own name.
+    pub fn denies(&self, query: &Query, reason: Reason) -> Denial {
+        Denial {
+            iss: self.entity_id.clone(),
+            authority_id: self.authority_id.clone(),
+            iat: NOW - 10,
+            exp: NOW + 590,
+            asked: Asked { authority: self.authority_id.clone(), ..Asked::from(query) },
+            reason,
+            as_of: Timestamp::from_secs(NOW - 10),
+            valid_until: Timestamp::from_secs(NOW + 590),
+            epoch: 9,
+            published_size: 8,
+        }
+    }
 }
 
 pub fn years(from: i32, until: Option<i32>) -> Interval {
@@ -184,6 +200,13 @@ impl Federation {
             self.to_ministry.sign(&self.root.signer).expect("signs"),
             self.configuration.sign(&self.root.signer).expect("signs"),
         ]
+    }
+
+    /// The links of a yes with another leaf, signed by the agency.
+    pub fn denied(&self, denial: &Denial) -> Chain {
+        let mut links = self.links();
+        links[0] = denial.sign(&self.agency.signer).expect("signs");
+        Chain::new(links).expect("a chain")
     }
 
     pub fn chain(&self) -> Chain {

@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod configuration;
+mod denial;
 mod leaf;
 mod link;
 mod verified;
@@ -23,6 +24,7 @@ pub(crate) use self::configuration::own_configuration;
 use self::verified::Walk;
 pub use self::{
     configuration::verify_configuration,
+    denial::{Denied, verify_denial, verify_denial_under},
     verified::{Link, LinkKind, Verified},
 };
 
@@ -39,18 +41,32 @@ pub fn verify(
     now: Timestamp,
     max_age: Option<Duration>,
 ) -> Result<Verified, Fault> {
+    let top = whole(chain, anchors, now)?;
+    let mut verified = verify_under(top.links, &top.issuer, query, at, now)?;
+    verified.good_until = verified.good_until.min(top.good_until);
+    verified.links.push(top.link);
+    verified.check_age(now, max_age)?;
+    Ok(verified)
+}
+
+/// The verified top of a chain, and the links below it.
+struct Top<'a> {
+    links: &'a [String],
+    issuer: Issuer,
+    link: Link,
+    /// The earlier expiry of the configuration and the anchor set.
+    good_until: Timestamp,
+}
+
+/// Verifies the last link of a chain: the configuration of an anchor in `anchors`.
+fn whole<'a>(chain: &'a Chain, anchors: &AnchorSet, now: Timestamp) -> Result<Top<'a>, Fault> {
     let last = chain.links().len().saturating_sub(1);
     let (links, top) = chain.links().split_at(last);
     let token = top.first().ok_or_else(|| Fault::new(0, FaultCode::Malformed, "the chain is empty"))?;
     let (issuer, configuration) = configuration::pinned(last, token, anchors, now)?;
-    let mut verified = verify_under(links, &issuer, query, at, now)?;
-    verified.good_until = verified.good_until.min(instant(configuration.exp));
-    if let Some(expires) = anchors.expires {
-        verified.good_until = verified.good_until.min(expires);
-    }
-    verified.links.push(Link::configuration(&configuration));
-    verified.check_age(now, max_age)?;
-    Ok(verified)
+    let exp = instant(configuration.exp);
+    let good_until = anchors.expires.map_or(exp, |expires| exp.min(expires));
+    Ok(Top { links, issuer, link: Link::configuration(&configuration), good_until })
 }
 
 /// Verifies links (leaf first, no configuration) under an issuer that is trusted already: a subordinate's
@@ -62,6 +78,21 @@ pub fn verify_under(
     at: Timestamp,
     now: Timestamp,
 ) -> Result<Verified, Fault> {
+    let (statement, issuer, walk) = descend(links, issuer, at, now)?;
+    let leaf: AuthorityStatement = link::open(0, statement, &issuer.jwks, &issuer.entity_id, now)?;
+    let unstated = leaf::check(&leaf, &issuer, query, at)?;
+    let until = leaf::in_force(&leaf, &issuer, at)?;
+    Ok(walk.end(leaf, until, unstated, (issuer, at)))
+}
+
+/// Verifies the delegations down to the leaf, which is not looked at: the leaf, who must have signed it, what was
+/// passed.
+fn descend<'a>(
+    links: &'a [String],
+    issuer: &Issuer,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<(&'a str, Issuer, Walk), Fault> {
     let Some((statement, delegations)) = links.split_first() else {
         return Err(Fault::new(0, FaultCode::Malformed, "there is no statement"));
     };
@@ -78,10 +109,7 @@ pub fn verify_under(
         issuer = issuer.descend(&delegation).map_err(|(code, detail)| Fault::new(n, code, detail))?;
         walk.pass(&delegation, until);
     }
-    let leaf: AuthorityStatement = link::open(0, statement, &issuer.jwks, &issuer.entity_id, now)?;
-    let unstated = leaf::check(&leaf, &issuer, query, at)?;
-    let until = leaf::in_force(&leaf, &issuer, at)?;
-    Ok(walk.end(leaf, until, unstated, (issuer, at)))
+    Ok((statement.as_str(), issuer, walk))
 }
 
 /// The pinned anchor that the last link claims to come from. The claim is unverified here; it only chooses

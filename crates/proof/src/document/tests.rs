@@ -1,5 +1,6 @@
 //! Documents: round trips and strictness.
 
+use charter_domain::Reason;
 use charter_signing::{Algorithm, Signer as _, SoftwareSigner};
 use serde_json::{Value, json};
 
@@ -78,6 +79,40 @@ fn nothing_is_signed_that_would_not_be_accepted() {
     assert!(f.to_ministry.sign(&f.root.signer).is_err());
     f.configuration.authority_hints = Some(Vec::new());
     assert!(f.configuration.sign(&f.root.signer).is_err());
+}
+
+#[test]
+fn a_denial_reads_back_and_says_no_more_than_it_may() {
+    let f = Federation::new();
+    let good = f.agency.denies(&f.query, Reason::Revoked);
+    let token = good.sign(&f.agency.signer).expect("signs");
+    assert_eq!(Denial::parse_verified(&token, &f.agency.jwks()).as_ref(), Ok(&good));
+    assert!(AuthorityStatement::parse_verified(&token, &f.agency.jwks()).is_err());
+    let said = payload(&token);
+    assert_eq!(said["reason"], "REVOKED");
+    assert_eq!(said["asked"].get("time"), None);
+    let long = i64::try_from(MAX_LIFE.as_secs()).expect("seconds") + 1;
+    let cases: [fn(&mut Denial, i64); 8] = [
+        |d, _| d.reason = Reason::Active,
+        |d, _| d.reason = Reason::Unverifiable,
+        |d, _| d.exp -= 1,
+        |d, long| (d.exp, d.valid_until) = (d.iat + long, instant(d.iat + long)),
+        |d, _| d.asked.time = Some(instant(7)),
+        |d, _| d.epoch = -1,
+        |d, _| d.published_size = d.epoch + 1,
+        |d, _| d.asked.conditions = (0..33).map(|n| (n.to_string(), String::new())).collect(),
+    ];
+    for (n, change) in cases.into_iter().enumerate() {
+        let mut bad = good.clone();
+        change(&mut bad, long);
+        assert!(bad.sign(&f.agency.signer).is_err(), "case {n}");
+    }
+}
+
+#[test]
+fn the_expiry_of_a_denial_is_rounded_up() {
+    let at = |micros| Denial::expiry(Timestamp::from_micros(micros));
+    assert_eq!((at(0), at(1), at(1_000_000), at(1_000_001)), (0, 1, 1, 2));
 }
 
 fn logged() -> Federation {

@@ -5,7 +5,7 @@ use charter_signing::{Error as Signing, JwkSet};
 
 use super::{SKEW, claimed_issuer};
 use crate::{
-    AuthorityStatement, EntityConfiguration, Error, Fault, FaultCode, SubordinateStatement,
+    AuthorityStatement, Denial, EntityConfiguration, Error, Fault, FaultCode, SubordinateStatement,
     document::{Document, instant, parse_verified},
 };
 
@@ -23,6 +23,11 @@ impl Issued for SubordinateStatement {
     }
 }
 impl Issued for AuthorityStatement {
+    fn iss(&self) -> &HttpsId {
+        &self.iss
+    }
+}
+impl Issued for Denial {
     fn iss(&self) -> &HttpsId {
         &self.iss
     }

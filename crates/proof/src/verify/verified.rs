@@ -9,7 +9,7 @@ use charter_domain::{
 use serde::Serialize;
 
 use crate::{
-    AuthorityStatement, EntityConfiguration, Fault, FaultCode, Issuer, SubordinateStatement,
+    AuthorityStatement, Denial, EntityConfiguration, Fault, FaultCode, Issuer, SubordinateStatement,
     document::instant, error::shown,
 };
 
@@ -56,19 +56,25 @@ pub enum LinkKind {
     Configuration,
     Delegation,
     Statement,
+    Denial,
 }
 
 impl Verified {
     /// Refuses a proof whose statement or one of whose delegations was issued longer ago than that.
     pub fn check_age(&self, now: Timestamp, max_age: Option<Duration>) -> Result<(), Fault> {
-        let dated = self.links.iter().enumerate().filter(|(_, l)| l.kind != LinkKind::Configuration);
-        match (max_age, dated.min_by_key(|(_, l)| l.iat)) {
-            (Some(max), Some((n, oldest))) if now.since(oldest.iat) > max => {
-                let detail = format!("it was issued at {}, more than {} s ago", oldest.iat, max.as_secs());
-                Err(Fault::new(n, FaultCode::TooOld, detail))
-            }
-            _ => Ok(()),
+        check_age(&self.links, now, max_age)
+    }
+}
+
+/// Refuses links of which one, but the configuration, was issued longer ago than that.
+pub(super) fn check_age(links: &[Link], now: Timestamp, max_age: Option<Duration>) -> Result<(), Fault> {
+    let dated = links.iter().enumerate().filter(|(_, l)| l.kind != LinkKind::Configuration);
+    match (max_age, dated.min_by_key(|(_, l)| l.iat)) {
+        (Some(max), Some((n, oldest))) if now.since(oldest.iat) > max => {
+            let detail = format!("it was issued at {}, more than {} s ago", oldest.iat, max.as_secs());
+            Err(Fault::new(n, FaultCode::TooOld, detail))
         }
+        _ => Ok(()),
     }
 }
 
@@ -111,6 +117,20 @@ impl Link {
             note: format!("{kind}: {sub} may {action} {resource}{place}, {}", ending(until)),
         }
     }
+
+    pub(super) fn denial(d: &Denial) -> Self {
+        let (kind, sub) = (d.asked.kind.as_str(), &d.asked.entity);
+        let (action, resource, reason) = (&d.asked.action, &d.asked.resource, d.reason);
+        Self {
+            kind: LinkKind::Denial,
+            iss: d.iss.clone(),
+            sub: sub.to_string(),
+            authority_id: d.authority_id.clone(),
+            iat: instant(d.iat),
+            exp: instant(d.exp),
+            note: format!("{kind}: it does not say that {sub} may {action} {resource}: {reason}"),
+        }
+    }
 }
 
 fn ending(until: Option<Timestamp>) -> String {
@@ -140,12 +160,7 @@ impl Walk {
     ) -> Verified {
         let valid_until = [self.until, until].into_iter().flatten().min();
         let last = Link::statement(&leaf, until);
-        let (iat, exp) = (last.iat, last.exp);
-        let as_of = self.links.iter().map(|l| l.iat).min().map_or(iat, |t| t.min(iat));
-        let good_until = self.links.iter().map(|l| l.exp).min().map_or(exp, |t| t.min(exp));
-        let mut links = self.links;
-        links.push(last);
-        links.reverse();
+        let (links, as_of, good_until) = self.close(last);
         Verified {
             links,
             decided_by: leaf.authority_id.clone(),
@@ -157,5 +172,15 @@ impl Walk {
             issuer,
             at,
         }
+    }
+
+    /// The links leaf first, the oldest issue time and the first expiry among them.
+    pub(super) fn close(mut self, last: Link) -> (Vec<Link>, Timestamp, Timestamp) {
+        let (iat, exp) = (last.iat, last.exp);
+        let as_of = self.links.iter().map(|l| l.iat).min().map_or(iat, |t| t.min(iat));
+        let good_until = self.links.iter().map(|l| l.exp).min().map_or(exp, |t| t.min(exp));
+        self.links.push(last);
+        self.links.reverse();
+        (self.links, as_of, good_until)
     }
 }
