@@ -12,6 +12,7 @@ pub mod protocol;
 pub mod resolver;
 mod seen;
 pub mod trace;
+mod verdict;
 pub mod walk;
 
 pub use crate::{

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use charter_domain::{AuthorityId, Decision, Delegation, HttpsId, Query, Registry, RegistryId, Timestamp};
+use charter_proof::Denial;
 use charter_signing::JwkSet;
 
 use crate::Error;
@@ -33,5 +34,9 @@ pub trait LocalAuthority: Send + Sync {
     fn doubts(&self, _registry: RegistryId, _subordinate: &HttpsId) -> bool {
         false
     }
+    /// Entries that a registry's log has published.
+    fn published(&self, registry: RegistryId) -> i64;
+    /// Signs what a registry denies, with its key in use.
+    async fn deny(&self, registry: RegistryId, denial: Denial) -> Result<String, Error>;
     fn now(&self) -> Timestamp;
 }

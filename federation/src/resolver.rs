@@ -6,8 +6,7 @@ use async_trait::async_trait;
 use charter_domain::{
     AuthorityId, Context, Delegation, EvidenceLevel, Outcome, Query, Reason, RegistryId, Timestamp,
 };
-use charter_proof::{Ancestor, Issuer, verify::verify_under};
-use charter_signing::JwkSet;
+use charter_proof::Denial;
 use futures::future::join_all;
 
 use crate::{
@@ -17,13 +16,14 @@ use crate::{
     local::{LocalAuthority, RegistryView},
     protocol::{Failure, PeerEndpoint, Protocol},
     seen::Seen,
+    verdict::{self, believe},
     walk::{self, Next},
 };
 
 /// How long answers that rest on other registries are kept here, while the epoch of each of those is confirmed every
 /// second. What others are told (`expires_at` at the doors) is shorter: they do not poll.
-const POSITIVE_TTL: Duration = Duration::from_secs(300);
-const NEGATIVE_TTL: Duration = Duration::from_secs(60);
+pub(crate) const POSITIVE_TTL: Duration = Duration::from_secs(300);
+pub(crate) const NEGATIVE_TTL: Duration = Duration::from_secs(60);
 /// How long one's own answers may be kept by others; inside, the epoch lease rules.
 const OWN_TTL: Duration = Duration::from_secs(60);
 
@@ -127,17 +127,23 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         }
         let mut composed = walk::compose(answers)
             .unwrap_or_else(|| Answer::of(here, epoch, Reason::UnknownAuthority, at, now.plus(NEGATIVE_TTL)));
-        if composed.reason == Reason::UnknownAction && delegates_action(&view, &request.query) {
-            composed.reason = Reason::UnknownResource;
-        }
         if refers && composed.reason == Reason::Unverifiable && !composed.referrals.is_empty() {
             let whom: Vec<&str> = composed.referrals.iter().map(|r| r.authority.as_str()).collect();
             composed.detail = format!("ask {}", whom.join(", "));
         }
-        if composed.reason.is_unknown() {
-            // Nobody below knew: that is our answer, not one of theirs.
+        // Nobody below knew: that is our answer, not one of theirs. Of another authority that was named we say no more
+        // than that we know no way there.
+        let named = request.query.authority != *here;
+        if composed.reason.is_unknown() && (!named || composed.reason == Reason::UnknownAuthority) {
+            if composed.reason == Reason::UnknownAction && delegates_action(&view, &request.query) {
+                composed.reason = Reason::UnknownResource;
+            }
             composed.decided_by = here.clone();
             composed.basis = Basis::Direct;
+        }
+        if composed.outcome() == Outcome::No && composed.decided_by == *here {
+            let denial = verdict::denial(&view, (&request.query, epoch), &composed, (at, now));
+            composed.chain = self.signed(&request, denial).await;
         }
         // The asked registry comes first in the path, once.
         composed.path.retain(|s| s.authority != *here);
@@ -184,6 +190,19 @@ impl<L: LocalAuthority> Resolver<L> {
         Ok(answer)
     }
 
+    /// A no as the links of a chain. One that is not signed is a no still, for whoever asks this registry itself.
+    async fn signed(&self, request: &Request, denial: Option<Denial>) -> Vec<String> {
+        let Some(mut denial) = denial else { return Vec::new() };
+        denial.published_size = self.local.published(request.registry).clamp(0, denial.epoch);
+        match self.local.deny(request.registry, denial).await {
+            Ok(token) => vec![token],
+            Err(error) => {
+                tracing::warn!(registry = %request.registry, %error, "a denial could not be signed");
+                Vec::new()
+            }
+        }
+    }
+
     /// What a subordinate says, believed only as far as its proof goes.
     async fn below(
         &self,
@@ -225,6 +244,8 @@ impl<L: LocalAuthority> Resolver<L> {
             }
         };
         let doubted = self.local.doubts(request.registry, &delegation.entity_identifier);
+        // What was signed while we waited is not from the future.
+        let now = self.local.now().max(now);
         match believe(view, delegation, &query, answer, (at, now), &self.seen) {
             Ok(answer) if answer.outcome() == Outcome::Yes && doubted => {
                 fail(Reason::Unverifiable, "its log showed two histories".to_owned())
@@ -300,57 +321,4 @@ fn downward(query: &Query, here: &AuthorityId, subordinate: &AuthorityId) -> Que
     // Evidence is always asked for: a yes is verified before it is believed. Epochs are numbers of one registry.
     let context = Context { evidence: EvidenceLevel::Chain, known_at: None, ..query.context.clone() };
     Query { authority, context, ..query.clone() }
-}
-
-/// Verifies a subordinate's yes with the keys and the scope that we delegated, and adds our own link.
-fn believe(
-    view: &RegistryView,
-    delegation: &Delegation,
-    query: &Query,
-    mut answer: Answer,
-    (at, now): (Timestamp, Timestamp),
-    seen: &Seen,
-) -> Result<Answer, String> {
-    answer.basis = Basis::Delegated;
-    for step in &mut answer.path {
-        step.via.insert(0, delegation.subordinate.clone());
-    }
-    if answer.path.len() > 64 || answer.path.iter().any(|s| s.via.len() > 8) {
-        return Err("its path is longer than a walk can be".to_owned());
-    }
-    let ttl = if answer.outcome() == Outcome::Yes { POSITIVE_TTL } else { NEGATIVE_TTL };
-    // Not the subordinate's own bound: that is for those who cannot see its epoch.
-    answer.expires_at = now.plus(ttl);
-    let changes = [answer.next_change, delegation.next_change(at)];
-    answer.next_change = changes.into_iter().flatten().min();
-    if answer.outcome() == Outcome::Indeterminate && answer.detail.is_empty() {
-        let here = &view.registry.authority;
-        answer.detail = format!("{here} -> {}: it cannot tell, and not why", delegation.subordinate);
-    }
-    if answer.outcome() != Outcome::Yes {
-        // Signed denials come with the feed; until then a no is believed on the connection, never cached long.
-        answer.chain.clear();
-        return Ok(answer);
-    }
-    let jwks = JwkSet::parse(delegation.jwks.as_bytes()).map_err(|e| e.to_string())?;
-    let issuer = Issuer {
-        scope: Some(delegation.scope.clone()),
-        max_path_length: delegation.max_path_length,
-        // Whoever below takes our own name is found out here, as it is by whoever verifies the whole chain.
-        above: vec![Ancestor {
-            entity_id: view.registry.entity_identifier.clone(),
-            authority_id: view.registry.authority.clone(),
-        }],
-        ..Issuer::new(delegation.entity_identifier.clone(), delegation.subordinate.clone(), jwks)
-    };
-    let verified = verify_under(&answer.chain, &issuer, query, at, now).map_err(|e| e.to_string())?;
-    if verified.decided_by != answer.decided_by {
-        return Err("it names another authority than its proof".to_owned());
-    }
-    seen.admit(&verified)?;
-    answer.expires_at = answer.expires_at.min(verified.good_until);
-    let own = delegation.document.clone().ok_or("our own statement about it is not signed yet")?;
-    answer.chain.push(own);
-    tracing::debug!(registry = %view.registry.authority, peer = %delegation.subordinate, "chain verified");
-    Ok(answer)
 }

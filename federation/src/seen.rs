@@ -10,7 +10,10 @@ use std::{
 };
 
 use charter_domain::Timestamp;
-use charter_proof::verify::{LinkKind, Verified};
+use charter_proof::{
+    Issuer,
+    verify::{Denied, Link, LinkKind, Verified},
+};
 use moka::sync::Cache;
 
 /// How long one registry may go on answering from what it kept (the resolver's longest time). A document of the
@@ -37,10 +40,18 @@ impl Default for Seen {
 impl Seen {
     /// Refuses a proof with a link that is older than one seen before; remembers its links otherwise.
     pub fn admit(&self, verified: &Verified) -> Result<(), String> {
-        let links = &verified.links;
-        let above: Vec<&str> = verified.issuer.above.iter().map(|a| a.entity_id.as_str()).collect();
+        self.admit_links(&verified.links, &verified.issuer, Some(verified.leaf.seq))
+    }
+
+    /// The same for a no: its denial is the newest about the entity, whatever was asked about it.
+    pub fn admit_denial(&self, denied: &Denied) -> Result<(), String> {
+        self.admit_links(&denied.links, &denied.issuer, None)
+    }
+
+    fn admit_links(&self, links: &[Link], issuer: &Issuer, statement: Option<i64>) -> Result<(), String> {
+        let above: Vec<&str> = issuer.above.iter().map(|a| a.entity_id.as_str()).collect();
         for (n, link) in links.iter().enumerate() {
-            let seq = (link.kind == LinkKind::Statement).then_some(verified.leaf.seq);
+            let seq = statement.filter(|_| link.kind == LinkKind::Statement);
             let way = above.get(..above.len().saturating_sub(n)).unwrap_or_default();
             let key = self.hasher.hash_one((way, link.kind as u8, link.iss.as_str(), &link.sub, seq));
             let newest = self.newest.get(&key);

@@ -52,8 +52,9 @@ fn prefer_standing(covering: &mut Vec<&Delegation>, at: Timestamp) {
 /// tuple beats a yes. Else any yes (shortest chain, then first by name). Else one that could not be asked. Else the
 /// negative that says most.
 pub fn compose(mut answers: Vec<Answer>) -> Option<Answer> {
-    answers
-        .sort_by(|a, b| (a.chain.len(), a.decided_by.as_str()).cmp(&(b.chain.len(), b.decided_by.as_str())));
+    // A no is as good as another, however far down it was said.
+    let length = |a: &Answer| if a.outcome() == Outcome::Yes { a.chain.len() } else { 0 };
+    answers.sort_by(|a, b| (length(a), a.decided_by.as_str()).cmp(&(length(b), b.decided_by.as_str())));
     let denied = |a: &Answer| matches!(a.reason, Reason::Revoked | Reason::Suspended);
     let index = answers
         .iter()

@@ -144,6 +144,7 @@ impl App {
         let answers = Answers::new(Arc::clone(&register), config.cache.capacity, redis);
         let bootstrap_tokens = tokens(&config, &store).await?;
         let logs = Logs::new(&config.log_store.dir, hosted.tenants().map(|tenant| tenant.registry.id));
+        hosted.follow(&logs);
         Ok(Arc::new(Self {
             limiter: Limiter::new(&config.limits),
             spare: Semaphore::new(SPARE),

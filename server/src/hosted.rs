@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError},
+    sync::{Arc, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -14,11 +14,11 @@ use charter_domain::{
     time::Clock,
 };
 use charter_federation::{Error, LocalAuthority, RegistryView};
-use charter_proof::document::Log;
+use charter_proof::{Denial, document::Log};
 use charter_signing::{Algorithm, JwkSet, KeyStore, PublicKey};
 use charter_store::{Question, Store, Tx, registry::NewRegistry};
 use futures::{StreamExt, TryStreamExt};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::{
     anchors::Published,
@@ -26,7 +26,10 @@ use crate::{
     config::{Config, RegistryConfig},
     context::Startup,
     keyring::Keyring,
-    log::keys::{self, LogKeys},
+    log::{
+        Logs, Position,
+        keys::{self, LogKeys},
+    },
     mirror::held::Holds,
     witness::Quarantine,
 };
@@ -102,6 +105,8 @@ pub struct Hosted {
     by_host: HashMap<String, RegistryId>,
     /// Logs that showed two histories.
     pub quarantine: Quarantine,
+    /// How far the log of each has come; of commands, which have no logs, nothing.
+    logs: OnceLock<HashMap<RegistryId, watch::Receiver<Position>>>,
     /// Documents are renewed without an event, so a view is read again well before they can expire.
     view_age: Duration,
 }
@@ -141,6 +146,7 @@ impl Hosted {
             view_age: Duration::from_secs(config.documents.lifetime_secs / 10),
             store,
             quarantine: Quarantine::default(),
+            logs: OnceLock::new(),
             holds: Holds::default(),
             register,
             clock,
@@ -148,6 +154,11 @@ impl Hosted {
         })
     }
 
+    /// Looks from now on how far the logs have come; those that were given first stay.
+    pub fn follow(&self, logs: &Logs) {
+        let positions = self.tenants.keys().filter_map(|id| Some((*id, logs.follow(*id)?)));
+        self.logs.get_or_init(|| positions.collect());
+    }
     pub fn tenant(&self, id: RegistryId) -> Option<&Tenant> {
         self.tenants.get(&id)
     }
@@ -333,6 +344,21 @@ impl LocalAuthority for Hosted {
 
     fn doubts(&self, registry: RegistryId, subordinate: &HttpsId) -> bool {
         self.quarantine.of(registry, subordinate)
+    }
+
+    fn published(&self, registry: RegistryId) -> i64 {
+        let position = self.logs.get().and_then(|logs| logs.get(&registry));
+        position.map_or(0, |position| i64::try_from(position.borrow().published).unwrap_or(i64::MAX))
+    }
+
+    async fn deny(&self, registry: RegistryId, denial: Denial) -> Result<String, Error> {
+        let tenant =
+            self.tenants.get(&registry).ok_or_else(|| Error::UnknownRegistry(registry.to_string()))?;
+        let (ring, now) = (tenant.ring(), self.clock.now());
+        // A token takes milliseconds for a signature.
+        let sign = move || denial.sign(ring.signer(now)?).map_err(|e| e.to_string());
+        let signed = tokio::task::spawn_blocking(sign).await.map_err(|e| Error::Internal(e.to_string()))?;
+        signed.map_err(Error::Internal)
     }
 
     fn now(&self) -> Timestamp {

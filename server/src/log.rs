@@ -120,6 +120,11 @@ impl Logs {
         self.logs.get(&registry).map_or_else(Position::default, |log| *log.position.borrow())
     }
 
+    /// How far a log has come, now and later.
+    pub fn follow(&self, registry: RegistryId) -> Option<watch::Receiver<Position>> {
+        self.logs.get(&registry).map(|log| log.position.subscribe())
+    }
+
     /// Why the log does not go on, and what to do; none while it does.
     pub fn stopped(&self, registry: RegistryId) -> Option<String> {
         let log = self.logs.get(&registry)?;

@@ -7,7 +7,7 @@ use charter_domain::{
     scope::{Conditions, Grant, Jurisdiction, Pattern},
 };
 use charter_proof::{
-    Anchor, AnchorSet, AuthorityStatement, EntityConfiguration, SubordinateStatement,
+    Anchor, AnchorSet, AuthorityStatement, Denial, EntityConfiguration, SubordinateStatement,
     document::{Constraints, Delegated, DelegatedMetadata, FederationEntity, Metadata, TrustRegistry},
 };
 use charter_signing::{Algorithm, JwkSet, Signer as _, SoftwareSigner};
@@ -113,6 +113,11 @@ impl Party {
             seq,
         };
         document.sign(&KEYS[self.key]).expect("signs")
+    }
+
+    /// A denial, signed.
+    pub fn denies(&self, denial: &Denial) -> String {
+        denial.sign(&KEYS[self.key]).expect("signs")
     }
 
     /// Its statement about a subordinate.

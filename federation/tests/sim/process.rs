@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use charter_domain::{AuthorityId, Decision, HttpsId, Query, RegistryId, Timestamp, decide};
 use charter_federation::{Error, LocalAuthority, RegistryView};
+use charter_proof::Denial;
 
 use crate::{
     record::{Nature, Node},
@@ -61,6 +62,16 @@ impl LocalAuthority for Process {
         let Ok((_, node)) = served(&world, self.site, registry) else { return true };
         let records = lock(&node.records);
         records.edges.iter().any(|e| e.doubted && world.nodes[e.to].party.https == *subordinate)
+    }
+
+    fn published(&self, _: RegistryId) -> i64 {
+        0 // The registries of the simulation keep no logs.
+    }
+
+    async fn deny(&self, registry: RegistryId, denial: Denial) -> Result<String, Error> {
+        let world = upgraded(&self.world);
+        let (_, node) = served(&world, self.site, registry)?;
+        Ok(node.party.denies(&denial))
     }
 
     fn now(&self) -> Timestamp {
