@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use charter_domain::{Outcome, Query, RegistryId, Timestamp};
 use charter_federation::{Answer, Budget, Mode, budget::DEFAULT_DEADLINE, resolver::Request};
-use charter_proof::{Chain, verify::verify};
+use charter_proof::{Chain, verify::verify, verify_denial};
 use charter_signing::jws;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ const REPLAYED: Duration = Duration::from_secs(LIFETIME.unsigned_abs() + 60);
 pub enum Broken {
     /// A yes without a ground in the history of the asked registry.
     Unsupported,
-    /// A yes whose chain does not verify offline.
+    /// A yes or a no whose chain does not verify offline.
     Unproven,
     /// More questions, deeper or wider than a budget allows, or later than its deadline.
     Unbounded,
@@ -128,10 +128,32 @@ fn check(world: &World, put: &Put, answer: &Answer, altered: u32) -> Result<(), 
                 let text = format!("{:?} was in force, and {} says {}", put.tuple, put.asked, answer.reason);
                 return Err(Failed::new(Broken::WrongNo, text));
             }
-            Ok(())
+            denied(world, put, answer)
         }
-        Outcome::No | Outcome::Indeterminate => Ok(()),
+        Outcome::No => denied(world, put, answer),
+        Outcome::Indeterminate => Ok(()),
     }
+}
+
+/// A verifier that pins the asked registry is shown that somebody denied it who may.
+fn denied(world: &World, put: &Put, answer: &Answer) -> Result<(), Failed> {
+    let (chain, now) = (whole(world, put, answer)?, world.clock(world.nodes[put.asked].site));
+    let anchors = world.nodes[put.asked].party.anchors();
+    match verify_denial(&chain, &put.query, &anchors, now, now, None) {
+        Ok(denied) if (&denied.decided_by, denied.reason) == (&answer.decided_by, answer.reason) => Ok(()),
+        Ok(denied) => {
+            let text = format!("{} by {} is proven", denied.reason, denied.decided_by);
+            Err(Failed::new(Broken::Unproven, text))
+        }
+        Err(fault) => Err(Failed::new(Broken::Unproven, fault.to_string())),
+    }
+}
+
+/// The chain of an answer, with what the asked registry says of itself.
+fn whole(world: &World, put: &Put, answer: &Answer) -> Result<Chain, Failed> {
+    let mut links = answer.chain.clone();
+    links.push(world.nodes[put.asked].party.configuration(put.at));
+    Chain::new(links).map_err(|e| Failed::new(Broken::Unproven, e.to_string()))
 }
 
 fn grounded(world: &World, put: &Put, answer: &Answer, altered: u32) -> Result<(), Failed> {
@@ -154,13 +176,8 @@ fn grounded(world: &World, put: &Put, answer: &Answer, altered: u32) -> Result<(
 /// A verifier that pins the asked registry comes to the same.
 fn proven(world: &World, put: &Put, answer: &Answer) -> Result<(), Failed> {
     let party = &world.nodes[put.asked].party;
-    let mut links = answer.chain.clone();
-    links.push(party.configuration(put.at));
     let fails = |text: String| Err(Failed::new(Broken::Unproven, text));
-    let chain = match Chain::new(links) {
-        Ok(chain) => chain,
-        Err(e) => return fails(e.to_string()),
-    };
+    let chain = whole(world, put, answer)?;
     match verify(&chain, &put.query, &party.anchors(), put.at, put.at, None) {
         Ok(verified) if verified.decided_by == answer.decided_by => Ok(()),
         Ok(verified) => fails(format!("{} is named, {} is proven", answer.decided_by, verified.decided_by)),

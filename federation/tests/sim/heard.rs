@@ -8,7 +8,7 @@ use charter_federation::Answer;
 use crate::record::Tuple;
 
 /// As many are kept.
-const MOST: usize = 64;
+const MOST: usize = 128;
 
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -23,7 +23,7 @@ pub struct Heard(VecDeque<Reply>);
 
 impl Heard {
     pub fn keep(&mut self, node: usize, tuple: Tuple, answer: &Answer) {
-        if answer.outcome() != Outcome::Yes {
+        if answer.outcome() == Outcome::Indeterminate {
             return;
         }
         if self.0.len() == MOST {

@@ -10,7 +10,7 @@ use crate::{
     network::{Call, altered, carry, nobody, silence},
     paper::{PLACE, Party, STRANGE, boundless, scope},
     record::{Node, Tuple},
-    world::{World, lock},
+    world::{FAMILIES, World, lock},
 };
 
 /// A place where nothing is delegated.
@@ -19,6 +19,13 @@ pub const ELSEWHERE: &str = "SE";
 fn reply(world: &World, call: &Call, reason: Reason) -> Answer {
     let (party, now) = (&world.nodes[call.node].party, world.clock(call.to));
     Answer::of(&party.id, 1, reason, now, now.plus(Duration::from_secs(60)))
+}
+
+/// A no, truly signed or not.
+fn no(world: &World, call: &Call, by: &Party, reason: Reason) -> Answer {
+    let answer = reply(world, call, reason);
+    let denial = by.denial(&call.query, reason, answer.as_of);
+    Answer { chain: vec![by.denies(&denial)], ..answer }
 }
 
 fn yes(world: &World, call: &Call, by: &Party, chain: Vec<String>) -> Answer {
@@ -62,7 +69,7 @@ fn victim(world: &World, call: &Call) -> String {
 
 /// A registry that lies under its own keys.
 pub async fn lies(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
-    let (which, named) = world.draw(|rng| (rng.random_range(0..13), rng.random_range(0..world.nodes.len())));
+    let (which, named) = world.draw(|rng| (rng.random_range(0..16), rng.random_range(0..world.nodes.len())));
     world.say(|| format!("  {} lies ({which})", call.node));
     Ok(match which {
         0..=2 => own(world, call, PLACE),
@@ -72,11 +79,23 @@ pub async fn lies(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
         6 => through(world, call, &accomplice("n0"), false),
         11 => through(world, call, &accomplice(&victim(world, call)), false),
         7 => Answer { decided_by: world.nodes[named].party.id.clone(), ..own(world, call, PLACE) },
-        8 => reply(world, call, Reason::Revoked),
+        8 => no(world, call, &world.nodes[call.node].party, Reason::Revoked),
+        12 => reply(world, call, Reason::Revoked),
+        13 => another_denies(world, call),
         9 => return back(world, call).await,
         10 => return silence().await,
         _ => borrowed(world, call),
     })
+}
+
+/// Delegates to somebody whom the question is none of the business of, and who denies it.
+fn another_denies(world: &World, call: &Call) -> Answer {
+    let (party, ghost) = (&world.nodes[call.node].party, accomplice("ghost"));
+    let strange = scope([Tuple::of(&call.query).family + FAMILIES], false);
+    let statement = party.delegates(&ghost, strange, None, vec![Interval::ALWAYS], world.clock(call.to));
+    let mut answer = no(world, call, &ghost, Reason::Revoked);
+    answer.chain.push(statement);
+    Answer { decided_by: ghost.id, ..answer }
 }
 
 /// Asks the anchor again, and says that the question has been elsewhere.
@@ -97,7 +116,8 @@ async fn back(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
 pub fn equivocates(world: &World, call: &Call) -> Answer {
     let one = call.from.is_multiple_of(2);
     world.say(|| format!("  {} says {} to process {}", call.node, if one { "yes" } else { "no" }, call.from));
-    if one { own(world, call, PLACE) } else { reply(world, call, Reason::NotListed) }
+    let party = &world.nodes[call.node].party;
+    if one { own(world, call, PLACE) } else { no(world, call, party, Reason::NotListed) }
 }
 
 /// Somebody who has taken over the endpoint and none of the keys.
@@ -108,7 +128,7 @@ pub async fn impersonates(world: &Arc<World>, call: &Call) -> Result<Answer, Fai
     Ok(match which {
         0..=1 => yes(world, call, &named, vec![states(world, call, &named, PLACE)]),
         2 => reply(world, call, Reason::Revoked),
-        3 => reply(world, call, Reason::NotListed),
+        3 => no(world, call, &named, Reason::NotListed),
         4 => return silence().await,
         _ => borrowed(world, call),
     })

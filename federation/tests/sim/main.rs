@@ -1,7 +1,7 @@
 //! Twenty registries on a network that fails, among peers that lie: the real resolver, signatures and rules of chains,
 //! on a clock that is not waited for. Each run follows from one number.
 //!
-//! In scope: no yes without ground, no silence that becomes a no, bounded work, agreement after healing.
+//! In scope: no yes without ground, no no that nobody signed, no silence that becomes a no, bounded work, agreement after healing.
 //! Out of scope: caches and the doors (`tests/it`), transparency logs (`doubts` stands for what witnesses found).
 //!
 //! `SEEDS=10000` runs so many; `SEED=7` runs that one and prints what happened.

@@ -3,12 +3,12 @@
 use std::sync::LazyLock;
 
 use charter_domain::{
-    AuthorityId, HttpsId, Interval, Query, Scope, SpkiPins, Timestamp,
+    AuthorityId, HttpsId, Interval, Query, Reason, Scope, SpkiPins, Timestamp,
     scope::{Conditions, Grant, Jurisdiction, Pattern},
 };
 use charter_proof::{
     Anchor, AnchorSet, AuthorityStatement, Denial, EntityConfiguration, SubordinateStatement,
-    document::{Constraints, Delegated, DelegatedMetadata, FederationEntity, Metadata, TrustRegistry},
+    document::{Asked, Constraints, Delegated, DelegatedMetadata, FederationEntity, Metadata, TrustRegistry},
 };
 use charter_signing::{Algorithm, JwkSet, Signer as _, SoftwareSigner};
 
@@ -16,6 +16,8 @@ use crate::world::NODES;
 
 /// Seconds that a document is good for; signed again when it is read after half of them.
 pub const LIFETIME: i64 = 1_200;
+/// Seconds that a liar's denial is good for.
+const DENIED: i64 = 600;
 /// Where all delegations and all honest statements hold.
 pub const PLACE: &str = "FI";
 /// A key that nobody was delegated with.
@@ -113,6 +115,23 @@ impl Party {
             seq,
         };
         document.sign(&KEYS[self.key]).expect("signs")
+    }
+
+    /// Its no to `query`, as it was put to it.
+    pub fn denial(&self, query: &Query, reason: Reason, now: Timestamp) -> Denial {
+        let exp = now.secs() + DENIED;
+        Denial {
+            iss: self.https.clone(),
+            authority_id: self.id.clone(),
+            iat: now.secs(),
+            exp,
+            asked: Asked { authority: self.id.clone(), ..Asked::from(query) },
+            reason,
+            as_of: now,
+            valid_until: Timestamp::from_secs(exp),
+            epoch: 1,
+            published_size: 0,
+        }
     }
 
     /// A denial, signed.

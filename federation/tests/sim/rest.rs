@@ -4,23 +4,36 @@ use charter_domain::{Outcome, Scope, delegation::MAX_DEPTH, status::State};
 use charter_federation::budget::MAX_QUERIES;
 
 use crate::{
-    record::{Nature, Tuple, open},
+    record::{Edge, Nature, Records, Tuple, open},
     world::{World, lock},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rest {
     Yes(Ground),
-    /// Suspended or revoked by somebody: it overrides a yes.
-    Denied,
-    No,
+    /// How much it says, and who is shown to have said it.
+    No(Weight, Ground),
     /// It cannot be told: a loop, the budget, or a delegation of more than may be passed on.
     Cannot,
     /// A liar is asked: anything.
     Unsure,
 }
 
-/// What a yes rests on: links of its chain, who decided, and the scope of the delegation at its top.
+/// How much a no says: of several the one that says most. From `Suspended` on it overrides a yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Who does not know says it for everybody below.
+    Unknown,
+    NotListed,
+    AncestorExpired,
+    AncestorSuspended,
+    AncestorRevoked,
+    Ended,
+    Suspended,
+    Revoked,
+}
+
+/// What an answer rests on: links of its chain, who decided, and the scope of the delegation at its top.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ground {
     links: usize,
@@ -32,7 +45,7 @@ impl Rest {
     pub fn agrees(&self, outcome: Outcome) -> bool {
         match self {
             Self::Yes(_) => outcome == Outcome::Yes,
-            Self::Denied | Self::No => outcome == Outcome::No,
+            Self::No(..) => outcome == Outcome::No,
             Self::Cannot => outcome == Outcome::Indeterminate,
             Self::Unsure => true,
         }
@@ -51,19 +64,13 @@ fn walk(world: &World, n: usize, tuple: Tuple, (queries, depth): (u32, u8), visi
     if visited.contains(&n) {
         return Rest::Cannot;
     }
+    let here = Ground { links: 1, by: world.nodes[n].party.id.to_string(), top: None };
     let (own, edges) = {
         let records = lock(&world.nodes[n].records);
-        let state = records.statements.get(&tuple).map(|s| open(&s.statuses));
         let covering = records.edges.iter().filter(|e| e.families.contains(&tuple.family));
-        (state, covering.cloned().collect::<Vec<_>>())
+        (stated(&records, tuple), covering.cloned().collect::<Vec<_>>())
     };
-    let own = match own {
-        Some(State::Active) => {
-            Rest::Yes(Ground { links: 1, by: world.nodes[n].party.id.to_string(), top: None })
-        }
-        Some(State::Suspended | State::Revoked) => Rest::Denied,
-        Some(State::Ended) | None => Rest::No,
-    };
+    let own = own.map_or_else(|| Rest::Yes(here.clone()), |weight| Rest::No(weight, here.clone()));
     if edges.is_empty() {
         return own;
     }
@@ -75,33 +82,76 @@ fn walk(world: &World, n: usize, tuple: Tuple, (queries, depth): (u32, u8), visi
     let mut all = vec![own];
     for edge in edges {
         all.push(match walk(world, edge.to, tuple, (share, depth), &visited) {
-            _ if !edge.stands() => Rest::No,
-            Rest::Yes(ground) => {
-                let inside = ground.top.as_ref().is_none_or(|top| edge.scope().may_delegate(top));
-                let short = edge.path.is_none_or(|most| ground.links <= usize::from(most) + 1);
-                let proven = inside && short && !edge.doubted;
-                let ground = Ground { links: ground.links + 1, top: Some(edge.scope()), ..ground };
-                if proven { Rest::Yes(ground) } else { Rest::Cannot }
+            _ if !edge.stands() => Rest::No(fallen(&edge), here.clone()),
+            Rest::Yes(ground) if !edge.doubted => under(&edge, ground).map_or(Rest::Cannot, Rest::Yes),
+            Rest::Yes(_) => Rest::Cannot,
+            Rest::No(weight, ground) => {
+                under(&edge, ground).map_or(Rest::Cannot, |ground| Rest::No(weight, ground))
             }
             other => other,
         });
     }
-    composed(all)
+    match composed(all) {
+        Rest::No(Weight::Unknown, _) => Rest::No(Weight::Unknown, here),
+        other => other,
+    }
+}
+
+/// Why a registry's own records say no; none where they say yes.
+fn stated(records: &Records, tuple: Tuple) -> Option<Weight> {
+    let known = records.statements.keys().any(|t| t.entity == tuple.entity)
+        && records.statements.keys().any(|t| t.family == tuple.family);
+    match records.statements.get(&tuple).map(|s| open(&s.statuses)) {
+        Some(State::Active) => None,
+        Some(State::Suspended) => Some(Weight::Suspended),
+        Some(State::Revoked) => Some(Weight::Revoked),
+        Some(State::Ended) => Some(Weight::Ended),
+        None => Some(if known { Weight::NotListed } else { Weight::Unknown }),
+    }
+}
+
+/// Why a delegation does not stand.
+fn fallen(edge: &Edge) -> Weight {
+    match open(&edge.statuses) {
+        State::Revoked => Weight::AncestorRevoked,
+        State::Suspended => Weight::AncestorSuspended,
+        State::Active | State::Ended => Weight::AncestorExpired,
+    }
+}
+
+/// The same seen from above a delegation, if its chain may pass there.
+fn under(edge: &Edge, ground: Ground) -> Option<Ground> {
+    let inside = ground.top.as_ref().is_none_or(|top| edge.scope().may_delegate(top));
+    let short = edge.path.is_none_or(|most| ground.links <= usize::from(most) + 1);
+    (inside && short).then(|| Ground { links: ground.links + 1, top: Some(edge.scope()), ..ground })
+}
+
+/// The heaviest no; of several the first by name.
+fn heaviest(all: &[Rest]) -> Option<(Weight, Ground)> {
+    let mut weighed: Vec<(Weight, Ground)> = Vec::new();
+    for one in all {
+        if let Rest::No(weight, ground) = one {
+            weighed.push((*weight, ground.clone()));
+        }
+    }
+    weighed.into_iter().min_by(|(a, one), (b, other)| b.cmp(a).then_with(|| one.by.cmp(&other.by)))
 }
 
 fn composed(all: Vec<Rest>) -> Rest {
-    for weighty in [Rest::Unsure, Rest::Denied] {
-        if all.contains(&weighty) {
-            return weighty;
-        }
+    if all.contains(&Rest::Unsure) {
+        return Rest::Unsure;
+    }
+    let no = heaviest(&all);
+    if let Some((weight, ground)) = no.clone().filter(|(weight, _)| *weight >= Weight::Suspended) {
+        return Rest::No(weight, ground);
     }
     let cannot = all.contains(&Rest::Cannot);
     let grounds =
         all.into_iter().filter_map(|one| if let Rest::Yes(ground) = one { Some(ground) } else { None });
     let shortest = grounds.min_by(|a, b| (a.links, &a.by).cmp(&(b.links, &b.by)));
-    match shortest {
-        Some(ground) => Rest::Yes(ground),
-        None if cannot => Rest::Cannot,
-        None => Rest::No,
+    match (shortest, no) {
+        (Some(ground), _) => Rest::Yes(ground),
+        (None, Some((weight, ground))) if !cannot => Rest::No(weight, ground),
+        (None, _) => Rest::Cannot,
     }
 }
