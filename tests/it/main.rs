@@ -17,6 +17,7 @@ mod credential;
 mod credential_type;
 mod dead_peer;
 mod demo;
+mod denial;
 mod docs;
 mod door;
 mod etag;

@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
-use charter_domain::{AuthorityId, HttpsId, Interval, Kind, Timestamp};
-use charter_proof::AuthorityStatement;
+use charter_domain::{
+    AuthorityId, Context, EvidenceLevel, HttpsId, Interval, Kind, Query, Reason, Timestamp,
+};
+use charter_proof::{AuthorityStatement, Denial};
 use charter_proto::charter::federation::v1::{
     self as pb,
     federation_service_server::{FederationService, FederationServiceServer},
@@ -132,6 +134,34 @@ pub fn statement(entity: &str, now: Timestamp) -> AuthorityStatement {
         accreditation: None,
         seq: 3,
     }
+}
+
+/// What an honest peer denies.
+pub fn denial(entity: &str, reason: Reason, now: Timestamp) -> Denial {
+    let context = Context { evidence: EvidenceLevel::Chain, ..Context::default() };
+    let query = Query::parse(Kind::Authorization, (PEER, entity, "issue", "Degree"), context);
+    let exp = now.secs() + 300;
+    Denial {
+        iss: HttpsId::parse("https://peer.example").expect("valid"),
+        authority_id: AuthorityId::parse(PEER).expect("valid"),
+        iat: now.secs(),
+        exp,
+        asked: (&query.expect("a question")).into(),
+        reason,
+        as_of: now,
+        valid_until: Timestamp::from_secs(exp),
+        epoch: 3,
+        published_size: 3,
+    }
+}
+
+/// A no with this chain.
+pub fn no(reason: Reason, chain: Vec<String>, now: Timestamp) -> pb::ResolveResponse {
+    let mut said = yes(chain, now);
+    said.outcome = pb::Outcome::No.into();
+    reason.code().clone_into(&mut said.reason);
+    reason.code().clone_into(&mut said.path[0].reason);
+    said
 }
 
 /// A yes with this chain.

@@ -1,7 +1,7 @@
-//! The chain of a yes, held against the anchor of its file.
+//! The chain of a yes or a no, held against the anchor of its file.
 
-use charter_domain::{Context, Query, Timestamp, time::Clock};
-use charter_proof::{AnchorSet, Chain, verify::verify};
+use charter_domain::{Context, Outcome, Query, Timestamp, time::Clock};
+use charter_proof::{AnchorSet, Chain, verify::verify, verify_denial};
 
 use super::{
     build::Servers,
@@ -30,11 +30,15 @@ pub async fn judged(servers: &Servers, asked: &Case, chain: Vec<String>) -> case
 pub fn fault(case: &case::Case, expect: &Expect) -> Option<String> {
     let chain = Chain::parse(&case.chain).expect("its own bytes");
     let anchors = AnchorSet::parse(&case.anchors).expect("an anchor set");
-    let result = verify(&chain, &case.query, &anchors, case.at, case.now, None);
+    let result = if expect.outcome() == Outcome::No {
+        verify_denial(&chain, &case.query, &anchors, case.at, case.now, None).map(|denied| denied.decided_by)
+    } else {
+        verify(&chain, &case.query, &anchors, case.at, case.now, None).map(|verified| verified.decided_by)
+    };
     let (given, expected) = match (result, &expect.offline) {
-        (Ok(verified), None) => {
-            let by = expect.decided_by.as_deref().map(did).unwrap_or_default();
-            (format!("proven by {}", verified.decided_by), format!("proven by {by}"))
+        (Ok(decided_by), None) => {
+            let by = expect.decided_by.as_deref().map_or_else(|| decided_by.to_string(), did);
+            (format!("proven by {decided_by}"), format!("proven by {by}"))
         }
         (Ok(_), Some(refused)) => ("proven".to_owned(), format!("{} at link {}", refused.code, refused.link)),
         (Err(fault), None) => (fault.to_string(), "proven".to_owned()),

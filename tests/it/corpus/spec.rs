@@ -108,7 +108,7 @@ pub struct Expect {
     pub says: Option<String>,
     #[serde(default)]
     pub unstated: Vec<String>,
-    /// Why the chain of the yes is refused under the anchor; absent: it proves the yes.
+    /// Why the chain is refused under the anchor; absent: it proves the yes or the no.
     pub offline: Option<Refused>,
 }
 
@@ -178,7 +178,7 @@ impl Expect {
     }
 
     pub fn is_proven(&self) -> bool {
-        self.outcome() == Outcome::Yes && self.offline.is_none()
+        self.outcome() != Outcome::Indeterminate && self.offline.is_none()
     }
 
     /// What a message must have in it.

@@ -2,10 +2,14 @@
 
 use std::{path::PathBuf, process::Stdio};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use charter_domain::{Context, Kind, Query, Timestamp, scope::Jurisdiction};
 use charter_proof::{
-    AnchorSet, Chain, FaultCode, LogEvidence, LogProven, Verified, log::Policy, verify, verify_log,
+    AnchorSet, Chain, Denied, FaultCode, LogEvidence, LogProven, Verified, document::AUTHORITY_DENIAL,
+    log::Policy, verify, verify_denial, verify_log,
 };
 use charter_tests::program;
 use serde_json::{Value, json};
@@ -61,6 +65,10 @@ impl Case {
         let malformed = |_| FaultCode::Malformed.as_str();
         let chain = Chain::parse(&self.chain).map_err(malformed)?;
         let anchors = AnchorSet::parse(&self.anchors).map_err(malformed)?;
+        if is_denial(&chain) {
+            let denied = verify_denial(&chain, &self.query, &anchors, self.at, self.now, secs(self.max_age));
+            return denied.map(|denied| denied_facts(&denied)).map_err(|f| f.code.as_str());
+        }
         let verified = verify(&chain, &self.query, &anchors, self.at, self.now, secs(self.max_age))
             .map_err(|f| f.code.as_str())?;
         let proven = self.log.as_ref().map(|log| self.prove(&verified, log)).transpose()?;
@@ -88,6 +96,7 @@ impl Case {
                 "kind": q.kind, "authority": q.authority, "entity": q.entity, "action": q.action,
                 "resource": q.resource, "conditions": q.context.conditions,
                 "jurisdiction": q.context.jurisdiction.as_ref().map(Jurisdiction::as_str),
+                "time": q.context.time.map(Timestamp::micros), "locator": q.context.locator,
             },
             "at": self.at.micros(), "now": self.now.micros(), "max_age": self.max_age,
             "log": self.log.as_ref().map(|log| json!({
@@ -101,6 +110,20 @@ impl Case {
             },
         })
     }
+}
+
+/// What a chain is, its leaf says: both verifiers refuse it where the leaf says another type than it is.
+fn is_denial(chain: &Chain) -> bool {
+    let header = chain.links()[0].split('.').next().unwrap_or_default();
+    let header = BASE64_URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
+    serde_json::from_slice::<Value>(&header).is_ok_and(|header| header["typ"] == AUTHORITY_DENIAL)
+}
+
+fn denied_facts(denied: &Denied) -> Value {
+    json!({
+        "decided_by": denied.decided_by, "reason": denied.reason, "as_of": denied.as_of.micros(),
+        "good_until": denied.good_until.micros(),
+    })
 }
 
 fn facts(verified: &Verified, proven: Option<&LogProven>) -> Value {
@@ -132,7 +155,7 @@ pub async fn compare(name: &str, cases: &[Case]) -> Agreed {
     let ours: Vec<Value> = cases.iter().map(Case::to_json).collect();
     let path = write(name, &ours);
     let output = Command::new("python3")
-        .arg(program::root().join("tests/second/verify.py"))
+        .arg(program::root().join("tests/second/judge.py"))
         .arg(&path)
         .stderr(Stdio::piped())
         .output()
