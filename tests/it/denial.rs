@@ -38,7 +38,7 @@ async fn a_subordinates_signed_no_is_believed_and_proves_itself_to_others() {
         "entity_id": entity, "authority_id": AUTHORITY, "action": "issue", "resource": "Degree",
         "context": { "evidence": "chain" },
     });
-    let reply = app.rest().post("/api/v1/authorization", &body).await.json();
+    let reply = app.rest().post("/authorization", &body).await.json();
     let chain = Chain::new(links(&reply["evidence"]["chain"])).expect("a chain");
     let (anchors, query) = (anchors(&app).await, question(AUTHORITY, entity));
     let denied = verify_denial(&chain, &query, &anchors, now, now, None).expect("proven");

@@ -1,4 +1,4 @@
-//! A second verifier, `tests/second/verify.py`, which shares no code with this project, judges the same cases.
+//! A second verifier, `tests/second/judge.py`, which shares no code with this project, judges the same cases.
 
 mod anchors;
 pub mod case;

@@ -1,12 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-"""A second verifier of chains and log proofs, written from docs/STANDARDS.md and the C2SP texts.
+"""A second verifier of chains and log proofs, written from docs/STANDARDS.md and the C2SP texts: what `judge.py` uses.
 
-usage: verify.py FILE..   each file: {"cases": [case, ..]}; prints one line of JSON for each case.
-
-A case: name; chain, anchors (base64 of the files); query {kind, authority, entity, action, resource, jurisdiction?,
-conditions?}; at, now (microseconds since 1970); max_age (seconds) or null; log null or {event, log_proof,
-configuration, policy or null (base64), max_age}. Standard library and `cryptography`; no code of the product.
+Standard library and `cryptography`; no code of the product.
 """
 
 import base64
@@ -15,7 +10,6 @@ import datetime
 import hashlib
 import json
 import re
-import sys
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
@@ -334,8 +328,9 @@ def in_force(intervals, at):
     return latest([i["until"] for i in holds])
 
 # ---- chains
-def verify_chain(case):
-    at, now, query = case["at"], case["now"], case["query"]
+def climb(case):
+    """Down from the anchor: the leaf's token and issuer, issue times and ends of the links, ends of their force."""
+    at, now = case["at"], case["now"]
     links, anchors = read_chain(unbase64(case["chain"])), read_anchors(unbase64(case["anchors"]))
     need(anchors["expires"] is None or anchors["expires"] > now, "ANCHOR_EXPIRED")
     iss = claimed(links[-1])
@@ -354,7 +349,18 @@ def verify_chain(case):
         issuer = descend(issuer, link)
         dated.append(link["iat"] * 10**6)
         ends.append(link["exp"] * 10**6)
-    leaf = open_link(links[0], LEAF, issuer, now)
+    return links[0], issuer, dated, ends, until
+
+def age(case, dated):
+    """The oldest issue time but the configuration's."""
+    as_of = min(dated)
+    need(case["max_age"] is None or case["now"] - as_of <= case["max_age"] * 10**6, "TOO_OLD")
+    return as_of
+
+def verify_chain(case):
+    at, now, query = case["at"], case["now"], case["query"]
+    token, issuer, dated, ends, until = climb(case)
+    leaf = open_link(token, LEAF, issuer, now)
     need(leaf["authority_id"] == issuer["authority_id"], "MISMATCH", "authority")
     grants = None if issuer["scope"] is None else admitting(issuer["scope"], leaf, at)
     unstated = check_leaf(leaf, issuer, query)
@@ -362,8 +368,7 @@ def verify_chain(case):
     ground = (leaf["accreditation"] or {}).get("valid_until")
     need(ground is None or at < ground, "NOT_IN_FORCE")
     until += [ground, latest([g["until"] for g in grants]) if grants else None]
-    as_of = min([*dated, leaf["iat"] * 10**6])
-    need(case["max_age"] is None or now - as_of <= case["max_age"] * 10**6, "TOO_OLD")
+    as_of = age(case, [*dated, leaf["iat"] * 10**6])
     ends = {"good_until": earliest([*ends, leaf["exp"] * 10**6]), "valid_until": earliest(until)}
     return leaf, issuer, {"decided_by": leaf["authority_id"], "as_of": as_of, "unstated": unstated, **ends}
 
@@ -625,17 +630,3 @@ def verify_log(case, leaf, issuer):
     ends = within("EVENT_DIFFERS", compare, leaf, event, case["at"])
     return {"origin": origin, "size": size, "index": index, "witnesses": sorted(map(list, times.items())),
             "newest": newest, "event_until": ends}
-
-def judge(case):
-    try:
-        leaf, issuer, said = verify_chain(case)
-        said["log"] = None if case["log"] is None else verify_log(case, leaf, issuer)
-        return {"name": case["name"], "ok": True, "said": said}
-    except (Refused, UnicodeError) as fault:
-        return {"name": case["name"], "ok": False, "code": getattr(fault, "code", "MALFORMED"), "detail": str(fault)}
-
-if __name__ == "__main__":
-    for path in sys.argv[1:]:
-        with open(path, "rb") as corpus:
-            for one in json.load(corpus)["cases"]:
-                print(json.dumps(judge(one)))
