@@ -5,9 +5,7 @@ use std::path::Path;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use charter_domain::{AuthorityId, Query, Timestamp};
 use charter_proof::{
-    AnchorSet, Chain, Fault, FaultCode, LogEvidence, ProofFile, Verified,
-    chain::MAX_BYTES,
-    log::{self, Policy},
+    AnchorSet, Chain, Fault, FaultCode, LogEvidence, ProofFile, Verified, chain::MAX_BYTES, log::Policy,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,10 +34,9 @@ pub async fn read_chain(path: &Path) -> Result<Chain, Failure> {
     })
 }
 
-/// Reads a proof file, or standard input for `-`.
-pub async fn read_proof(path: &Path) -> Result<ProofFile, Failure> {
-    let file = read(path, log::MAX_BYTES).await?;
-    ProofFile::parse(&file).map_err(|e| Failure::new(Exit::CannotVerify, e.to_string()))
+/// Parses a proof file.
+pub fn parse_proof(file: &[u8]) -> Result<ProofFile, Failure> {
+    ProofFile::parse(file).map_err(|e| Failure::new(Exit::CannotVerify, e.to_string()))
 }
 
 /// Which logs are believed, and which witnesses are asked for.

@@ -10,6 +10,7 @@ mod clock;
 mod command;
 mod confirm;
 mod connect;
+mod denial;
 mod desk;
 mod evidence;
 mod exit;

@@ -2,19 +2,13 @@
 
 use std::fmt::Write as _;
 
-use charter_domain::Timestamp;
+use charter_domain::{Kind, Timestamp};
 
-use crate::{LogProven, Verified, error::shown};
+use crate::{Denied, Link, LogProven, Verified, error::shown};
 
 /// Anchor first, one line per link, each indented under the one that vouches for it.
 pub fn text(verified: &Verified) -> String {
-    let mut out = String::new();
-    for (depth, link) in verified.links.iter().rev().enumerate() {
-        let indent = "   ".repeat(depth.saturating_sub(1));
-        let branch = if depth == 0 { "" } else { "└─ " };
-        // Writing to a string cannot fail.
-        let _ = writeln!(out, "{indent}{branch}{}: {}", link.authority_id, link.note);
-    }
+    let mut out = tree(&verified.links);
     if !verified.unstated.is_empty() {
         let names: Vec<String> = verified.unstated.iter().map(|n| shown(n)).collect();
         let _ = writeln!(out, "limited by {}, which the question does not mention", names.join(", "));
@@ -24,6 +18,33 @@ pub fn text(verified: &Verified) -> String {
         out,
         "as of {as_of}, good until {good_until}; a revocation after {as_of} is not visible without a newer proof"
     );
+    out
+}
+
+/// The same of a no, with its reason.
+pub fn denial(denied: &Denied) -> String {
+    let mut out = tree(&denied.links);
+    let decision = match denied.leaf.asked.kind {
+        Kind::Authorization => "not authorized",
+        Kind::Recognition => "not recognized",
+    };
+    let (reason, as_of, good_until) = (denied.reason, denied.as_of, denied.good_until);
+    let _ = writeln!(out, "{decision}: {reason}, {}", reason.text());
+    let _ = writeln!(
+        out,
+        "as of {as_of}, good until {good_until}; what was granted after {as_of} is not visible without a newer proof"
+    );
+    out
+}
+
+fn tree(links: &[Link]) -> String {
+    let mut out = String::new();
+    for (depth, link) in links.iter().rev().enumerate() {
+        let indent = "   ".repeat(depth.saturating_sub(1));
+        let branch = if depth == 0 { "" } else { "└─ " };
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{indent}{branch}{}: {}", link.authority_id, link.note);
+    }
     out
 }
 

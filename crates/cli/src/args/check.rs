@@ -14,7 +14,7 @@ pub struct Check {
     /// How far the server goes to answer.
     #[arg(long, value_name = "MODE", default_value = "recurse")]
     pub mode: Mode,
-    /// Verify the chain of a yes against this anchor set.
+    /// Verify the chain of a yes or a no against this anchor set.
     #[arg(long, value_name = "FILE")]
     pub anchor: Option<PathBuf>,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use super::Against;
 
 #[derive(Debug, Subcommand)]
 pub enum Proof {
-    /// Verifies a proof file without a connection: the chain, and that the log has its statement.
+    /// Verifies a proof file without a connection: the chain, and that the log has its statement; or the chain of a no.
     Verify(VerifyProof),
 }
 
@@ -35,7 +35,7 @@ pub struct Prove {
     /// Refuse what was signed longer ago than this, such as `6h`.
     #[arg(long, value_name = "DURATION", requires = "prove")]
     pub max_age: Option<humantime::Duration>,
-    /// Write everything that proves the answer to this file, for `charter proof verify`.
+    /// Write everything that proves the answer to this file, for `charter proof verify`; of a no, its chain.
     #[arg(long, value_name = "FILE", requires = "prove")]
     pub out: Option<PathBuf>,
 }

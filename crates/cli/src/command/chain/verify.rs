@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     args::{Against, Format, Verify},
-    clock,
+    clock, denial,
     evidence::{self, Claimed},
     exit::{Exit, Failure},
     output,
@@ -15,6 +15,9 @@ use crate::{
 pub async fn run(args: Verify) -> Result<Exit, Failure> {
     let Verify { file, against } = args;
     let chain = evidence::read_chain(&file).await?;
+    if denial::is_one(&chain) {
+        return deny(&chain, &against, clock::at_or_now(None));
+    }
     let verified = verify(&chain, &against, clock::at_or_now(None))?;
     match against.output {
         Format::Json => output::json(&view(&verified))?,
@@ -23,18 +26,32 @@ pub async fn run(args: Verify) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
+/// Verifies the chain of a no for the question that it claims to answer, and shows it.
+pub fn deny(chain: &Chain, against: &Against, now: Timestamp) -> Result<Exit, Failure> {
+    let anchors = evidence::read_anchors(&against.anchor)?;
+    let (claimed, time) = denial::claimed(chain)?;
+    let (query, at) = (insisted(claimed, against)?, against.at.or(time).unwrap_or(now));
+    let max_age = against.max_age.map(Into::into);
+    let denied = charter_proof::verify_denial(chain, &query, &anchors, at, now, max_age)
+        .map_err(|fault| Failure::new(Exit::CannotVerify, fault.to_string()))?;
+    match against.output {
+        Format::Json => output::json(&denial::view(&denied))?,
+        Format::Table => output::text(&render::denial(&denied))?,
+    };
+    Ok(denial::exit(&denied))
+}
+
 /// Verifies a chain for the question that it claims to answer.
 pub fn verify(chain: &Chain, against: &Against, now: Timestamp) -> Result<Verified, Failure> {
     let anchors = evidence::read_anchors(&against.anchor)?;
-    let query = query(chain, against)?;
+    let query = insisted(Claimed::read(chain)?.query(against.at)?, against)?;
     let max_age = against.max_age.map(Into::into);
     charter_proof::verify(chain, &query, &anchors, against.at.unwrap_or(now), now, max_age)
         .map_err(|fault| evidence::failure(&fault))
 }
 
-/// The question that the statement claims to answer, with the terms that the caller insists on.
-fn query(chain: &Chain, args: &Against) -> Result<Query, Failure> {
-    let mut query = Claimed::read(chain)?.query(args.at)?;
+/// The question that a leaf claims to answer, with the terms that the caller insists on.
+fn insisted(mut query: Query, args: &Against) -> Result<Query, Failure> {
     if let Some(entity) = &args.entity {
         query.entity = EntityId::parse(entity)?;
     }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use charter_domain::{AuthorityId, HttpsId, Interval, Kind, SpkiPins, Timestamp};
+use charter_domain::{AuthorityId, Context, HttpsId, Interval, Kind, Reason, SpkiPins, Timestamp};
 use charter_proof::{
-    Anchor, AnchorSet, AuthorityStatement, EntityConfiguration,
+    Anchor, AnchorSet, AuthorityStatement, Denial, EntityConfiguration,
     document::{FederationEntity, Metadata, TrustRegistry},
 };
 use charter_signing::{Algorithm, Signer as _, SoftwareSigner};
@@ -16,6 +16,7 @@ use super::*;
 struct Fixture {
     dir: TempDir,
     chain: Vec<u8>,
+    signer: SoftwareSigner,
 }
 
 fn instant(text: &str) -> Timestamp {
@@ -68,11 +69,36 @@ impl Fixture {
         let anchors = AnchorSet::new(vec![anchor], None).expect("a set").to_json().expect("JSON");
         let dir = tempfile::tempdir().expect("a directory");
         std::fs::write(dir.path().join("anchors.json"), anchors).expect("written");
-        Self { dir, chain }
+        Self { dir, chain, signer }
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// The chain with a signed no in place of the statement.
+    fn denied(&self, reason: Reason) -> Vec<u8> {
+        let (iss, now) =
+            (HttpsId::parse("https://root.example").expect("an https id"), clock::at_or_now(None));
+        let authority_id = AuthorityId::parse("did:web:root.example").expect("a DID");
+        let terms = (authority_id.as_str(), "did:web:uni.example", "issue", "Degree");
+        let query = Query::parse(Kind::Authorization, terms, Context::default()).expect("a question");
+        let exp = now.secs() + 600;
+        let denial = Denial {
+            iss,
+            authority_id,
+            iat: now.secs(),
+            exp,
+            asked: (&query).into(),
+            reason,
+            as_of: now,
+            valid_until: Timestamp::from_secs(exp),
+            epoch: 2,
+            published_size: 1,
+        };
+        let mut links = Chain::parse(&self.chain).expect("a chain").links().to_vec();
+        links[0] = denial.sign(&self.signer).expect("signs");
+        Chain::new(links).expect("a chain").to_bytes()
     }
 
     async fn verify(&self, chain: &[u8], change: impl FnOnce(&mut Verify)) -> Exit {
@@ -106,6 +132,28 @@ async fn a_chain_verifies_for_its_own_question_and_no_other() {
         f.verify(&f.chain, |args| args.against.resource = Some("Doctorate".to_owned())).await,
         Exit::CannotVerify
     );
+}
+
+#[tokio::test]
+async fn a_verified_no_ends_as_a_no_and_a_doubtful_one_as_neither() {
+    let f = Fixture::new();
+    let no = f.denied(Reason::Revoked);
+    assert_eq!(f.verify(&no, |_| ()).await, Exit::Negative);
+    assert_eq!(f.verify(&f.denied(Reason::UnknownEntity), |_| ()).await, Exit::Unknown);
+    assert_eq!(f.verify(&no, |a| a.against.output = Format::Table).await, Exit::Negative);
+    assert_eq!(
+        f.verify(&no, |a| a.against.resource = Some("Doctorate".to_owned())).await,
+        Exit::CannotVerify
+    );
+    assert_eq!(
+        f.verify(&no, |a| a.against.at = Some(instant("2021-06-01T00:00:00Z"))).await,
+        Exit::CannotVerify
+    );
+    for n in (0..no.len()).step_by(97) {
+        let mut changed = no.clone();
+        changed[n] ^= 1;
+        assert_eq!(f.verify(&changed, |_| ()).await, Exit::CannotVerify, "byte {n}");
+    }
 }
 
 #[tokio::test]
