@@ -6,7 +6,7 @@ use std::{
 };
 
 use charter_domain::{Context, Kind, Query, time::Clock};
-use charter_proof::{AnchorSet, Chain, verify::verify};
+use charter_proof::{AnchorSet, Chain, verify::verify, verify_denial};
 use charter_proto::charter::{
     federation::v1::{GetSubordinateStatementRequest, federation_service_client::FederationServiceClient},
     registry::v1::set_status_request::Target,
@@ -60,7 +60,9 @@ async fn a_suspension_halfway_down_is_seen_at_the_root_and_its_chain_is_refused(
     until(Duration::from_secs(2), "the suspension is seen at the root", seen).await;
     println!("a suspension two levels down is seen at the root after {:.2?}", acknowledged.elapsed());
     let after = asking.both().await;
-    assert_eq!((after.line().as_str(), after.chain.len()), ("200 no ANCESTOR_SUSPENDED", 0));
+    // The nation's signed no, the root's statement about it, and the root's configuration.
+    assert_eq!((after.line().as_str(), after.chain.len()), ("200 no ANCESTOR_SUSPENDED", 3));
+    let no = Chain::new(after.chain).expect("a chain");
     // Who puts the new statement about the sector into the old chain proves nothing with it.
     let request =
         GetSubordinateStatementRequest { authority_id: NATION.to_owned(), subordinate_id: SECTOR.to_owned() };
@@ -74,6 +76,8 @@ async fn a_suspension_halfway_down_is_seen_at_the_root_and_its_chain_is_refused(
         let chain = Chain::new(links).expect("a chain");
         verify(&chain, &query, &anchors, now, now, None).map(drop)
     };
+    let denied = verify_denial(&no, &query, &anchors, now, now, None).expect("proven");
+    assert_eq!((denied.decided_by.as_str(), denied.reason.code()), (NATION, "ANCESTOR_SUSPENDED"));
     proves(links.clone()).expect("the old one is good until it expires");
     links[1] = statement.expect("a statement").into_inner().subordinate_statement;
     println!("{}", proves(links).expect_err("suspended"));
