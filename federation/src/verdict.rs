@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use charter_domain::{Delegation, Outcome, Query, Timestamp};
 use charter_proof::{
-    Ancestor, Denial, Issuer, document::Asked, verify::verify_denial_under, verify::verify_under,
+    Ancestor, Denial, Issuer,
+    document::Asked,
+    verify::{verify_denial_under, verify_under},
 };
 use charter_signing::JwkSet;
 

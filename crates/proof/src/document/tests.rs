@@ -110,6 +110,16 @@ fn a_denial_reads_back_and_says_no_more_than_it_may() {
 }
 
 #[test]
+fn the_published_example_of_a_denial_is_one() {
+    let example = include_str!("../../../../schemas/examples/authority-denial.json");
+    let (signer, iss) =
+        (SoftwareSigner::generate(Algorithm::Es256).expect("a key"), "education.trust.fi.example");
+    let token = signer.sign(AUTHORITY_DENIAL, example.as_bytes()).expect("signs");
+    let denial = Denial::parse_verified(&token, &signer.key().clone().into()).expect("a denial");
+    assert_eq!((denial.iss.as_str(), denial.reason), (format!("https://{iss}").as_str(), Reason::Revoked));
+}
+
+#[test]
 fn the_expiry_of_a_denial_is_rounded_up() {
     let at = |micros| Denial::expiry(Timestamp::from_micros(micros));
     assert_eq!((at(0), at(1), at(1_000_000), at(1_000_001)), (0, 1, 1, 2));
