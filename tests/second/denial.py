@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-"""Denials, judged as in docs/STANDARDS.md, with the links above them as `verify.py` judges those of a yes."""
+"""Denials, judged as in docs/API.md (A signed no), with the links above them as `verify.py` judges those of a yes."""
 
 import json
 
