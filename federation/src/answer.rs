@@ -7,6 +7,8 @@ use charter_domain::{AuthorityId, Outcome, Reason, Timestamp};
 pub enum Basis {
     Direct,
     Delegated,
+    /// A recognised peer, or one below it: the question asked for one hop.
+    Recognized,
 }
 
 impl Basis {
@@ -14,6 +16,7 @@ impl Basis {
         match self {
             Self::Direct => "DIRECT",
             Self::Delegated => "DELEGATED",
+            Self::Recognized => "RECOGNIZED",
         }
     }
 }
@@ -42,7 +45,7 @@ pub struct Answer {
     pub next_change: Option<Timestamp>,
     pub expires_at: Timestamp,
     pub unstated: Vec<String>,
-    /// What a person should know about a negative or an indeterminate answer.
+    /// What a person should know: of a negative or an indeterminate answer, and of a recognition that was followed.
     pub detail: String,
     /// Whom to ask instead: subordinates that the superior may not answer for.
     pub referrals: Vec<Referral>,

@@ -38,5 +38,15 @@ pub trait LocalAuthority: Send + Sync {
     fn published(&self, registry: RegistryId) -> i64;
     /// Signs what a registry denies, with its key in use.
     async fn deny(&self, registry: RegistryId, denial: Denial) -> Result<String, Error>;
+    /// Own signed statements about peers that may be asked this question, as far as action and resource say; at most
+    /// `most`. A registry that keeps none follows none.
+    async fn recognitions(
+        &self,
+        _registry: RegistryId,
+        _query: &Query,
+        _most: usize,
+    ) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
     fn now(&self) -> Timestamp;
 }

@@ -3,6 +3,8 @@
 pub mod native;
 pub mod tls;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use charter_domain::{AuthorityId, Delegation, Query, SpkiPins};
 
@@ -86,6 +88,18 @@ pub trait Protocol: Send + Sync {
         via: &[AuthorityId],
         seq: i64,
     ) -> Result<LogEvidence, Failure>;
+
+    /// What `authority` states of `peer`, which it recognises or not. Nothing of it is verified here. A protocol that
+    /// knows no recognition says so.
+    async fn recognitions(
+        &self,
+        _endpoint: &PeerEndpoint,
+        _authority: &AuthorityId,
+        _peer: &AuthorityId,
+        _within: Duration,
+    ) -> Result<Vec<String>, Failure> {
+        Err(Failure::Refused("its protocol knows no recognition".to_owned()))
+    }
 }
 
 /// A way to ask the superior about oneself.

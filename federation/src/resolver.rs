@@ -20,6 +20,8 @@ use crate::{
     walk::{self, Next},
 };
 
+mod recognised;
+
 /// How long answers that rest on other registries are kept here, while the epoch of each of those is confirmed every
 /// second. What others are told (`expires_at` at the doors) is shorter: they do not poll.
 pub(crate) const POSITIVE_TTL: Duration = Duration::from_secs(300);
@@ -131,6 +133,7 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
             let whom: Vec<&str> = composed.referrals.iter().map(|r| r.authority.as_str()).collect();
             composed.detail = format!("ask {}", whom.join(", "));
         }
+        let mut composed = self.followed(&view, &request, composed, at, now).await?;
         // Nobody below knew: that is our answer, not one of theirs. Of another authority that was named we say no more
         // than that we know no way there.
         let named = request.query.authority != *here;
@@ -319,6 +322,9 @@ pub fn expiry(document: &str) -> Result<Timestamp, Error> {
 fn downward(query: &Query, here: &AuthorityId, subordinate: &AuthorityId) -> Query {
     let authority = if query.authority == *here { subordinate.clone() } else { query.authority.clone() };
     // Evidence is always asked for: a yes is verified before it is believed. Epochs are numbers of one registry.
-    let context = Context { evidence: EvidenceLevel::Chain, known_at: None, ..query.context.clone() };
+    // Recognition is followed by whoever is asked, not by who is below.
+    let (known_at, follow_recognition) = (None, false);
+    let context =
+        Context { evidence: EvidenceLevel::Chain, known_at, follow_recognition, ..query.context.clone() };
     Query { authority, context, ..query.clone() }
 }

@@ -21,6 +21,7 @@ pub mod peers;
 pub mod privacy;
 pub mod procedure;
 pub mod query;
+pub mod recognition;
 pub mod registry_policy;
 pub mod renewal;
 pub mod resolve;

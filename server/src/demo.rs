@@ -7,6 +7,7 @@ pub mod four_eyes;
 pub mod office;
 pub mod plan;
 pub mod process;
+pub mod recognised;
 pub mod show;
 pub mod walk;
 pub mod witnesses;

@@ -342,6 +342,17 @@ impl LocalAuthority for Hosted {
         self.by_authority(authority.as_str())
     }
 
+    async fn recognitions(
+        &self,
+        registry: RegistryId,
+        query: &Query,
+        most: usize,
+    ) -> Result<Vec<String>, Error> {
+        let (what, most) =
+            ((query.action.clone(), query.resource.clone()), most.try_into().unwrap_or(i64::MAX));
+        self.store.recognitions_for(registry, what, most).await.map_err(federation_error)
+    }
+
     fn doubts(&self, registry: RegistryId, subordinate: &HttpsId) -> bool {
         self.quarantine.of(registry, subordinate)
     }

@@ -21,10 +21,11 @@ use prost::Message;
 use tonic::Code;
 
 /// Open to anyone who reaches the listener, by decision.
-const PUBLIC: [&str; 33] = [
+const PUBLIC: [&str; 34] = [
     "charter.federation.v1.FederationService/GetEntityConfiguration",
     "charter.federation.v1.FederationService/GetEpoch",
     "charter.federation.v1.FederationService/GetLogEvidence",
+    "charter.federation.v1.FederationService/GetRecognition",
     "charter.federation.v1.FederationService/GetSubordinateStatement",
     "charter.federation.v1.FederationService/ListPeers",
     "charter.federation.v1.FederationService/Resolve",

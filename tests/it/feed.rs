@@ -9,6 +9,7 @@ use std::{
 };
 
 use charter_cache::Dep;
+use charter_domain::record::RawRecord;
 use charter_proto::charter::{
     federation::v1::{
         self as pb, federation_service_client::FederationServiceClient, watch_response::Item as Sent,
@@ -25,7 +26,7 @@ use charter_tests::{AUTHORITY, TestApp, TestClock, app::SETTINGS, ask::error};
 use self::wire::Wire;
 use crate::{
     federation::{ISSUER, ROOT, SECTOR},
-    kept::{raw, until},
+    kept::until,
 };
 
 /// From commit at the subordinate to its effect at the superior.
@@ -194,7 +195,11 @@ async fn a_feed_says_what_has_happened_and_begins_at_any_index() {
 #[tokio::test]
 async fn who_leaves_a_feed_unread_is_ended_and_may_go_on() {
     let app = TestApp::start().await;
-    let row = |n: u32| (n, raw(&format!("did:web:e{n}.example")));
+    let row = |n: u32| {
+        let names = [("en".to_owned(), format!("Name {n}"))].into();
+        let identifier = format!("did:web:e{n}.example");
+        (n, RawRecord { identifier, names, country: "FI".to_owned(), ..RawRecord::default() })
+    };
     app.registry(AUTHORITY).loads((1..=200).map(row).collect(), false).await.expect("loaded");
     let id = app.app.hosted.by_authority(AUTHORITY).expect("served");
     let address = IpAddr::from([127, 0, 0, 1]);

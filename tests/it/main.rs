@@ -69,6 +69,7 @@ mod privacy;
 mod procedure;
 mod proof;
 mod rebuild;
+mod recognition;
 mod redis_faults;
 mod referral;
 mod registry;

@@ -11,6 +11,7 @@ use std::{
 
 use charter_domain::{
     AuthorityId, Context, EvidenceLevel, HttpsId, Interval, Kind, Query, Reason, Timestamp,
+    recognition::RawPeer,
 };
 use charter_proof::{AuthorityStatement, Denial};
 use charter_proto::charter::federation::v1::{
@@ -42,6 +43,8 @@ pub struct Peer {
     asked: Mutex<Vec<Asked>>,
     /// What it says of itself and of its delegations.
     below: Mutex<Option<pb::ListPeersResponse>>,
+    /// What it states of who recognises it.
+    shown: Mutex<Vec<String>>,
     /// How often it was asked for that.
     pub looked_at: AtomicUsize,
     /// How long it thinks.
@@ -60,6 +63,7 @@ impl Peer {
             said: Mutex::default(),
             asked: Mutex::default(),
             below: Mutex::default(),
+            shown: Mutex::default(),
             looked_at: AtomicUsize::new(0),
             slow,
         });
@@ -81,12 +85,11 @@ impl Peer {
 
     async fn delegated(&self, app: &TestApp, may_delegate: bool) {
         let registry = app.registry(AUTHORITY);
-        let keys = charter_signing::Signer::key(&self.signer).clone();
         let request = reg::PutDelegationRequest {
             registry_id: AUTHORITY.to_owned(),
             subordinate_id: PEER.to_owned(),
             entity_identifier: "https://peer.example".to_owned(),
-            jwks_json: JwkSet::new(vec![keys]).expect("a set").to_json(),
+            jwks_json: self.keys(),
             endpoint: self.endpoint.clone(),
             scope: vec![reg::Grant {
                 actions: vec!["issue".to_owned()],
@@ -106,6 +109,26 @@ impl Peer {
 
     pub fn says(&self, entity: &str, said: Said) {
         self.said.lock().expect("not poisoned").insert(entity.to_owned(), said);
+    }
+
+    pub fn shows(&self, statements: Vec<String>) {
+        *self.shown.lock().expect("not poisoned") = statements;
+    }
+
+    /// As somebody recognises it, with leave to follow.
+    pub fn as_peer(&self) -> RawPeer {
+        RawPeer {
+            entity_identifier: "https://peer.example".to_owned(),
+            jwks_json: self.keys(),
+            endpoint: self.endpoint.clone(),
+            may_follow: true,
+            tls_spki_sha256: Vec::new(),
+        }
+    }
+
+    fn keys(&self) -> String {
+        let keys = charter_signing::Signer::key(&self.signer).clone();
+        JwkSet::new(vec![keys]).expect("a set").to_json()
     }
 
     pub fn says_below(&self, said: pb::ListPeersResponse) {
@@ -222,6 +245,14 @@ impl FederationService for Service {
         self.0.looked_at.fetch_add(1, Ordering::Relaxed);
         let said = self.0.below.lock().expect("not poisoned").clone();
         said.map(Response::new).ok_or_else(|| Status::unimplemented("an older registry"))
+    }
+
+    async fn get_recognition(
+        &self,
+        _: Request<pb::GetRecognitionRequest>,
+    ) -> Result<Response<pb::GetRecognitionResponse>, Status> {
+        let recognition_statements = self.0.shown.lock().expect("not poisoned").clone();
+        Ok(Response::new(pb::GetRecognitionResponse { recognition_statements, ..Default::default() }))
     }
 
     async fn get_log_evidence(

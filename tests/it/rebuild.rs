@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use charter_domain::event::{Change, CredentialTypeDefined, SchemaDeprecated, SchemaPublished};
+use charter_domain::{
+    event::{Change, CredentialTypeDefined, SchemaDeprecated, SchemaPublished},
+    recognition::RawPeer,
+};
 use charter_store::rebuild::{self, Rebuilt};
 use charter_tests::{AUTHORITY, TestApp};
 
@@ -23,6 +26,9 @@ async fn lived_in() -> TestApp {
     registry.loads(rows.collect(), false).await.expect("loaded");
     let pinned = registry.pinned(&child, &["Licence"], &["0a".repeat(32)]);
     registry.client().put_delegation(registry.signed(pinned)).await.expect("delegated");
+    let peer = child.as_peer();
+    let peer = RawPeer { entity_identifier: "https://peer.example".to_owned(), ..peer };
+    registry.registers("did:web:peer.example").recognized("issue", "Degree").peer(peer).await;
     registry.suspends("did:web:e1.example").await;
     registry.reinstates("did:web:e1.example").await;
     registry.revokes("did:web:e2.example").await;
@@ -97,6 +103,7 @@ async fn tampering_with_any_table_is_found_named_and_repaired() {
         ("statements", "jurisdictions = '[\"SE\"]'"),
         ("delegations", "endpoint = 'http://127.0.0.1:1'"),
         ("delegation_pins", "tls_spki_sha256 = '[]'"),
+        ("recognition_peers", "peer = '{}'"),
         ("status_changes", "state = 'ENDED', reason = 'OTHER'"),
         ("terms", "since = 1"),
         ("schemas", "uri = 'https://other.example'"),

@@ -44,6 +44,7 @@ const TABLES: [&str; 43] = [
     "statements",
     "delegations",
     "delegation_pins",
+    "recognition_peers",
     "status_changes",
     "terms",
     "schemas",

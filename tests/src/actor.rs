@@ -8,6 +8,7 @@ use std::{
 
 use charter_domain::{
     Kind,
+    recognition::RawPeer,
     record::{RawAuthorization, RawRecord, RawStatus},
 };
 use charter_proto::charter::registry::v1::{
@@ -170,6 +171,18 @@ impl<'a> Registry<'a> {
         }
     }
 
+    /// This registry as another recognises it, with leave to follow.
+    pub fn as_peer(&self) -> RawPeer {
+        let known = self.delegation(self, &[]);
+        RawPeer {
+            entity_identifier: known.entity_identifier,
+            jwks_json: known.jwks_json,
+            endpoint: known.endpoint,
+            may_follow: true,
+            tls_spki_sha256: known.tls_spki_sha256,
+        }
+    }
+
     /// The same, of a child that is known in TLS by these keys (SPKI SHA-256 in hexadecimal).
     pub fn pinned(
         &self,
@@ -237,6 +250,10 @@ impl Registering<'_> {
     }
     pub fn within(self, jurisdiction: &str) -> Self {
         self.last(|a| a.jurisdictions.push(jurisdiction.to_owned()))
+    }
+    /// Who the peer of the recognition made last is.
+    pub fn peer(self, peer: RawPeer) -> Self {
+        self.last(|a| a.peer = Some(peer))
     }
     pub fn provided(self, dimension: &str, values: &[&str]) -> Self {
         let values = values.iter().map(|v| (*v).to_owned()).collect();

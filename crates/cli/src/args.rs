@@ -40,7 +40,7 @@ pub use self::{
     key::{CheckKey, EntityKey, Key, ListKeys, Revoke},
     life::{
         CorrectAccreditation, CorrectEntity, Drafted, ListOf, MakeDelegation, NarrowDelegation, Recognition,
-        Scope, Until,
+        Recognize, Scope, Until,
     },
     log::{AuditState, Log, MirrorLog, ProofOf, Source as LogSource, Trusted, VerifyLog, WatchLog},
     login::{Login, WhoAmI},

@@ -12,7 +12,10 @@ use charter_domain::{
     record::{RawRecord, Record},
 };
 
-pub use self::{failures::write_failures, wire::to_wire};
+pub use self::{
+    failures::write_failures,
+    wire::{peer_to_wire, to_wire},
+};
 
 /// A file that cannot be read as records at all.
 #[derive(Debug, Clone, PartialEq, Eq)]

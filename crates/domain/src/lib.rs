@@ -24,6 +24,8 @@ pub mod procedure;
 pub mod query;
 pub mod reason;
 #[cfg(feature = "records")]
+pub mod recognition;
+#[cfg(feature = "records")]
 pub mod record;
 pub mod registry;
 #[cfg(feature = "records")]

@@ -54,6 +54,8 @@ pub struct Context {
     pub locator: Option<AuthorityId>,
     pub jurisdiction: Option<Jurisdiction>,
     pub evidence: EvidenceLevel,
+    /// A recognised peer may be asked, where its recognition says so too: one hop, by the asked authority alone.
+    pub follow_recognition: bool,
     pub conditions: BTreeMap<String, String>,
 }
 
@@ -80,6 +82,7 @@ impl Context {
                     context.jurisdiction = Some(parsed);
                 }
                 "evidence" => context.evidence = parse_evidence(value)?,
+                "follow_recognition" => context.follow_recognition = parse_follow(value)?,
                 _ => {
                     context.conditions.insert(name.to_owned(), value.to_owned());
                 }
@@ -94,6 +97,7 @@ impl Context {
             && self.known_at.is_none()
             && self.locator.is_none()
             && self.jurisdiction.is_none()
+            && !self.follow_recognition
             && self.conditions.is_empty()
     }
 }
@@ -102,6 +106,14 @@ fn parse_epoch(value: &str) -> Result<i64, Invalid> {
     match value.parse::<i64>() {
         Ok(epoch) if epoch >= 0 => Ok(epoch),
         _ => Err(Invalid::new("context.known_at", "must be an epoch: a whole number, 0 or more")),
+    }
+}
+
+fn parse_follow(value: &str) -> Result<bool, Invalid> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Invalid::new("context.follow_recognition", "must be `true` or `false`")),
     }
 }
 

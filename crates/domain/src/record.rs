@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Action, EntityId, Interval, Invalid, Kind, Resource, Timestamp,
     event::{Identifier, LanguageMap},
+    recognition::{Peer, RawPeer},
     scope::{Conditions, Jurisdiction},
     status::State,
 };
@@ -58,6 +59,9 @@ pub struct RawAuthorization {
     pub conditions: Conditions,
     pub valid_from: String,
     pub valid_until: String,
+    /// Of a recognition alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<RawPeer>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +101,7 @@ pub struct Authorization {
     pub jurisdictions: Vec<Jurisdiction>,
     pub conditions: Conditions,
     pub valid: Interval,
+    pub peer: Option<Peer>,
 }
 
 impl Record {
@@ -229,6 +234,9 @@ fn authorization(raw: RawAuthorization) -> Result<Authorization, Invalid> {
             return Err(Invalid::new("conditions", "must have short values in every dimension"));
         }
     }
+    if raw.peer.is_some() && kind != Kind::Recognition {
+        return Err(Invalid::new("peer", "must be absent but in a recognition"));
+    }
     Ok(Authorization {
         kind,
         action: Action::parse(&raw.action)?,
@@ -236,6 +244,7 @@ fn authorization(raw: RawAuthorization) -> Result<Authorization, Invalid> {
         jurisdictions: jurisdictions?,
         conditions: raw.conditions,
         valid: validity(&raw.valid_from, &raw.valid_until)?,
+        peer: raw.peer.as_ref().map(Peer::parse).transpose()?,
     })
 }
 
@@ -297,6 +306,7 @@ mod tests {
         assert_eq!(fault(|r| r.names.clear()), "names");
         assert_eq!(fault(|r| r.authorizations[0].action.clear()), "action");
         assert_eq!(fault(|r| r.authorizations[0].valid_until = "soon".into()), "valid_until");
+        assert_eq!(fault(|r| r.authorizations[0].peer = Some(RawPeer::default())), "peer");
         assert_eq!(fault(|r| r.authorizations.push(r.authorizations[0].clone())), "authorizations");
         assert_eq!(
             fault(|r| r.status = Some(RawStatus { state: "REVOKED".into(), ..Default::default() })),

@@ -11,6 +11,7 @@ mod asked;
 mod authority;
 mod configuration;
 mod denial;
+mod recognition;
 mod subordinate;
 
 pub use self::{
@@ -18,6 +19,7 @@ pub use self::{
     authority::{Accreditation, AuthorityStatement},
     configuration::{EntityConfiguration, FederationEntity, Log, Metadata, TrustRegistry, Witness},
     denial::{Denial, MAX_LIFE},
+    recognition::RecognitionStatement,
     subordinate::{Constraints, Delegated, DelegatedMetadata, SubordinateStatement},
 };
 
@@ -27,6 +29,8 @@ pub const ENTITY_STATEMENT: &str = "entity-statement+jwt";
 pub const AUTHORITY_STATEMENT: &str = "authority-statement+jwt";
 /// `typ` of denials.
 pub const AUTHORITY_DENIAL: &str = "authority-denial+jwt";
+/// `typ` of recognition statements.
+pub const RECOGNITION_STATEMENT: &str = "recognition-statement+jwt";
 
 /// What the documents have in common.
 pub(crate) trait Document: Serialize + DeserializeOwned {

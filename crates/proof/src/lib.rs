@@ -1,6 +1,6 @@
 //! Proof without a network: a chain of signed documents is checked against pinned anchors.
 //!
-//! In scope: the four documents, the chain file, the anchor set, verification, drawing a verified chain, proofs
+//! In scope: the signed documents, the chain file, the anchor set, verification, drawing a verified chain, proofs
 //! from transparency logs.
 //! Out of scope: IO, fetching, clocks (`at` and `now` are arguments), how keys sign (see `charter-signing`).
 //! This is what a verifier's program links.
@@ -23,13 +23,13 @@ mod testing;
 pub use crate::{
     anchor::{Anchor, AnchorSet, Believed, Fingerprint, Refusal, SignedSet},
     chain::Chain,
-    document::{AuthorityStatement, Denial, EntityConfiguration, SubordinateStatement},
+    document::{AuthorityStatement, Denial, EntityConfiguration, RecognitionStatement, SubordinateStatement},
     error::Error,
     fault::{Fault, FaultCode},
     issuer::{Ancestor, Issuer},
     log::{LogEvidence, LogProven, ProofFile, verify_log},
     verify::{
-        Denied, Link, LinkKind, Verified, verify, verify_configuration, verify_denial, verify_denial_under,
-        verify_under,
+        Denied, Link, LinkKind, Verified, verify, verify_configuration, verify_counter, verify_denial,
+        verify_denial_under, verify_under,
     },
 };

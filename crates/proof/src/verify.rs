@@ -10,14 +10,15 @@ use charter_signing::jws;
 use serde::Deserialize;
 
 use crate::{
-    Anchor, AnchorSet, AuthorityStatement, Chain, Fault, FaultCode, Issuer, SubordinateStatement,
-    document::instant,
+    Anchor, AnchorSet, AuthorityStatement, Chain, Fault, FaultCode, Issuer, RecognitionStatement,
+    SubordinateStatement, document::instant,
 };
 
 mod configuration;
 mod denial;
 mod leaf;
 mod link;
+mod recognition;
 mod verified;
 
 pub(crate) use self::configuration::own_configuration;
@@ -25,6 +26,7 @@ use self::verified::Walk;
 pub use self::{
     configuration::verify_configuration,
     denial::{Denied, verify_denial, verify_denial_under},
+    recognition::verify_counter,
     verified::{Link, LinkKind, Verified},
 };
 
@@ -78,18 +80,19 @@ pub fn verify_under(
     at: Timestamp,
     now: Timestamp,
 ) -> Result<Verified, Fault> {
-    let (statement, issuer, walk) = descend(links, issuer, at, now)?;
+    let (statement, issuer, walk) = descend(links, issuer, query, at, now)?;
     let leaf: AuthorityStatement = link::open(0, statement, &issuer.jwks, &issuer.entity_id, now)?;
     let unstated = leaf::check(&leaf, &issuer, query, at)?;
     let until = leaf::in_force(&leaf, &issuer, at)?;
     Ok(walk.end(leaf, until, unstated, (issuer, at)))
 }
 
-/// Verifies the delegations down to the leaf, which is not looked at: the leaf, who must have signed it, what was
+/// Verifies the delegations, and a recognition that `query` follows, down to the leaf, which is not looked at: the leaf, who must have signed it, what was
 /// passed.
 fn descend<'a>(
     links: &'a [String],
     issuer: &Issuer,
+    query: &Query,
     at: Timestamp,
     now: Timestamp,
 ) -> Result<(&'a str, Issuer, Walk), Fault> {
@@ -104,10 +107,19 @@ fn descend<'a>(
     let mut issuer = issuer.clone();
     let mut walk = Walk::default();
     for (n, token) in links.iter().enumerate().skip(1).rev() {
+        let fault = |(code, detail): (FaultCode, String)| Fault::new(n, code, detail);
+        if recognition::is_one(token) {
+            let peer: RecognitionStatement = link::open(n, token, &issuer.jwks, &issuer.entity_id, now)?;
+            recognition::asked(n, &issuer, query)?;
+            let until = link::in_force(n, &peer.valid, at)?;
+            issuer = issuer.recognise(&peer).map_err(fault)?;
+            walk.pass(Link::recognition(&peer, until), until);
+            continue;
+        }
         let delegation: SubordinateStatement = link::open(n, token, &issuer.jwks, &issuer.entity_id, now)?;
         let until = link::in_force(n, &delegation.metadata.trust_registry.valid, at)?;
-        issuer = issuer.descend(&delegation).map_err(|(code, detail)| Fault::new(n, code, detail))?;
-        walk.pass(&delegation, until);
+        issuer = issuer.descend(&delegation).map_err(fault)?;
+        walk.pass(Link::delegation(&delegation, until), until);
     }
     Ok((statement.as_str(), issuer, walk))
 }

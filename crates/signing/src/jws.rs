@@ -96,6 +96,11 @@ pub fn kid(token: &str) -> Result<String, Error> {
     Ok(header(split(token)?.header)?.kid)
 }
 
+/// What a token says it is, **unverified**: to choose the type that it is then verified as.
+pub fn typ(token: &str) -> Result<String, Error> {
+    Ok(header(split(token)?.header)?.typ)
+}
+
 /// Assembles a token around a raw signature. Members stand in fixed order, so equal input signs equal bytes.
 pub(crate) fn assemble(
     (alg, kid, typ): (&str, &str, &str),

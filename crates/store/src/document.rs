@@ -2,6 +2,7 @@
 
 use charter_domain::{
     Action, EntityId, Interval, RegistryId, Resource, Timestamp,
+    recognition::Peer,
     scope::{Conditions, Jurisdiction},
     status::{State, Status},
 };
@@ -32,6 +33,8 @@ pub struct StatementSnapshot {
     /// Of the entity, the statement and the accreditation together: any of them stops it.
     statuses: Option<Vec<SnapshotStatus>>,
     pub accreditation: Option<AccreditationSnapshot>,
+    /// Of a recognition that says who the peer is.
+    pub peer: Option<Peer>,
 }
 #[derive(Debug, Deserialize)]
 pub struct AccreditationSnapshot {
@@ -85,7 +88,7 @@ pub enum Which {
 /// A signed document to keep.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// `statement:<id>`, `delegation:<id>` or `configuration`.
+    /// `statement:<id>`, `recognition:<id>` (the same statement, for those who follow it), `delegation:<id>` or `configuration`.
     pub target: String,
     pub jws: String,
     /// The key that signed it.
@@ -99,6 +102,8 @@ const SNAPSHOT: &str = "select json_build_object('id', s.statement_id, 'kind', t
                   and upper_inf(i.recorded) order by i.position limit 1),
     'action', t.action, 'resource', t.resource, 'jurisdictions', s.jurisdictions, 'conditions', s.conditions,
     'f', micros(lower(s.valid)), 'u', micros(upper(s.valid)),
+    'peer', case when t.kind = 1 then (select p.peer from recognition_peers p
+                                        where p.registry_id = $1 and p.statement_id = s.statement_id) end,
     'statuses', (select json_agg(json_build_object('s', c.state, 'f', micros(lower(c.effective)),
                                                    'u', micros(upper(c.effective)))
                           order by c.effective, c.target_kind)

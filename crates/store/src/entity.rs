@@ -347,6 +347,7 @@ fn changes_of(record: &Record, now: Timestamp) -> Vec<Change> {
             conditions: a.conditions.clone(),
             valid: a.valid,
             begins_when_recorded: false,
+            peer: a.peer.clone(),
         })
     }));
     if let Some((state, from, reason)) = &record.status {

@@ -25,6 +25,7 @@ pub mod privacy;
 pub mod procedure;
 pub mod proposal;
 pub mod rebuild;
+pub mod recognition;
 pub mod refill;
 pub mod registry;
 pub mod registry_policy;

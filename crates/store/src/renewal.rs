@@ -42,6 +42,7 @@ pub struct Cursor {
 #[derive(Debug, Default)]
 pub struct Due {
     pub statements: Vec<(Filed, StatementSnapshot)>,
+    pub recognitions: Vec<(Filed, StatementSnapshot)>,
     pub delegations: Vec<(Filed, Delegation)>,
     pub configuration: Option<Filed>,
     /// None: this was the last page.
@@ -95,26 +96,40 @@ fn due(
     let rows = filed(conn, registry, before, after, count)?;
     let full = i64::try_from(rows.len()).is_ok_and(|n| n == count);
     page.next = rows.last().filter(|_| full).map(|f| Cursor { exp: stamp(f.exp), target: f.target.clone() });
-    let (mut by_statement, mut by_delegation) = (HashMap::new(), HashMap::new());
+    let (mut by_statement, mut by_recognition) = (HashMap::new(), HashMap::new());
+    let mut by_delegation = HashMap::new();
     for row in rows {
         if let Some(id) = row.id("statement:") {
             by_statement.insert(id, row);
+        } else if let Some(id) = row.id("recognition:") {
+            by_recognition.insert(id, row);
         } else if let Some(id) = row.id("delegation:") {
             by_delegation.insert(id, row);
         } else {
             page.configuration = Some(row);
         }
     }
-    if !by_statement.is_empty() {
-        let found = statements(conn, registry, &Which::These(by_statement.keys().copied().collect()))?;
-        page.statements = found.into_iter().filter_map(|s| Some((by_statement.remove(&s.id)?, s))).collect();
-    }
+    page.statements = with_facts(conn, registry, by_statement)?;
+    page.recognitions = with_facts(conn, registry, by_recognition)?;
     if !by_delegation.is_empty() {
         let found = delegation::load(conn, registry)?;
         page.delegations =
             found.into_iter().filter_map(|d| Some((by_delegation.remove(&d.id)?, d))).collect();
     }
     Ok(page)
+}
+
+/// Documents about statements, by the numbers of these, beside what is recorded.
+fn with_facts(
+    conn: &mut PgConnection,
+    registry: RegistryId,
+    mut filed: HashMap<i64, Filed>,
+) -> Result<Vec<(Filed, StatementSnapshot)>, Error> {
+    if filed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = statements(conn, registry, &Which::These(filed.keys().copied().collect()))?;
+    Ok(found.into_iter().filter_map(|s| Some((filed.remove(&s.id)?, s))).collect())
 }
 
 fn replace(conn: &mut PgConnection, registry: RegistryId, list: &[Replacement]) -> Result<usize, Error> {

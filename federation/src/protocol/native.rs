@@ -1,6 +1,7 @@
 //! Charter's own protocol: gRPC between registries.
 
 mod peers;
+mod recognition;
 pub mod watch;
 
 use std::{
@@ -231,6 +232,16 @@ impl Protocol for Native {
         let found = found.ok_or_else(|| Failure::Malformed("no evidence".to_owned()))?;
         Ok(LogEvidence { event: found.event, log_proof: found.log_proof, configuration: found.configuration })
     }
+
+    async fn recognitions(
+        &self,
+        endpoint: &PeerEndpoint,
+        authority: &AuthorityId,
+        peer: &AuthorityId,
+        within: Duration,
+    ) -> Result<Vec<String>, Failure> {
+        recognition::shown(self, endpoint, (authority, peer), within).await
+    }
 }
 
 /// Says which registry is meant, where an endpoint has several.
@@ -307,7 +318,7 @@ fn context(query: &Query) -> std::collections::HashMap<String, String> {
         ("time", c.time.map(|t| t.to_string())),
         ("locator", c.locator.as_ref().map(ToString::to_string)),
         ("jurisdiction", c.jurisdiction.as_ref().map(|j| j.as_str().to_owned())),
-        // Epochs are numbers of one registry: `known_at` is not passed on.
+        // Epochs are numbers of one registry: `known_at` is not passed on. Nor is `follow_recognition`: one hop.
         ("evidence", (c.evidence != EvidenceLevel::None).then(|| "chain".to_owned())),
     ];
     members.extend(own.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v?))));

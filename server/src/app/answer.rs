@@ -17,6 +17,9 @@ use crate::App;
 pub struct Kept {
     pub reason: Reason,
     pub direct: bool,
+    /// A recognised peer decided, or one below it.
+    #[serde(default)]
+    pub recognized: bool,
     pub decided_by: String,
     pub chain: Vec<String>,
     pub path: Vec<KeptStep>,
@@ -95,7 +98,11 @@ impl Reply {
         Self { entry, evaluated_at, expires_at: now, stale: Some(age) }
     }
     pub fn basis(&self) -> &'static str {
-        if self.direct { Basis::Direct.code() } else { Basis::Delegated.code() }
+        match (self.direct, self.recognized) {
+            (true, _) => Basis::Direct.code(),
+            (false, false) => Basis::Delegated.code(),
+            (false, true) => Basis::Recognized.code(),
+        }
     }
     pub fn is_yes(&self) -> bool {
         self.reason.outcome() == Outcome::Yes
@@ -161,6 +168,7 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
         value: Kept {
             reason: answer.reason,
             direct: answer.basis == Basis::Direct,
+            recognized: answer.basis == Basis::Recognized,
             decided_by: answer.decided_by.into(),
             chain: answer.chain,
             path: answer.path.into_iter().map(step).collect(),

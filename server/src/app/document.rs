@@ -7,11 +7,11 @@ use std::{
 };
 
 use charter_domain::{
-    AuthorityId, Delegation, HttpsId, Kind, Timestamp,
+    AuthorityId, Delegation, HttpsId, Interval, Kind, Timestamp,
     status::{State, in_force, state_at},
 };
 use charter_proof::{
-    AuthorityStatement, EntityConfiguration, SubordinateStatement,
+    AuthorityStatement, EntityConfiguration, RecognitionStatement, SubordinateStatement,
     document::{
         Accreditation, Constraints, Delegated, DelegatedMetadata, FederationEntity, Log, Metadata,
         TrustRegistry,
@@ -26,6 +26,7 @@ use charter_store::{
 use crate::{config::RegistryConfig, hosted::Tenant, keyring::Keyring};
 
 mod announced;
+mod recognition;
 
 pub use self::announced::announced;
 
@@ -49,6 +50,13 @@ pub struct Issuing {
 
 pub fn internal(e: impl std::fmt::Display) -> Error {
     Error::Internal(e.to_string())
+}
+
+/// When a statement is in force: its own time, inside that of its ground, suspensions cut out.
+fn valid(s: &StatementSnapshot) -> Vec<Interval> {
+    let ground = s.accreditation.as_ref().map(charter_store::document::AccreditationSnapshot::valid);
+    let base = ground.map_or(Some(s.valid()), |g| s.valid().intersect(&g));
+    base.map(|b| in_force(b, &s.statuses())).unwrap_or_default()
 }
 
 impl Issuing {
@@ -98,9 +106,7 @@ impl Issuing {
     }
 
     pub fn statement(&self, s: StatementSnapshot, iat: Timestamp, exp: Timestamp) -> AuthorityStatement {
-        let ground = s.accreditation.as_ref().map(charter_store::document::AccreditationSnapshot::valid);
-        let base = ground.map_or(Some(s.valid()), |g| s.valid().intersect(&g));
-        let valid = base.map(|b| in_force(b, &s.statuses())).unwrap_or_default();
+        let valid = valid(&s);
         let kind = if s.is_recognition() { Kind::Recognition } else { Kind::Authorization };
         AuthorityStatement {
             iss: self.https.clone(),
@@ -121,6 +127,16 @@ impl Issuing {
             valid,
             seq: s.id,
         }
+    }
+
+    /// The same statement for those who follow it: with the peer's keys and endpoint.
+    pub fn recognition(
+        &self,
+        s: &StatementSnapshot,
+        iat: Timestamp,
+        exp: Timestamp,
+    ) -> Result<RecognitionStatement, Error> {
+        recognition::of((&self.https, &self.authority), s, (iat, exp))
     }
 
     pub fn delegation(
@@ -160,6 +176,14 @@ impl Issuing {
         Ok(Document { target, jws, kid: signer.key().kid().to_owned(), iat: now, exp })
     }
 
+    fn signed_recognition(&self, s: &StatementSnapshot, now: Timestamp) -> Result<Document, Error> {
+        let target = format!("recognition:{}", s.id);
+        let exp = self.expiry(&target, now);
+        let signer = self.signer(now)?;
+        let jws = self.recognition(s, now, exp)?.sign(signer).map_err(internal)?;
+        Ok(Document { target, jws, kid: signer.key().kid().to_owned(), iat: now, exp })
+    }
+
     fn signed_delegation(&self, d: &Delegation, now: Timestamp) -> Result<Document, Error> {
         let target = format!("delegation:{}", d.id);
         let exp = self.expiry(&target, now);
@@ -172,8 +196,13 @@ impl Issuing {
     pub fn sign(&self, tx: &mut Tx<'_>, which: &Which) -> Result<usize, Error> {
         let (now, with) = (tx.now, self.current(tx)?);
         let snapshots = tx.statements(which)?;
-        let signed =
-            snapshots.into_iter().map(|s| with.signed_statement(s, now)).collect::<Result<Vec<_>, _>>()?;
+        let mut signed = Vec::with_capacity(snapshots.len());
+        for s in snapshots {
+            if s.peer.is_some() {
+                signed.push(with.signed_recognition(&s, now)?);
+            }
+            signed.push(with.signed_statement(s, now)?);
+        }
         tx.put_documents(&signed)?;
         Ok(signed.len())
     }

@@ -15,6 +15,7 @@ use crate::{
     app::{
         document::Issuing,
         once::{Asked, earlier, once, principal},
+        recognition,
     },
     error::Code,
 };
@@ -97,6 +98,7 @@ async fn load_one(
 ) -> Result<Outcome, Error> {
     let mut outcome = Outcome { rejected, ..Outcome::default() };
     let good = without_taken(app, permit.registry(), good, &mut outcome).await?;
+    let good = without_false_peers(app, permit.registry(), good, &mut outcome).await?;
     outcome.accepted = u32::try_from(good.len()).unwrap_or(u32::MAX);
     if only_try {
         return Ok(outcome);
@@ -126,6 +128,28 @@ async fn without_taken(
     let (bad, good): (Vec<_>, Vec<_>) =
         records.into_iter().partition(|(_, r)| r.identifiers.iter().any(|i| taken.contains(&i.value)));
     outcome.rejected.extend(bad.iter().map(|(line, r)| duplicate(*line, r)));
+    Ok(good)
+}
+
+/// Without records of somebody who cannot be a peer.
+async fn without_false_peers(
+    app: &App,
+    registry: RegistryId,
+    records: Vec<(u32, Record)>,
+    outcome: &mut Outcome,
+) -> Result<Vec<(u32, Record)>, Error> {
+    if !records.iter().any(|(_, r)| recognition::names_peers(r)) {
+        return Ok(records);
+    }
+    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let delegations = app.store.delegations(registry).await?;
+    let mut good = Vec::with_capacity(records.len());
+    for (line, mut record) in records {
+        match recognition::admit_all(tenant, &delegations, &mut record) {
+            Ok(()) => good.push((line, record)),
+            Err(e) => outcome.rejected.push(invalid(line, e)),
+        }
+    }
     Ok(good)
 }
 

@@ -2,7 +2,7 @@
 //! again, and only while what is recorded still says the same: new times, no new content.
 
 use charter_domain::{Delegation, Timestamp};
-use charter_proof::{AuthorityStatement, SubordinateStatement};
+use charter_proof::{AuthorityStatement, RecognitionStatement, SubordinateStatement};
 use charter_store::{
     Error, Store,
     document::{Document, StatementSnapshot},
@@ -67,9 +67,11 @@ fn sign(issuing: &Issuing, due: Due, now: Timestamp) -> Vec<Option<Replacement>>
         .statements
         .into_iter()
         .map(|(filed, facts)| again(&filed, statement(issuing, &filed, facts, now)));
+    let recognitions =
+        due.recognitions.iter().map(|(filed, facts)| again(filed, recognition(issuing, filed, facts, now)));
     let delegations =
         due.delegations.iter().map(|(filed, facts)| again(filed, delegation(issuing, filed, facts, now)));
-    statements.chain(delegations).collect()
+    statements.chain(recognitions).chain(delegations).collect()
 }
 
 fn again(filed: &Filed, signed: Result<Document, Error>) -> Option<Replacement> {
@@ -102,6 +104,26 @@ fn statement(
     let iat = iat(was.iat, now);
     let exp = issuing.expiry(&filed.target, iat);
     let mut claims = issuing.statement(facts, Timestamp::from_secs(was.iat), Timestamp::from_secs(was.exp));
+    if claims != was {
+        return Err(changed());
+    }
+    (claims.iat, claims.exp) = (iat.secs(), exp.secs());
+    let signer = issuing.signer(now)?;
+    let (jws, kid) = (claims.sign(signer).map_err(internal)?, signer.key().kid().to_owned());
+    Ok(Document { target: filed.target.clone(), jws, kid, iat, exp })
+}
+
+fn recognition(
+    issuing: &Issuing,
+    filed: &Filed,
+    facts: &StatementSnapshot,
+    now: Timestamp,
+) -> Result<Document, Error> {
+    let was = RecognitionStatement::parse_verified(&filed.jws, &issuing.keys()?).map_err(internal)?;
+    let iat = iat(was.iat, now);
+    let exp = issuing.expiry(&filed.target, iat);
+    let times = (Timestamp::from_secs(was.iat), Timestamp::from_secs(was.exp));
+    let mut claims = issuing.recognition(facts, times.0, times.1)?;
     if claims != was {
         return Err(changed());
     }

@@ -116,12 +116,17 @@ pub struct Terms<'a> {
     pub entity: &'a str,
     pub action: &'a str,
     pub resource: &'a str,
+    /// A recognised peer may be asked.
+    pub follow: bool,
 }
 
 pub async fn by_rest(url: &str, t: Terms<'_>) -> anyhow::Result<Said> {
-    let body = json!({
+    let mut body = json!({
         "authority_id": t.authority, "entity_id": t.entity, "action": t.action, "resource": t.resource,
     });
+    if t.follow {
+        body["context"] = json!({ "follow_recognition": "true" });
+    }
     let answer = post(&format!("{url}/authorization"), &body).await?;
     let json = answer.json()?;
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
@@ -139,7 +144,7 @@ pub async fn by_grpc(url: &str, t: Terms<'_>) -> anyhow::Result<Said> {
         entity_id: t.entity.to_owned(),
         action: t.action.to_owned(),
         resource: t.resource.to_owned(),
-        context: Default::default(),
+        context: t.follow.then(|| ("follow_recognition".to_owned(), "true".to_owned())).into_iter().collect(),
     };
     match client.authorization(request).await {
         Ok(reply) => {

@@ -8,6 +8,7 @@ use super::{
     ask,
     plan::{Member, Plan},
     process::Federation,
+    recognised,
 };
 
 /// Loads everything; returns how many institutions there are.
@@ -19,6 +20,7 @@ pub async fn load(plan: &Plan, federation: &Federation) -> anyhow::Result<usize>
             delegate(superior, member, federation).await?;
         }
     }
+    recognised::load(plan, federation).await?;
     Ok(records.into_iter().sum())
 }
 
@@ -42,12 +44,16 @@ async fn load_records(member: &Member, federation: &Federation) -> anyhow::Resul
     Ok(count)
 }
 
-/// The subordinate's keys are taken from its own DID document: here over loopback from a process that we started;
+/// The keys of another registry are taken from its own DID document: here over loopback from a process that we started;
 /// in earnest they arrive with a key proof and four eyes.
-async fn delegate(superior: &Member, member: &Member, federation: &Federation) -> anyhow::Result<()> {
+pub(super) async fn keys_of(member: &Member) -> anyhow::Result<String> {
     let document = ask::get(&format!("{}/.well-known/did.json", member.url())).await?.json()?;
     let methods = document["verificationMethod"].as_array().context("a DID document without keys")?;
     let keys: Vec<_> = methods.iter().map(|m| m["publicKeyJwk"].clone()).collect();
+    Ok(serde_json::json!({ "keys": keys }).to_string())
+}
+
+async fn delegate(superior: &Member, member: &Member, federation: &Federation) -> anyhow::Result<()> {
     let national = superior.superior.is_none();
     let strings = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
     let grant = pb::Grant {
@@ -61,7 +67,7 @@ async fn delegate(superior: &Member, member: &Member, federation: &Federation) -
         registry_id: superior.authority.to_owned(),
         subordinate_id: member.authority.to_owned(),
         entity_identifier: member.https(),
-        jwks_json: serde_json::json!({ "keys": keys }).to_string(),
+        jwks_json: keys_of(member).await?,
         endpoint: member.url(),
         scope: vec![grant],
         max_path_length: Some(u32::from(national)),

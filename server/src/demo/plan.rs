@@ -39,6 +39,8 @@ pub const FINLAND: &str = "did:web:trust.fi.example";
 pub const HEALTH: &str = "did:web:health.trust.fi.example";
 pub const GERMANY: &str = "did:web:trust.de.example";
 pub const EDUCATION: &str = "did:web:education.trust.fi.example";
+/// An invented authority that is no part of the EU.
+pub const ATOLL: &str = "did:web:trust.atoll.example";
 /// The `acr` of a sign-in with a second factor.
 pub const STEP_UP: &str = "urn:charter:mfa";
 const ISSUER_OFFSET: u16 = 50;
@@ -74,6 +76,19 @@ fn processes() -> Vec<Process> {
     let (root, finland) = (Some(ROOT), Some(FINLAND));
     vec![
         process("eu", vec![member!(ROOT, "eu", "EU root", "EU", 0, None, ALL, None)]),
+        process(
+            "atoll",
+            vec![member!(
+                ATOLL,
+                "atoll",
+                "Atoll (invented)",
+                "XX",
+                350,
+                None,
+                DEGREES,
+                Some(include_str!("data/atoll.csv"))
+            )],
+        ),
         process("fi", vec![member!(FINLAND, "fi", "Finland", "FI", 100, root, ALL, None)]),
         process(
             "fi-education",

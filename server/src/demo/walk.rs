@@ -13,7 +13,7 @@ use super::{
     office::Office,
     plan::{EDUCATION, HEALTH, Plan, ROOT},
     process::Federation,
-    witnesses,
+    recognised, witnesses,
 };
 use crate::clock::WallClock;
 
@@ -58,12 +58,13 @@ pub async fn walk(plan: &Plan, federation: &Federation, office: &Office) -> anyh
     for (entity, resource, authorized, code, what) in NEGATIVES {
         both(&mut score, &root, entity, resource, authorized, code, what).await?;
     }
+    recognised::walk(&mut score, &root).await?;
     four_eyes::walk(&mut score, plan, office).await?;
     Ok(score.wrong == 0)
 }
 
 pub(super) fn terms<'a>(entity: &'a str, resource: &'a str) -> Terms<'a> {
-    Terms { authority: ROOT, entity, action: "issue", resource }
+    Terms { authority: ROOT, entity, action: "issue", resource, follow: false }
 }
 
 pub(super) fn describe(said: &Said) -> String {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use charter_domain::{
     Context, Invalid, Kind, Query, Timestamp,
     event::Identifier,
+    recognition::RawPeer,
     record::{RawAccreditation, RawAuthorization, RawRecord, RawStatus},
     scope::Conditions,
 };
@@ -56,6 +57,13 @@ pub fn record(r: pb::ImportRecord) -> (u32, RawRecord) {
         valid_from: a.valid_from,
         valid_until: a.valid_until,
     };
+    let peer = |p: pb::ImportPeer| RawPeer {
+        entity_identifier: p.entity_identifier,
+        jwks_json: p.jwks_json,
+        endpoint: p.endpoint,
+        may_follow: p.may_follow,
+        tls_spki_sha256: p.tls_spki_sha256,
+    };
     let authorization = |a: pb::ImportAuthorization| RawAuthorization {
         kind: a.kind,
         action: a.action,
@@ -64,6 +72,7 @@ pub fn record(r: pb::ImportRecord) -> (u32, RawRecord) {
         conditions: conditions(a.conditions),
         valid_from: a.valid_from,
         valid_until: a.valid_until,
+        peer: a.peer.map(peer),
     };
     let raw = RawRecord {
         identifier: r.identifier,

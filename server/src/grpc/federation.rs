@@ -20,7 +20,7 @@ use crate::{
         answer::{KeptStep, Reply},
         log,
         query::Asked,
-        resolve,
+        recognition, resolve,
     },
     door::Here,
 };
@@ -129,8 +129,7 @@ impl FederationService for Doorway {
 
     async fn watch(&self, request: Request<pb::WatchRequest>) -> GrpcReply<Self::WatchStream> {
         let here = self.here(&request)?;
-        let request = request.into_inner();
-        super::feed::watch(self, &here, &request).await
+        super::feed::watch(self, &here, request.into_inner()).await
     }
 
     async fn get_entity_configuration(
@@ -162,6 +161,28 @@ impl FederationService for Doorway {
             .ok_or_else(|| Error::not_found("a statement about", &subordinate))?;
         let superior_chain = resolve::way_up(&self.app, registry).await?;
         Ok(Response::new(pb::GetSubordinateStatementResponse { subordinate_statement, superior_chain }))
+    }
+
+    async fn get_recognition(
+        &self,
+        request: Request<pb::GetRecognitionRequest>,
+    ) -> GrpcReply<pb::GetRecognitionResponse> {
+        let here = self.here(&request)?;
+        let r = request.into_inner();
+        let registry = self.named(&here, &r.authority_id)?;
+        let peer = AuthorityId::parse(&r.peer_id).map_err(|e| Error::from(e.at("peer_id")))?;
+        let shown = if r.counter {
+            recognition::both(&self.app, registry, &peer).await?
+        } else {
+            let statements = recognition::own(&self.app, registry, &peer).await?;
+            recognition::Shown { statements, ..Default::default() }
+        };
+        Ok(Response::new(pb::GetRecognitionResponse {
+            recognition_statements: shown.statements,
+            counter_statements: shown.counter,
+            mutual: shown.mutual,
+            detail: shown.detail,
+        }))
     }
 
     async fn get_epoch(&self, request: Request<pb::GetEpochRequest>) -> GrpcReply<pb::GetEpochResponse> {

@@ -18,7 +18,7 @@ use crate::{
 
 pub type Responses = Pin<Box<dyn Stream<Item = Result<pb::WatchResponse, Status>> + Send>>;
 
-pub async fn watch(door: &Doorway, here: &Here, r: &pb::WatchRequest) -> Reply<Responses> {
+pub async fn watch(door: &Doorway, here: &Here, r: pb::WatchRequest) -> Reply<Responses> {
     let registry = door.named(here, &r.registry_id)?;
     let wish = Wish { after: r.from_index, feed: true, ..Wish::default() };
     let items = watch::watch(&door.app, registry, wish, here.peer).await?;

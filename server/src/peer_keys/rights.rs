@@ -6,9 +6,10 @@ use super::KnownPeer;
 const FEDERATION: &str = "/charter.federation.v1.FederationService/";
 
 /// Methods of federation by who may call them, superiors and subordinates.
-const RIGHTS: [(&str, [bool; 2]); 7] = [
+const RIGHTS: [(&str, [bool; 2]); 8] = [
     ("GetEntityConfiguration", [true, true]),
     ("GetSubordinateStatement", [false, true]),
+    ("GetRecognition", [true, true]),
     ("GetEpoch", [true, false]),
     ("GetLogEvidence", [true, false]),
     ("ListPeers", [true, false]),

@@ -45,7 +45,7 @@ pub async fn trqp(
         "query_types": ["authorization", "recognition"],
         "governance_framework": tenant.config.governance_framework,
         "history_since": tenant.registry.history_since,
-        "context_allowlist": ["time", "locator", "jurisdiction", "known_at", "evidence"],
+        "context_allowlist": ["time", "locator", "jurisdiction", "known_at", "evidence", "follow_recognition"],
         "freshness": {
             "max_staleness_seconds": 0,
             "default_expires_seconds": app.config.answers.max_age_secs,

@@ -248,6 +248,7 @@ pub fn understood(query: &Query) -> BTreeMap<String, String> {
         ("known_at", c.known_at.map(|k| k.to_string())),
         ("locator", c.locator.as_ref().map(ToString::to_string)),
         ("jurisdiction", c.jurisdiction.as_ref().map(|j| j.as_str().to_owned())),
+        ("follow_recognition", c.follow_recognition.then(|| "true".to_owned())),
         ("evidence", (c.evidence != EvidenceLevel::None).then(|| level(c.evidence).to_owned())),
     ]
     .into_iter()

@@ -18,6 +18,15 @@ pub struct Drafted {
 }
 
 #[derive(Debug, Args)]
+pub struct Recognize {
+    #[command(flatten)]
+    pub statement: Authorize,
+    /// Who the peer is, as JSON: entity_identifier, jwks_json, endpoint, may_follow.
+    #[arg(long, value_name = "FILE")]
+    pub peer: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct Until {
     /// The end that it gets (RFC 3339), later than it has.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
@@ -166,7 +175,7 @@ pub enum Recognition {
     /// Prints the recognitions of an entity, with their numbers.
     List(ListOf),
     /// Proposes that a peer is accepted as an authority for an action and a resource.
-    Recognize(Authorize),
+    Recognize(Recognize),
     /// Proposes a later end of a recognition in force.
     Renew {
         /// As `charter recognition list` prints it.

@@ -1,17 +1,24 @@
 //! `charter accreditation`, `statement` and `recognition`: what entities may do, and on what ground.
 
-use charter_domain::status::State;
+use std::path::Path;
+
+use charter_domain::{
+    json,
+    recognition::{Peer, RawPeer},
+    status::State,
+};
 use charter_proto::charter::registry::v1::{
     self as pb, change_status::Target, propose_request::Change, renew,
 };
 
 use crate::{
     args::{
-        Accreditation, Authorize, Connection, Grant, OfAccreditation, OfStatement, Recognition, Statement,
-        Status, Valid,
+        Accreditation, Authorize, Connection, Grant, OfAccreditation, OfStatement, Recognition, Recognize,
+        Statement, Status, Valid,
     },
     command::{life, propose, record, status},
     exit::{Exit, Failure},
+    records::peer_to_wire,
 };
 
 pub async fn accreditation(to: &Connection, command: Accreditation) -> Result<Exit, Failure> {
@@ -43,7 +50,7 @@ pub async fn statement(to: &Connection, command: Statement) -> Result<Exit, Fail
             let request = pb::GetStatementRequest { registry_id, statement_id: number };
             return record::statement(to, request, output).await;
         }
-        Statement::Authorize(args) => return authorize(to, "authorization", args).await,
+        Statement::Authorize(args) => return authorize(to, ("authorization", None), args).await,
         Statement::Renew { number, until } => {
             return life::renew(to, renew::Target::StatementId(number), until).await;
         }
@@ -58,7 +65,10 @@ pub async fn statement(to: &Connection, command: Statement) -> Result<Exit, Fail
 pub async fn recognition(to: &Connection, command: Recognition) -> Result<Exit, Failure> {
     let (state, OfStatement { number, status }) = match command {
         Recognition::List(args) => return record::statements(to, args, Some("recognition")).await,
-        Recognition::Recognize(args) => return authorize(to, "recognition", args).await,
+        Recognition::Recognize(Recognize { statement, peer }) => {
+            let peer = peer.as_deref().map(read_peer).transpose()?;
+            return authorize(to, ("recognition", peer), statement).await;
+        }
         Recognition::Renew { number, until } => {
             return life::renew(to, renew::Target::StatementId(number), until).await;
         }
@@ -91,7 +101,20 @@ async fn grant(to: &Connection, args: Grant) -> Result<Exit, Failure> {
     propose::send(to, args.draft, args.why, change).await
 }
 
-async fn authorize(to: &Connection, kind: &str, args: Authorize) -> Result<Exit, Failure> {
+/// What a file says of a peer; faults in it are named here, before anything is sent.
+fn read_peer(path: &Path) -> Result<pb::ImportPeer, Failure> {
+    let value = json::parse_strict(&life::read(path)?)?;
+    let fault = |e: serde_json::Error| Failure::usage(format!("`{}`: {e}", path.display()));
+    let raw: RawPeer = serde_json::from_value(value).map_err(fault)?;
+    Peer::parse(&raw)?;
+    Ok(peer_to_wire(raw))
+}
+
+async fn authorize(
+    to: &Connection,
+    (kind, peer): (&str, Option<pb::ImportPeer>),
+    args: Authorize,
+) -> Result<Exit, Failure> {
     let (valid_from, valid_until) = texts(&args.valid);
     let authorization = pb::ImportAuthorization {
         kind: kind.to_owned(),
@@ -100,6 +123,7 @@ async fn authorize(to: &Connection, kind: &str, args: Authorize) -> Result<Exit,
         jurisdictions: args.jurisdiction,
         valid_from,
         valid_until,
+        peer,
         ..Default::default()
     };
     let change = Change::MakeStatement(pb::MakeStatement {

@@ -89,7 +89,7 @@ fn hex(keys: &[SpkiSha256]) -> Vec<String> {
     keys.iter().map(ToString::to_string).collect()
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path)
         .map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))
 }

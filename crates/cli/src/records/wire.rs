@@ -1,6 +1,9 @@
 //! A record as the import door takes it.
 
-use charter_domain::record::{RawAccreditation, RawAuthorization, RawRecord, RawStatus};
+use charter_domain::{
+    recognition::RawPeer,
+    record::{RawAccreditation, RawAuthorization, RawRecord, RawStatus},
+};
 use charter_proto::charter::registry::v1 as pb;
 
 /// The record of one line. Nothing is lost: the server parses the same text again.
@@ -43,6 +46,18 @@ fn authorization(raw: RawAuthorization) -> pb::ImportAuthorization {
         conditions: raw.conditions.into_iter().map(values).collect(),
         valid_from: raw.valid_from,
         valid_until: raw.valid_until,
+        peer: raw.peer.map(peer_to_wire),
+    }
+}
+
+/// The peer of a recognition.
+pub fn peer_to_wire(raw: RawPeer) -> pb::ImportPeer {
+    pb::ImportPeer {
+        entity_identifier: raw.entity_identifier,
+        jwks_json: raw.jwks_json,
+        endpoint: raw.endpoint,
+        may_follow: raw.may_follow,
+        tls_spki_sha256: raw.tls_spki_sha256,
     }
 }
 

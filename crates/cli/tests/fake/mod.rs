@@ -97,6 +97,12 @@ impl FederationService for Fake {
     ) -> Reply<fed::GetSubordinateStatementResponse> {
         none()
     }
+    async fn get_recognition(
+        &self,
+        _: Request<fed::GetRecognitionRequest>,
+    ) -> Reply<fed::GetRecognitionResponse> {
+        none()
+    }
     async fn list_peers(&self, _: Request<fed::ListPeersRequest>) -> Reply<fed::ListPeersResponse> {
         none()
     }

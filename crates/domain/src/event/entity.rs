@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     Action, Interval, Kind, Resource, Timestamp,
+    recognition::Peer,
     scope::{Conditions, Jurisdiction},
 };
 
@@ -110,6 +111,9 @@ pub struct StatementMade {
     /// It begins at the instant of its event; else an absent `from` is without a beginning.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub begins_when_recorded: bool,
+    /// Of a recognition: who the peer is, where it answers, and whether it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Peer>,
 }
 
 impl StatementMade {

@@ -58,8 +58,7 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::event::Change;
+    use super::{super::Change, *};
 
     #[test]
     fn what_is_not_known_to_add_only_is_negative() {

@@ -29,6 +29,7 @@ fn made() -> Vec<Change> {
         conditions: BTreeMap::new(),
         valid: Interval::ALWAYS,
         begins_when_recorded: false,
+        peer: None,
     };
     vec![Change::EntityRegistered(registered), Change::StatementMade(stated)]
 }

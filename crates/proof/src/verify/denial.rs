@@ -55,7 +55,7 @@ pub fn verify_denial_under(
     at: Timestamp,
     now: Timestamp,
 ) -> Result<Denied, Fault> {
-    let (token, issuer, walk) = descend(links, issuer, at, now)?;
+    let (token, issuer, walk) = descend(links, issuer, query, at, now)?;
     let leaf: Denial = link::open(0, token, &issuer.jwks, &issuer.entity_id, now)?;
     speaks(&leaf, &issuer, query)?;
     covers(&issuer, query, at)?;

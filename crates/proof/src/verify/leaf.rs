@@ -17,7 +17,7 @@ pub(super) fn check(
         let detail = format!("it speaks as `{}`, delegated was `{}`", leaf.authority_id, issuer.authority_id);
         return Err(Fault::new(0, FaultCode::Mismatch, detail));
     }
-    if let Some(scope) = &issuer.scope {
+    for scope in issuer.scopes() {
         scope.admits(leaf.claim(), at).map_err(|reason| Fault::scope(0, reason, at))?;
     }
     answers_for(issuer, &query.authority)?;
@@ -70,7 +70,7 @@ pub(super) fn in_force(
         let detail = format!("its accreditation ended at {until}");
         return Err(Fault::new(0, FaultCode::NotInForce, detail));
     }
-    let granted = issuer.scope.as_ref().and_then(|s| granted_until(s, leaf, at));
+    let granted = issuer.scopes().filter_map(|s| granted_until(s, leaf, at)).min();
     Ok([own, ground, granted].into_iter().flatten().min())
 }
 

@@ -5,7 +5,8 @@ use charter_signing::{Error as Signing, JwkSet};
 
 use super::{SKEW, claimed_issuer};
 use crate::{
-    AuthorityStatement, Denial, EntityConfiguration, Error, Fault, FaultCode, SubordinateStatement,
+    AuthorityStatement, Denial, EntityConfiguration, Error, Fault, FaultCode, RecognitionStatement,
+    SubordinateStatement,
     document::{Document, instant, parse_verified},
 };
 
@@ -18,6 +19,11 @@ impl Issued for EntityConfiguration {
     }
 }
 impl Issued for SubordinateStatement {
+    fn iss(&self) -> &HttpsId {
+        &self.iss
+    }
+}
+impl Issued for RecognitionStatement {
     fn iss(&self) -> &HttpsId {
         &self.iss
     }

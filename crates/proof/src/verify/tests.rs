@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod delegation;
+mod recognition;
 mod statement;
 mod tamper;
 

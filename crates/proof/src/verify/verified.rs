@@ -9,8 +9,8 @@ use charter_domain::{
 use serde::Serialize;
 
 use crate::{
-    AuthorityStatement, Denial, EntityConfiguration, Fault, FaultCode, Issuer, SubordinateStatement,
-    document::instant, error::shown,
+    AuthorityStatement, Denial, EntityConfiguration, Fault, FaultCode, Issuer, RecognitionStatement,
+    SubordinateStatement, document::instant, error::shown,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,6 +57,8 @@ pub enum LinkKind {
     Delegation,
     Statement,
     Denial,
+    /// Of a peer, which is its own anchor from there on.
+    Recognition,
 }
 
 impl Verified {
@@ -91,7 +93,7 @@ impl Link {
         }
     }
 
-    fn delegation(d: &SubordinateStatement, until: Option<Timestamp>) -> Self {
+    pub(super) fn delegation(d: &SubordinateStatement, until: Option<Timestamp>) -> Self {
         let delegated = &d.metadata.trust_registry;
         Self {
             kind: LinkKind::Delegation,
@@ -101,6 +103,18 @@ impl Link {
             iat: instant(d.iat),
             exp: instant(d.exp),
             note: format!("may speak for {}, {}", words::scope(&delegated.scope, shown), ending(until)),
+        }
+    }
+
+    pub(super) fn recognition(r: &RecognitionStatement, until: Option<Timestamp>) -> Self {
+        Self {
+            kind: LinkKind::Recognition,
+            iss: r.iss.clone(),
+            sub: r.sub.to_string(),
+            authority_id: r.peer_id.clone(),
+            iat: instant(r.iat),
+            exp: instant(r.exp),
+            note: format!("a peer, recognised for {}, {}", words::scope(&r.scope, shown), ending(until)),
         }
     }
 
@@ -146,9 +160,9 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub(super) fn pass(&mut self, delegation: &SubordinateStatement, until: Option<Timestamp>) {
+    pub(super) fn pass(&mut self, link: Link, until: Option<Timestamp>) {
         self.until = [self.until, until].into_iter().flatten().min();
-        self.links.push(Link::delegation(delegation, until));
+        self.links.push(link);
     }
 
     pub(super) fn end(

@@ -22,7 +22,7 @@ use crate::{
     app::{
         credential, credential_type,
         delegation::{self, NewDelegation},
-        key, privacy, procedure, registry_policy, schema,
+        key, privacy, procedure, recognition, registry_policy, schema,
     },
     hosted::Tenant,
 };
@@ -138,7 +138,12 @@ async fn accredit(app: &App, tenant: &Tenant, w: GrantAccreditation) -> Result<C
 async fn state(app: &App, tenant: &Tenant, w: MakeStatement) -> Result<Change, Error> {
     let record = parsed(RawRecord { authorizations: vec![w.authorization], ..RawRecord::default() })?;
     let a = record.authorizations.into_iter().next();
-    let a = a.ok_or_else(|| Invalid::new("authorization", "must be given"))?;
+    let mut a = a.ok_or_else(|| Invalid::new("authorization", "must be given"))?;
+    if let Some(peer) = &mut a.peer {
+        let found = crate::app::entity::get(app, tenant.registry.id, &w.entity_id).await?;
+        let delegations = app.store.delegations(tenant.registry.id).await?;
+        recognition::admit(tenant, &delegations, found.canonical(), peer)?;
+    }
     Ok(Change::StatementMade(StatementMade {
         statement: a.kind,
         entity_id: entity(app, tenant, &w.entity_id).await?,
@@ -149,6 +154,7 @@ async fn state(app: &App, tenant: &Tenant, w: MakeStatement) -> Result<Change, E
         conditions: a.conditions,
         valid: a.valid,
         begins_when_recorded: a.valid.from.is_none(),
+        peer: a.peer,
     }))
 }
 

@@ -70,8 +70,11 @@ pub async fn at(
 }
 
 /// Of the statement that an answer rests on; `None` where it rests on none. An authority that cannot be asked now takes
-/// nothing away from the answer: its evidence is pending.
+/// nothing away from the answer: its evidence is pending. That of a recognised peer is asked of the peer.
 pub async fn full(app: &App, asked: RegistryId, reply: &Reply) -> Option<LogEvidence> {
+    if reply.recognized {
+        return None;
+    }
     let (seq, step) = (reply.seq()?, reply.decider()?);
     let via: Vec<AuthorityId> = step.via.iter().filter_map(|a| AuthorityId::parse(a).ok()).collect();
     let found = at(app, asked, &via, seq).await;

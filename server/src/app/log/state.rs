@@ -36,7 +36,8 @@ pub fn of_step(app: &App, asked: RegistryId, step: &KeptStep) -> i64 {
 /// Whether the log of the authority that decided has published the event of the statement; for a no, all that it had
 /// recorded. Empty where nobody decided.
 pub fn log(app: &App, asked: RegistryId, reply: &Reply) -> &'static str {
-    if reply.reason.outcome() == Outcome::Indeterminate {
+    // How far the log of a recognised peer is, is not known here.
+    if reply.recognized || reply.reason.outcome() == Outcome::Indeterminate {
         return "";
     }
     // What was published stays so: kept answers are asked once.
