@@ -88,7 +88,7 @@ pub async fn run(site: &Site, pace: Pace, samples: &mut Samples) -> anyhow::Resu
     let issuer = Issuer::start(&clock);
     let [address] = addresses()?;
     let registries = vec![Registry::new(AUTHORITY, "governed", "FI", None)];
-    let server = Server { name: "governed", address, registries, sequence: true };
+    let server = Server { name: "governed", address, registries, sequence: true, limits: "" };
     site.prepare_with(&server, &issuer.toml())?;
     let process = site.serve(&server).await?;
     let count = (RATE * pace.seconds * pace.rounds) as usize;

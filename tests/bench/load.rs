@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use charter_proto::charter::registry::v1 as pb;
 use charter_server::demo::ask;
+use charter_tests::nations::Child;
 
 use crate::{
     question::{ACTION, DEGREE, DIPLOMA, entity, has_diploma},
-    site::{Registry, Server, Site},
+    site::{Server, Site},
 };
 
 /// As `charter import` sends them.
@@ -73,38 +74,23 @@ pub async fn records(
     Ok(loaded)
 }
 
-/// Lets a registry speak for everything, as its superior.
+/// Lets a registry speak for jurisdictions (none: all), with so many levels below it, as the subordinate of another.
 pub async fn delegate(
     site: &Site,
-    superior: &Server,
-    child: (&Registry, &Server),
-    may_delegate: bool,
+    (above, superior): (&Server, &str),
+    (below, subordinate): (&Server, &str),
+    (levels, jurisdictions): (u32, &[&str]),
 ) -> anyhow::Result<()> {
-    let (registry, server) = child;
-    let url = format!("http://{}", server.address);
-    let document = ask::get(&format!("{url}/.well-known/did.json")).await?.json()?;
-    let methods = document["verificationMethod"].as_array().context("a DID document without keys")?;
-    let keys: Vec<_> = methods.iter().map(|m| m["publicKeyJwk"].clone()).collect();
-    let above = superior.registries.first().context("no registry")?;
-    let request = pb::PutDelegationRequest {
-        registry_id: above.authority.clone(),
-        subordinate_id: registry.authority.clone(),
-        entity_identifier: registry.https(),
-        jwks_json: serde_json::json!({ "keys": keys }).to_string(),
-        endpoint: url,
-        scope: vec![pb::Grant {
-            actions: vec![ACTION.to_owned()],
-            resources: vec![DEGREE.to_owned(), DIPLOMA.to_owned()],
-            may_delegate,
-            ..pb::Grant::default()
-        }],
-        max_path_length: Some(u32::from(may_delegate)),
-        answers_as_own: true,
-        valid_from: None,
-        valid_until: None,
-        ..Default::default()
+    let registry = below.registry(subordinate)?;
+    let child = Child {
+        authority: subordinate,
+        url: &below.url(),
+        slug: &registry.slug,
+        resources: &[DEGREE, DIPLOMA],
+        jurisdictions,
+        levels,
     };
-    let mut client = ask::importer(&format!("http://{}", superior.address), &site.token(superior)?)?;
-    client.put_delegation(request).await?;
+    let request = child.under(superior).await?;
+    ask::importer(&above.url(), &site.token(above)?)?.put_delegation(request).await?;
     Ok(())
 }

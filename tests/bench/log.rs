@@ -34,6 +34,7 @@ pub async fn run(site: &Site, pace: Pace, samples: &mut Samples) -> anyhow::Resu
         address,
         registries: vec![Registry::new(authority, slug, "FI", None)],
         sequence: true,
+        limits: "",
     };
     let mut logged = server("logged", address, AUTHORITY, "logged");
     let mut witness = server("witness", other, WITNESS, "witness");

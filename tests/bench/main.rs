@@ -4,6 +4,7 @@
 
 mod client;
 mod federated;
+mod federation;
 mod governed;
 mod grpc;
 mod history;
@@ -53,6 +54,9 @@ struct Args {
     /// The figures about the transparency log alone.
     #[arg(long)]
     log: bool,
+    /// The figures about many registries alone: four levels, 200 countries.
+    #[arg(long)]
+    federation: bool,
     /// The policy check alone: no server is started.
     #[arg(long)]
     policy: bool,
@@ -132,8 +136,11 @@ async fn measure(site: &Site, pace: Pace, args: &Args, samples: &mut Samples) ->
     if args.log {
         return log::run(site, pace, samples).await;
     }
-    let latency = args.latency;
     let tools = Tools::new(&site.dir.join("tools"))?;
+    if args.federation {
+        return federation::run(site, &tools, pace, samples).await;
+    }
+    let latency = args.latency;
     let field = Field::prepare(site, &tools, pace).await?;
     for round in 1..=pace.rounds {
         println!("round {round} of {}", pace.rounds);
@@ -149,5 +156,6 @@ async fn measure(site: &Site, pace: Pace, args: &Args, samples: &mut Samples) ->
     memory::run(site, pace, samples).await?;
     history::run(site, samples).await?;
     governed::run(site, pace, samples).await?;
-    log::run(site, pace, samples).await
+    log::run(site, pace, samples).await?;
+    federation::run(site, &tools, pace, samples).await
 }

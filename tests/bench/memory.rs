@@ -1,10 +1,16 @@
 //! Resident memory with the full file: a national and an education registry for each country, in one process, and
 //! every entity asked once at its sector.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Instant,
+};
 
-use anyhow::Context;
-use serde::Deserialize;
+use charter_tests::{
+    nations::{education, https, nation},
+    universities::{self, University},
+};
 
 use crate::{
     Pace,
@@ -19,63 +25,49 @@ use crate::{
 const COUNTRIES: usize = 200;
 const ROWS: usize = 10_249;
 
-#[derive(Deserialize)]
-struct Row {
-    name: String,
-    domains: Vec<String>,
-    alpha_two_code: String,
-}
-
 /// By country: identifiers with names, each identifier once.
-type Countries = BTreeMap<String, BTreeMap<String, String>>;
+pub type Countries = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The file of `CHARTER_SHARED`, or as many invented institutions where there is none.
-fn countries() -> anyhow::Result<Countries> {
+pub fn countries() -> anyhow::Result<Countries> {
     let mut found = Countries::new();
-    let mut seen = std::collections::BTreeSet::new();
-    let Some(shared) = std::env::var_os("CHARTER_SHARED").filter(|s| !s.is_empty()) else {
-        let letter = |n: usize| char::from(b'A' + u8::try_from(n % 26).unwrap_or_default());
-        for n in 0..ROWS {
-            let country = n % COUNTRIES;
-            let code: String = [letter(country / 26), letter(country)].into_iter().collect();
-            let did = format!("did:web:u{n}.universities.example");
-            found.entry(code).or_default().insert(did, format!("University {n}"));
-        }
-        return Ok(found);
-    };
-    let path = std::path::Path::new(&shared).join("data/universities.json");
-    let text = std::fs::read(&path).with_context(|| path.display().to_string())?;
-    for row in serde_json::from_slice::<Vec<Row>>(&text)? {
-        let domain = row.domains.first().context("a row without a domain")?.to_ascii_lowercase();
-        if seen.insert(domain.clone()) {
-            // A few rows have a tab or a line break in their name, which an import refuses.
-            let name = row.name.replace(char::is_control, " ");
-            found.entry(row.alpha_two_code).or_default().insert(format!("did:web:{domain}"), name);
+    let mut seen = BTreeSet::new();
+    for row in universities::all()?.unwrap_or_else(invented) {
+        let identifier = row.identifier();
+        if seen.insert(identifier.clone()) {
+            found.entry(row.country).or_default().insert(identifier, row.name);
         }
     }
     Ok(found)
 }
 
-fn authority(code: &str) -> String {
-    format!("did:web:education.trust.{}.example", code.to_ascii_lowercase())
+fn invented() -> Vec<University> {
+    let letter = |n: usize| char::from(b'A' + u8::try_from(n % 26).unwrap_or_default());
+    let row = |n: usize| {
+        let country: String = [letter(n % COUNTRIES / 26), letter(n % COUNTRIES)].into_iter().collect();
+        University::invented(&format!("University {n}"), &format!("u{n}.universities.example"), &country)
+    };
+    (0..ROWS).map(row).collect()
+}
+
+/// The national and the education registry of a country.
+pub fn pair(country: &str, superior: Option<&str>) -> [Registry; 2] {
+    let (slug, national) = (country.to_ascii_lowercase(), nation(country));
+    let below = format!("{slug}-education");
+    [
+        Registry::new(&national, &slug, country, superior),
+        Registry::new(&education(country), &below, country, Some(&https(&national))),
+    ]
 }
 
 fn server(countries: &Countries) -> anyhow::Result<Server> {
     let [address] = addresses()?;
-    let pair = |code: &String| {
-        let slug = code.to_ascii_lowercase();
-        let national = format!("did:web:trust.{slug}.example");
-        let https = national.replacen("did:web:", "https://", 1);
-        [
-            Registry::new(&national, &slug, code, None),
-            Registry::new(&authority(code), &format!("{slug}-education"), code, Some(&https)),
-        ]
-    };
     Ok(Server {
         name: "full",
         address,
-        registries: countries.keys().flat_map(pair).collect(),
+        registries: countries.keys().flat_map(|country| pair(country, None)).collect(),
         sequence: true,
+        limits: "",
     })
 }
 
@@ -86,7 +78,7 @@ pub async fn run(site: &Site, pace: Pace, samples: &mut Samples) -> anyhow::Resu
     let process = site.serve(&server).await?;
     let (mut sets, mut questions) = (BTreeMap::new(), Vec::new());
     for (code, list) in &countries {
-        let sector = authority(code);
+        let sector = education(code);
         let path = format!("/r/{}-education/authorization", code.to_ascii_lowercase());
         questions.extend(list.keys().map(|did| Question::new(&path, &sector, did, true, &sector)));
         let records = list.iter().enumerate();

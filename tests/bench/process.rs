@@ -82,8 +82,17 @@ impl Process {
 
     /// Resident memory now, in MB (10^6 bytes).
     pub fn resident(&self) -> anyhow::Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        self.memory("status", "VmRSS:")
+    }
+
+    /// The same with what is shared counted once over all who share it.
+    pub fn proportional(&self) -> anyhow::Result<f64> {
+        self.memory("smaps_rollup", "Pss:")
+    }
+
+    fn memory(&self, file: &str, field: &str) -> anyhow::Result<f64> {
+        let text = fs::read_to_string(format!("/proc/{}/{file}", self.pid))?;
+        let line = text.lines().find_map(|l| l.strip_prefix(field)).with_context(|| format!("no {field}"))?;
         let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kib * 1024.0 / 1e6)
     }
@@ -94,6 +103,13 @@ impl Process {
         if tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await.is_err() {
             let _ = self.child.kill().await;
         }
+    }
+}
+
+/// Stops them in this order.
+pub async fn stop(running: Vec<Process>) {
+    for process in running {
+        process.stop().await;
     }
 }
 

@@ -70,6 +70,9 @@ fn rows(s: &Samples) -> Vec<Row> {
     let full = format!("after the start of 400 registries {:.0} MB", s.get("resident_full_start"));
     let limit = format!("bare axum {:.1} ms", s.get("p99_limit"));
     let first = format!("the very first {:.1} ms", s.get("cold_first"));
+    let levels = format!("the very first {:.1} ms", s.get("levels_first"));
+    let again = format!("the same again {}", k("nations_warm"));
+    let shared = format!("with shared pages counted once {:.0} MB", s.get("nations_proportional"));
     let writes = format!("{:.0} writes/s of one client", s.get("log_writes"));
     let worst = format!("slowest {:.1} ms", s.get("history_max"));
     vec![
@@ -103,6 +106,24 @@ fn rows(s: &Samples) -> Vec<Row> {
         ("p99_uncached", "P99 at 2,000/s, from Postgres", "ms", Below(15.0), String::new()),
         ("command", "P99 from approval to committed event, 50/s", "ms", Below(50.0), String::new()),
         ("cold", "three levels, cold, median of 50 entities", "ms", Below(50.0), first),
+        (
+            "levels_rps_ratio",
+            "four levels, warm, against local cached: requests/s",
+            "%",
+            AtLeast(0.8),
+            rate("levels"),
+        ),
+        ("levels_cold", "four levels, cold, P99 of 1,000 entities", "ms", Below(50.0), levels),
+        ("revoked_fed", "a revocation, seen four levels above by feeds", "s", Below(2.0), String::new()),
+        ("revoked_polled", "  the same without feeds", "s", Below(60.0), String::new()),
+        (
+            "nations_cold",
+            "200 countries: 10,000 random entities at the root, from cold",
+            "/s",
+            AtLeast(2_000.0),
+            again,
+        ),
+        ("nations_resident", "  memory of all processes, everybody asked", "MB", Below(600.0), shared),
         ("policy_us", "policy: one check of a right, slowest case", "us", Below(1.0), String::new()),
         ("history_p95", "audit of 1,000,000 events, any filter, P95", "ms", Below(200.0), worst),
         (

@@ -57,6 +57,7 @@ impl<'a> Field<'a> {
             address,
             registries: vec![Registry::new(authority, slug, country, superior)],
             sequence: true,
+            limits: "",
         };
         let (above, top) = ("https://trust.fi.example", "https://eu-trust.example");
         let education = server("education", first, EDUCATION, "fi-education", "FI", Some(above));
@@ -71,8 +72,8 @@ impl<'a> Field<'a> {
         let begun = Instant::now();
         let loaded = load::records(site, &education, records).await?;
         println!("{loaded} entities loaded in {:.1} s", begun.elapsed().as_secs_f64());
-        load::delegate(site, &finland, (&education.registries[0], &education), false).await?;
-        load::delegate(site, &eu, (&finland.registries[0], &finland), true).await?;
+        load::delegate(site, (&finland, FINLAND), (&education, EDUCATION), (0, &[])).await?;
+        load::delegate(site, (&eu, EU), (&finland, FINLAND), (1, &[])).await?;
         for process in running {
             process.stop().await;
         }

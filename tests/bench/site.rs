@@ -41,9 +41,6 @@ impl Registry {
             details: String::new(),
         }
     }
-    pub fn https(&self) -> String {
-        self.authority.replacen("did:web:", "https://", 1)
-    }
 }
 
 /// A server's name, address and registries; the first registry is the listener's.
@@ -54,6 +51,17 @@ pub struct Server {
     pub registries: Vec<Registry>,
     /// Whether it puts events into the transparency logs.
     pub sequence: bool,
+    /// More settings of its limits, in TOML.
+    pub limits: &'static str,
+}
+
+impl Server {
+    pub fn registry(&self, authority: &str) -> anyhow::Result<&Registry> {
+        self.registries.iter().find(|r| r.authority == authority).context("no such registry")
+    }
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
 }
 
 fn explain(e: charter_store::Error) -> anyhow::Error {
@@ -125,7 +133,8 @@ impl Site {
         let mut text = format!(
             "[database]\nurl = \"{url}\"\n[keys]\nkek_file = \"{dir}/kek\"\n[bootstrap]\ntoken_file = \"{dir}/token\"\n\
              [log_store]\ndir = \"{dir}/transparency\"\nsequence = {sequence}\n[log]\nfilter = \"warn\"\n[limits]\nper_address_rps = 1000000\nper_address_burst = 1000000\n\
-             global_rps = 1000000\n"
+             global_rps = 1000000\n{}\n",
+            server.limits
         );
         for r in &server.registries {
             let superiors = r.superior.iter().map(|s| format!("\"{s}\"")).collect::<String>();

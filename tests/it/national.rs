@@ -6,35 +6,25 @@ use std::{
 };
 
 use charter_domain::record::{RawAuthorization, RawRecord};
-use charter_tests::TestApp;
+use charter_tests::{
+    TestApp,
+    nations::{education, nation},
+    universities::{self, University},
+};
 use futures::{StreamExt, stream};
-use serde::Deserialize;
 
 const TYPE: &str = "UniversityDegreeCredential";
 const AT_ONCE: usize = 4;
 /// Far beyond what it takes: this build is not optimized. How long it takes is for `bench` to say.
 const LIMIT: Duration = Duration::from_secs(60);
 
-#[derive(Deserialize)]
-struct University {
-    name: String,
-    domains: Vec<String>,
-    alpha_two_code: String,
-}
-
 type Rows = Vec<(u32, RawRecord)>;
-
-/// Four names have quotation marks as Windows-1252 numbers them, which Unicode reads as control characters: a loader
-/// mends them, the registry refuses them.
-fn mended(name: &str) -> String {
-    name.replace('\u{93}', "\u{201c}").replace('\u{94}', "\u{201d}")
-}
 
 fn record(u: University) -> RawRecord {
     RawRecord {
-        identifier: format!("did:web:{}", u.domains[0]),
-        names: [("en".to_owned(), mended(&u.name))].into(),
-        country: u.alpha_two_code,
+        identifier: u.identifier(),
+        names: [("en".to_owned(), u.name)].into(),
+        country: u.country,
         authorizations: vec![RawAuthorization {
             action: "issue".to_owned(),
             resource: TYPE.to_owned(),
@@ -46,34 +36,21 @@ fn record(u: University) -> RawRecord {
 
 /// By country; the file of `CHARTER_SHARED`, else one of the same shape.
 fn universities() -> BTreeMap<String, Rows> {
-    let list: Vec<University> = if let Some(shared) = std::env::var_os("CHARTER_SHARED") {
-        let path = std::path::Path::new(&shared).join("data/universities.json");
-        let bytes = std::fs::read(&path).expect("the file of CHARTER_SHARED");
-        serde_json::from_slice(&bytes).expect("universities")
-    } else {
+    let list = universities::all().expect("the file of CHARTER_SHARED").unwrap_or_else(|| {
         println!("CHARTER_SHARED is not set: 500 invented rows are loaded instead of the full file");
-        let country = |n: u32| ["FI", "DE", "EE", "SE", "FR"][n as usize % 5].to_owned();
-        let invented = |n: u32| University {
-            name: format!("University {n}"),
-            domains: vec![format!("university-{}.example", n.min(498))],
-            alpha_two_code: country(n.min(498)),
+        let country = |n: usize| ["FI", "DE", "EE", "SE", "FR"][n % 5];
+        let invented = |n: usize| {
+            let domain = format!("university-{}.example", n.min(498));
+            University::invented(&format!("University {n}"), &domain, country(n.min(498)))
         };
         (0..500).map(invented).collect()
-    };
+    });
     let mut by_country: BTreeMap<String, Rows> = BTreeMap::new();
     for (line, university) in (1..).zip(list) {
-        let country = university.alpha_two_code.clone();
+        let country = university.country.clone();
         by_country.entry(country).or_default().push((line, record(university)));
     }
     by_country
-}
-
-fn nation(country: &str) -> String {
-    format!("did:web:trust.{}.example", country.to_lowercase())
-}
-
-fn education(country: &str) -> String {
-    format!("did:web:education.trust.{}.example", country.to_lowercase())
 }
 
 async fn load(app: &TestApp, country: String, rows: Rows) -> (u32, usize) {

@@ -9,12 +9,14 @@ pub mod database;
 pub mod governed;
 pub mod hand_log;
 pub mod issuer;
+pub mod nations;
 pub mod pki;
 pub mod program;
 pub mod question;
 pub mod raw;
 pub mod rest;
 pub mod terminal;
+pub mod universities;
 
 pub use crate::{actor::Registry, app::TestApp, ask::Said, clock::TestClock, question::Asking, rest::Rest};
 

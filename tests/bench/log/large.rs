@@ -34,7 +34,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 pub async fn run(site: &Site, samples: &mut Samples) -> anyhow::Result<()> {
     let [address] = addresses()?;
     let registries = vec![Registry::new(AUTHORITY, "large", "FI", None)];
-    let server = Server { name: "large", address, registries, sequence: true };
+    let server = Server { name: "large", address, registries, sequence: true, limits: "" };
     site.prepare(&server)?;
     let (vkey, _) = keys(site, &server).await?;
     fill(site, &server).await?;
