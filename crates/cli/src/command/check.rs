@@ -83,7 +83,7 @@ fn disprove(
 ) -> Result<Proof, Failure> {
     let denied = denial::verify_answer(answer, question, anchors, how.max_age.map(Into::into))?;
     if let Some(path) = &how.out {
-        write(path, &evidence::chain_of(answer)?.to_bytes())?;
+        write(path, evidence::chain_of(answer)?.to_bytes())?;
     }
     Ok(Proof::No(Box::new(denied)))
 }
