@@ -58,7 +58,7 @@ const PUBLIC: [&str; 34] = [
     "trqp.v2.TrustRegistryQueryService/Recognition",
 ];
 /// Of the bootstrap token, until the registry is sealed.
-const BOOTSTRAP_TOKEN: [&str; 5] = [
+pub(crate) const BOOTSTRAP_TOKEN: [&str; 5] = [
     "charter.registry.v1.ImportService/ImportRecords",
     "charter.registry.v1.ImportService/PutDelegation",
     "charter.registry.v1.ImportService/PutSchema",
@@ -66,7 +66,7 @@ const BOOTSTRAP_TOKEN: [&str; 5] = [
     "charter.registry.v1.ImportService/SetStatus",
 ];
 /// The same over REST.
-fn loading_routes() -> impl Iterator<Item = &'static Route> {
+pub(crate) fn loading_routes() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().filter(|route| route.needs == Needs::Bootstrap)
 }
 /// Asks for a sign-in like those of staff, and is where other registries come to besides.
@@ -75,17 +75,17 @@ const OF_PEERS: [&str; 1] = ["charter.registry.v1.WitnessService/ListWitnessedLo
 const OF_THE_SITE: [&str; 1] = ["/metrics"];
 
 /// All others.
-fn staff_methods() -> Vec<String> {
+pub(crate) fn staff_methods() -> Vec<String> {
     let open: BTreeSet<&str> = PUBLIC.into_iter().chain(BOOTSTRAP_TOKEN).collect();
     raw::methods().into_iter().filter(|method| !open.contains(method.as_str())).collect()
 }
 
-fn staff_routes() -> impl Iterator<Item = &'static Route> {
+pub(crate) fn staff_routes() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().filter(|route| route.needs == Needs::Staff)
 }
 
 /// A path with something in the place of its parameters.
-fn filled(path: &str) -> String {
+pub(crate) fn filled(path: &str) -> String {
     let segment = |s: &str| match s.starts_with('{') {
         true => "00000000-0000-0000-0000-000000000000".to_owned(),
         false => s.to_owned(),

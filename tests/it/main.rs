@@ -30,6 +30,7 @@ mod governance;
 mod governed_doors;
 mod governed_life;
 mod governed_replay;
+mod hosted;
 mod import;
 mod issuer;
 mod kept;

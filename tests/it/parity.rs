@@ -47,16 +47,16 @@ const TO_DO: &str = "add a case in tests/it/parity/ (the message, and the same a
                      or a row to WITHOUT or REST_ALONE in tests/it/parity.rs that says why there is none";
 
 /// One question for both doors.
-struct Case {
+pub(crate) struct Case {
     /// `Service/Method`.
-    rpc: &'static str,
+    pub(crate) rpc: &'static str,
     /// Whose token; empty for none.
-    who: &'static str,
-    message: Vec<u8>,
-    method: Method,
-    path: String,
-    body: Value,
-    etag: String,
+    pub(crate) who: &'static str,
+    pub(crate) message: Vec<u8>,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) body: Value,
+    pub(crate) etag: String,
     /// Members that differ from call to call.
     differ: &'static [&'static str],
 }
@@ -73,6 +73,16 @@ fn posts(
     (path, body, etag): (impl Into<String>, Value, &str),
 ) -> Case {
     Case { method: Method::POST, body, etag: etag.to_owned(), ..reads(rpc, who, message, path) }
+}
+
+/// What staff do, about one proposal and one entity.
+pub(crate) fn of_staff(draft: &pb::Proposal, entity_etag: &str) -> Vec<Case> {
+    governance::cases(draft, entity_etag).into_iter().chain(desk::cases()).collect()
+}
+
+/// What the bootstrap token loads.
+pub(crate) fn of_loading(delegation: &pb::PutDelegationRequest) -> Vec<Case> {
+    load::cases(delegation)
 }
 
 impl Case {
