@@ -53,6 +53,7 @@ mod login;
 mod lying;
 mod mirror;
 mod national;
+mod nations;
 mod oidc;
 mod once;
 mod one_person;
