@@ -27,6 +27,7 @@ pub mod renewal;
 pub mod resolve;
 pub mod retention;
 pub mod schema;
+pub mod snapshot;
 pub mod staff;
 pub mod stale;
 pub mod status;

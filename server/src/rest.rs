@@ -23,6 +23,7 @@ pub mod record;
 pub mod resolve;
 pub mod route;
 pub mod schema;
+pub mod snapshot;
 pub mod tag;
 pub mod transcode;
 pub mod trqp;
@@ -52,6 +53,8 @@ pub const ROUTES: &[Route] = &[
     everywhere("/.well-known/openid-federation", || get(well_known::configuration)),
     everywhere(HISTORICAL_KEYS, || get(key::historical)),
     everywhere("/.well-known/did.json", || get(well_known::did)),
+    everywhere("/snapshot", || get(snapshot::index)),
+    everywhere("/snapshot/{sha256}", || get(snapshot::file)),
     everywhere("/openapi.json", || get(docs::document)),
     everywhere("/docs", || get(docs::index)),
     everywhere("/docs/", || get(docs::file)),

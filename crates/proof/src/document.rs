@@ -12,6 +12,7 @@ mod authority;
 mod configuration;
 mod denial;
 mod recognition;
+mod snapshot;
 mod subordinate;
 
 pub use self::{
@@ -20,6 +21,9 @@ pub use self::{
     configuration::{EntityConfiguration, FederationEntity, Log, Metadata, TrustRegistry, Witness},
     denial::{Denial, MAX_LIFE},
     recognition::RecognitionStatement,
+    snapshot::{
+        Contents, Delta, File, LONGEST_STALENESS, MAX_DELTAS, MAX_FILE, MAX_FILES, Snapshot, SnapshotIndex,
+    },
     subordinate::{Constraints, Delegated, DelegatedMetadata, SubordinateStatement},
 };
 
@@ -31,6 +35,9 @@ pub const AUTHORITY_STATEMENT: &str = "authority-statement+jwt";
 pub const AUTHORITY_DENIAL: &str = "authority-denial+jwt";
 /// `typ` of recognition statements.
 pub const RECOGNITION_STATEMENT: &str = "recognition-statement+jwt";
+
+/// `typ` of the index of a snapshot.
+pub const SNAPSHOT_INDEX: &str = "snapshot-index+jwt";
 
 /// What the documents have in common.
 pub(crate) trait Document: Serialize + DeserializeOwned {

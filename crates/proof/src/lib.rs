@@ -1,7 +1,7 @@
 //! Proof without a network: a chain of signed documents is checked against pinned anchors.
 //!
-//! In scope: the signed documents, the chain file, the anchor set, verification, drawing a verified chain, proofs
-//! from transparency logs.
+//! In scope: the signed documents, the chain file, the files of a snapshot, the anchor set, verification, drawing a
+//! verified chain, proofs from transparency logs.
 //! Out of scope: IO, fetching, clocks (`at` and `now` are arguments), how keys sign (see `charter-signing`).
 //! This is what a verifier's program links.
 
@@ -13,6 +13,7 @@ pub mod issuer;
 pub mod log;
 pub mod naming;
 pub mod render;
+pub mod snapshot;
 pub mod verify;
 
 mod error;
@@ -23,13 +24,16 @@ mod testing;
 pub use crate::{
     anchor::{Anchor, AnchorSet, Believed, Fingerprint, Refusal, SignedSet},
     chain::Chain,
-    document::{AuthorityStatement, Denial, EntityConfiguration, RecognitionStatement, SubordinateStatement},
+    document::{
+        AuthorityStatement, Denial, EntityConfiguration, RecognitionStatement, SnapshotIndex,
+        SubordinateStatement,
+    },
     error::Error,
     fault::{Fault, FaultCode},
     issuer::{Ancestor, Issuer},
     log::{LogEvidence, LogProven, ProofFile, verify_log},
     verify::{
-        Denied, Link, LinkKind, Verified, verify, verify_configuration, verify_counter, verify_denial,
-        verify_denial_under, verify_under,
+        Denied, Link, LinkKind, Verified, verify, verify_anchor, verify_configuration, verify_counter,
+        verify_denial, verify_denial_under, verify_snapshot, verify_subordinate, verify_under,
     },
 };

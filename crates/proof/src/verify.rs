@@ -19,6 +19,7 @@ mod denial;
 mod leaf;
 mod link;
 mod recognition;
+mod snapshot;
 mod verified;
 
 pub(crate) use self::configuration::own_configuration;
@@ -27,6 +28,7 @@ pub use self::{
     configuration::verify_configuration,
     denial::{Denied, verify_denial, verify_denial_under},
     recognition::verify_counter,
+    snapshot::{verify_anchor, verify_snapshot, verify_subordinate},
     verified::{Link, LinkKind, Verified},
 };
 

@@ -35,6 +35,7 @@ pub mod restricted;
 pub mod retention;
 mod schema;
 pub mod schemas;
+pub mod snapshot;
 pub mod staff;
 mod statement;
 pub mod status;

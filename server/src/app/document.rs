@@ -27,6 +27,7 @@ use crate::{config::RegistryConfig, hosted::Tenant, keyring::Keyring};
 
 mod announced;
 mod recognition;
+mod snapshot;
 
 pub use self::announced::announced;
 

@@ -1,6 +1,6 @@
 //! What each route is for. A route without a row here is not described, and a test says so.
 
-use crate::rest::{log, record, route::Route, transcode::Method, witness};
+use crate::rest::{log, record, route::Route, snapshot, transcode::Method, witness};
 
 #[derive(Debug)]
 pub struct Operation {
@@ -101,6 +101,10 @@ pub const OPERATIONS: &[Operation] = &[
     get("/.well-known/openid-federation-historical-keys", "historicalKeys", "Keys used no longer, signed.")
         .gives("text", "application/jwk-set+jwt"),
     get("/.well-known/did.json", "didDocument", "The authority's DID document."),
+    get("/snapshot", "snapshot", "All signed documents of the registry: a signed index of the files.")
+        .gives("text", snapshot::INDEX),
+    get("/snapshot/{sha256}", "snapshotFile", "One of these files: a document a line.")
+        .gives("text", charter_proof::snapshot::MEDIA_TYPE),
     get(
         "/federation",
         "federationPage",

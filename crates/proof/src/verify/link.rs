@@ -6,7 +6,7 @@ use charter_signing::{Error as Signing, JwkSet};
 use super::{SKEW, claimed_issuer};
 use crate::{
     AuthorityStatement, Denial, EntityConfiguration, Error, Fault, FaultCode, RecognitionStatement,
-    SubordinateStatement,
+    SnapshotIndex, SubordinateStatement,
     document::{Document, instant, parse_verified},
 };
 
@@ -29,6 +29,11 @@ impl Issued for RecognitionStatement {
     }
 }
 impl Issued for AuthorityStatement {
+    fn iss(&self) -> &HttpsId {
+        &self.iss
+    }
+}
+impl Issued for SnapshotIndex {
     fn iss(&self) -> &HttpsId {
         &self.iss
     }
