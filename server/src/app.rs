@@ -18,6 +18,7 @@ pub mod list;
 pub mod log;
 pub mod once;
 pub mod peers;
+pub mod prepared;
 pub mod privacy;
 pub mod procedure;
 pub mod query;

@@ -28,6 +28,7 @@ pub mod openapi;
 pub mod outbox;
 pub mod page;
 pub mod peer_keys;
+pub mod pem;
 pub mod proto;
 pub mod rest;
 pub mod serve;

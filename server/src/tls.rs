@@ -1,13 +1,13 @@
 //! TLS 1.2 and 1.3: what a listener shows and asks for, and what is trusted when this server asks others.
 
-use std::{fmt, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use charter_domain::{spki::SpkiSha256, time::Clock};
-use charter_federation::protocol::tls::{Identity, Tls as ToPeers, public_key};
+use charter_federation::protocol::tls::{Tls as ToPeers, public_key};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
-    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject as _},
+    pki_types::UnixTime,
     server::{NoServerSessionStorage, WebPkiClientVerifier},
     time_provider::TimeProvider,
     version::{TLS12, TLS13},
@@ -24,6 +24,7 @@ use crate::{
         listener::{ClientAuth, Tls},
     },
     peer_keys::PeerKeys,
+    pem,
 };
 
 mod by_key;
@@ -56,78 +57,21 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// What the files of a listener hold.
-pub struct Files {
-    identity: Identity,
-    clients: Option<RootCertStore>,
-}
-
-fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let found = read.map_err(|e| format!("`{path}` cannot be read as certificates in PEM: {e}"))?;
-    if found.is_empty() { Err(format!("`{path}` has no certificate")) } else { Ok(found) }
-}
-
-/// The key of the certificate that a file begins with, if it can be read.
-pub fn key_of(cert_file: &str) -> Option<SpkiSha256> {
-    certificates(cert_file).ok()?.first().and_then(public_key)
-}
-
-fn roots(path: &str) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots
-            .add(certificate)
-            .map_err(|e| format!("`{path}` has a certificate that is no authority: {e}"))?;
-    }
-    Ok(roots)
-}
-
-/// Reads them; the error says what to do and is for whoever runs this server.
-pub fn files(tls: &Tls) -> Result<Files, String> {
-    let identity = identity(&tls.cert_file, &tls.key_file)?;
-    Ok(Files { identity, clients: tls.client_ca_file.as_deref().map(roots).transpose()? })
-}
-
-fn identity(cert_file: &str, key_file: &str) -> Result<Identity, String> {
-    let path = Path::new(key_file);
-    let found = std::fs::metadata(path).map_err(|e| format!("`{key_file}` cannot be read: {e}"))?;
-    let mode = found.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(format!("`{key_file}` has mode {mode:o}; make it 600"));
-    }
-    let key = PrivateKeyDer::from_pem_file(path)
-        .map_err(|e| format!("`{key_file}` cannot be read as a private key in PEM: {e}"))?;
-    Ok((certificates(cert_file)?, key))
-}
-
-fn of_peers(peer_tls: &PeerTls) -> Result<Option<Identity>, String> {
-    let shown = (!peer_tls.cert_file.is_empty()).then(|| identity(&peer_tls.cert_file, &peer_tls.key_file));
-    shown.transpose()
-}
-
-/// Whether the files can be read; the error says what to do.
-pub fn look_at_peers(peer_tls: &PeerTls) -> Result<(), String> {
-    of_peers(peer_tls)?;
-    peer_tls.ca().map(roots).transpose().map(drop)
-}
-
 /// The way to other registries.
 pub fn to_peers(peer_tls: &PeerTls, clock: &Arc<dyn Clock>) -> Result<ToPeers, String> {
     let roots = Arc::new(trusted(peer_tls.ca())?);
     let time = Arc::new(OurTime(Arc::clone(clock)));
-    Ok(ToPeers { provider: provider(), time, roots, identity: of_peers(peer_tls)? })
+    Ok(ToPeers { provider: provider(), time, roots, identity: peer_tls.identity()? })
 }
 
 /// What a listener shows and asks for.
 pub fn acceptor(tls: &Tls, clock: &Arc<dyn Clock>, known: &Arc<PeerKeys>) -> Result<TlsAcceptor, String> {
     let told = |e: rustls::Error| format!("`{}` and `{}`: {e}", tls.cert_file, tls.key_file);
-    let files = files(tls)?;
-    let (chain, key) = files.identity;
+    let (chain, key) = pem::identity(&tls.cert_file, &tls.key_file)?;
     let builder = ServerConfig::builder_with_details(provider(), Arc::new(OurTime(Arc::clone(clock))))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(told)?;
-    let builder = match files.clients {
+    let builder = match tls.client_ca_file.as_deref().map(pem::roots).transpose()? {
         None if tls.client_auth == ClientAuth::Pinned => builder
             .with_client_cert_verifier(Arc::new(ByKey { known: Arc::clone(known), provider: provider() })),
         None => builder.with_no_client_auth(),
@@ -196,7 +140,7 @@ fn trusted(ca_file: Option<&str>) -> Result<RootCertStore, String> {
         system.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return Ok(system);
     };
-    roots(path)
+    pem::roots(path)
 }
 
 /// Trusts these authorities and no others.

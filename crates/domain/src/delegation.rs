@@ -44,6 +44,18 @@ impl Delegation {
         }
     }
 
+    /// Of two delegations to one subordinate, made in this order: which of them says who and where it is at `at`. The
+    /// first one while it is in force, else the later one.
+    pub fn or_later<'a>(&'a self, later: &'a Self, at: Timestamp) -> &'a Self {
+        if self.standing(at).is_ok() { self } else { later }
+    }
+
+    /// Of all delegations of a registry, in the order in which they were made: that to `subordinate` which counts at `at`.
+    pub fn current<'a>(all: &'a [Self], subordinate: &AuthorityId, at: Timestamp) -> Option<&'a Self> {
+        let known = all.iter().filter(|d| d.subordinate == *subordinate);
+        known.reduce(|held, later| held.or_later(later, at))
+    }
+
     /// The question lies inside the delegated scope at `at`.
     pub fn covers(&self, query: &Query, at: Timestamp) -> bool {
         self.scope.covers(&query.action, &query.resource, query.context.jurisdiction.as_ref(), at)

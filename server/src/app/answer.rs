@@ -10,6 +10,7 @@ use charter_domain::{AuthorityId, Outcome, Reason, Timestamp};
 use charter_federation::{Answer, Basis, answer::Referral};
 use serde::{Deserialize, Serialize};
 
+use super::prepared::Prepared;
 use crate::App;
 
 /// What a cache keeps of an answer: everything but the times.
@@ -27,9 +28,9 @@ pub struct Kept {
     pub detail: String,
     #[serde(skip)]
     pub referrals: Vec<Referral>,
-    /// The REST body of this answer, cut where times go; made when first used.
+    /// The text of this answer as TRQP's door renders it; made when first used.
     #[serde(skip)]
-    pub prepared: OnceLock<crate::rest::trqp::Prepared>,
+    pub prepared: OnceLock<Prepared>,
     /// What it rests on was seen in the published log.
     #[serde(skip)]
     pub logged: AtomicBool,

@@ -101,10 +101,8 @@ async fn own(app: &App, registry: RegistryId, page: &Page) -> Result<Peers, Erro
 fn current(all: &[Delegation], now: Timestamp) -> BTreeMap<&AuthorityId, &Delegation> {
     let mut found: BTreeMap<&AuthorityId, &Delegation> = BTreeMap::new();
     for delegation in all {
-        let stands = found.get(&delegation.subordinate).is_some_and(|held| held.standing(now).is_ok());
-        if !stands {
-            found.insert(&delegation.subordinate, delegation);
-        }
+        let held = found.entry(&delegation.subordinate).or_insert(delegation);
+        *held = held.or_later(delegation, now);
     }
     found
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use charter_cache::BootInstant;
-use charter_domain::{AuthorityId, RegistryId};
+use charter_domain::{AuthorityId, Delegation, RegistryId};
 use charter_federation::{LocalAuthority, PeerEndpoint, Polled, Protocol};
 use futures::future::join_all;
 use tokio::time::Instant;
@@ -106,8 +106,7 @@ pub async fn locate(app: &App, registry: RegistryId, via: &[AuthorityId]) -> Opt
     for (i, next) in via.iter().enumerate() {
         let view = app.hosted.view(here).await.ok()?;
         // Of several, one after the other, that which is in force says where the subordinate is.
-        let mut known = view.delegations.iter().filter(|d| d.subordinate == *next);
-        let delegation = known.clone().find(|d| d.standing(now).is_ok()).or_else(|| known.next_back())?;
+        let delegation = Delegation::current(&view.delegations, next, now)?;
         match app.hosted.hosted(next) {
             Some(id) => here = id,
             None => {

@@ -6,6 +6,7 @@ use charter_domain::AuthorityId;
 use serde::Deserialize;
 
 use super::RegistryConfig;
+use crate::pem;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,7 +83,10 @@ impl Tls {
             (ClientAuth::Optional | ClientAuth::Required, None) => Some(
                 "client_auth needs client_ca_file: name the authorities of client certificates".to_owned(),
             ),
-            _ => crate::tls::files(self).err(),
+            (_, authorities) => {
+                let pair = pem::identity(&self.cert_file, &self.key_file).err();
+                pair.or_else(|| pem::roots(authorities.as_deref()?).err())
+            }
         }
     }
 }

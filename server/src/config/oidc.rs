@@ -83,7 +83,7 @@ pub(super) fn faults(list: &[Oidc]) -> Vec<String> {
         if !oidc.approve_acr.iter().all(|acr| is_acr(acr)) {
             fault("approve_acr has a value that is empty, or has a space or quote: name acr values");
         }
-        if let Some(text) = oidc.ca_file.as_ref().and_then(|path| crate::tls::client(Some(path)).err()) {
+        if let Some(text) = oidc.ca_file.as_ref().and_then(|path| crate::pem::roots(path).err()) {
             fault(&format!("ca_file {text}"));
         }
         if let Some(text) = oidc.jwks_file.as_ref().and_then(|path| read_keys(path).err()) {

@@ -1,8 +1,10 @@
 //! `[peer_tls]`: how this process meets other registries over TLS.
 
+use charter_federation::protocol::tls::Identity;
 use serde::Deserialize;
 
 use super::{Listener, RegistryConfig, listener::Service};
+use crate::pem;
 
 /// PEM files; an empty name is none.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,6 +22,12 @@ impl PeerTls {
     pub(crate) fn ca(&self) -> Option<&str> {
         Some(self.ca_file.as_str()).filter(|file| !file.is_empty())
     }
+
+    /// What is shown, where anything is.
+    pub(crate) fn identity(&self) -> Result<Option<Identity>, String> {
+        let named = !self.cert_file.is_empty();
+        named.then(|| pem::identity(&self.cert_file, &self.key_file)).transpose()
+    }
 }
 
 pub(super) fn faults(peer_tls: &PeerTls) -> Vec<String> {
@@ -29,7 +37,8 @@ pub(super) fn faults(peer_tls: &PeerTls) -> Vec<String> {
             "peer_tls.cert_file and peer_tls.key_file belong together: name both or none".to_owned(),
         ];
     }
-    let found = crate::tls::look_at_peers(peer_tls).err();
+    let own = peer_tls.identity().err();
+    let found = own.or_else(|| pem::roots(peer_tls.ca()?).err());
     found.map(|text| format!("peer_tls: {text}")).into_iter().collect()
 }
 
@@ -45,7 +54,7 @@ pub(super) fn announced(
         let shown = own.filter_map(|l| l.tls.as_ref()).map(|tls| tls.cert_file.as_str());
         let files = shown.chain(Some(peer_tls.cert_file.as_str()).filter(|file| !file.is_empty()));
         // A file that cannot be read is a fault already.
-        for (file, key) in files.filter_map(|file| Some((file, crate::tls::key_of(file)?))) {
+        for (file, key) in files.filter_map(|file| Some((file, pem::key_of(file)?))) {
             if !registry.tls_spki_sha256.contains(&key) {
                 faults.push(format!(
                     "registry `{}`: tls_spki_sha256 lacks `{key}`, the key of `{file}`",

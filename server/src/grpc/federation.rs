@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use charter_domain::{
-    AuthorityId, EvidenceLevel, Invalid, Kind, Outcome, RegistryId, Timestamp, delegation::MAX_DEPTH,
+    AuthorityId, Delegation, EvidenceLevel, Invalid, Kind, Outcome, RegistryId, Timestamp,
+    delegation::MAX_DEPTH,
 };
 use charter_federation::{
     Budget, LocalAuthority, LogEvidence, Mode,
@@ -154,8 +155,7 @@ impl FederationService for Doorway {
             AuthorityId::parse(&r.subordinate_id).map_err(|e| Error::from(e.at("subordinate_id")))?;
         let view = self.app.hosted.view(registry).await.map_err(Error::from)?;
         let now = self.app.clock.now();
-        let of = || view.delegations.iter().filter(|d| d.subordinate == subordinate);
-        let found = of().find(|d| d.standing(now).is_ok()).or_else(|| of().next_back());
+        let found = Delegation::current(&view.delegations, &subordinate, now);
         let subordinate_statement = found
             .and_then(|d| d.document.clone())
             .ok_or_else(|| Error::not_found("a statement about", &subordinate))?;

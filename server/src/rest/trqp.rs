@@ -8,7 +8,6 @@ use axum::{
     body::Body,
     http::{HeaderValue, Request, Response, header},
 };
-use bytes::Bytes;
 use charter_cache::Lookup;
 use charter_domain::{Context, EvidenceLevel, Kind, Query, RegistryId};
 use serde::{
@@ -24,6 +23,7 @@ use crate::{
         answer::Reply,
         entity,
         log::{self, evidence::Shown},
+        prepared::{Moment, Prepared},
         query, resolve,
     },
     door::Here,
@@ -67,46 +67,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
         }
         de.deserialize_map(Look(std::marker::PhantomData))
-    }
-}
-
-/// A response body cut where goes what is of the moment: times, and how far the log is.
-#[derive(Debug)]
-pub struct Prepared([Bytes; 5]);
-
-/// What goes there, in this order.
-struct Moment {
-    evaluated: String,
-    published: i64,
-    log: &'static str,
-    expires: String,
-}
-
-impl Moment {
-    fn of(app: &App, asked: RegistryId, reply: &Reply) -> Self {
-        Self {
-            evaluated: reply.evaluated_at.to_string(),
-            published: log::state::shown(app, asked),
-            log: log::state::log(app, asked, reply),
-            expires: reply.expires_at.to_string(),
-        }
-    }
-}
-
-impl Prepared {
-    /// In one piece of memory.
-    fn fill(&self, moment: &Moment) -> Vec<u8> {
-        let [head, parts @ ..] = &self.0;
-        let published = moment.published.to_string();
-        let filled = [moment.evaluated.as_str(), &published, moment.log, &moment.expires];
-        let size: usize = self.0.iter().map(Bytes::len).chain(filled.iter().map(|text| text.len())).sum();
-        let mut out = Vec::with_capacity(size);
-        out.extend_from_slice(head);
-        for (text, part) in filled.iter().zip(parts) {
-            out.extend_from_slice(text.as_bytes());
-            out.extend_from_slice(part);
-        }
-        out
     }
 }
 
@@ -180,18 +140,11 @@ const EXPIRES: &str = "\u{1}expires";
 fn splice(query: &Query, reply: &Reply, moment: &Moment) -> Vec<u8> {
     let prepared = reply.prepared.get_or_init(|| {
         let text = plain(query, reply, [EVALUATED, LOG, EXPIRES], &json!(SIZE)).to_string();
+        let [evaluated, size, log, expires] =
+            [EVALUATED, SIZE, LOG, EXPIRES].map(|mark| serde_json::to_string(mark).unwrap_or_default());
+        let [evaluated, log, expires] = [&evaluated, &log, &expires].map(|mark| mark.trim_matches('"'));
         // A number has no quotes.
-        let quoted = |m: &str| serde_json::to_string(m).unwrap_or_default();
-        let marks = [EVALUATED, SIZE, LOG, EXPIRES].map(quoted);
-        let mut rest = text.as_str();
-        let mut parts = [const { Bytes::new() }; 5];
-        for (part, mark) in parts.iter_mut().zip(&marks) {
-            let mark = if *mark == quoted(SIZE) { mark.as_str() } else { mark.trim_matches('"') };
-            let (before, after) = rest.split_once(mark).unwrap_or((rest, ""));
-            (*part, rest) = (Bytes::copy_from_slice(before.as_bytes()), after);
-        }
-        parts[4] = Bytes::copy_from_slice(rest.as_bytes());
-        Prepared(parts)
+        Prepared::cut(&text, [evaluated, &size, log, expires])
     });
     prepared.fill(moment)
 }

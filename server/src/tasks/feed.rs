@@ -152,8 +152,7 @@ async fn follow(app: Arc<App>, below: Below) {
 async fn delegation(app: &App, below: &Below) -> Option<Delegation> {
     let view = app.hosted.view(below.registry).await.ok()?;
     let now = app.clock.now();
-    let of = || view.delegations.iter().filter(|d| d.subordinate == below.subordinate);
-    of().find(|d| d.standing(now).is_ok()).or_else(|| of().next_back()).cloned()
+    Delegation::current(&view.delegations, &below.subordinate, now).cloned()
 }
 
 /// One feed, from where the last one ended.

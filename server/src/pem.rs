@@ -1,0 +1,45 @@
+//! Certificates and private keys from PEM files. Errors say what to do, and are for whoever runs this server.
+
+use std::{os::unix::fs::PermissionsExt as _, path::Path};
+
+use charter_domain::spki::SpkiSha256;
+use charter_federation::protocol::tls::{Identity, public_key};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
+
+fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let found = read.map_err(|e| format!("`{path}` cannot be read as certificates in PEM: {e}"))?;
+    if found.is_empty() { Err(format!("`{path}` has no certificate")) } else { Ok(found) }
+}
+
+/// The key of the certificate that a file begins with, if it can be read.
+pub fn key_of(cert_file: &str) -> Option<SpkiSha256> {
+    certificates(cert_file).ok()?.first().and_then(public_key)
+}
+
+/// Authorities that are believed.
+pub fn roots(path: &str) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots
+            .add(certificate)
+            .map_err(|e| format!("`{path}` has a certificate that is no authority: {e}"))?;
+    }
+    Ok(roots)
+}
+
+/// A certificate with its private key, which nobody but its owner may be able to read.
+pub fn identity(cert_file: &str, key_file: &str) -> Result<Identity, String> {
+    let path = Path::new(key_file);
+    let found = std::fs::metadata(path).map_err(|e| format!("`{key_file}` cannot be read: {e}"))?;
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(format!("`{key_file}` has mode {mode:o}; make it 600"));
+    }
+    let key = PrivateKeyDer::from_pem_file(path)
+        .map_err(|e| format!("`{key_file}` cannot be read as a private key in PEM: {e}"))?;
+    Ok((certificates(cert_file)?, key))
+}
