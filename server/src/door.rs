@@ -217,11 +217,11 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 fn prepare(inner: &Inner, from: Origin, request: &mut Request<Body>) -> Result<Here, Error> {
-    admission::admit(&inner.app, from)?;
+    let known = admission::admit(&inner.app, from)?;
     let registry = meant(inner, request)?;
     if inner.for_peers {
         // Its path is now what it will be routed by.
-        admission::authorize(&inner.app, from, request.uri().path())?;
+        admission::authorize(known.as_ref(), request.uri().path())?;
     }
     let held = inner.app.hosted.holds.get(registry);
     if held.is_some() && !OPEN_WHEN_HELD.iter().any(|open| request.uri().path().starts_with(open)) {
@@ -236,7 +236,8 @@ fn prepare(inner: &Inner, from: Origin, request: &mut Request<Body>) -> Result<H
         return Err(Error::new(Code::DeadlineExceeded, "the deadline had passed when the request came"));
     }
     let (deadline, (peer, certificate)) = (Instant::now() + limit, from);
-    let strained = inner.app.limiter.strained() && !admission::is_known(&inner.app, from);
+    // What others send is no strain for a known registry.
+    let strained = known.is_none() && inner.app.limiter.strained();
     Ok(Here { registry, certificate, deadline, peer, strained })
 }
 

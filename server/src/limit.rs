@@ -1,4 +1,4 @@
-//! Rate limits, per address and over all; for known registries, per authority. Per process: a site's limits are as many times that as it has processes.
+//! Rate limits, per address and over all; for known registries, per TLS key. Per process: a site's limits are as many times that as it has processes.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use charter_domain::AuthorityId;
+use charter_domain::spki::SpkiSha256;
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
     clock::DefaultClock,
@@ -22,7 +22,8 @@ pub struct Limiter {
     reserve: u32,
     strained: AtomicBool,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
-    peers: DefaultKeyedRateLimiter<AuthorityId>,
+    /// By key, not by name: a key may be listed for others by whoever likes, but used by its holder alone.
+    peers: DefaultKeyedRateLimiter<SpkiSha256>,
     /// What is told to who was refused: for an address, for a registry.
     pub policies: [String; 2],
 }
@@ -68,10 +69,10 @@ impl Limiter {
         self.strained.load(Ordering::Relaxed)
     }
 
-    /// One more request from a registry that is known by its key. There are as many of these as are delegated to, and one
-    /// above: what others send takes nothing from them.
-    pub fn admits_peer(&self, authority: &AuthorityId) -> bool {
-        self.peers.check_key(authority).is_ok()
+    /// One more request from a registry that is known by this key. There are few of these for each that is delegated to,
+    /// and for the one above: what others send takes nothing from them.
+    pub fn admits_peer(&self, key: &SpkiSha256) -> bool {
+        self.peers.check_key(key).is_ok()
     }
 
     /// Forgets addresses and registries that have their whole burst again.
@@ -117,7 +118,7 @@ mod tests {
         let admitted = (0..10).filter(|_| limiter.admits(address("10.0.0.1"))).count();
         assert_eq!(admitted, 3);
         assert!(limiter.admits(address("10.0.0.2")));
-        let peers = ["a", "b"].map(|n| AuthorityId::parse(&format!("did:web:{n}.example")).expect("valid"));
+        let peers = [1, 2].map(|n| SpkiSha256::from([n; 32]));
         assert!(!limiter.admits(address("10.0.0.3")), "all together have had theirs");
         for peer in &peers {
             assert_eq!((0..10).filter(|_| limiter.admits_peer(peer)).count(), 2, "a peer has its own");

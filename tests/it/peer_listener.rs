@@ -155,14 +155,7 @@ async fn a_subordinate_does_not_ask_what_a_superior_asks() {
 async fn a_flood_from_its_address_does_not_cut_a_registry_off_and_it_has_a_limit_of_its_own() {
     let pki = Pki::new();
     let known = pki.client("nation", 1, 3_000);
-    let limits =
-        "limits = { per_address_rps = 1, per_address_burst = 60, per_peer_rps = 1, per_peer_burst = 60,";
-    let (app, to) = listed(
-        &pki,
-        &SETTINGS.replace("limits = { per_address_rps = 100000, per_address_burst = 100000,", limits),
-        &known,
-    )
-    .await;
+    let (app, to) = listed(&pki, &limited(), &known).await;
     let mut client = FederationServiceClient::new(pki.channel(to, Some(&known)));
     let configuration = pb::GetEntityConfigurationRequest::default;
     client.get_entity_configuration(configuration()).await.expect("connected");
@@ -172,9 +165,22 @@ async fn a_flood_from_its_address_does_not_cut_a_registry_off_and_it_has_a_limit
     }
     assert!(refused, "the address has had its share");
     client.get_entity_configuration(configuration()).await.expect("the registry has its own");
+    uses_up(&pki, to, &known).await;
+}
+
+/// Each address and each registry may send 60 requests, and one a second.
+fn limited() -> String {
+    let limits =
+        "limits = { per_address_rps = 1, per_address_burst = 60, per_peer_rps = 1, per_peer_burst = 60,";
+    SETTINGS.replace("limits = { per_address_rps = 100000, per_address_burst = 100000,", limits)
+}
+
+/// Sends until it is refused.
+async fn uses_up(pki: &Pki, to: SocketAddr, pair: &Pair) {
+    let mut client = FederationServiceClient::new(pki.channel(to, Some(pair)));
     let mut answered = 0;
     let ended = loop {
-        match client.get_entity_configuration(configuration()).await {
+        match client.get_entity_configuration(pb::GetEntityConfigurationRequest::default()).await {
             Ok(_) => answered += 1,
             Err(status) => break status,
         }
@@ -182,6 +188,25 @@ async fn a_flood_from_its_address_does_not_cut_a_registry_off_and_it_has_a_limit
     };
     assert_eq!(said(&ended), "429 RATE_LIMITED");
     assert!(ended.message().contains("a registry"), "{ended:?}");
+}
+
+/// Keys are public: whoever is delegated to can have another's listed beside its own.
+#[tokio::test]
+async fn who_has_anothers_key_listed_uses_up_nothing_of_its_limit() {
+    let pki = Pki::new();
+    let [known, other] = ["nation", "alien"].map(|name| pki.client(name, 1, 3_000));
+    let (app, to) = listed(&pki, &limited(), &known).await;
+    let top = app.registry(ROOT);
+    let made = PutDelegationRequest {
+        // Of authorities with one key the first by name counts.
+        subordinate_id: "did:web:alien.example".to_owned(),
+        entity_identifier: "https://alien.example".to_owned(),
+        ..top.pinned(&app.registry(NATION), &["Degree"], &[other.sha256(), known.sha256()])
+    };
+    top.client().put_delegation(top.signed(made)).await.expect("delegated");
+    until(SOON, "its key is known", async || statement(&pki, to, Some(&other)).await.is_ok()).await;
+    uses_up(&pki, to, &other).await;
+    statement(&pki, to, Some(&known)).await.expect("it has its own");
 }
 
 #[test]

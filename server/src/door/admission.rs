@@ -15,30 +15,27 @@ fn known(app: &App, (_, certificate): Origin) -> Option<KnownPeer> {
     certificate.and_then(|key| app.peer_keys.of(&key, app.clock.now()))
 }
 
-/// What others send is no strain for a known registry.
-pub fn is_known(app: &App, from: Origin) -> bool {
-    known(app, from).is_some()
-}
-
-/// A known registry has a limit of its own.
-pub fn admit(app: &App, from: Origin) -> Result<(), Error> {
-    let (admitted, who) = match known(app, from) {
-        Some(peer) => (app.limiter.admits_peer(&peer.authority), "a registry"),
-        None => (app.limiter.admits(from.0), "this address"),
+/// A known registry has a limit of its own for each of its keys. Whom it is for: looked up once a request.
+pub fn admit(app: &App, from: Origin) -> Result<Option<KnownPeer>, Error> {
+    let (address, certificate) = from;
+    let peer = known(app, from);
+    let (admitted, who) = match certificate.filter(|_| peer.is_some()) {
+        Some(key) => (app.limiter.admits_peer(&key), "a registry"),
+        None => (app.limiter.admits(address), "this address"),
     };
     if admitted {
-        return Ok(());
+        return Ok(peer);
     }
     Err(Error::new(Code::RateLimited, format!("more requests than {who} may send; slow down")))
 }
 
 /// On a listener for registries: asked for each request, since what listed the key may have ended after the handshake.
-pub fn authorize(app: &App, from: Origin, path: &str) -> Result<(), Error> {
-    let Some(peer) = known(app, from) else {
+pub fn authorize(known: Option<&KnownPeer>, path: &str) -> Result<(), Error> {
+    let Some(peer) = known else {
         let text = "this listener is for registries whose TLS key a delegation lists";
         return Err(Error::new(Code::Unauthenticated, text));
     };
-    if rights::may(&peer, path) {
+    if rights::may(peer, path) {
         return Ok(());
     }
     let text = format!("`{}` may not call this: questions come from a superior", peer.authority);
