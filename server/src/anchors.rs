@@ -15,16 +15,18 @@ pub struct Published {
     dir: PathBuf,
     /// In order, from version 1 on.
     versions: RwLock<Vec<Believed>>,
-    /// The file that was refused last: it is looked at, and logged, once. The lock makes one request look for all.
-    refused: Mutex<Option<Vec<u8>>>,
+    /// The file that was refused last, and why: it is looked at, and logged, once. The lock makes one request look for
+    /// all.
+    refused: Mutex<Option<(Vec<u8>, String)>>,
 }
 
 impl Published {
-    /// Reads what is in the folder; the first version must be.
+    /// Reads what is in the folder; the first version must be, and what does not follow it is left aside.
     pub async fn open(dir: &Path) -> Result<Self, String> {
         let found = Self { dir: dir.to_owned(), versions: RwLock::default(), refused: Mutex::default() };
-        while let Some(file) = found.next().await? {
-            found.take_up(&file)?;
+        match found.look().await {
+            Err(why) if found.count() == 0 => return Err(why),
+            looked => warn(looked),
         }
         if found.count() == 0 {
             let first = found.path(1);
@@ -44,14 +46,15 @@ impl Published {
 
     /// The file of the newest version, with what was put into the folder since the last time.
     pub async fn newest(&self) -> Option<Vec<u8>> {
-        if let Err(why) = self.look().await {
-            tracing::warn!(error = %why, "a version of the anchor set is not served");
-        }
+        warn(self.look().await);
         self.with(|versions| versions.last().map(bytes))
     }
 
-    /// That verifiers still take the newest version.
-    pub fn check(&self, now: Timestamp) -> Result<(), String> {
+    /// That every file is served, and that verifiers still take the newest version.
+    pub async fn check(&self, now: Timestamp) -> Result<(), String> {
+        if let Some((_, why)) = self.refused.lock().await.as_ref() {
+            return Err(why.clone());
+        }
         let last = self.with(|versions| versions.last().cloned());
         let last = last.ok_or("anchors.dir: there is no version")?;
         last.anchors(now).map(drop).map_err(|e| format!("anchors.dir: {e}"))
@@ -60,13 +63,14 @@ impl Published {
     async fn look(&self) -> Result<(), String> {
         let mut refused = self.refused.lock().await;
         while let Some(file) = self.next().await? {
-            if refused.as_ref() == Some(&file) {
+            if refused.as_ref().is_some_and(|(held, _)| *held == file) {
                 break;
             }
             if let Err(why) = self.take_up(&file) {
-                *refused = Some(file);
+                *refused = Some((file, why.clone()));
                 return Err(why);
             }
+            *refused = None;
         }
         Ok(())
     }
@@ -114,6 +118,12 @@ impl Published {
         let believed = believed.map_err(|e| text(e.to_string()))?;
         self.versions.write().unwrap_or_else(PoisonError::into_inner).push(believed);
         Ok(())
+    }
+}
+
+fn warn(looked: Result<(), String>) {
+    if let Err(why) = looked {
+        tracing::warn!(error = %why, "a version of the anchor set is not served");
     }
 }
 

@@ -62,7 +62,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
 /// That what is published follows from version 1 and has not expired.
 async fn anchors(dir: &Path) -> Result<(), String> {
     let published = Published::open(dir).await?;
-    published.check(WallClock.now())
+    published.check(WallClock.now()).await
 }
 
 async fn database(config: &Config) -> Result<(), String> {

@@ -26,8 +26,11 @@ pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
 /// Makes a file that must not be there yet, with these permissions.
 pub fn create(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(contents)?;
-    file.sync_all()?;
+    if let Err(error) = file.write_all(contents).and_then(|()| file.sync_all()) {
+        // Half a file would be in the way of the next try.
+        let _ = fs::remove_file(path);
+        return Err(error);
+    }
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     flush(above.unwrap_or(Path::new(".")))
 }

@@ -231,6 +231,11 @@ async fn a_verifier_pinned_at_the_first_version_follows_to_the_third() {
     assert_eq!(checks().await.code, 0);
     let settled = room.follows("local.json", &["--url", &url]).await;
     assert!(settled.code == 0 && settled.out.contains("version 3 is the newest"), "{settled:?}");
+    // What was printed is compared with what is followed, not just the first time.
+    let again = room.follows("local.json", &["--url", &url, "--fingerprint", printed]).await;
+    assert!(again.code == 0 && again.out.contains("version 3 is the newest"), "{again:?}");
+    let other = room.follows("local.json", &["--url", &url, "--fingerprint", &"ab".repeat(32)]).await;
+    assert!(other.code == 5 && other.err.contains("no version there has the fingerprint"), "{other:?}");
     // Who is pinned now, by the fingerprint that was printed then, comes as far; so does who has the files alone.
     let dir = room.file("published");
     for from in [["--url", &url], ["--dir", &dir]] {
@@ -296,6 +301,29 @@ async fn forks_rollbacks_and_expired_versions_are_refused() {
     room.copies("fork.x.y.aino", "old/2.json");
     let newest = old.rest().get("/.well-known/trust-anchors").await;
     assert_eq!(newest.body, std::fs::read(&files[0]).expect("a file"));
+    // Nor does it keep a server from starting.
+    let started = room.served("old").await.rest().get("/.well-known/trust-anchors").await;
+    assert_eq!(started.body, newest.body);
+}
+
+#[tokio::test]
+async fn a_lower_threshold_is_seen_before_anybody_signs() {
+    let root = root().await;
+    let room = Room::open(&root).await;
+    room.publishes_first().await;
+    let current = room.file("published/1.json");
+    let change = ["--threshold", "1", "--expires", EXPIRES, "--current", &current];
+    let drafted = room.drafts("weak", &change).await;
+    for expected in ["+ 1 of 3 keys sign", "- 2 of 3 keys sign", "ONE KEY IS ENOUGH"] {
+        assert!(drafted.out.contains(expected), "{expected}: {drafted:?}");
+    }
+    let same = room.drafts("same", &["--expires", EXPIRES, "--current", &current]).await;
+    assert!(!same.out.contains("rule:") && !same.out.contains("ONE KEY"), "{same:?}");
+    // No minutes of a version that could not be written.
+    room.copies("root.json", "half/1.json");
+    let done = room.finishes("half", &["1.draft.aino", "1.draft.bo"], &[]).await;
+    assert!(done.code == 1 && done.err.contains("not overwritten"), "{done:?}");
+    assert!(!Path::new(&room.file("half/1.minutes.md")).exists());
 }
 
 #[tokio::test]

@@ -51,7 +51,10 @@ pub fn finish(args: &Finish, now: Timestamp) -> anyhow::Result<()> {
         bail!("key `{kid}` of --holder has not signed");
     }
     durable::folder(&args.out).with_context(|| format!("cannot make `{}`", args.out.display()))?;
-    let output = args.out.join(format!("{}.json", set.version()));
+    let [output, filed] = ["json", "minutes.md"].map(|end| args.out.join(format!("{}.{end}", set.version())));
+    for path in [&output, &filed] {
+        ensure!(!path.exists(), "`{}` is there already, and is not overwritten", path.display());
+    }
     let inputs: Vec<&Input> = current.iter().chain(&copies).collect();
     let before = believed.as_ref().map(Believed::set);
     let text = Minutes {
@@ -64,7 +67,6 @@ pub fn finish(args: &Finish, now: Timestamp) -> anyhow::Result<()> {
         inputs: &inputs,
         output: &output,
     };
-    let filed = args.out.join(format!("{}.minutes.md", set.version()));
     // First the minutes: there is no version without them.
     create(&filed, text.to_string().as_bytes(), PUBLIC)?;
     create(&output, set.to_bytes(), PUBLIC)?;

@@ -12,15 +12,21 @@ pub fn of(set: &SignedSet, before: Option<&SignedSet>) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "version {}, issued {}, expires {}; {} of {} keys sign",
+        "version {}, issued {}, expires {}; {}",
         terms.version,
         terms.issued,
         terms.expires,
-        terms.threshold,
-        terms.jwks.keys.len()
+        rule(terms)
     );
     if let Some(before) = before {
         let _ = writeln!(text, "follows version {}, fingerprint {}", before.version(), before.fingerprint());
+        let (now, then) = (rule(terms), rule(before.terms()));
+        if now != then {
+            let _ = writeln!(text, "rule:\n  + {now}\n  - {then}");
+        }
+    }
+    if terms.threshold == 1 {
+        let _ = writeln!(text, "ONE KEY IS ENOUGH: whoever has any one of them can replace everything here");
     }
     for (what, list) in [("keys", keys as List), ("anchors", anchors as List)] {
         let (now, then) = (list(terms), before.map(|b| list(b.terms())));
@@ -36,6 +42,10 @@ pub fn of(set: &SignedSet, before: Option<&SignedSet>) -> String {
     let fingerprint = set.fingerprint();
     let _ = writeln!(text, "fingerprint {fingerprint}\n{}", fingerprint.words());
     text
+}
+
+fn rule(terms: &Terms) -> String {
+    format!("{} of {} keys sign", terms.threshold, terms.jwks.keys.len())
 }
 
 fn keys(terms: &Terms) -> Vec<String> {

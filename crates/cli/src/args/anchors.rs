@@ -26,8 +26,8 @@ pub enum Anchors {
 pub struct UpdateAnchors {
     /// The local file, for `--anchor` of other commands; replaced as a whole.
     pub file: PathBuf,
-    /// The fingerprint of a version, in hexadecimal digits or words, from print or another way that is trusted. For the
-    /// first time.
+    /// The fingerprint of a version, in hexadecimal digits or words, from print or another way that is trusted. The
+    /// first time it must be given; later what is followed is compared with it.
     #[arg(long, value_name = "TEXT", value_parser = Fingerprint::parse)]
     pub fingerprint: Option<Fingerprint>,
     /// Base URL of a registry that publishes the set; the server when absent.

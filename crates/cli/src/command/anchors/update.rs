@@ -1,9 +1,13 @@
 //! `charter anchors update`: pins a version once, and follows the set from there. The local file is the state: a file
 //! that was written here was believed.
 
-use std::{io::ErrorKind, path::Path};
+use std::{
+    fs::File,
+    io::{ErrorKind, Read as _},
+    path::Path,
+};
 
-use charter_proof::{Believed, Fingerprint, SignedSet};
+use charter_proof::{Believed, Fingerprint, SignedSet, anchor::signed::MAX_BYTES};
 use serde_json::json;
 
 use super::{parse, refused, versions::Versions, view::View};
@@ -23,10 +27,11 @@ pub async fn run(to: &Connection, args: UpdateAnchors) -> Result<Exit, Failure> 
     let was = held.as_ref().map(|believed| believed.set().version());
     let newest = source.newest(was.unwrap_or(0)).await?;
     let start = match (held, &args.fingerprint) {
-        (Some(held), pin) => {
-            if pin.is_some() {
-                output::note("--fingerprint is for the first time: the file that is there is followed");
-            }
+        (Some(held), None) => held,
+        (Some(held), Some(pin)) => {
+            // What was printed must lead to the same: else this file is of another set.
+            let printed = pinned(&source, &newest, pin).await?;
+            follow(&source, printed, newest.clone()).await?;
             held
         }
         (None, Some(pin)) => pinned(&source, &newest, pin).await?,
@@ -61,11 +66,15 @@ fn said(was: Option<u32>, version: u32, dry_run: bool) -> String {
 
 /// What was believed the last time.
 fn kept(path: &Path) -> Result<Option<Believed>, Failure> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
+    let unreadable =
+        |error: std::io::Error| Failure::usage(format!("cannot read `{}`: {error}", path.display()));
+    let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Failure::usage(format!("cannot read `{}`: {error}", path.display()))),
+        opened => opened.map_err(unreadable)?,
     };
+    // One byte more than allowed tells a file that is too long.
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     let set = parse(&path.display().to_string(), &bytes)?;
     Believed::kept(set).map(Some).map_err(|e| refused(&e))
 }

@@ -82,7 +82,8 @@ impl View {
         ];
         pairs.extend(self.keys.iter().map(|kid| ("key", self.signed(kid))));
         for anchor in &self.anchors {
-            pairs.push(("anchor", format!("{} {}", anchor.authority_id, anchor.keys.join(" "))));
+            let keys = anchor.keys.join(" ");
+            pairs.push(("anchor", format!("{} {} {keys}", anchor.authority_id, anchor.entity_id)));
         }
         pairs.push(("fingerprint", self.fingerprint.clone()));
         let words: Vec<&str> = self.words.split(' ').collect();
