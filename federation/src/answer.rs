@@ -21,10 +21,14 @@ impl Basis {
     }
 }
 
+/// In place of an epoch: what the registry says is not known, so nothing tells when that changes.
+pub const UNHEARD: i64 = -1;
+
 /// A registry on the way. `via` leads to it from the asked one (empty: the asked one itself).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     pub authority: AuthorityId,
+    /// `UNHEARD` where it could not be asked, or could not be believed.
     pub epoch: i64,
     pub reason: Reason,
     pub via: Vec<AuthorityId>,

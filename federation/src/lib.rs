@@ -11,6 +11,8 @@ pub mod peers;
 pub mod protocol;
 pub mod resolver;
 mod seen;
+#[cfg(test)]
+mod testing;
 pub mod trace;
 mod verdict;
 pub mod walk;

@@ -11,7 +11,7 @@ use futures::future::join_all;
 
 use crate::{
     Error,
-    answer::{Answer, Basis, Referral},
+    answer::{Answer, Basis, Referral, Step, UNHEARD},
     budget::Budget,
     local::{LocalAuthority, RegistryView},
     protocol::{Failure, PeerEndpoint, Protocol},
@@ -117,15 +117,11 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         let refers = request.mode != Mode::Recurse;
         if refers {
             answers.extend(covering.iter().filter_map(|d| unasked(here, d, refers, at, now)));
-        } else if !covering.is_empty() {
-            let Some(budget) = request.budget.split(here, covering.len()) else {
-                let below: Vec<&str> = covering.iter().map(|d| d.subordinate.as_str()).collect();
-                let text =
-                    format!("{here} -> {}: the budget of depth or questions is used up", below.join(", "));
-                return refused(Reason::ChainTooLong, &text);
-            };
-            let ask = covering.iter().map(|d| self.below(&view, d, &request, &budget, at, now));
-            answers.extend(join_all(ask).await);
+        } else {
+            match self.beneath(&view, covering, &request, at, now).await {
+                Ok(said) => answers.extend(said),
+                Err(text) => return refused(Reason::ChainTooLong, &text),
+            }
         }
         let mut composed = walk::compose(answers)
             .unwrap_or_else(|| Answer::of(here, epoch, Reason::UnknownAuthority, at, now.plus(NEGATIVE_TTL)));
@@ -151,7 +147,7 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         // The asked registry comes first in the path, once.
         composed.path.retain(|s| s.authority != *here);
         let (authority, reason) = (here.clone(), composed.reason);
-        let step = crate::Step { authority, epoch, reason, via: vec![], published: 0 };
+        let step = Step { authority, epoch, reason, via: vec![], published: 0 };
         composed.path.insert(0, step);
         Ok(composed)
     }
@@ -206,6 +202,39 @@ impl<L: LocalAuthority> Resolver<L> {
         }
     }
 
+    /// What those say that are asked, and why the others are not; an error where there is not a question for each.
+    async fn beneath(
+        &self,
+        view: &RegistryView,
+        covering: Vec<&Delegation>,
+        request: &Request,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<Answer>, String> {
+        let here = &view.registry.authority;
+        let (mut answers, mut asked) = (Vec::new(), Vec::new());
+        // Those whose delegation is not in force cost no question, so they have no share of the budget.
+        for delegation in covering {
+            match unasked(here, delegation, false, at, now) {
+                Some(answer) => answers.push(answer),
+                None => asked.push(delegation),
+            }
+        }
+        if asked.is_empty() {
+            return Ok(answers);
+        }
+        let Some(budget) = request.budget.split(here, asked.len()) else {
+            let below: Vec<&str> = asked.iter().map(|d| d.subordinate.as_str()).collect();
+            return Err(format!(
+                "{here} -> {}: the budget of depth or questions is used up",
+                below.join(", ")
+            ));
+        };
+        let ask = asked.into_iter().map(|d| self.below(view, d, request, &budget, at, now));
+        answers.extend(join_all(ask).await);
+        Ok(answers)
+    }
+
     /// What a subordinate says, believed only as far as its proof goes.
     async fn below(
         &self,
@@ -217,10 +246,7 @@ impl<L: LocalAuthority> Resolver<L> {
         now: Timestamp,
     ) -> Answer {
         let here = &view.registry.authority;
-        if let Some(answer) = unasked(here, delegation, false, at, now) {
-            return answer;
-        }
-        let fail = |reason, why: String| broken(here, delegation, reason, &why, at, now);
+        let fail = |reason, why: String| unheard(broken(here, delegation, reason, &why, at, now), delegation);
         let query = downward(&request.query, here, &delegation.subordinate);
         let asked = match self.local.hosted(&delegation.subordinate) {
             Some(registry) => {
@@ -274,6 +300,14 @@ fn broken(
 ) -> Answer {
     Answer::of(here, 0, reason, at, now.plus(NEGATIVE_TTL))
         .with_detail(format!("{here} -> {}: {why}", delegation.subordinate))
+}
+
+/// With the subordinate on its path: what it would say bears on the answer.
+fn unheard(mut answer: Answer, delegation: &Delegation) -> Answer {
+    let (authority, reason) = (delegation.subordinate.clone(), answer.reason);
+    let via = vec![authority.clone()];
+    answer.path.push(Step { authority, epoch: UNHEARD, reason, via, published: 0 });
+    answer
 }
 
 /// What a subordinate need not be asked for: its delegation is not in force, or the caller is to ask it.

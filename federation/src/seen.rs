@@ -1,6 +1,7 @@
 //! The newest document seen of each kind: who shows an older one again is hiding what came after it.
 //!
-//! In scope: `iat` per issuer, subject and statement may not go back. An issuer is a name on one way down from one of
+//! In scope: `iat` per issuer, subject and statement may not go back; a statement of before a denial does not count
+//! against it. An issuer is a name on one way down from one of
 //! our registries: by another way, somebody else may have vouched for other keys under that name. Out of scope: telling
 //! who went back; a restart forgets, and then the documents' own expiry is the bound.
 
@@ -9,10 +10,10 @@ use std::{
     time::Duration,
 };
 
-use charter_domain::Timestamp;
+use charter_domain::{Action, EntityId, Kind, Reason, Resource, Timestamp};
 use charter_proof::{
     Issuer,
-    verify::{Denied, Link, LinkKind, Verified},
+    verify::{Denied, Link, LinkKind, SKEW, Verified},
 };
 use moka::sync::Cache;
 
@@ -28,24 +29,62 @@ pub struct Seen {
     /// Seeded per process: nobody outside can make two documents meet.
     hasher: RandomState,
     newest: Cache<u64, Timestamp>,
+    /// What was taken away, by question.
+    taken: Cache<u64, Taken>,
+}
+
+/// That a statement was revoked, suspended or ended.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    as_of: Timestamp,
+    said_at: Timestamp,
 }
 
 impl Default for Seen {
     fn default() -> Self {
         let newest = Cache::builder().max_capacity(CAPACITY).time_to_idle(REMEMBERED).build();
-        Self { hasher: RandomState::new(), newest }
+        let taken = Cache::builder().max_capacity(CAPACITY).time_to_live(REMEMBERED).build();
+        Self { hasher: RandomState::new(), newest, taken }
     }
 }
 
 impl Seen {
     /// Refuses a proof with a link that is older than one seen before; remembers its links otherwise.
     pub fn admit(&self, verified: &Verified) -> Result<(), String> {
+        let leaf = &verified.leaf;
+        let terms = (leaf.kind, &leaf.sub, &leaf.action, &leaf.resource);
+        let taken = self.taken.get(&self.question(&verified.issuer, terms));
+        let contradicts = |taken: Taken| {
+            Timestamp::from_secs(leaf.iat).plus(SKEW) < taken.said_at
+                && leaf.valid.iter().any(|i| i.contains(taken.as_of))
+        };
+        if taken.is_some_and(contradicts) {
+            return Err("link 0 (0 is the statement) is of before its issuer denied it".to_owned());
+        }
         self.admit_links(&verified.links, &verified.issuer, Some(verified.leaf.seq))
     }
 
     /// The same for a no: its denial is the newest about the entity, whatever was asked about it.
     pub fn admit_denial(&self, denied: &Denied) -> Result<(), String> {
-        self.admit_links(&denied.links, &denied.issuer, None)
+        self.admit_links(&denied.links, &denied.issuer, None)?;
+        let (leaf, asked) = (&denied.leaf, &denied.leaf.asked);
+        // With a condition or a place, it may be one of several statements that was denied; of a time, it may be over.
+        let plain = asked.time.is_none() && asked.jurisdiction.is_none() && asked.conditions.is_empty();
+        let own = asked.authority == denied.issuer.authority_id;
+        if plain && own && matches!(leaf.reason, Reason::Revoked | Reason::Suspended | Reason::Ended) {
+            let terms = (asked.kind, &asked.entity, &asked.action, &asked.resource);
+            let (key, said_at) = (self.question(&denied.issuer, terms), Timestamp::from_secs(leaf.iat));
+            if self.taken.get(&key).is_none_or(|taken| taken.said_at < said_at) {
+                self.taken.insert(key, Taken { as_of: leaf.as_of, said_at });
+            }
+        }
+        Ok(())
+    }
+
+    /// What an issuer was asked, on the way down to it.
+    fn question(&self, issuer: &Issuer, terms: (Kind, &EntityId, &Action, &Resource)) -> u64 {
+        let above: Vec<&str> = issuer.above.iter().map(|a| a.entity_id.as_str()).collect();
+        self.hasher.hash_one((above, issuer.entity_id.as_str(), terms))
     }
 
     fn admit_links(&self, links: &[Link], issuer: &Issuer, statement: Option<i64>) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use charter_domain::{Delegation, Outcome, Query, Timestamp};
+use charter_domain::{AuthorityId, Delegation, Outcome, Query, Timestamp, delegation::MAX_DEPTH};
 use charter_proof::{
     Ancestor, Denial, Issuer,
     document::Asked,
@@ -13,13 +13,16 @@ use charter_signing::JwkSet;
 use crate::{
     answer::{Answer, Basis},
     local::RegistryView,
-    resolver::{NEGATIVE_TTL, POSITIVE_TTL},
+    resolver::{NEGATIVE_TTL, POSITIVE_TTL, expiry},
     seen::Seen,
 };
 
 /// Longest life of a denial. Each of eight registries on the way up may have kept it for a minute (`NEGATIVE_TTL`),
 /// and clocks may be a minute apart.
 const DENIAL_LIFE: Duration = Duration::from_secs(600);
+
+/// Longest path: as many registries as are asked on behalf of one question, twice.
+const MAX_STEPS: usize = 64;
 
 /// Verifies what a subordinate says with the keys and the scope that we delegated, and adds our own link. A yes and a
 /// no are believed by their proof alone; that it cannot tell, nobody need prove.
@@ -32,33 +35,60 @@ pub fn believe(
     seen: &Seen,
 ) -> Result<Answer, String> {
     answer.basis = Basis::Delegated;
-    for step in &mut answer.path {
-        step.via.insert(0, delegation.subordinate.clone());
+    reached(&mut answer, &delegation.subordinate, delegation.next_change(at))?;
+    if answer.outcome() == Outcome::Indeterminate {
+        return Ok(undecided(view, &delegation.subordinate, answer, now));
     }
-    if answer.path.len() > 64 || answer.path.iter().any(|s| s.via.len() > 8) {
-        return Err("its path is longer than a walk can be".to_owned());
-    }
-    let changes = [answer.next_change, delegation.next_change(at)];
-    answer.next_change = changes.into_iter().flatten().min();
-    let (ttl, good_until) = match answer.outcome() {
-        Outcome::Yes => (POSITIVE_TTL, granted(&issuer(view, delegation)?, query, &answer, (at, now), seen)?),
-        Outcome::No => (NEGATIVE_TTL, denied(&issuer(view, delegation)?, query, &answer, (at, now), seen)?),
-        Outcome::Indeterminate => {
-            if answer.detail.is_empty() {
-                let here = &view.registry.authority;
-                answer.detail = format!("{here} -> {}: it cannot tell, and not why", delegation.subordinate);
-            }
-            answer.chain.clear();
-            answer.expires_at = now.plus(NEGATIVE_TTL);
-            return Ok(answer);
-        }
-    };
-    // Not the subordinate's own bound: that is for those who cannot see its epoch.
-    answer.expires_at = now.plus(ttl).min(good_until);
+    let good_until = proven(&issuer(view, delegation)?, query, &mut answer, (at, now), seen)?;
+    let ttl = if answer.outcome() == Outcome::Yes { POSITIVE_TTL } else { NEGATIVE_TTL };
     let own = delegation.document.clone().ok_or("our own statement about it is not signed yet")?;
+    let until = expiry(&own).map_err(|e| e.to_string())?;
+    if until <= now {
+        return Err(format!("our own statement about it was good until {until}"));
+    }
+    // Not the subordinate's own bound: that is for those who cannot see its epoch.
+    answer.expires_at = now.plus(ttl).min(good_until).min(until);
     answer.chain.push(own);
     tracing::debug!(registry = %view.registry.authority, peer = %delegation.subordinate, "chain verified");
     Ok(answer)
+}
+
+/// An answer seen from above: its path begins with `from`, and it changes when what led there does.
+pub fn reached(answer: &mut Answer, from: &AuthorityId, change: Option<Timestamp>) -> Result<(), String> {
+    for step in &mut answer.path {
+        step.via.insert(0, from.clone());
+    }
+    if answer.path.len() > MAX_STEPS || answer.path.iter().any(|s| s.via.len() > usize::from(MAX_DEPTH)) {
+        return Err("its path is longer than a walk can be".to_owned());
+    }
+    answer.next_change = [answer.next_change, change].into_iter().flatten().min();
+    Ok(())
+}
+
+/// One that cannot tell: it says why, and proves nothing.
+pub fn undecided(view: &RegistryView, from: &AuthorityId, mut answer: Answer, now: Timestamp) -> Answer {
+    if answer.detail.is_empty() {
+        answer.detail = format!("{} -> {from}: it cannot tell, and not why", view.registry.authority);
+    }
+    answer.chain.clear();
+    answer.expires_at = now.plus(NEGATIVE_TTL);
+    answer
+}
+
+/// Until when the proof of a yes or a no is good. What it says of its conditions and of its end counts, whatever the
+/// answer around it says: whoever passed it on may have left that out.
+pub fn proven(
+    issuer: &Issuer,
+    query: &Query,
+    answer: &mut Answer,
+    times: (Timestamp, Timestamp),
+    seen: &Seen,
+) -> Result<Timestamp, String> {
+    if answer.outcome() == Outcome::Yes {
+        granted(issuer, query, answer, times, seen)
+    } else {
+        denied(issuer, query, answer, times, seen)
+    }
 }
 
 /// Whom we delegated to, as the verifier takes it.
@@ -76,11 +106,10 @@ fn issuer(view: &RegistryView, delegation: &Delegation) -> Result<Issuer, String
     })
 }
 
-/// Until when the proof of a yes is good.
 fn granted(
     issuer: &Issuer,
     query: &Query,
-    answer: &Answer,
+    answer: &mut Answer,
     (at, now): (Timestamp, Timestamp),
     seen: &Seen,
 ) -> Result<Timestamp, String> {
@@ -89,10 +118,11 @@ fn granted(
         return Err("it names another authority than its proof".to_owned());
     }
     seen.admit(&verified)?;
+    answer.next_change = [answer.next_change, verified.valid_until].into_iter().flatten().min();
+    answer.unstated = verified.unstated;
     Ok(verified.good_until)
 }
 
-/// Until when the proof of a no is good.
 fn denied(
     issuer: &Issuer,
     query: &Query,
@@ -141,3 +171,6 @@ pub fn denial(
         published_size: 0,
     })
 }
+
+#[cfg(test)]
+mod tests;

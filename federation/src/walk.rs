@@ -15,7 +15,7 @@ pub enum Next<'a> {
     /// Nobody below can know.
     Nobody,
     Ask(Vec<&'a Delegation>),
-    /// More than `FAN_OUT` could know, and the question does not say which.
+    /// More than `FAN_OUT` could be asked, and the question does not say which.
     TooMany(usize),
 }
 
@@ -33,9 +33,10 @@ pub fn next<'a>(here: &AuthorityId, query: &Query, at: Timestamp, delegations: &
         covering.retain(|d| d.subordinate == target);
     }
     prefer_standing(&mut covering, at);
-    match covering.len() {
-        0 => Next::Nobody,
+    // What was delegated once and is over costs no question.
+    match covering.iter().filter(|d| d.standing(at).is_ok()).count() {
         n if n > FAN_OUT => Next::TooMany(n),
+        _ if covering.is_empty() => Next::Nobody,
         _ => Next::Ask(covering),
     }
 }

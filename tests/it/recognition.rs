@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use charter_domain::{Context, Interval, Kind, Query, Scope, scope::Grant, time::Clock};
-use charter_proof::{AnchorSet, Chain, RecognitionStatement, verify::verify};
+use charter_domain::{Context, Interval, Kind, Query, Reason, Scope, scope::Grant, time::Clock};
+use charter_proof::{AnchorSet, Chain, RecognitionStatement, verify::verify, verify_denial};
 use charter_proto::charter::{
     federation::v1::{self as fed, federation_service_client::FederationServiceClient},
     registry::v1::{self as pb, propose_request::Change},
@@ -13,7 +13,7 @@ use charter_tests::{AUTHORITY, Asking, TestApp, TestClock, governed::Governed};
 
 use crate::{
     kept::until,
-    peer::{PEER, Peer, statement, yes},
+    peer::{PEER, Peer, denial, no, statement, yes},
 };
 
 const HERE: &str = "did:web:union.example";
@@ -249,6 +249,41 @@ async fn a_forged_statement_in_turn_or_a_forged_yes_is_not_believed() {
     let last = &asked.last().expect("asked").request;
     assert_eq!((last.authority_id.as_str(), last.visited.as_slice()), (PEER, &[AUTHORITY.to_owned()][..]));
     assert!(!last.context.contains_key("follow_recognition"), "{:?}", last.context);
+}
+
+#[tokio::test]
+async fn a_no_of_a_peer_counts_with_its_signature_alone() {
+    let (app, peer) = (TestApp::start().await, Peer::start(Duration::ZERO).await);
+    app.registry(AUTHORITY).registers(PEER).recognized("issue", "Degree").peer(peer.as_peer()).await;
+    let (now, caller) = (app.clock.now(), app.anonymous());
+    let asking = |entity: &str| caller.asks(entity, "issue", "Degree").with("follow_recognition", "true");
+    let unsigned = "did:web:unsigned.example";
+    peer.says(unsigned, Ok(no(Reason::Revoked, Vec::new(), now)));
+    assert_eq!(asking(unsigned).both().await.line(), "503 UNVERIFIABLE");
+    let stranger = SoftwareSigner::generate(Algorithm::Es256).expect("a key");
+    let forged = "did:web:forged.example";
+    let token = denial(forged, Reason::Revoked, now).sign(&stranger).expect("signed");
+    peer.says(forged, Ok(no(Reason::Revoked, vec![token], now)));
+    assert_eq!(asking(forged).both().await.line(), "503 UNVERIFIABLE");
+    let anchors = app.rest().get("/.well-known/trust-anchors").await;
+    let anchors = AnchorSet::parse(&anchors.body).expect("an anchor set");
+    // Of a question that names the peer too, the peer denies that very question.
+    for (entity, locator) in [("did:web:plain.example", None), ("did:web:located.example", Some(PEER))] {
+        let mut told = denial(entity, Reason::Revoked, now);
+        told.asked.locator = locator.map(|l| charter_domain::AuthorityId::parse(l).expect("a DID"));
+        let context =
+            Context { locator: told.asked.locator.clone(), follow_recognition: true, ..Context::default() };
+        peer.says(entity, Ok(no(Reason::Revoked, vec![told.sign(&peer.signer).expect("signed")], now)));
+        let asking = asking(entity).with("evidence", "chain");
+        let asking = if let Some(locator) = locator { asking.with("locator", locator) } else { asking };
+        let said = asking.both().await;
+        assert_eq!((said.line().as_str(), said.decided_by.as_str()), ("200 no REVOKED", PEER));
+        let query = Query::parse(Kind::Authorization, (AUTHORITY, entity, "issue", "Degree"), context);
+        let chain = Chain::new(said.chain).expect("a chain");
+        let denied = verify_denial(&chain, &query.expect("a question"), &anchors, now, now, None);
+        let denied = denied.expect("proven");
+        assert_eq!((denied.decided_by.as_str(), denied.links.len()), (PEER, 3));
+    }
 }
 
 #[tokio::test]

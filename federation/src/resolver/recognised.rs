@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use charter_domain::{Context, EvidenceLevel, Kind, Outcome, Query, Reason, Timestamp};
-use charter_proof::{Issuer, RecognitionStatement, verify::verify_under, verify_counter};
+use charter_proof::{Issuer, RecognitionStatement, verify_counter};
 use futures::future::{join, join_all};
 
 use super::{Mode, NEGATIVE_TTL, Request, Resolver};
@@ -16,6 +16,7 @@ use crate::{
     budget::Budget,
     local::{LocalAuthority, RegistryView},
     protocol::{Failure, PeerEndpoint},
+    verdict,
     walk::{self, FAN_OUT},
 };
 
@@ -101,6 +102,8 @@ impl<L: LocalAuthority> Resolver<L> {
                 return fail(failure.to_string());
             }
         };
+        // What was signed while we waited is not from the future.
+        let now = self.local.now().max(now);
         match self.believed(view, peer, &query, answer, (at, now)) {
             Ok(answer) if answer.outcome() == Outcome::Yes => {
                 answer.with_detail(in_turn(view, &peer.statement, counter, (at, now)))
@@ -114,7 +117,7 @@ impl<L: LocalAuthority> Resolver<L> {
         }
     }
 
-    /// Verifies a peer's yes with the keys and the scope that we recognise, and adds our own link.
+    /// Verifies a peer's yes or no with the keys and the scope that we recognise, and adds our own link.
     fn believed(
         &self,
         view: &RegistryView,
@@ -125,34 +128,22 @@ impl<L: LocalAuthority> Resolver<L> {
     ) -> Result<Answer, String> {
         answer.basis = Basis::Recognized;
         answer.referrals.clear();
-        if answer.path.len() > 64 || answer.path.iter().any(|s| s.via.len() > 8) {
-            return Err("its path is longer than a walk can be".to_owned());
-        }
+        let (there, valid) = (&peer.statement.peer_id, &peer.statement.valid);
+        verdict::reached(&mut answer, there, valid.iter().filter_map(|i| i.next_change(at)).min())?;
         for step in &mut answer.path {
-            step.via.insert(0, peer.statement.peer_id.clone());
             // Nobody polls a peer, so its epochs say nothing here.
             (step.epoch, step.published) = (0, 0);
         }
-        let changes = peer.statement.valid.iter().filter_map(|i| i.next_change(at));
-        answer.next_change = answer.next_change.into_iter().chain(changes).min();
-        if answer.outcome() != Outcome::Yes {
-            answer.chain.clear();
-            answer.expires_at = now.plus(NEGATIVE);
-            if answer.outcome() == Outcome::Indeterminate && answer.detail.is_empty() {
-                answer.detail = format!("{}: it cannot tell, and not why", peer.statement.peer_id);
-            }
-            return Ok(answer);
+        if answer.outcome() == Outcome::Indeterminate {
+            return Ok(verdict::undecided(view, there, answer, now));
         }
         let (entity_id, authority) = (&view.registry.entity_identifier, &view.registry.authority);
         let own = Issuer::new(entity_id.clone(), authority.clone(), view.keys.clone());
         let issuer = own.recognise(&peer.statement).map_err(|(code, detail)| format!("{code}: {detail}"))?;
-        let verified = verify_under(&answer.chain, &issuer, query, at, now).map_err(|e| e.to_string())?;
-        if verified.decided_by != answer.decided_by {
-            return Err("it names another authority than its proof".to_owned());
-        }
-        self.seen.admit(&verified)?;
+        let good_until = verdict::proven(&issuer, query, &mut answer, (at, now), &self.seen)?;
         let expiry = Timestamp::from_secs(peer.statement.exp);
-        answer.expires_at = now.plus(POSITIVE).min(verified.good_until).min(expiry);
+        let longest = if answer.outcome() == Outcome::Yes { POSITIVE } else { NEGATIVE };
+        answer.expires_at = now.plus(longest).min(good_until).min(expiry);
         answer.chain.push(peer.document.clone());
         Ok(answer)
     }
@@ -201,14 +192,11 @@ fn peers(
     peers
 }
 
-/// The question as the peer is asked: of it as a whole, and not to be followed further.
+/// The question as the peer is asked: of it as a whole, and not to be followed further. The rest stays as it is: a no is
+/// signed for the question as it was put.
 fn across(query: &Query, statement: &RecognitionStatement) -> Query {
-    let context = Context {
-        evidence: EvidenceLevel::Chain,
-        follow_recognition: false,
-        locator: query.context.locator.clone().filter(|l| *l != statement.peer_id),
-        ..query.context.clone()
-    };
+    let context =
+        Context { evidence: EvidenceLevel::Chain, follow_recognition: false, ..query.context.clone() };
     Query { authority: statement.peer_id.clone(), context, ..query.clone() }
 }
 

@@ -54,6 +54,18 @@ fn a_locator_narrows_and_too_many_need_one() {
 }
 
 #[test]
+fn delegations_that_are_over_do_not_count_as_many() {
+    let over = |n: u8| Delegation {
+        valid: Interval { from: None, until: Some(NOW) },
+        ..delegation(&format!("old{n}"), "*")
+    };
+    let mut list: Vec<Delegation> = (0..20).map(over).collect();
+    list.push(delegation("new", "*"));
+    let Next::Ask(asked) = next(&id("eu"), &query("eu"), NOW, &list) else { unreachable!("one is in force") };
+    assert_eq!(asked.len(), 21, "the others say that they are over");
+}
+
+#[test]
 fn recognition_is_not_followed_but_reaches_the_authority_it_names() {
     let list = [delegation("fi", "*")];
     let mut asked = query("eu");

@@ -74,8 +74,10 @@ fn walk(world: &World, n: usize, tuple: Tuple, (queries, depth): (u32, u8), visi
     if edges.is_empty() {
         return own;
     }
-    let count = u32::try_from(edges.len()).unwrap_or(u32::MAX);
-    let (Some(share), Some(depth)) = ((queries / count).checked_sub(1), depth.checked_sub(1)) else {
+    let count = u32::try_from(edges.iter().filter(|e| e.stands()).count()).unwrap_or(u32::MAX);
+    let budget = (queries / count.max(1)).checked_sub(1).zip(depth.checked_sub(1));
+    // Whoever asks nobody needs none.
+    let Some((share, depth)) = budget.or_else(|| (count == 0).then_some((0, 0))) else {
         return Rest::Cannot;
     };
     let visited = [visited, &[n]].concat();

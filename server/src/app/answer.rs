@@ -5,9 +5,12 @@ use std::{
     time::Duration,
 };
 
-use charter_cache::{BootInstant, Entry, Filled};
+use charter_cache::{BootInstant, DEP_LEASE, Entry, Filled};
 use charter_domain::{AuthorityId, Outcome, Reason, Timestamp};
-use charter_federation::{Answer, Basis, answer::Referral};
+use charter_federation::{
+    Answer, Basis,
+    answer::{Referral, UNHEARD},
+};
 use serde::{Deserialize, Serialize};
 
 use super::prepared::Prepared;
@@ -158,8 +161,13 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
         reason: s.reason,
         via: s.via.into_iter().map(Into::into).collect(),
     };
-    // An answer for want of an answer is kept by nobody.
-    let expires_at = if answer.outcome() == Outcome::Indeterminate { now } else { answer.expires_at };
+    let expires_at = match answer.outcome() {
+        // An answer for want of an answer is kept by nobody.
+        Outcome::Indeterminate => now,
+        // Nobody tells when one that was not heard can be asked again, and what it has recorded meanwhile.
+        _ if answer.path.iter().any(|s| s.epoch == UNHEARD) => answer.expires_at.min(now.plus(DEP_LEASE)),
+        _ => answer.expires_at,
+    };
     Filled {
         epoch,
         evaluated_at: now,

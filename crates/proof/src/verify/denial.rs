@@ -92,11 +92,10 @@ fn speaks(leaf: &Denial, issuer: &Issuer, query: &Query) -> Result<(), Fault> {
 /// Whoever may not say yes to a question may not say no either.
 fn covers(issuer: &Issuer, query: &Query, at: Timestamp) -> Result<(), Fault> {
     let place = query.context.jurisdiction.as_ref();
-    let covered = issuer.scope.as_ref().is_none_or(|s| s.covers(&query.action, &query.resource, place, at));
-    if covered {
+    if issuer.scopes().all(|s| s.covers(&query.action, &query.resource, place, at)) {
         return Ok(());
     }
-    let detail = format!("the question is outside what was delegated to the authority at {at}");
+    let detail = format!("the question is outside what the authority may speak for at {at}");
     Err(Fault::new(0, FaultCode::OutOfScope, detail))
 }
 

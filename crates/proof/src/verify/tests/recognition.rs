@@ -117,6 +117,23 @@ fn what_the_peer_was_not_recognised_for_is_refused() {
 }
 
 #[test]
+fn a_peer_denies_what_it_was_recognised_for_and_nothing_else() {
+    let mut peers = Peers::new();
+    peers.query.context.jurisdiction = Some(jurisdiction("FI"));
+    let judge = |peers: &Peers| {
+        let mut links = peers.links();
+        let denial = peers.below.denies(&peers.query, Reason::Revoked);
+        links[0] = denial.sign(&peers.below.signer).expect("signs");
+        let chain = Chain::new(links).expect("a chain");
+        let judged = verify_denial(&chain, &peers.query, &peers.root.anchors(), now(), now(), None);
+        judged.map(|denied| denied.decided_by).map_err(|fault| (fault.link, fault.code))
+    };
+    assert_eq!(judge(&peers), Ok(peers.below.authority_id.clone()));
+    peers.recognition.scope.0[0].jurisdictions = vec![jurisdiction("NO")];
+    assert_eq!(judge(&peers), Err((0, FaultCode::OutOfScope)), "its own delegation reaches further");
+}
+
+#[test]
 fn one_that_is_over_revoked_or_by_another_is_refused() {
     assert_eq!(changed(|p| p.recognition.valid.clear()), (2, FaultCode::NotInForce));
     assert_eq!(changed(|p| p.recognition.valid = vec![years(2020, Some(2025))]), (2, FaultCode::NotInForce));

@@ -1,0 +1,42 @@
+//! What is believed of an answer is what its proof says, not what was written around it.
+
+use charter_domain::Interval;
+
+use super::*;
+use crate::testing::{HOUR, NOW, Party, party, query};
+
+const AT: Timestamp = Timestamp::from_secs(NOW);
+
+/// A yes of the sector as its registry would send it, and what the root makes of it.
+fn believed(change: impl FnOnce(&mut charter_proof::AuthorityStatement)) -> Result<Answer, String> {
+    let (root, sector): (Party, Party) = (party("root"), party("sector"));
+    let (delegation, query) = (root.delegation(&sector), query(&sector));
+    let mut statement = sector.states(&query, NOW);
+    change(&mut statement);
+    let far = AT.plus(std::time::Duration::from_secs(300));
+    let mut answer = Answer::of(&sector.id, 3, charter_domain::Reason::Active, AT, far);
+    answer.chain = vec![statement.sign(&sector.signer).expect("signs")];
+    let view = root.view(vec![delegation.clone()]);
+    believe(&view, &delegation, &query, answer, (AT, AT), &Seen::default())
+}
+
+#[test]
+fn a_yes_ends_with_its_statement_whatever_is_said_of_its_next_change() {
+    let end = Timestamp::from_secs(NOW + 10);
+    let valid = vec![Interval { from: None, until: Some(end) }];
+    let answer = believed(|statement| statement.valid = valid).expect("proven");
+    assert_eq!(answer.next_change, Some(end), "kept for five minutes, it would be a yes beyond its end");
+    let endless = believed(|_| {}).expect("proven");
+    assert_eq!((endless.next_change, endless.expires_at), (None, AT.plus(POSITIVE_TTL)));
+    let short = believed(|statement| statement.exp = NOW + 20).expect("proven");
+    assert_eq!(short.expires_at, Timestamp::from_secs(NOW + 20));
+    assert!(believed(|statement| statement.iat = NOW + HOUR / 2).is_err(), "not issued yet");
+}
+
+#[test]
+fn conditions_of_a_statement_cannot_be_left_out_of_the_answer() {
+    let limited = |statement: &mut charter_proof::AuthorityStatement| {
+        statement.conditions = [("eqf_level".to_owned(), ["7".to_owned()].into())].into();
+    };
+    assert_eq!(believed(limited).expect("proven").unstated, ["eqf_level"]);
+}
