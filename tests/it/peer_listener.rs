@@ -229,3 +229,27 @@ fn a_registry_announces_the_keys_that_it_shows() {
     let fault = said(&format!("\"{other}\"")).expect_err("neither the listener's nor what it shows others");
     assert!(fault.contains(&key) && fault.contains("2 fault(s)"), "{fault}");
 }
+
+#[test]
+fn a_superior_that_would_not_be_asked_is_a_fault_of_the_configuration() {
+    let said = |lines: &str| {
+        let toml = format!(
+            "{SETTINGS}\ndatabase = {{ url = \"host=/tmp\" }}\n[[registries]]\nauthority_id = \"{NATION}\"\n\
+             slug = \"a\"\nname = \"A\"\njurisdiction = \"FI\"\npublic_url = \"https://a.example\"\n{lines}\n\
+             [[listeners]]\naddress = \"127.0.0.1:0\"\nregistry = \"{NATION}\"",
+        );
+        charter_server::Config::from_toml(&toml).map(drop).map_err(|faults| faults.to_string())
+    };
+    let at = |url: &str| format!("superior_endpoint = \"{url}\"");
+    let pins = format!("superior_tls_spki_sha256 = [\"{}\"]", "0a".repeat(32));
+    let pinned = |url: &str| format!("{}\n{pins}", at(url));
+    for good in [at("https://root.example:7443"), pinned("https://root.example"), at("http://127.0.0.1:1")] {
+        assert_eq!(said(&good), Ok(()), "{good}");
+    }
+    for bad in
+        [at("http://root.example"), at("root.example:7443"), pinned("http://127.0.0.1:1"), pins.clone()]
+    {
+        let fault = said(&bad).expect_err(&bad);
+        assert!(fault.contains("superior_endpoint") && fault.contains("1 fault(s)"), "{fault}");
+    }
+}

@@ -5,12 +5,15 @@ use charter_federation::{Budget, Mode};
 use charter_server::{
     app::{
         answer::Reply,
+        peers::way,
         query::{Asked, answer},
     },
     error::Code,
 };
 use charter_tests::TestApp;
 use tokio::time::Instant;
+
+use crate::federation::{ISSUER, Three};
 
 const ROOT: &str = "did:web:root.example";
 const NATION: &str = "did:web:nation.example";
@@ -58,4 +61,23 @@ async fn under_load_others_are_asked_only_for_who_signed_in() {
         let said = answer(&root.app, Asked { mode: Mode::CachedOnly, ..asked }).await.expect("a decision");
         assert_eq!((said.is_yes(), said.referrals.is_empty()), (yes, yes));
     }
+}
+
+#[tokio::test]
+async fn under_load_a_way_is_shown_as_far_as_it_is_known_here() {
+    let three = Three::start().await;
+    let registry = three.root.app.hosted.by_authority(ROOT).expect("served");
+    let states = async |strained: bool| {
+        let query = Query::parse(Kind::Authorization, (ROOT, ISSUER, "issue", "Degree"), Context::default());
+        let asked = Asked::new(registry, query.expect("a question"), Budget::fresh(Instant::now()));
+        let asked = Asked { anonymous: true, strained, ..asked };
+        let way = way::of(&three.root.app, asked).await.expect("a way");
+        way.hops.iter().filter_map(|hop| hop.link.as_ref()).map(|link| link.state).collect::<Vec<_>>()
+    };
+    assert_eq!(states(false).await, ["ACTIVE", "ACTIVE", "ACTIVE"]);
+    assert_eq!(
+        states(true).await,
+        ["ACTIVE", "NOT_KNOWN", "ACTIVE"],
+        "the nation is not asked about its sector"
+    );
 }

@@ -39,6 +39,9 @@ const MAX_MESSAGE: usize = 256 * 1024;
 /// Entries of a path that are kept: fan-out 8, a few levels.
 const MAX_PATH: usize = 64;
 
+/// Characters of a peer's own words about why it refuses.
+const MAX_REMARK: usize = 300;
+
 /// How long a connection is kept that nobody asks over: after a rotation nobody does.
 const IDLE: Duration = Duration::from_secs(600);
 /// Who is late sooner than this has shown nothing: the asker was in a hurry, or the peer refused at once.
@@ -171,7 +174,9 @@ fn failure(status: &Status) -> Failure {
     match status.code() {
         Code::DeadlineExceeded | Code::Cancelled => Failure::Late,
         Code::InvalidArgument | Code::NotFound | Code::Unimplemented | Code::PermissionDenied => {
-            Failure::Refused(status.message().to_owned())
+            // Others read it in answers and in the log: it is short, and steers no terminal.
+            let text = status.message().chars().filter(|c| !c.is_control()).take(MAX_REMARK);
+            Failure::Refused(text.collect())
         }
         code @ (Code::Unavailable | Code::ResourceExhausted) => Failure::Unreachable(format!("{code:?}")),
         code if broken => Failure::Unreachable(format!("{code:?}")),

@@ -39,6 +39,11 @@ impl Asked {
         let (mode, max_staleness) = (Mode::Recurse, Duration::ZERO);
         Self { registry, query, budget, mode, max_staleness, anonymous: false, strained: false }
     }
+
+    /// Subordinates are not asked for it.
+    pub fn is_spared(&self) -> bool {
+        self.anonymous && self.strained
+    }
 }
 
 pub fn lookup<'a>(registry: RegistryId, query: &'a Query) -> Lookup<'a> {
@@ -67,9 +72,9 @@ async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
         .tenant(asked.registry)
         .is_some_and(|t| asked.budget.visited.contains(&t.registry.authority));
     let plain = asked.query.context.is_plain() && !been_here;
-    let Asked { registry, mut query, budget, mode, max_staleness, anonymous, strained } = asked;
+    let sparing = asked.is_spared() && asked.mode == Mode::Recurse;
+    let Asked { registry, mut query, budget, mode, max_staleness, anonymous, .. } = asked;
     query.context.evidence = EvidenceLevel::Full;
-    let sparing = anonymous && strained && mode == Mode::Recurse;
     let request = Request { registry, query, budget, mode: if sparing { Mode::Refer } else { mode } };
     let lookup = lookup(registry, &request.query);
     if !plain || mode != Mode::Recurse {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use charter_domain::{AuthorityId, HttpsId, SpkiPins, Timestamp};
+use charter_federation::protocol::native::is_loopback;
 use serde::Deserialize;
 
 use super::log::{RegistryLog, RegistryWitness};
@@ -72,6 +73,21 @@ impl RegistryConfig {
     }
 }
 
+/// What keeps the superior from being asked, where it is to be.
+fn superior(registry: &RegistryConfig) -> Option<&'static str> {
+    let pinned = !registry.superior_tls_spki_sha256.is_empty();
+    let Some(endpoint) = &registry.superior_endpoint else {
+        return pinned.then_some("superior_tls_spki_sha256 is of no use without superior_endpoint");
+    };
+    match endpoint.parse::<http::Uri>() {
+        Ok(uri) if uri.scheme_str() == Some("https") => None,
+        Ok(uri) if is_loopback(&uri) && !pinned => None,
+        Ok(_) | Err(_) => {
+            Some("superior_endpoint must begin with https://, or be http on loopback without pinned keys")
+        }
+    }
+}
+
 pub(super) fn faults(list: &[RegistryConfig]) -> Vec<String> {
     let mut faults = Vec::new();
     for (i, r) in list.iter().enumerate() {
@@ -93,6 +109,7 @@ pub(super) fn faults(list: &[RegistryConfig]) -> Vec<String> {
         if !(r.public_url.starts_with("http://") || r.public_url.starts_with("https://")) {
             faults.push(format!("registry `{name}`: public_url must begin with http:// or https://"));
         }
+        faults.extend(superior(r).map(|why| format!("registry `{name}`: {why}")));
         if list[..i].iter().any(|o| o.authority_id == r.authority_id || o.slug == r.slug) {
             faults.push(format!("registry `{name}`: authority_id and slug must be unique"));
         }

@@ -7,19 +7,21 @@ use std::{
 };
 
 use charter_federation::{PeerEndpoint, protocol::Superior};
+use futures::{StreamExt as _, stream};
 
 use crate::{App, hosted::Tenant};
 
 /// A superior that has not been heard is asked often; one that has, as often as its statement may change unseen.
 const UNTIL_HEARD: Duration = Duration::from_secs(1);
 const THEN: Duration = Duration::from_secs(30);
+/// Asked at the same time: a superior that is silent delays those of other registries here by little.
+const AT_ONCE: usize = 8;
 
 pub async fn run(app: Arc<App>) {
     loop {
-        let mut all = true;
-        for tenant in app.hosted.tenants() {
-            all &= fetch(&app, tenant).await;
-        }
+        let asking: Vec<_> = app.hosted.tenants().map(|tenant| fetch(&app, tenant)).collect();
+        let heard: Vec<bool> = stream::iter(asking).buffer_unordered(AT_ONCE).collect().await;
+        let all = heard.into_iter().all(|one| one);
         tokio::time::sleep(if all { THEN } else { UNTIL_HEARD }).await;
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         answer::Reply,
         peers,
         query::{self, Asked},
+        resolve::{Place, locate},
     },
 };
 
@@ -47,9 +48,51 @@ pub struct Link {
     pub words: String,
 }
 
+/// How delegations on the way are looked up.
+struct Look<'a> {
+    app: &'a App,
+    registry: RegistryId,
+    deadline: Instant,
+    /// Those of other registries are not asked for.
+    spared: bool,
+}
+
+impl Look<'_> {
+    /// Delegations of the registry that `via` leads to.
+    async fn below(&self, via: &[AuthorityId], page: &Page) -> Vec<Peer> {
+        let far = !matches!(locate(self.app, self.registry, via).await, Some(Place::Here(_)));
+        if self.spared && far {
+            return Vec::new();
+        }
+        let found = peers::of(self.app, self.registry, via, page, self.deadline).await;
+        found.map(|peers| peers.list).unwrap_or_default()
+    }
+
+    async fn delegation(&self, via: &[AuthorityId], below: &AuthorityId) -> Option<Peer> {
+        let page = Page { only: Some(below.clone()), ..Page::default() };
+        self.below(via, &page).await.into_iter().next()
+    }
+
+    /// The delegation at which the way ended: who decided names the subordinate in the detail of its answer.
+    async fn broken(&self, via: &[AuthorityId], reply: &Reply) -> Option<Peer> {
+        let ancestor = matches!(
+            reply.reason,
+            Reason::AncestorSuspended | Reason::AncestorRevoked | Reason::AncestorExpired
+        );
+        if !ancestor && reply.reason.outcome() != Outcome::Indeterminate {
+            return None;
+        }
+        let below = self.below(via, &Page::default()).await;
+        let named = below.into_iter().filter(|peer| reply.detail.contains(peer.authority.as_str()));
+        // The longest: one id may begin with another.
+        named.max_by_key(|peer| peer.authority.as_str().len())
+    }
+}
+
 /// Asks as TRQP does, and looks up each delegation on the way.
 pub async fn of(app: &App, asked: Asked) -> Result<Way, Error> {
-    let (registry, deadline, query) = (asked.registry, asked.budget.deadline, &asked.query);
+    let (registry, query) = (asked.registry, &asked.query);
+    let look = Look { app, registry, deadline: asked.budget.deadline, spared: asked.is_spared() };
     let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
     let top = tenant.registry.authority.to_string();
     let (entity, said) = (query.entity.to_string(), format!("{} {}", query.action, query.resource));
@@ -57,11 +100,11 @@ pub async fn of(app: &App, asked: Asked) -> Result<Way, Error> {
     let mut hops = vec![Hop { id: top, role: "asked registry", link: None }];
     let via = down(&reply);
     for (at, id) in via.iter().enumerate() {
-        let peer = delegation(app, (registry, deadline), &via[..at], id).await;
+        let peer = look.delegation(&via[..at], id).await;
         let link = peer.as_ref().map_or_else(unknown, delegated);
         hops.push(Hop { id: id.to_string(), role: "registry", link: Some(link) });
     }
-    if let Some(peer) = broken(app, (registry, deadline), &via, &reply).await {
+    if let Some(peer) = look.broken(&via, &reply).await {
         let mut link = delegated(&peer);
         if link.holds {
             link = Link { state: reply.reason.code(), holds: false, ..link };
@@ -85,34 +128,6 @@ pub async fn of(app: &App, asked: Asked) -> Result<Way, Error> {
 fn down(reply: &Reply) -> Vec<AuthorityId> {
     let via = reply.decider().map(|step| step.via.as_slice()).unwrap_or_default();
     via.iter().map(|id| AuthorityId::parse(id)).collect::<Result<_, _>>().unwrap_or_default()
-}
-
-async fn delegation(
-    app: &App,
-    (registry, deadline): (RegistryId, Instant),
-    via: &[AuthorityId],
-    below: &AuthorityId,
-) -> Option<Peer> {
-    let page = Page { only: Some(below.clone()), ..Page::default() };
-    peers::of(app, registry, via, &page, deadline).await.ok()?.list.into_iter().next()
-}
-
-/// The delegation at which the way ended: who decided names the subordinate in the detail of its answer.
-async fn broken(
-    app: &App,
-    (registry, deadline): (RegistryId, Instant),
-    via: &[AuthorityId],
-    reply: &Reply,
-) -> Option<Peer> {
-    let ancestor =
-        matches!(reply.reason, Reason::AncestorSuspended | Reason::AncestorRevoked | Reason::AncestorExpired);
-    if !ancestor && reply.reason.outcome() != Outcome::Indeterminate {
-        return None;
-    }
-    let below = peers::of(app, registry, via, &Page::default(), deadline).await.ok()?.list;
-    let named = below.into_iter().filter(|peer| reply.detail.contains(peer.authority.as_str()));
-    // The longest: one id may begin with another.
-    named.max_by_key(|peer| peer.authority.as_str().len())
 }
 
 fn delegated(peer: &Peer) -> Link {

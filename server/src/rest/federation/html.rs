@@ -40,7 +40,7 @@ pub fn shown(text: &str) -> String {
 pub fn cut(text: &str, most: usize) -> String {
     let unseen = |c: char| {
         c.is_control()
-            || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+            || matches!(c, '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
     };
     let plain = |c: char| if unseen(c) { '\u{fffd}' } else { c };
     let count = text.chars().count();
@@ -154,6 +154,7 @@ mod tests {
     #[test]
     fn what_is_shown_is_bounded_and_can_be_seen() {
         assert_eq!(shown("a\u{202e}b\u{7}"), "a\u{fffd}b\u{fffd}");
+        assert_eq!(shown("un\u{ad}seen\u{e0041}"), "un\u{fffd}seen\u{fffd}");
         assert_eq!(cut("abcdefghij", 5), "ab…ij");
         assert_eq!(shown(&"x".repeat(10_000)).chars().count(), LONGEST - 1);
         assert_eq!(html! { (shown("<script>")) }.into_string(), "&lt;script&gt;");
