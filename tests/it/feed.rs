@@ -9,7 +9,7 @@ use std::{
 };
 
 use charter_cache::Dep;
-use charter_domain::record::RawRecord;
+use charter_domain::{Timestamp, record::RawRecord, time::Clock};
 use charter_proto::charter::{
     federation::v1::{
         self as pb, federation_service_client::FederationServiceClient, watch_response::Item as Sent,
@@ -44,25 +44,34 @@ struct Two {
     root: TestApp,
     sector: TestApp,
     wire: Wire,
+    clock: Arc<TestClock>,
 }
 
 impl Two {
     async fn start(root: &str, sector: &str) -> Self {
+        Self::until(root, sector, None).await
+    }
+
+    /// The delegation ends then, if it is to end.
+    async fn until(root: &str, sector: &str, end: Option<Timestamp>) -> Self {
         let clock = Arc::new(TestClock::default());
         let root = TestApp::build().clock(&clock).registry(ROOT).settings(root).start().await;
         let sector = TestApp::build().clock(&clock).under(SECTOR, ROOT).settings(sector).start().await;
         let wire = Wire::to(sector.address).await;
-        let two = Self { root, sector, wire };
-        two.delegates().await;
+        let two = Self { root, sector, wire, clock };
+        two.delegates(&two.wire, None, end).await;
         two.sector.registry(SECTOR).registers(ISSUER).authorized("issue", "Degree").await;
         two
     }
 
-    /// The sector is reached over the wire.
-    async fn delegates(&self) {
+    /// The sector is reached over a wire.
+    async fn delegates(&self, wire: &Wire, from: Option<Timestamp>, until: Option<Timestamp>) {
         let registry = self.root.registry(ROOT);
+        let time = |t: Timestamp| prost_types::Timestamp { seconds: t.secs(), nanos: 0 };
         let request = PutDelegationRequest {
-            endpoint: self.wire.url.clone(),
+            endpoint: wire.url.clone(),
+            valid_from: from.map(time),
+            valid_until: until.map(time),
             ..registry.delegation(&self.sector.registry(SECTOR), &["Degree"])
         };
         registry.client().put_delegation(registry.signed(request)).await.expect("delegated");
@@ -121,6 +130,20 @@ async fn a_feed_that_was_cut_goes_on_where_it_was() {
     let reinstated = sector.reinstates(ISSUER).await;
     until(BEGUN, "it is proven", async || two.dep().epoch() >= reinstated).await;
     assert_eq!(two.line().await, "200 yes ACTIVE");
+}
+
+#[tokio::test]
+async fn a_feed_from_where_the_subordinate_no_longer_is_confirms_nothing() {
+    let end = Timestamp::from_secs(TestClock::default().now().secs() + 3_600);
+    let two = Two::until(&slow(), SETTINGS, Some(end)).await;
+    let elsewhere = Wire::to(two.sector.address).await;
+    two.delegates(&elsewhere, Some(end), None).await;
+    two.is_followed().await;
+    // From here on the sector is elsewhere; at the old place somebody still sends signs of life.
+    two.clock.advance(Duration::from_secs(3_601));
+    assert_eq!(two.line().await, "200 yes ACTIVE");
+    elsewhere.cut();
+    until(BEGUN, "nothing confirms the answer", async || !two.dep().is_fed()).await;
 }
 
 #[tokio::test]

@@ -3,12 +3,27 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AuthorityId, HttpsId, Interval, Query, Reason, Scope, SpkiPins, Timestamp,
+    AuthorityId, HttpsId, Interval, Invalid, Query, Reason, Scope, SpkiPins, Timestamp,
     status::{self, State, Status},
 };
 
 /// Deepest chain followed or accepted, in delegations.
 pub const MAX_DEPTH: u8 = 8;
+/// Longest endpoint, in bytes.
+const MAX_ENDPOINT: usize = 2_048;
+
+/// Where another registry answers gRPC, as it arrives. Whether plaintext will do is decided by whoever connects.
+///
+/// # Errors
+/// Names the member `endpoint`.
+pub fn endpoint(text: &str) -> Result<String, Invalid> {
+    let web = text.starts_with("https://") || text.starts_with("http://");
+    if web && text.len() <= MAX_ENDPOINT && text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    let why = format!("must be an https URL of at most {MAX_ENDPOINT} bytes, or http on loopback");
+    Err(Invalid::new("endpoint", why))
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delegation {

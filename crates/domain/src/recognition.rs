@@ -3,10 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{HttpsId, Invalid, SpkiPins, json};
+use crate::{HttpsId, Invalid, SpkiPins, delegation::endpoint, json};
 
-/// Longest endpoint, in bytes.
-const MAX_ENDPOINT: usize = 2_048;
 /// Longest JWK set, in bytes: a handful of keys with room to spare.
 const MAX_JWKS: usize = 16_384;
 
@@ -55,21 +53,12 @@ impl Peer {
         Ok(Self {
             entity_identifier,
             jwks,
-            endpoint: endpoint(&raw.endpoint)?,
+            endpoint: endpoint(&raw.endpoint).map_err(|e| e.at("peer.endpoint"))?,
             may_follow: raw.may_follow,
             tls_spki_sha256: SpkiPins::parse(&raw.tls_spki_sha256)
                 .map_err(|e| e.at("peer.tls_spki_sha256"))?,
         })
     }
-}
-
-fn endpoint(text: &str) -> Result<String, Invalid> {
-    let web = text.starts_with("https://") || text.starts_with("http://");
-    if web && text.len() <= MAX_ENDPOINT && text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Ok(text.to_owned());
-    }
-    let why = format!("must be an https URL of at most {MAX_ENDPOINT} bytes, or http on loopback");
-    Err(Invalid::new("peer.endpoint", why))
 }
 
 #[cfg(test)]

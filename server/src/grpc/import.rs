@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, pin::Pin};
 
 use charter_domain::{
     AuthorityId, EntityId, HttpsId, Interval, Invalid, Scope, SpkiPins,
+    delegation::endpoint,
     policy::Caller,
     scope::{Grant, Jurisdiction, Pattern},
     status::State,
@@ -54,14 +55,11 @@ pub(super) fn grant(g: pb::Grant) -> Result<Grant, Invalid> {
 fn delegation(r: pb::PutDelegationRequest) -> Result<NewDelegation, Error> {
     let max_path_length = r.max_path_length.map(u8::try_from).transpose();
     let grants = r.scope.into_iter().map(grant).collect::<Result<_, _>>()?;
-    if !r.endpoint.starts_with("http://") && !r.endpoint.starts_with("https://") {
-        return Err(Invalid::new("endpoint", "must begin with http:// or https://").into());
-    }
     Ok(NewDelegation {
         subordinate: AuthorityId::parse(&r.subordinate_id).map_err(|e| e.at("subordinate_id"))?,
         entity_identifier: HttpsId::parse(&r.entity_identifier)?,
         jwks: delegation::keys(&r.jwks_json)?,
-        endpoint: r.endpoint,
+        endpoint: endpoint(&r.endpoint)?,
         tls_spki_sha256: SpkiPins::parse(&r.tls_spki_sha256)?,
         scope: Scope::parse(grants)?,
         max_path_length: max_path_length

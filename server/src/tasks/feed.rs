@@ -66,6 +66,13 @@ struct Known {
     confirmed: u64,
 }
 
+/// A feed, where it comes from, and since when.
+struct Open {
+    feed: Feed,
+    endpoint: PeerEndpoint,
+    opened: BootInstant,
+}
+
 /// Why a feed has ended.
 enum End {
     /// Nothing rests on it any more, or it has lasted long enough.
@@ -162,27 +169,22 @@ async fn stream(app: &Arc<App>, below: &Below, known: &mut Known) -> End {
     };
     let endpoint = PeerEndpoint::from(&delegation);
     let (opened, end) = (BootInstant::now(), Instant::now() + REOPEN);
-    match app.protocol.watch(&endpoint, &below.subordinate, known.tree.heard()).await {
-        Ok(mut feed) => loop {
-            if Instant::now() >= end {
-                return End::Done;
-            }
-            if let Err(end) = step(app, below, known, (&mut feed, opened)).await {
-                return end;
-            }
-        },
-        Err(failure) => End::Lost(failure),
+    let feed = match app.protocol.watch(&endpoint, &below.subordinate, known.tree.heard()).await {
+        Ok(feed) => feed,
+        Err(failure) => return End::Lost(failure),
+    };
+    let mut open = Open { feed, endpoint, opened };
+    while Instant::now() < end {
+        if let Err(end) = step(app, below, known, &mut open).await {
+            return end;
+        }
     }
+    End::Done
 }
 
 /// Takes one piece of news.
-async fn step(
-    app: &Arc<App>,
-    below: &Below,
-    known: &mut Known,
-    (feed, opened): (&mut Feed, BootInstant),
-) -> Result<(), End> {
-    let news = feed.next(Instant::now() + DEP_LEASE).await?;
+async fn step(app: &Arc<App>, below: &Below, known: &mut Known, open: &mut Open) -> Result<(), End> {
+    let news = open.feed.next(Instant::now() + DEP_LEASE).await?;
     let Some(dep) = app.dependencies.find(&below.path) else { return Err(End::Done) };
     let more = match news {
         News::Event { seq, body } => {
@@ -199,7 +201,14 @@ async fn step(
             let signed = log::verified(&delegation, &checkpoint, &configuration, app.clock.now());
             known.tree.checkpoint(signed.map_err(End::Refused)?)
         }
-        News::Beat(beat) => return confirm(app, below.registry, known, &dep, (beat, opened)).await,
+        News::Beat(beat) => {
+            // It may answer elsewhere by now, or under other keys: who is left behind confirms nothing.
+            let place = delegation(app, below).await.map(|d| PeerEndpoint::from(&d));
+            if place.as_ref() != Some(&open.endpoint) {
+                return Err(End::Done);
+            }
+            return confirm(app, below.registry, known, &dep, (beat, open.opened)).await;
+        }
     };
     match more {
         Ok(_) => Ok(()),

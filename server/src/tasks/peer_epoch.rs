@@ -1,7 +1,7 @@
 //! Epochs of the registries below that kept answers rest on: asked once a second, so that a change there is seen here
 //! within two. Those with a live feed tell it themselves (`tasks::feed`).
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use charter_cache::{BootInstant, Dep};
 use charter_domain::AuthorityId;
@@ -15,6 +15,10 @@ use crate::{
 
 /// Epochs asked in one call.
 const AT_ONCE: usize = 64;
+/// Calls to one peer at a time.
+const CALLS: usize = 4;
+/// What one peer gets in each round: half of the time for which an epoch counts.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 pub async fn run(app: Arc<App>) {
     let mut tick = tokio::time::interval(app.config.cache.peer_poll());
@@ -48,7 +52,9 @@ pub async fn poll(app: &App) {
             None => {}
         }
     }
-    join_all(by_peer.iter().map(|(peer, list)| ask(app, peer, list))).await;
+    // Who is slow, or has named more registries below it than it can answer for, holds up nobody else's.
+    let asked = by_peer.iter().map(|(peer, list)| tokio::time::timeout(PATIENCE, ask(app, peer, list)));
+    join_all(asked).await;
 }
 
 pub(super) fn parse(app: &App, path: &[String]) -> Option<(charter_domain::RegistryId, Vec<AuthorityId>)> {
@@ -59,21 +65,30 @@ pub(super) fn parse(app: &App, path: &[String]) -> Option<(charter_domain::Regis
 
 /// What cannot be had is left alone: the answers that rest on it stop being fresh by themselves.
 async fn ask(app: &App, (endpoint, authority): &Peer, list: &[(Arc<Dep>, Vec<AuthorityId>)]) {
-    for part in list.chunks(AT_ONCE) {
-        let before = BootInstant::now();
-        let paths: Vec<_> = part.iter().map(|(_, rest)| rest.clone()).collect();
-        let went = app.protocol.epochs(endpoint, authority, &paths).await;
-        app.contacts.note(&endpoint.url, &went);
-        match went {
-            Ok(epochs) => {
-                for ((dep, _), polled) in part.iter().zip(epochs).filter(|(_, p)| p.epoch >= 0) {
-                    dep.polled(polled.epoch, before);
-                    dep.has_published(polled.published);
-                }
+    for parts in list.chunks(AT_ONCE * CALLS) {
+        join_all(parts.chunks(AT_ONCE).map(|part| some(app, endpoint, authority, part))).await;
+    }
+}
+
+async fn some(
+    app: &App,
+    endpoint: &PeerEndpoint,
+    authority: &AuthorityId,
+    part: &[(Arc<Dep>, Vec<AuthorityId>)],
+) {
+    let before = BootInstant::now();
+    let paths: Vec<_> = part.iter().map(|(_, rest)| rest.clone()).collect();
+    let went = app.protocol.epochs(endpoint, authority, &paths).await;
+    app.contacts.note(&endpoint.url, &went);
+    match went {
+        Ok(epochs) => {
+            for ((dep, _), polled) in part.iter().zip(epochs).filter(|(_, p)| p.epoch >= 0) {
+                dep.polled(polled.epoch, before);
+                dep.has_published(polled.published);
             }
-            Err(error) => {
-                tracing::debug!(peer = %authority, %error, "epochs of a subordinate could not be had");
-            }
+        }
+        Err(error) => {
+            tracing::debug!(peer = %authority, %error, "epochs of a subordinate could not be had");
         }
     }
 }

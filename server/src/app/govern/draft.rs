@@ -2,6 +2,7 @@
 
 use charter_domain::{
     AuthorityId, EntityId, HttpsId, Interval, Invalid, Scope, SpkiPins, Timestamp,
+    delegation::endpoint,
     event::{
         AccreditationGranted, Change, EntityRegistered, StaffAppointed, StaffDismissed, StatementMade,
         StatusChanged,
@@ -245,13 +246,6 @@ async fn owner(
 ) -> Result<Option<Uuid>, Error> {
     let held = app.store.target(tenant.registry.id, target, target_id.to_owned()).await?;
     held.map(|h| h.entity_id).ok_or_else(|| Error::not_found(target.as_str(), target_id))
-}
-
-fn endpoint(text: &str) -> Result<String, Invalid> {
-    if text.starts_with("http://") || text.starts_with("https://") {
-        return Ok(text.to_owned());
-    }
-    Err(Invalid::new("endpoint", "must begin with http:// or https://"))
 }
 
 fn new_delegation(w: RawDelegation) -> Result<NewDelegation, Error> {

@@ -2,6 +2,7 @@
 
 use charter_domain::{
     AuthorityId, EntityId, Invalid, Scope, SpkiPins, Timestamp,
+    delegation::endpoint,
     event::{
         AccreditationCorrected, Change, DelegationCorrected, EntityCorrected, Identifier, LanguageMap,
         Renewed,
@@ -12,7 +13,7 @@ use charter_domain::{
 };
 use charter_store::entity::EntityView;
 
-use super::{endpoint, optional_uuid, owner, parsed};
+use super::{optional_uuid, owner, parsed};
 use crate::{
     App, Error,
     app::{
