@@ -35,6 +35,7 @@ mod import;
 mod issuer;
 mod kept;
 mod key;
+mod key_drill;
 mod key_federation;
 mod key_history;
 mod key_terminal;

@@ -39,11 +39,19 @@ impl Governed {
 
     /// The same on a server of another shape; the first of its registries is [`AUTHORITY`].
     pub async fn start_as(shape: impl FnOnce(Build) -> Build) -> Self {
-        let clock = Arc::<TestClock>::default();
-        let issuer = Issuer::start(&clock);
+        Self::start_of(AUTHORITY, &Arc::default(), shape).await
+    }
+
+    /// The same of another registry, by a clock that others go by too.
+    pub async fn start_of(
+        authority: &str,
+        clock: &Arc<TestClock>,
+        shape: impl FnOnce(Build) -> Build,
+    ) -> Self {
+        let issuer = Issuer::start(clock);
         let settings = format!("{SETTINGS}\n{}", issuer.toml());
-        let app = shape(TestApp::build().clock(&clock).settings(&settings)).start().await;
-        let registry = app.registry(AUTHORITY);
+        let app = shape(TestApp::build().clock(clock).settings(&settings)).start().await;
+        let registry = app.registry(authority);
         registry.registers(ISSUER).authorized("issue", "Degree").await;
         let who = |subject: &str| pb::Administrator { issuer: issuer.url(), subject: subject.to_owned() };
         registry.seals_with(vec![who("alice"), who("bob")]).await.expect("sealed");

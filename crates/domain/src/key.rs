@@ -1,6 +1,8 @@
 //! Keys and their history: which one signs at an instant, what may follow, and whether a signature counts that claims
 //! to have been made at some time.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -141,6 +143,19 @@ pub fn may_rotate(
         return Err(Refusal::illegal(format!("at most {MAX_USABLE} keys at once: retire one first")));
     }
     Ok(())
+}
+
+/// The same of a registry below another: what the key signs is worth nothing before the superior states it, so it is
+/// announced at least `hold_down` ahead. (Where a revocation leaves no other, an announced key takes over at once.)
+pub fn held_down(active_from: Option<Timestamp>, hold_down: Duration, now: Timestamp) -> Result<(), Refusal> {
+    let earliest = now.plus(hold_down);
+    if active_from.unwrap_or(now) >= earliest {
+        return Ok(());
+    }
+    Err(Refusal::illegal(format!(
+        "the superior must state a key before it signs: choose an `active_from` from {earliest} on, and leave time for \
+         approvals"
+    )))
 }
 
 pub fn may_retire(

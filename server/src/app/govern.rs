@@ -109,7 +109,7 @@ async fn put(
     let policy = app.store.registry_policy(registry).await?;
     let proposal = proposal.committed(commitment).under(&policy).recordable()?;
     check::change(app, registry, &proposal.change, now).await?;
-    check::scope(app, tenant, &proposal.change).await?;
+    check::above(app, tenant, &proposal.change).await?;
     if let Some(etag) = etag::touched(app, registry, &proposal.change, now).await? {
         etag.expected(asked.etag.as_ref())?;
     }
@@ -176,7 +176,7 @@ async fn approve_one(
     let tenant = tenant(app, registry)?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
     let kept = read(app, registry, id).await?;
-    check::scope(app, tenant, &kept.proposal.change).await?;
+    check::above(app, tenant, &kept.proposal.change).await?;
     let frame = Frame::of(app, staff, registry, &kept).await?;
     let (staff, asked, only_try) = (staff.clone(), asked.clone(), asked.validate_only);
     let erased = app.erased.clone();

@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use super::log::{RegistryLog, RegistryWitness};
 
+/// Thirty days, in seconds.
+const MAX_HOLD_DOWN: u64 = 30 * 86_400;
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegistryConfig {
@@ -34,6 +37,9 @@ pub struct RegistryConfig {
     /// OpenID Federation ids of the superiors; none: this is an anchor.
     #[serde(default)]
     pub superiors: Vec<HttpsId>,
+    /// How long ahead a key is announced where there are superiors, so that they can state it before it signs.
+    #[serde(default = "a_day")]
+    pub key_hold_down_secs: u64,
     #[serde(default)]
     pub governance_framework: Option<String>,
     /// Questions about earlier instants are refused.
@@ -61,6 +67,10 @@ pub struct RegistryAnchors {
 
 fn english() -> String {
     "en".to_owned()
+}
+
+fn a_day() -> u64 {
+    86_400
 }
 
 fn epoch_of_history() -> Timestamp {
@@ -110,6 +120,9 @@ pub(super) fn faults(list: &[RegistryConfig]) -> Vec<String> {
             faults.push(format!("registry `{name}`: public_url must begin with http:// or https://"));
         }
         faults.extend(superior(r).map(|why| format!("registry `{name}`: {why}")));
+        if r.key_hold_down_secs > MAX_HOLD_DOWN {
+            faults.push(format!("registry `{name}`: key_hold_down_secs must be at most {MAX_HOLD_DOWN}"));
+        }
         if list[..i].iter().any(|o| o.authority_id == r.authority_id || o.slug == r.slug) {
             faults.push(format!("registry `{name}`: authority_id and slug must be unique"));
         }

@@ -1,6 +1,6 @@
 //! 401 registries in five real processes: the root in one, national registries in two, education registries in two.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, fs, time::Instant};
 
 use charter_domain::record::{RawAuthorization, RawRecord};
 use charter_proto::charter::registry::v1::{

@@ -159,4 +159,7 @@ fn a_revocation_says_enough_and_only_grows_worse() {
     assert!(
         may_rotate(&keys, "c", Some(t(99)), t(100)).is_err() && may_rotate(&keys, "a", None, t(100)).is_err()
     );
+    let held = |from: Option<i64>| held_down(from.map(t), t(110).since(t(100)), t(100)).is_ok();
+    assert!(held(Some(110)) && held(Some(111)));
+    assert!(!held(Some(109)) && !held(None), "too soon for the superior");
 }

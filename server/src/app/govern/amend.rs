@@ -48,7 +48,7 @@ async fn amend_one(
     let mut draft = draft::draft(app, tenant, wish, now).await?;
     keep_ids(&before.proposal.change, &mut draft.change);
     check::change(app, registry, &draft.change, now).await?;
-    check::scope(app, tenant, &draft.change).await?;
+    check::above(app, tenant, &draft.change).await?;
     match draft.private.take() {
         // It keeps the key that was made for it first.
         Some(private) if asked.validate_only || matches!(before.proposal.change, Change::KeyAdded(_)) => {

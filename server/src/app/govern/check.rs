@@ -15,11 +15,10 @@ use crate::{
     App, Error,
     app::{credential, credential_type, entity::domain, key, privacy, procedure, registry_policy, schema},
     error::Code,
+    hosted::Tenant,
 };
 
 mod life;
-
-pub use self::life::scope;
 
 /// Security officers who must remain: one could never appoint another.
 const LEAST_SECURITY: usize = 2;
@@ -71,6 +70,12 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
         }
         _ => procedure::check(app, registry, change, now).await,
     }
+}
+
+/// What this registry's own superior bounds: looked at when it is proposed and again before each approval.
+pub async fn above(app: &App, tenant: &Tenant, change: &Change) -> Result<(), Error> {
+    key::check::held_down(tenant, change, app.clock.now())?;
+    life::scope(app, tenant, change).await
 }
 
 /// A grant that waited too long for its approvals would begin in the past.

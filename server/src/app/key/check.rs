@@ -1,5 +1,7 @@
 //! Whether what is drafted about keys may still happen.
 
+use std::time::Duration;
+
 use charter_domain::{
     Timestamp,
     event::Change,
@@ -8,12 +10,24 @@ use charter_domain::{
 };
 use uuid::Uuid;
 
+use crate::hosted::Tenant;
+
 /// Whose keys a change is about; none: the registry's own.
 pub fn entity(change: &Change) -> Option<Uuid> {
     match change {
         Change::EntityKeyAdded(k) => Some(k.entity_id),
         Change::EntityKeyRevoked(k) => Some(k.entity_id),
         _ => None,
+    }
+}
+
+/// A key that a registry below another announces.
+pub fn held_down(tenant: &Tenant, change: &Change, now: Timestamp) -> Result<(), Refusal> {
+    match change {
+        Change::KeyAdded(k) if !tenant.config.superiors.is_empty() => {
+            key::held_down(k.active_from, Duration::from_secs(tenant.config.key_hold_down_secs), now)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -54,8 +54,7 @@ pub fn narrowed_locked(tx: &mut Tx<'_>, change: &DelegationCorrected) -> Result<
     Ok(correction::delegation(change, held, now)?)
 }
 
-/// A delegation that is made, corrected or renewed is inside what this registry was delegated itself: looked at when
-/// it is proposed and again before each approval. (What becomes narrower in the instant between is found by whoever
+/// A delegation that is made, corrected or renewed is inside what this registry was delegated itself. (What becomes narrower in the instant between is found by whoever
 /// reads the chain.)
 pub async fn scope(app: &App, tenant: &Tenant, change: &Change) -> Result<(), Error> {
     let held = match change {

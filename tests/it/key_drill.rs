@@ -1,0 +1,282 @@
+//! The drill: a sector's key is replaced, then its next one is stolen, while verifiers ask the root and check every proof
+//! under anchors that they pinned before.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use charter_domain::{Context, Kind, Query, Timestamp, time::Clock};
+use charter_proof::{AnchorSet, Chain, EntityConfiguration, SubordinateStatement, verify::verify};
+use charter_proto::charter::{
+    federation::v1::{GetSubordinateStatementRequest, federation_service_client::FederationServiceClient},
+    registry::v1::{
+        self as pb, CheckKeyRequest, key_service_client::KeyServiceClient, propose_request::Change,
+    },
+};
+use charter_server::tasks::renewal;
+use charter_signing::{JwkSet, jws};
+use charter_tests::{
+    TestClock,
+    governed::{Governed, ISSUER},
+};
+use futures::future::join_all;
+
+use crate::{
+    federation::{ROOT, SECTOR},
+    governance::said,
+    kept::until,
+    key::{anchors, by_security, kid, rotates, stamp},
+    peer::statement,
+};
+
+const RESOURCE: &str = "Licence";
+/// Of the sector's settings: how long ahead it announces a key.
+const HOLD_DOWN: Duration = Duration::from_secs(20);
+const AHEAD: Duration = Duration::from_secs(30);
+/// What is promised: refused by the registry itself, by those who follow its feed, and by the whole federation.
+const LOCALLY: Duration = Duration::from_secs(2);
+const BY_THE_FEED: Duration = Duration::from_secs(2);
+const EVERYWHERE: Duration = Duration::from_secs(60);
+/// For what a busy machine may be late with.
+const PATIENCE: Duration = Duration::from_secs(20);
+const VERIFIERS: usize = 4;
+
+/// A sealed root and a sealed sector below it, each with staff of its own.
+struct Two {
+    root: Governed,
+    sector: Governed,
+    clock: Arc<TestClock>,
+    /// As verifiers pinned them before anything happened.
+    pinned: AnchorSet,
+}
+
+/// What verifiers have seen.
+#[derive(Default)]
+struct Load {
+    stop: AtomicBool,
+    proven: AtomicUsize,
+    failed: Mutex<Vec<String>>,
+    /// Which keys signed the leaves.
+    kids: Mutex<BTreeSet<String>>,
+}
+
+impl Two {
+    async fn start() -> Self {
+        let clock = Arc::<TestClock>::default();
+        let root = Governed::start_of(ROOT, &clock, |build| build.registry(ROOT)).await;
+        let details = format!("key_hold_down_secs = {}", HOLD_DOWN.as_secs());
+        let sector =
+            Governed::start_of(SECTOR, &clock, |build| build.under(SECTOR, ROOT).details(&details)).await;
+        let authorization = pb::ImportAuthorization {
+            action: "issue".to_owned(),
+            resource: RESOURCE.to_owned(),
+            ..Default::default()
+        };
+        let statement = pb::MakeStatement {
+            entity_id: ISSUER.to_owned(),
+            authorization: Some(authorization),
+            ..Default::default()
+        };
+        sector.decides(Change::MakeStatement(statement)).await;
+        let made = root.app.registry(ROOT).delegation(&sector.app.registry(SECTOR), &[RESOURCE]);
+        let pinned = anchors(&root).await;
+        let two = Self { root, sector, clock, pinned };
+        two.decides(Change::Delegation(pb::PutDelegationRequest { registry_id: String::new(), ..made }))
+            .await;
+        two
+    }
+
+    /// A change at the root: one proposes, another approves.
+    async fn decides(&self, change: Change) {
+        let draft = self.root.person("otto").proposes(change).await.expect("proposed");
+        self.root.person("anna").approves(&draft).await.expect("approved");
+    }
+
+    /// The root states these keys of the sector from now on.
+    async fn states(&self, keys: &JwkSet) {
+        let subordinate_id = SECTOR.to_owned();
+        let change =
+            pb::CorrectDelegation { subordinate_id, jwks_json: keys.to_json(), ..Default::default() };
+        self.decides(Change::CorrectDelegation(change)).await;
+    }
+
+    /// The keys that the sector shows of itself, believed because a key that the root states has signed them.
+    async fn shown(&self) -> JwkSet {
+        let text = self.sector.app.rest().get("/.well-known/openid-federation").await.text();
+        let known = self.stated().await.1.jwks;
+        EntityConfiguration::parse_verified(&text, &known).expect("signed by a key that is stated").jwks
+    }
+
+    /// What the root states of the sector, signed and read.
+    async fn stated(&self) -> (String, SubordinateStatement) {
+        let request = GetSubordinateStatementRequest {
+            authority_id: ROOT.to_owned(),
+            subordinate_id: SECTOR.to_owned(),
+        };
+        let mut client = FederationServiceClient::new(self.root.app.channel());
+        let reply = client.get_subordinate_statement(request).await.expect("a statement").into_inner();
+        let keys = &anchors(&self.root).await.anchors.remove(0).jwks;
+        let read = SubordinateStatement::parse_verified(&reply.subordinate_statement, keys).expect("its own");
+        (reply.subordinate_statement, read)
+    }
+
+    fn proves(&self, links: &[String], entity: &str, time: Option<Timestamp>) -> Result<(), String> {
+        let context = Context { time, ..Context::default() };
+        let query = Query::parse(Kind::Authorization, (ROOT, entity, "issue", RESOURCE), context);
+        let (chain, now) = (Chain::new(links.to_vec()).map_err(|e| e.to_string())?, self.clock.now());
+        let query = query.expect("a question");
+        verify(&chain, &query, &self.pinned, time.unwrap_or(now), now, None)
+            .map(drop)
+            .map_err(|e| e.to_string())
+    }
+
+    /// Asks the root and verifies what it shows; the links.
+    async fn checked(&self, time: Option<Timestamp>) -> Result<Vec<String>, String> {
+        let asking = self.root.app.anonymous().asks(ISSUER, "issue", RESOURCE).with("evidence", "chain");
+        let asking = match time {
+            Some(time) => asking.at(time),
+            None => asking,
+        };
+        let said = asking.rest().await;
+        if said.line() != "200 yes ACTIVE" {
+            return Err(format!("{} {}", said.line(), said.message));
+        }
+        self.proves(&said.chain, ISSUER, time)?;
+        Ok(said.chain)
+    }
+
+    /// Verifiers who ask again and again.
+    async fn verifiers(&self, load: &Load) {
+        join_all((0..VERIFIERS).map(|n| self.verifier(load, n))).await;
+    }
+
+    /// Half of them ask for what may be kept, and half for what may not.
+    async fn verifier(&self, load: &Load, n: usize) {
+        while !load.stop.load(Ordering::Relaxed) {
+            let time = (n % 2 == 1).then(|| self.clock.now());
+            match self.checked(time).await {
+                Ok(links) => {
+                    load.proven.fetch_add(1, Ordering::Relaxed);
+                    let kid = jws::kid(&links[0]).expect("a kid");
+                    load.kids.lock().expect("not poisoned").insert(kid);
+                }
+                Err(why) => load.failed.lock().expect("not poisoned").push(why),
+            }
+        }
+    }
+
+    /// Waits until some more answers were checked.
+    async fn goes_on(&self, load: &Load) {
+        let checked =
+            || load.proven.load(Ordering::Relaxed) + load.failed.lock().expect("not poisoned").len();
+        let enough = checked() + 2 * VERIFIERS;
+        until(PATIENCE, "verifiers go on", async || checked() >= enough).await;
+    }
+
+    /// Time passes a second at a time, while verifiers go on.
+    async fn waits(&self, load: &Load, how_long: Duration) {
+        for _ in 0..how_long.as_secs() {
+            self.clock.advance(Duration::from_secs(1));
+            self.goes_on(load).await;
+        }
+    }
+
+    /// Announced, stated by the superior, held down, used; then the old key retires and is stated no longer.
+    async fn rotation(&self, load: &Load) {
+        self.goes_on(load).await;
+        let old = kid(&self.sector, "ACTIVE").await;
+        let soon = pb::RotateKey { active_from: stamp(&self.sector, HOLD_DOWN / 2) };
+        for refused in [pb::RotateKey::default(), soon] {
+            let refused = self.sector.person("alice").proposes(Change::RotateKey(refused)).await;
+            assert_eq!(said(&refused.expect_err("before it can be stated")), "409 ILLEGAL_TRANSITION");
+        }
+        rotates(&self.sector, AHEAD).await;
+        let new = kid(&self.sector, "ANNOUNCED").await;
+        let both = self.shown().await;
+        assert!(
+            both.find(&old).is_some() && both.find(&new).is_some(),
+            "the old key vouches for the new one"
+        );
+        self.states(&both).await;
+        assert_eq!(self.stated().await.1.jwks, both);
+        self.waits(load, AHEAD).await;
+        assert!(renewal::once(&self.sector.app.app).await.renewed > 0, "signed again, by the new key");
+        let retire = pb::RetireKey { kid: old.clone(), from: None };
+        by_security(&self.sector, Change::RetireKey(retire)).await;
+        let signed = || load.kids.lock().expect("not poisoned").contains(&new);
+        until(PATIENCE, "the new key signs what the root shows", async || signed()).await;
+        self.states(&self.shown().await).await;
+        assert!(self.stated().await.1.jwks.find(&old).is_none());
+        self.goes_on(load).await;
+        load.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// What somebody signs who has the sector's key.
+    fn forged(&self, entity: &str) -> String {
+        let hosted = &self.sector.app.app.hosted;
+        let id = hosted.by_authority(SECTOR).expect("served");
+        let (ring, now) = (hosted.tenant(id).expect("served").ring(), self.clock.now());
+        let mut forged = statement(entity, now);
+        forged.iss = "https://sector.example".to_owned().try_into().expect("valid");
+        forged.authority_id = SECTOR.to_owned().try_into().expect("valid");
+        forged.resource = RESOURCE.to_owned().try_into().expect("valid");
+        forged.sign(ring.signer(now).expect("the stolen key")).expect("signed")
+    }
+
+    async fn verdict(&self, kid: &str) -> String {
+        let request = CheckKeyRequest { kid: kid.to_owned(), ..Default::default() };
+        let mut client = KeyServiceClient::new(self.sector.app.channel());
+        client.check_key(request).await.expect("checked").into_inner().verdict
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_fails_while_a_key_is_replaced_and_a_stolen_one_is_refused_in_time() {
+    let (two, load) = (Two::start().await, Load::default());
+    tokio::join!(two.verifiers(&load), two.rotation(&load));
+    let failed = load.failed.lock().expect("not poisoned").clone();
+    let (proven, kids) = (load.proven.load(Ordering::Relaxed), load.kids.lock().expect("not poisoned").len());
+    println!("{proven} answers proven, {} failed, under {kids} keys", failed.len());
+    assert_eq!((failed, kids), (Vec::new(), 2));
+
+    // A spare key that the root states already; then the one in use is stolen.
+    rotates(&two.sector, AHEAD).await;
+    two.states(&two.shown().await).await;
+    let (stolen, spare) = (kid(&two.sector, "ACTIVE").await, kid(&two.sector, "ANNOUNCED").await);
+    let victim = "did:web:forged.example";
+    let forged = two.forged(victim);
+    assert_eq!(jws::kid(&forged).expect("a kid"), stolen);
+    let honest = two.checked(None).await.expect("proven");
+    let (above, root) = (two.stated().await.0, honest[2].clone());
+    two.proves(&[forged.clone(), above, root.clone()], victim, None).expect("the theft is not known");
+
+    let decided = Instant::now();
+    let (reason, compromised_since) = ("COMPROMISED".to_owned(), stamp(&two.sector, Duration::ZERO));
+    let revoke = pb::RevokeKey { kid: stolen.clone(), reason, compromised_since };
+    by_security(&two.sector, Change::RevokeKey(revoke)).await;
+    let refused = async || two.verdict(&stolen).await.starts_with("COMPROMISED");
+    until(LOCALLY, "the sector refuses it", refused).await;
+    let replaced = async || {
+        let shown = two.checked(None).await;
+        shown.is_ok_and(|links| jws::kid(&links[0]).is_ok_and(|kid| kid == spare))
+    };
+    until(BY_THE_FEED, "the root shows what the spare key signed", replaced).await;
+    two.states(&two.shown().await).await;
+    let (above, read) = two.stated().await;
+    assert!(read.jwks.find(&stolen).is_none() && read.jwks.find(&spare).is_some());
+    two.proves(&[forged, above, root], victim, None).expect_err("under what the root states now");
+    two.checked(None).await.expect("proven still");
+    assert!(decided.elapsed() < EVERYWHERE, "{:?}", decided.elapsed());
+
+    let historical = two.sector.app.rest().get("/.well-known/openid-federation-historical-keys").await;
+    let claims = jws::verify(&historical.text(), "jwk-set+jwt", &read.jwks).expect("signed by the spare key");
+    let claims: serde_json::Value = serde_json::from_slice(&claims).expect("JSON");
+    let keys = claims["keys"].as_array().expect("keys");
+    let of = |kid: &str| keys.iter().find(|k| k["kid"] == kid).map(|k| k["revoked"]["reason"].clone());
+    assert_eq!((keys.len(), of(&stolen)), (2, Some("compromised".into())), "the first is retired");
+}
