@@ -13,6 +13,7 @@ mod key;
 mod life;
 mod log;
 mod login;
+mod mirror;
 mod policy;
 mod privacy;
 mod procedure;
@@ -44,6 +45,7 @@ pub use self::{
     },
     log::{AuditState, Log, MirrorLog, ProofOf, Source as LogSource, Trusted, VerifyLog, WatchLog},
     login::{Login, WhoAmI},
+    mirror::{CheckCopy, Held, Mirror, ServeCopy, SyncCopy},
     policy::SetPolicy,
     privacy::{About, Erase, Privacy},
     procedure::{CourtRuling, Hear, ListProcedures, OpenProcedure, Procedure},
@@ -150,6 +152,9 @@ pub enum Command {
     /// Transparency logs: verified, followed, proven, copied.
     #[command(subcommand)]
     Log(Log),
+    /// A full copy of what a federation has signed: kept, asked, served.
+    #[command(subcommand)]
+    Mirror(Mirror),
     /// What is held about natural persons: shown, exported, erased.
     #[command(subcommand)]
     Privacy(Privacy),

@@ -17,6 +17,7 @@ mod life;
 mod log;
 mod login;
 mod man;
+mod mirror;
 mod privacy;
 mod procedure;
 mod proof;
@@ -63,6 +64,7 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
         Command::Staff(command) => staff::run(to, command).await,
         Command::Audit(command) => audit::run(to, command).await,
         Command::Log(command) => log::run(to, command, place).await,
+        Command::Mirror(command) => mirror::run(to, command).await,
         Command::Privacy(command) => privacy::run(to, command).await,
         Command::Schema(command) => schema::run(to, command).await,
         Command::Webhook(command) => webhook::run(to, command).await,

@@ -2,7 +2,8 @@
 //!
 //! In scope: asking and reading a registry over gRPC, verifying chains, loading records from files, proposing and
 //! approving changes.
-//! Out of scope: deciding, signing and storing. `records` is public: the server's demo reads the same files.
+//! Out of scope: signing and storing, and deciding from anything but a verified copy. `records` is public, since the
+//! server's demo reads the same files, and `mirror`, since its clock is an argument.
 
 mod answer;
 mod args;
@@ -17,6 +18,7 @@ mod exit;
 mod file;
 mod log;
 mod login;
+pub mod mirror;
 mod output;
 mod profile;
 mod proposal;

@@ -6,7 +6,7 @@ mod configured;
 pub mod events;
 pub mod evidence;
 mod files;
-mod http;
+pub mod http;
 pub mod kept;
 pub mod shelf;
 pub mod source;

@@ -22,7 +22,7 @@ fn values_are_checked_before_anything_is_sent() {
 }
 
 /// Commands that change nothing in a registry, by their last word.
-const READERS: [&str; 28] = [
+const READERS: [&str; 30] = [
     "accesses",
     "amend",
     "audit-state",
@@ -42,7 +42,9 @@ const READERS: [&str; 28] = [
     "policy",
     "proof",
     "scope",
+    "serve",
     "show",
+    "sync",
     "test",
     "types",
     "validate",

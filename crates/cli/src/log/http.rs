@@ -37,6 +37,8 @@ pub struct Http {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     prefix: String,
     timeout: Duration,
+    /// Which registry of those that answer there, by its DID.
+    registry: Option<String>,
 }
 
 impl Http {
@@ -50,7 +52,13 @@ impl Http {
         if !prefix.starts_with("http://") && !prefix.starts_with("https://") {
             return Err(Failure::usage(format!("`{prefix}` is not an address like `https://host/log`")));
         }
-        Ok(Self { client, prefix: prefix.to_owned(), timeout: to.timeout.into() })
+        Ok(Self { client, prefix: prefix.to_owned(), timeout: to.timeout.into(), registry: None })
+    }
+
+    /// The same, naming the registry that is asked.
+    #[must_use]
+    pub fn of(self, registry: String) -> Self {
+        Self { registry: Some(registry), ..self }
     }
 
     /// The bytes at a path below the prefix, `limit` at most; `None` if there is no such file.
@@ -79,8 +87,11 @@ impl Http {
 
     async fn once(&self, url: &str, limit: usize) -> Tried {
         // A body that was packed could be larger than what was counted.
-        let request = Request::get(url).header(ACCEPT_ENCODING, "identity").body(Empty::new());
-        let request = match request {
+        let mut request = Request::get(url).header(ACCEPT_ENCODING, "identity");
+        if let Some(registry) = &self.registry {
+            request = request.header("charter-registry", registry);
+        }
+        let request = match request.body(Empty::new()) {
             Ok(request) => request,
             Err(error) => return Tried::Never(Fault::Unreachable(format!("`{url}`: {error}"))),
         };
