@@ -11,6 +11,7 @@ use charter_server::{
     error::Code,
 };
 use charter_tests::TestApp;
+use futures::future::join_all;
 use tokio::time::Instant;
 
 use crate::federation::{ISSUER, Three};
@@ -19,15 +20,21 @@ const ROOT: &str = "did:web:root.example";
 const NATION: &str = "did:web:nation.example";
 const OWN: &str = "did:web:own.example";
 const BELOW: &str = "did:web:university.example";
+const MANY: &str = "did:web:college.example";
 
 /// Asks the root; `anonymous` under load, or as somebody known.
-async fn asks(
+async fn asks(app: &TestApp, terms: (&str, &str), anonymous: bool) -> Result<Reply, charter_server::Error> {
+    asks_with(app, terms, anonymous, Context::default()).await
+}
+
+async fn asks_with(
     app: &TestApp,
     (entity, resource): (&str, &str),
     anonymous: bool,
+    context: Context,
 ) -> Result<Reply, charter_server::Error> {
     let registry = app.app.hosted.by_authority(ROOT).expect("served");
-    let query = Query::parse(Kind::Authorization, (ROOT, entity, "issue", resource), Context::default());
+    let query = Query::parse(Kind::Authorization, (ROOT, entity, "issue", resource), context);
     let asked = Asked::new(registry, query.expect("a question"), Budget::fresh(Instant::now()));
     answer(&app.app, Asked { anonymous, strained: true, ..asked }).await
 }
@@ -53,6 +60,16 @@ async fn under_load_others_are_asked_only_for_who_signed_in() {
         let said = asks(&root, (BELOW, "Degree"), anonymous).await.expect("asked, and then kept");
         assert!(said.is_yes() && !said.direct && said.decided_by == NATION);
     }
+    // Many at once: who signed in does not share the refusals of the others.
+    nation.registry(NATION).registers(MANY).authorized("issue", "Degree").await;
+    let crowd = join_all((0..40).map(|n| asks(&root, (MANY, "Degree"), n % 2 == 0))).await;
+    for (n, said) in crowd.into_iter().enumerate() {
+        assert!(n % 2 == 0 || said.is_ok_and(|said| said.is_yes()), "{n}");
+    }
+    // That no peer was asked is no reason for a no.
+    let follows = Context { follow_recognition: true, ..Context::default() };
+    let refused = asks_with(&root, ("did:web:abroad.example", "Licence"), true, follows).await;
+    assert_eq!(refused.err().expect("not to be answered from here").code, Code::Unavailable);
     // CACHED_ONLY is the same by choice, and says whom to ask.
     let registry = root.app.hosted.by_authority(ROOT).expect("served");
     for (entity, yes) in [(BELOW, true), ("did:web:nobody.example", false)] {

@@ -88,7 +88,15 @@ async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
         let found = find(app, request.clone(), sparing).await?;
         return Ok(Reply::new(app, app.answers.entry(&lookup, found), now));
     }
-    let fill = || find(app, request.clone(), sparing);
+    if sparing {
+        // Apart from those who wait for one another: what is refused here is refused to nobody who signed in.
+        let entry = match app.answers.get_local(&lookup, now) {
+            Some(kept) => kept,
+            None => spared(app, &request, &lookup).await?,
+        };
+        return Ok(Reply::new(app, entry, now));
+    }
+    let fill = || find(app, request.clone(), false);
     let entry = match app.answers.get_or_fill(&lookup, now, fill).await {
         Err(charter_cache::Error::Overloaded) if anonymous => spared(app, &request, &lookup).await?,
         found => found.map_err(cache_error)?,
@@ -103,9 +111,10 @@ async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
 
 /// Resolves. `sparing` has asked nobody else, and fails where somebody else's word would count.
 async fn find(app: &App, request: Request, sparing: bool) -> Result<Filled<Kept>, Error> {
-    let before = BootInstant::now();
+    let (before, follows) = (BootInstant::now(), request.query.context.follow_recognition);
     let answer = app.resolver.resolve(request).await?;
-    if sparing && !answer.referrals.is_empty() {
+    let open = answer.reason.is_unknown() || answer.reason == Reason::NotListed;
+    if sparing && (!answer.referrals.is_empty() || follows && open) {
         return Err(busy());
     }
     Ok(filled(app, answer, before, app.clock.now()))
