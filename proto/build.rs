@@ -4,6 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 const FILES: &[&str] = &[
     "trqp/v2/trqp.proto",
+    "charter/registry/v1/application.proto",
     "charter/registry/v1/registry.proto",
     "charter/registry/v1/import.proto",
     "charter/registry/v1/audit.proto",
@@ -17,6 +18,7 @@ const FILES: &[&str] = &[
     "charter/registry/v1/policy.proto",
     "charter/registry/v1/procedure.proto",
     "charter/registry/v1/credential.proto",
+    "charter/registry/v1/superior.proto",
     "charter/registry/v1/log.proto",
     "charter/registry/v1/witness.proto",
     "charter/federation/v1/federation.proto",

@@ -1,6 +1,7 @@
 //! The use-cases: everything that happens, in order, one file a noun. Doors call these and nothing else.
 
 pub mod answer;
+pub mod application;
 pub mod audit;
 pub mod credential;
 pub mod credential_type;
@@ -32,6 +33,7 @@ pub mod snapshot;
 pub mod staff;
 pub mod stale;
 pub mod status;
+pub mod superior;
 pub mod watch;
 pub mod webhook;
 pub mod witness;

@@ -1,5 +1,6 @@
 //! gRPC: one file per proto service; decode, call the use-case, encode.
 
+mod application;
 pub mod audit;
 pub mod convert;
 mod credential;
@@ -30,9 +31,10 @@ use charter_proto::{
     charter::{
         federation::v1::federation_service_server::FederationServiceServer,
         registry::v1::{
-            audit_service_server::AuditServiceServer, credential_service_server::CredentialServiceServer,
-            event_service_server::EventServiceServer, governance_service_server::GovernanceServiceServer,
-            import_service_server::ImportServiceServer, key_service_server::KeyServiceServer,
+            application_service_server::ApplicationServiceServer, audit_service_server::AuditServiceServer,
+            credential_service_server::CredentialServiceServer, event_service_server::EventServiceServer,
+            governance_service_server::GovernanceServiceServer, import_service_server::ImportServiceServer,
+            joining_service_server::JoiningServiceServer, key_service_server::KeyServiceServer,
             log_service_server::LogServiceServer, policy_service_server::PolicyServiceServer,
             privacy_service_server::PrivacyServiceServer, procedure_service_server::ProcedureServiceServer,
             registry_service_server::RegistryServiceServer, schema_service_server::SchemaServiceServer,
@@ -101,6 +103,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
         routes.add_service(SchemaServiceServer::new(doorway.clone()).max_decoding_message_size(DOCUMENT));
         routes.add_service(KeyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(LogServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+        routes.add_service(ApplicationServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(PolicyServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         // TRQP's service is not here: see `trqp_services`.
     }
@@ -117,6 +120,7 @@ pub fn router(app: &Arc<App>, listener: &Listener) -> axum::Router {
     }
     if listener.offers(Service::Staff) {
         routes.add_service(ProcedureServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
+        routes.add_service(JoiningServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(CredentialServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));
         routes.add_service(GovernanceServiceServer::new(doorway.clone()).max_decoding_message_size(PROPOSAL));
         routes.add_service(AuditServiceServer::new(doorway.clone()).max_decoding_message_size(SINGLE));

@@ -22,7 +22,10 @@ use tokio::sync::{Mutex, watch};
 
 use crate::{
     anchors::Published,
-    app::document::{self, Issuing},
+    app::{
+        document::{self, Issuing},
+        superior::Above,
+    },
     config::{Config, RegistryConfig},
     context::Startup,
     keyring::Keyring,
@@ -47,6 +50,7 @@ pub struct Tenant {
     /// The anchor set that is published here.
     pub anchors: Option<Published>,
     ring: std::sync::RwLock<Arc<Keyring>>,
+    above: std::sync::RwLock<Arc<Above>>,
     /// From the superior's statement about this registry up to the anchor's configuration; empty until fetched.
     pub upward: std::sync::RwLock<Arc<Vec<String>>>,
     /// Replaced when something registry-wide changes; the lock makes one reader load it for all.
@@ -81,6 +85,18 @@ impl Tenant {
     /// The log as it was when last looked at.
     pub fn log(&self) -> Option<Log> {
         self.log.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What stands above the registry, as it was when last looked at.
+    pub fn above(&self) -> Arc<Above> {
+        Arc::clone(&self.above.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks which superiors are recorded now.
+    pub async fn fresh_above(&self, store: &Store) -> Result<(), charter_store::Error> {
+        let now = Above::of(&self.config, &store.superiors(self.registry.id).await?);
+        *self.above.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
+        Ok(())
     }
 
     /// Looks which log is announced now: after a key of it was retired, a process that opened it before must not go
@@ -217,6 +233,7 @@ async fn open_one(
         Some(dir) => Some(Published::open(dir).await?),
         None => None,
     };
+    let superiors = store.superiors(registry.id).await.map_err(|e| text(&e))?;
     let tenant = Tenant {
         registry,
         anchors,
@@ -225,6 +242,7 @@ async fn open_one(
         log_keys: keys::open(&log_keys, vault.as_ref())?,
         vault: Arc::clone(vault),
         ring: std::sync::RwLock::new(Arc::new(ring)),
+        above: std::sync::RwLock::new(Arc::new(Above::of(own, &superiors))),
         upward: std::sync::RwLock::default(),
         view: Mutex::new(None),
     };
@@ -325,6 +343,7 @@ impl LocalAuthority for Hosted {
         }
         let epoch = self.epoch(registry).await?;
         let ring = tenant.fresh_ring(&self.store).await.map_err(federation_error)?;
+        tenant.fresh_above(&self.store).await.map_err(federation_error)?;
         let delegations = self.store.delegations(registry).await.map_err(federation_error)?;
         let configuration = self.store.document(registry, "configuration").await.map_err(federation_error)?;
         let view = Arc::new(RegistryView {

@@ -146,7 +146,7 @@ impl PeerKeys {
         }
         let (own, name) = (&tenant.registry.entity_identifier, &tenant.registry.authority);
         match above::superior(chain, own, now) {
-            Ok(found) if tenant.config.superiors.contains(&found.entity) => {
+            Ok(found) if tenant.above().hints.contains(&found.entity) => {
                 let ground = Ground::WayUp(found.until);
                 let known = Known { authority: found.authority, pins: found.pins, ground };
                 self.put(tenant.registry.id, Side::Above, vec![known]);

@@ -1,6 +1,7 @@
 //! REST: TRQP, the issuer check, resolution, well-known documents, health. Same nouns as gRPC, same use-cases.
 
 pub mod anchors;
+pub mod application;
 pub mod audit;
 pub mod ayra;
 pub mod body;
@@ -108,6 +109,8 @@ pub const ROUTES: &[Route] = &[
     records("/api/v1/statements/{statement_id}", || get(record::statement)),
     records("/api/v1/delegations", || get(record::delegations)),
     records("/api/v1/delegations/{subordinate_id}", || get(record::delegation)),
+    public("POST", "/api/v1/applications:submit", || post(application::submit)),
+    public("POST", "/api/v1/applications:inquire", || post(application::inquire)),
     site("/metrics", || get(health::metrics)),
     staff("GET", "/api/v1/proposals", || get(governance::list)),
     staff("POST", "/api/v1/proposals", || post(governance::propose)),
@@ -116,6 +119,10 @@ pub const ROUTES: &[Route] = &[
     staff("POST", "/api/v1/emergency-suspensions", || post(governance::suspend)),
     staff("GET", "/api/v1/procedures", || get(procedure::list)),
     staff("GET", "/api/v1/procedures/{id}", || get(procedure::get)),
+    staff("GET", "/api/v1/applications", || get(application::list)),
+    staff("POST", "/api/v1/applications:sign", || post(application::sign)),
+    staff("GET", "/api/v1/applications/{application_id}", || get(application::get)),
+    staff("POST", "/api/v1/applications/{application_id}", || post(application::act)),
     staff("GET", "/api/v1/staff", || get(governance::members)),
     staff("GET", "/api/v1/events", || get(audit::events)),
     staff("GET", "/api/v1/accesses", || get(audit::accesses)),

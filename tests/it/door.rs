@@ -21,7 +21,7 @@ use prost::Message;
 use tonic::Code;
 
 /// Open to anyone who reaches the listener, by decision.
-const PUBLIC: [&str; 34] = [
+const PUBLIC: [&str; 36] = [
     "charter.federation.v1.FederationService/GetEntityConfiguration",
     "charter.federation.v1.FederationService/GetEpoch",
     "charter.federation.v1.FederationService/GetLogEvidence",
@@ -30,6 +30,8 @@ const PUBLIC: [&str; 34] = [
     "charter.federation.v1.FederationService/ListPeers",
     "charter.federation.v1.FederationService/Resolve",
     "charter.federation.v1.FederationService/Watch",
+    "charter.registry.v1.ApplicationService/InquireApplication",
+    "charter.registry.v1.ApplicationService/SubmitApplication",
     "charter.registry.v1.EventService/Watch",
     "charter.registry.v1.KeyService/CheckKey",
     "charter.registry.v1.KeyService/ListKeys",

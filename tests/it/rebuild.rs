@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use charter_domain::{
-    event::{Change, CredentialTypeDefined, SchemaDeprecated, SchemaPublished},
+    event::{Change, CredentialTypeDefined, SchemaDeprecated, SchemaPublished, SuperiorJoined, SuperiorLeft},
     recognition::RawPeer,
 };
 use charter_store::rebuild::{self, Rebuilt};
@@ -66,6 +66,17 @@ async fn lived_in() -> TestApp {
         Change::SchemaDeprecated(deprecated),
         Change::CredentialTypeDefined(define("https://types.example/old")),
         Change::CredentialTypeDefined(define("https://types.example/degree")),
+        Change::SuperiorJoined(SuperiorJoined {
+            entity_identifier: "https://superior.example".to_owned().try_into().expect("valid"),
+            authority_id: "did:web:superior.example".to_owned().try_into().expect("valid"),
+            endpoint: "http://127.0.0.1:1".to_owned(),
+            tls_spki_sha256: Default::default(),
+            statement_sha256: "00".repeat(32),
+        }),
+        Change::SuperiorLeft(SuperiorLeft {
+            entity_identifier: "https://superior.example".to_owned().try_into().expect("valid"),
+            reason: "MERGED".to_owned(),
+        }),
     ];
     let written = app.app.store.write("test.schema", id, move |tx| tx.record(&permit, &changes));
     written.await.expect("recorded");
@@ -104,6 +115,7 @@ async fn tampering_with_any_table_is_found_named_and_repaired() {
         ("delegations", "endpoint = 'http://127.0.0.1:1'"),
         ("delegation_pins", "tls_spki_sha256 = '[]'"),
         ("recognition_peers", "peer = '{}'"),
+        ("superiors", "entity_identifier = 'https://other.example'"),
         ("status_changes", "state = 'ENDED', reason = 'OTHER'"),
         ("terms", "since = 1"),
         ("schemas", "uri = 'https://other.example'"),

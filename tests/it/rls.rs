@@ -45,6 +45,8 @@ const TABLES: [&str; 46] = [
     "delegations",
     "delegation_pins",
     "recognition_peers",
+    "applications",
+    "superiors",
     "status_changes",
     "terms",
     "schemas",

@@ -21,6 +21,7 @@ mod renewal;
 mod schema;
 mod staff;
 mod status;
+mod superior;
 mod told;
 
 pub use self::{
@@ -41,6 +42,7 @@ pub use self::{
     schema::{CredentialTypeDefined, SchemaDeprecated, SchemaPublished},
     staff::{StaffAppointed, StaffDismissed},
     status::StatusChanged,
+    superior::{SuperiorJoined, SuperiorLeft},
     told::Told,
 };
 
@@ -84,6 +86,8 @@ pub enum Change {
     PolicySet(PolicySet),
     CredentialBound(CredentialBound),
     CredentialRevoked(CredentialRevoked),
+    SuperiorJoined(SuperiorJoined),
+    SuperiorLeft(SuperiorLeft),
 }
 
 impl Change {
@@ -119,6 +123,8 @@ impl Change {
             Self::PolicySet(_) => "PolicySet",
             Self::CredentialBound(_) => "CredentialBound",
             Self::CredentialRevoked(_) => "CredentialRevoked",
+            Self::SuperiorJoined(_) => "SuperiorJoined",
+            Self::SuperiorLeft(_) => "SuperiorLeft",
         }
     }
 

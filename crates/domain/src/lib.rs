@@ -3,6 +3,8 @@
 //! In scope: identifiers, time, scope, statements, events, permits and the pure decision.
 //! Out of scope: IO, SQL, protobuf, keys. Time and randomness come in as arguments.
 
+#[cfg(feature = "records")]
+pub mod application;
 pub mod credential;
 pub mod decide;
 pub mod decision;

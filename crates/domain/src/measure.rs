@@ -58,10 +58,14 @@ pub enum Measure {
     Overturn,
     SetPolicy,
     BindCredential,
+    /// This registry names a superior that has delegated to it.
+    JoinSuperior,
+    /// This registry speaks under a superior no longer.
+    LeaveSuperior,
 }
 
 impl Measure {
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::RegisterEntity,
         Self::GrantAccreditation,
         Self::Authorize,
@@ -101,6 +105,8 @@ impl Measure {
         Self::Overturn,
         Self::SetPolicy,
         Self::BindCredential,
+        Self::JoinSuperior,
+        Self::LeaveSuperior,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -144,6 +150,8 @@ impl Measure {
             Self::Overturn => "OVERTURN",
             Self::SetPolicy => "SET_POLICY",
             Self::BindCredential => "BIND_CREDENTIAL",
+            Self::JoinSuperior => "JOIN_SUPERIOR",
+            Self::LeaveSuperior => "LEAVE_SUPERIOR",
         }
     }
     pub fn parse(text: &str) -> Result<Self, Invalid> {
@@ -207,6 +215,8 @@ impl Measure {
             },
             Change::PolicySet(_) => Self::SetPolicy,
             Change::CredentialBound(_) => Self::BindCredential,
+            Change::SuperiorJoined(_) => Self::JoinSuperior,
+            Change::SuperiorLeft(_) => Self::LeaveSuperior,
         })
     }
 

@@ -4,6 +4,7 @@
 //! the hot read and the epoch poll go through pipelined tokio-postgres connections of their own.
 
 pub mod access;
+pub mod application;
 pub mod credential;
 pub mod delegation;
 pub mod directory;
@@ -39,6 +40,7 @@ pub mod snapshot;
 pub mod staff;
 mod statement;
 pub mod status;
+pub mod superior;
 pub mod target;
 mod tx;
 pub mod webhook;

@@ -6,7 +6,8 @@ use charter_domain::{
     json,
     policy::Caller,
 };
-use charter_signing::JwkSet;
+use charter_proof::SubordinateStatement;
+use charter_signing::{JwkSet, jws};
 use charter_store::request::Call;
 use serde::{Deserialize, Serialize};
 
@@ -142,7 +143,8 @@ pub fn current<'a>(
 pub async fn within_own_scope(app: &App, tenant: &Tenant, scope: &Scope) -> Result<(), Error> {
     let now = app.clock.now();
     let own = &tenant.registry.authority;
-    let above = |t: &&Tenant| tenant.config.superiors.contains(&t.registry.entity_identifier);
+    let superiors = tenant.above();
+    let above = |t: &&Tenant| superiors.hints.contains(&t.registry.entity_identifier);
     for superior in app.hosted.tenants().filter(above) {
         let delegations = app.store.delegations(superior.registry.id).await?;
         let given: Vec<_> = delegations.iter().filter(|d| d.subordinate == *own).collect();
@@ -153,6 +155,21 @@ pub async fn within_own_scope(app: &App, tenant: &Tenant, scope: &Scope) -> Resu
         }
     }
     Ok(())
+}
+
+/// The same by what a superior elsewhere said last of this registry, where the way up has been heard. Whoever reads a
+/// chain verifies it; here it spares staff a delegation that nobody would believe.
+pub fn within_way_up(tenant: &Tenant, scope: &Scope) -> Result<(), Error> {
+    let upward = tenant.upward();
+    let payload = upward.first().and_then(|token| jws::peek(token).ok());
+    let said = payload.and_then(|p| serde_json::from_slice::<SubordinateStatement>(&p).ok());
+    match said {
+        Some(said) if !said.metadata.trust_registry.scope.may_delegate(scope) => {
+            let (by, own) = (said.iss, &tenant.registry.authority);
+            Err(Error::new(Code::Denied, format!("wider than what `{by}` delegated to `{own}`")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Overlapping siblings are allowed, and said.

@@ -23,6 +23,7 @@ use charter_store::{
     document::{Document, StatementSnapshot, Which},
 };
 
+use super::superior::Above;
 use crate::{config::RegistryConfig, hosted::Tenant, keyring::Keyring};
 
 mod announced;
@@ -45,6 +46,8 @@ pub struct Issuing {
     authority: AuthorityId,
     name: String,
     config: RegistryConfig,
+    /// Whom the entity configuration names.
+    superiors: Vec<HttpsId>,
     log: Option<Log>,
     lifetime: Duration,
 }
@@ -69,6 +72,7 @@ impl Issuing {
             authority: tenant.registry.authority.clone(),
             name: tenant.registry.name.clone(),
             config: tenant.config.clone(),
+            superiors: tenant.above().hints.clone(),
             log: tenant.log(),
             lifetime: Duration::from_secs(lifetime_secs),
         }
@@ -220,7 +224,8 @@ impl Issuing {
 
     /// The registry's statement about itself.
     pub fn sign_configuration(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        let document = self.current(tx)?.configuration(tx.now)?;
+        let superiors = Above::of(&self.config, &tx.superiors()?).hints;
+        let document = Self { superiors, ..self.current(tx)? }.configuration(tx.now)?;
         tx.put_documents(std::slice::from_ref(&document))
     }
 
@@ -290,7 +295,7 @@ impl Issuing {
             iat: iat.secs(),
             exp: exp.secs(),
             jwks,
-            authority_hints: Some(self.config.superiors.clone()).filter(|s| !s.is_empty()),
+            authority_hints: Some(self.superiors.clone()).filter(|s| !s.is_empty()),
             metadata: Metadata {
                 federation_entity: FederationEntity {
                     organization_name: self.name.clone(),

@@ -29,7 +29,7 @@ use crate::{
         document::Issuing,
         etag,
         once::{Asked, once},
-        privacy,
+        privacy, superior,
     },
     error::Code,
     hosted::Tenant,
@@ -48,6 +48,10 @@ pub use self::{
     view::{Decided, Frame, Shown},
     wish::Wish,
 };
+
+/// Measures that change what stands above the registry.
+const JOINED: &str = Measure::JoinSuperior.code();
+const LEFT: &str = Measure::LeaveSuperior.code();
 
 fn tenant(app: &App, registry: RegistryId) -> Result<&Tenant, Error> {
     app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))
@@ -162,6 +166,10 @@ pub async fn approve(
     let done: Decided = once(app, registry, call.as_ref(), fresh).await?;
     if done.epoch > 0 {
         acknowledge(app, registry, done.epoch, done.negative).await?;
+        if matches!(done.proposal.measure.as_str(), JOINED | LEFT) {
+            // Verifiers need the way up at once; where the superior is not heard, the task asks again.
+            superior::fetch(app, tenant(app, registry)?).await;
+        }
     }
     Ok(done)
 }
@@ -243,7 +251,10 @@ fn is_negative(change: &Change) -> bool {
         Change::StatusChanged(s) => s.state != State::Active,
         Change::EntityCorrected(e) => e.identifiers.is_some(),
         Change::AccreditationCorrected(a) => a.changes_validity(),
-        Change::DelegationCorrected(_) | Change::KeyRevoked(_) | Change::EntityKeyRevoked(_) => true,
+        Change::DelegationCorrected(_)
+        | Change::KeyRevoked(_)
+        | Change::EntityKeyRevoked(_)
+        | Change::SuperiorLeft(_) => true,
         Change::CourtRuled(r) => r.ruling == Ruling::StayLifted,
         _ => false,
     }
@@ -262,7 +273,9 @@ fn sign(tx: &mut Tx<'_>, issuing: &Issuing, change: &Change, seq: i64) -> Result
             issuing.sign(tx, &Which::Ground(a.accreditation_id.to_string())).map(drop)
         }
         Change::DelegationCorrected(d) => issuing.sign_delegations(tx, &[d.delegation_id]).map(drop),
-        Change::KeyAdded(_) | Change::KeyRetired(_) => issuing.sign_configuration(tx),
+        Change::KeyAdded(_) | Change::KeyRetired(_) | Change::SuperiorJoined(_) | Change::SuperiorLeft(_) => {
+            issuing.sign_configuration(tx)
+        }
         Change::KeyRevoked(_) => issuing.sign_everything(tx),
         Change::StatusChanged(StatusChanged { target, target_id, .. })
         | Change::Renewed(Renewed { target, target_id, .. })

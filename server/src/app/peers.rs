@@ -91,7 +91,7 @@ async fn own(app: &App, registry: RegistryId, page: &Page) -> Result<Peers, Erro
         public_url: tenant.config.public_url.clone(),
         epoch: app.hosted.epoch(registry).await?,
         published: shown(app, registry),
-        superiors: tenant.config.superiors.clone(),
+        superiors: tenant.above().hints.clone(),
         list,
         more,
     })

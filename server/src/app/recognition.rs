@@ -35,7 +35,7 @@ pub fn admit(
     if *entity == tenant.registry.entity_identifier {
         return named("must be another authority's");
     }
-    if tenant.config.superiors.contains(entity) {
+    if tenant.above().hints.contains(entity) {
         return named("must not be a superior: what it says counts already");
     }
     if delegations.iter().any(|d| d.subordinate == authority || d.entity_identifier == *entity) {

@@ -51,6 +51,7 @@ pub async fn page(
 pub async fn keys(store: &Store, tenant: &Tenant, lifetime_secs: u64) -> Result<(), Error> {
     let _ = tenant.fresh_ring(store).await?;
     tenant.fresh_log(store).await?;
+    tenant.fresh_above(store).await?;
     let (issuing, now) = (Issuing::new(tenant, lifetime_secs), store.now());
     let registry = tenant.registry.id;
     let Some(was) = store.document(registry, "configuration").await? else { return Ok(()) };

@@ -10,7 +10,7 @@ use charter_proto::charter::registry::v1 as pb;
 use super::convert;
 use crate::{Error, app::etag};
 
-fn grant(g: &Grant) -> pb::Grant {
+pub(super) fn grant(g: &Grant) -> pb::Grant {
     let texts = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let condition = |(name, values): (&String, &std::collections::BTreeSet<String>)| {
         (name.clone(), pb::ConditionValues { values: values.iter().cloned().collect() })

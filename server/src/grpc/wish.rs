@@ -8,8 +8,8 @@ use crate::{
     Error,
     app::govern::wish::{
         Appoint, BindCredential, ChangeStatus, CloseProcedure, CourtRuling, DefineCredentialType,
-        DeprecateSchema, Dismiss, Erase, GrantAccreditation, HearProcedure, MakeStatement, OpenProcedure,
-        RawDelegation, RawSchema, RegisterEntity, SetPolicy, Wish,
+        DeprecateSchema, Dismiss, Erase, GrantAccreditation, HearProcedure, JoinSuperior, LeaveSuperior,
+        MakeStatement, OpenProcedure, RawDelegation, RawSchema, RegisterEntity, SetPolicy, Wish,
     },
 };
 
@@ -103,6 +103,12 @@ pub fn parse(change: Option<Change>) -> Result<Wish, Error> {
             case_number: c.case_number,
             from: convert::optional_time("from", c.from)?,
         }),
+        Change::JoinSuperior(c) => Wish::JoinSuperior(JoinSuperior {
+            statement: c.statement,
+            configuration: c.configuration,
+            endpoint: c.endpoint,
+        }),
+        Change::LeaveSuperior(c) => Wish::LeaveSuperior(LeaveSuperior { superior: c.superior, code: c.code }),
         Change::SetPolicy(c) => Wish::SetPolicy(SetPolicy {
             quorums: c.quorums.into_iter().collect(),
             hearing: c.hearing,

@@ -1,6 +1,6 @@
 //! What each route is for. A route without a row here is not described, and a test says so.
 
-use crate::rest::{log, record, route::Route, snapshot, transcode::Method, witness};
+use crate::rest::{application, log, record, route::Route, snapshot, transcode::Method, witness};
 
 #[derive(Debug)]
 pub struct Operation {
@@ -241,6 +241,39 @@ pub const OPERATIONS: &[Operation] = &[
         "What is held about somebody, or NDJSON of all of it.",
     )
     .asks(&["subject"]),
+    post(
+        "/api/v1/applications:submit",
+        "submitApplication",
+        "Applies to this registry, or tells it that a subordinate leaves: signed by the applicant.",
+        ("", ""),
+    ),
+    post(
+        "/api/v1/applications:inquire",
+        "inquireApplication",
+        "What has become of an application, for the key that signed it.",
+        ("", ""),
+    ),
+    post(
+        "/api/v1/applications:sign",
+        "signApplication",
+        "Signs what is to be submitted to a superior.",
+        ("", ""),
+    ),
+    get("/api/v1/applications", "listApplications", "What other registries have applied for, newest first.")
+        .reads(application::LIST),
+    get("/api/v1/applications/{application_id}", "getApplication", "One of them.").reads(application::GET),
+    post(
+        "/api/v1/applications/{application_id}:accept",
+        "acceptApplication",
+        "Makes the proposal that is applied for.",
+        ("", ""),
+    ),
+    post(
+        "/api/v1/applications/{application_id}:refuse",
+        "refuseApplication",
+        "Ends it without a proposal.",
+        ("", ""),
+    ),
     get("/api/v1/staff", "listStaff", "Who may act, as numbers."),
     get("/api/v1/credentials", "listCredentials", "Keys and certificates of services.").reads(same(
         "charter.registry.v1.CredentialService",

@@ -80,7 +80,7 @@ async fn numbered(published: &Published, text: &str) -> Response<Body> {
 
 /// The list with this registry's own keys, where it has no superior: what `--anchor` takes.
 async fn own(app: &App, tenant: &Tenant) -> Result<String, Error> {
-    if let Some(root) = tenant.config.superiors.first() {
+    if let Some(root) = tenant.above().hints.first() {
         let text = format!("this registry is no anchor; ask its superior `{root}`");
         return Err(Error::new(Code::NotFound, text));
     }

@@ -1,6 +1,6 @@
 //! What staff do besides proposing and deciding.
 
-use charter_proto::charter::registry::v1 as pb;
+use charter_proto::charter::registry::v1::{self as pb, sign_application_request::What};
 use serde_json::json;
 
 use super::{Case, posts, reads};
@@ -105,6 +105,56 @@ pub(super) fn cases() -> Vec<Case> {
             "olga",
             &pb::ListWitnessedLogsRequest::default(),
             "/api/v1/witnessed-logs",
+        ),
+        reads(
+            "JoiningService/ListApplications",
+            "otto",
+            &pb::ListApplicationsRequest::default(),
+            "/api/v1/applications",
+        ),
+        reads(
+            "JoiningService/GetApplication",
+            "aino",
+            &pb::GetApplicationRequest { application_id: NONE.to_owned(), ..Default::default() },
+            format!("/api/v1/applications/{NONE}"),
+        ),
+        posts(
+            "JoiningService/SignApplication",
+            "otto",
+            &pb::SignApplicationRequest {
+                superior: "root".to_owned(),
+                what: Some(What::Inquire(NONE.to_owned())),
+                ..Default::default()
+            },
+            ("/api/v1/applications:sign", json!({ "superior": "root", "inquire": NONE }), ""),
+        ),
+        posts(
+            "JoiningService/AcceptApplication",
+            "otto",
+            &pb::AcceptApplicationRequest { application_id: NONE.to_owned(), ..Default::default() },
+            (format!("/api/v1/applications/{NONE}:accept"), json!({}), ""),
+        ),
+        posts(
+            "JoiningService/RefuseApplication",
+            "otto",
+            &pb::RefuseApplicationRequest {
+                application_id: NONE.to_owned(),
+                reason: "unknown".to_owned(),
+                ..Default::default()
+            },
+            (format!("/api/v1/applications/{NONE}:refuse"), json!({ "reason": "unknown" }), ""),
+        ),
+        posts(
+            "ApplicationService/SubmitApplication",
+            "",
+            &pb::SubmitApplicationRequest { application: "a.b.c".to_owned(), ..Default::default() },
+            ("/api/v1/applications:submit", json!({ "application": "a.b.c" }), ""),
+        ),
+        posts(
+            "ApplicationService/InquireApplication",
+            "",
+            &pb::InquireApplicationRequest { inquiry: "a.b.c".to_owned(), ..Default::default() },
+            ("/api/v1/applications:inquire", json!({ "inquiry": "a.b.c" }), ""),
         ),
         reads("PolicyService/GetPolicy", "", &pb::GetPolicyRequest::default(), "/api/v1/policy"),
         reads(

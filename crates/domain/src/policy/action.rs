@@ -31,10 +31,16 @@ pub enum Action {
     /// Read the links of this registry to other registries: which logs its witness follows, how far, and which showed
     /// two histories.
     ReadLinks,
+    /// Read what other registries have applied for, and their contacts.
+    ReadApplications,
+    /// Refuse an application. To accept one is to propose a measure, and takes the right to it.
+    AnswerApplications,
+    /// Let this registry's key sign an application to a superior. It binds nobody: both have their own four eyes.
+    Apply,
 }
 
 impl Action {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::ReadProposals,
         Self::ReadAudit,
         Self::ExportAudit,
@@ -45,6 +51,9 @@ impl Action {
         Self::ReadCredentials,
         Self::RevokeCredential,
         Self::ReadLinks,
+        Self::ReadApplications,
+        Self::AnswerApplications,
+        Self::Apply,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -59,12 +68,15 @@ impl Action {
             Self::ReadCredentials => "READ_CREDENTIALS",
             Self::RevokeCredential => "REVOKE_CREDENTIAL",
             Self::ReadLinks => "READ_LINKS",
+            Self::ReadApplications => "READ_APPLICATIONS",
+            Self::AnswerApplications => "ANSWER_APPLICATIONS",
+            Self::Apply => "APPLY",
         }
     }
 
     /// Only in a session that was confirmed with a second factor a short while ago.
     pub const fn needs_step_up(self) -> bool {
-        matches!(self, Self::ShowPersonalData | Self::ManageWebhooks | Self::RevokeCredential)
+        matches!(self, Self::ShowPersonalData | Self::ManageWebhooks | Self::RevokeCredential | Self::Apply)
     }
 }
 
@@ -72,7 +84,10 @@ impl Action {
 pub const fn may(role: Role, action: Action) -> bool {
     use Action as A;
     match action {
-        A::ReadProposals | A::ReadAudit | A::ReadStaff => !matches!(role, Role::PeerRegistry),
+        A::ReadProposals | A::ReadAudit | A::ReadStaff | A::ReadApplications => {
+            !matches!(role, Role::PeerRegistry)
+        }
+        A::AnswerApplications | A::Apply => matches!(role, Role::SectorAdmin),
         A::ExportAudit | A::ReadAccesses => matches!(role, Role::SecurityOfficer | Role::Auditor),
         A::ShowPersonalData | A::RevokeCredential => matches!(role, Role::SecurityOfficer),
         A::ManageWebhooks => matches!(role, Role::Operator),

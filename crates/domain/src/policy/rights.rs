@@ -37,7 +37,9 @@ const fn field(measure: Measure) -> Field {
         | M::RevokeDelegation
         | M::EndDelegation
         | M::RenewDelegation
-        | M::CorrectDelegation => Field::Delegations,
+        | M::CorrectDelegation
+        | M::JoinSuperior
+        | M::LeaveSuperior => Field::Delegations,
         M::Appoint | M::Dismiss | M::Erase | M::SetPolicy | M::BindCredential => Field::People,
         M::RotateKey | M::RetireKey | M::RevokeKey => Field::Keys,
         M::RegisterEntity

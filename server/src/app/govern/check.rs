@@ -13,7 +13,10 @@ use uuid::Uuid;
 
 use crate::{
     App, Error,
-    app::{credential, credential_type, entity::domain, key, privacy, procedure, registry_policy, schema},
+    app::{
+        credential, credential_type, entity::domain, key, privacy, procedure, registry_policy, schema,
+        superior,
+    },
     error::Code,
     hosted::Tenant,
 };
@@ -59,6 +62,7 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
             Ok(key::check::may(change, &app.store.keys(registry, entity).await?, now)?)
         }
         Change::CredentialBound(c) => credential::check(app, registry, c).await,
+        Change::SuperiorJoined(_) | Change::SuperiorLeft(_) => superior::check(app, registry, change).await,
         Change::StaffDismissed(d) => {
             let known = app.store.staff(registry).await?;
             let found = known.iter().any(|m| m.id == d.staff_id && !m.dismissed);
@@ -132,6 +136,7 @@ pub fn locked(tx: &mut Tx<'_>, change: &Change) -> Result<(), charter_store::Err
             Ok(no_loop(s, &tx.successors()?)?)
         }
         Change::CredentialBound(c) => credential::locked(tx, c),
+        Change::SuperiorJoined(_) | Change::SuperiorLeft(_) => superior::locked(tx, change),
         Change::StaffDismissed(d) => two_remain(tx, d.staff_id),
         Change::StatementMade(s) => {
             begins(change, tx.now)?;

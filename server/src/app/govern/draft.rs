@@ -23,7 +23,7 @@ use crate::{
     app::{
         credential, credential_type,
         delegation::{self, NewDelegation},
-        key, privacy, procedure, recognition, registry_policy, schema,
+        key, privacy, procedure, recognition, registry_policy, schema, superior,
     },
     hosted::Tenant,
 };
@@ -55,6 +55,8 @@ pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Re
             delegation::check(app, tenant, &new).await?;
             Change::DelegationMade(delegation::made(&new)?).into()
         }
+        Wish::JoinSuperior(w) => Change::SuperiorJoined(superior::joined(app, tenant, &w, now).await?).into(),
+        Wish::LeaveSuperior(w) => Change::SuperiorLeft(superior::left(tenant, &w)?).into(),
         Wish::Schema(w) => {
             let published = schema::published(app, tenant.registry.id, &w).await?;
             Change::SchemaPublished(published).into()

@@ -18,6 +18,7 @@ pub use crate::app::credential::BindCredential;
 pub use crate::app::key::wish::{
     AddEntityKey, RecordEvidence, RetireKey, RevokeEntityKey, RevokeKey, RotateKey,
 };
+pub use crate::app::superior::{JoinSuperior, LeaveSuperior};
 
 /// One change. REST reads it as JSON with one member named after the variant; gRPC has the same as a oneof.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -50,6 +51,8 @@ pub enum Wish {
     CourtRuling(CourtRuling),
     SetPolicy(SetPolicy),
     BindCredential(BindCredential),
+    JoinSuperior(JoinSuperior),
+    LeaveSuperior(LeaveSuperior),
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

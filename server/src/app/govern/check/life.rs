@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use charter_domain::{
-    Delegation, RegistryId, Timestamp,
+    Delegation, RegistryId, Scope, Timestamp,
     event::{Change, DelegationCorrected, EntityCorrected, Renewed},
     govern::{correction, renewal},
     policy::Refusal,
@@ -58,9 +58,9 @@ pub fn narrowed_locked(tx: &mut Tx<'_>, change: &DelegationCorrected) -> Result<
 /// reads the chain.)
 pub async fn scope(app: &App, tenant: &Tenant, change: &Change) -> Result<(), Error> {
     let held = match change {
-        Change::DelegationMade(d) => return delegation::within_own_scope(app, tenant, &d.scope).await,
+        Change::DelegationMade(d) => return within(app, tenant, &d.scope).await,
         Change::DelegationCorrected(DelegationCorrected { scope: Some(scope), .. }) => {
-            return delegation::within_own_scope(app, tenant, scope).await;
+            return within(app, tenant, scope).await;
         }
         Change::DelegationCorrected(d) => numbered(app, tenant, d.delegation_id).await?,
         Change::Renewed(r) if r.target == TargetKind::Delegation => {
@@ -69,9 +69,15 @@ pub async fn scope(app: &App, tenant: &Tenant, change: &Change) -> Result<(), Er
         _ => None,
     };
     match held {
-        Some(held) => delegation::within_own_scope(app, tenant, &held.scope).await,
+        Some(held) => within(app, tenant, &held.scope).await,
         None => Ok(()),
     }
+}
+
+/// Inside what a superior of this process records, and what one elsewhere said last.
+async fn within(app: &App, tenant: &Tenant, scope: &Scope) -> Result<(), Error> {
+    delegation::within_own_scope(app, tenant, scope).await?;
+    delegation::within_way_up(tenant, scope)
 }
 
 async fn numbered(app: &App, tenant: &Tenant, id: i64) -> Result<Option<Delegation>, Error> {
