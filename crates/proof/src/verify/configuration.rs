@@ -53,8 +53,9 @@ pub(super) fn pinned(
     anchors: &AnchorSet,
     now: Timestamp,
 ) -> Result<(Issuer, EntityConfiguration), Fault> {
-    if anchors.is_expired(now) {
-        return Err(Fault::new(n, FaultCode::AnchorExpired, "the anchor set has expired"));
+    if let Some(at) = anchors.expires.filter(|_| anchors.is_expired(now)) {
+        let detail = format!("the anchor set expired at {at}; get a newer one, and check this machine's clock");
+        return Err(Fault::new(n, FaultCode::AnchorExpired, detail));
     }
     let anchor = find_anchor(token, anchors).map_err(|(code, detail)| Fault::new(n, code, detail))?;
     let configuration: EntityConfiguration = link::open(n, token, &anchor.jwks, &anchor.entity_id, now)?;
