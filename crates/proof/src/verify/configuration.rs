@@ -54,7 +54,8 @@ pub(super) fn pinned(
     now: Timestamp,
 ) -> Result<(Issuer, EntityConfiguration), Fault> {
     if let Some(at) = anchors.expires.filter(|_| anchors.is_expired(now)) {
-        let detail = format!("the anchor set expired at {at}; get a newer one, and check this machine's clock");
+        let detail =
+            format!("the anchor set expired at {at}; get a newer one, and check this machine's clock");
         return Err(Fault::new(n, FaultCode::AnchorExpired, detail));
     }
     let anchor = find_anchor(token, anchors).map_err(|(code, detail)| Fault::new(n, code, detail))?;
