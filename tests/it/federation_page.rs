@@ -7,6 +7,7 @@ use charter_proto::charter::{
     federation::v1::{self as fed, federation_service_client::FederationServiceClient},
     registry::v1::set_status_request::Target,
 };
+use charter_server::app::peers::tree::TURNS;
 use charter_tests::{AUTHORITY, TestApp, rest::Reply};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -202,6 +203,17 @@ async fn a_visitor_costs_those_below_a_bounded_number_of_questions() {
     for text in pages.iter().map(Reply::text) {
         assert!(text.contains("did:web:child-149.example") && text.contains("not asked: too many"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn trees_of_all_registries_together_take_turns() {
+    let app = TestApp::start().await;
+    let turns = std::sync::Arc::clone(&app.app.trees.turns);
+    let all = turns.acquire_many_owned(u32::try_from(TURNS).expect("few")).await.expect("open");
+    let late = app.rest().get("/federation").await;
+    assert_eq!(late.problem(), (504, "DEADLINE_EXCEEDED".to_owned()), "others grow");
+    drop(all);
+    assert_eq!(app.rest().get("/federation").await.status, 200);
 }
 
 #[tokio::test]

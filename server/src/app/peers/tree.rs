@@ -17,7 +17,7 @@ use charter_federation::{
 };
 use futures::{StreamExt, future::BoxFuture, stream};
 use tokio::{
-    sync::OwnedMutexGuard,
+    sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout_at},
 };
 
@@ -35,6 +35,8 @@ const MOST_SHOWN: usize = 500;
 /// Most of them that are asked over a network for one tree.
 const MOST_ASKED: usize = 64;
 const AT_ONCE: usize = 8;
+/// Trees of different registries that grow at once in one process.
+pub const TURNS: usize = 4;
 /// A tree is grown again after this long, or when its registry has changed: whoever reloads the page costs no other
 /// registry a question.
 const KEPT: Duration = Duration::from_secs(5);
@@ -64,12 +66,22 @@ pub struct Node {
 type Kept = Option<(BootInstant, i64, Arc<Node>)>;
 
 /// The trees grown last, one for each registry of this process.
-#[derive(Debug, Default)]
-pub struct Trees(Mutex<HashMap<RegistryId, Arc<tokio::sync::Mutex<Kept>>>>);
+#[derive(Debug)]
+pub struct Trees {
+    kept: Mutex<HashMap<RegistryId, Arc<tokio::sync::Mutex<Kept>>>>,
+    /// Turns to grow one: whoever looks at all registries of a process asks no more of others at once than these do.
+    pub turns: Arc<Semaphore>,
+}
+
+impl Default for Trees {
+    fn default() -> Self {
+        Self { kept: Mutex::default(), turns: Arc::new(Semaphore::new(TURNS)) }
+    }
+}
 
 impl Trees {
     fn of(&self, registry: RegistryId) -> Arc<tokio::sync::Mutex<Kept>> {
-        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(registry).or_default())
+        Arc::clone(self.kept.lock().unwrap_or_else(PoisonError::into_inner).entry(registry).or_default())
     }
 }
 
@@ -86,7 +98,8 @@ pub async fn below(app: &Arc<App>, registry: RegistryId, deadline: Instant) -> R
     {
         return Ok(Arc::clone(tree));
     }
-    let growing = tokio::spawn(whole(Arc::clone(app), (registry, top, epoch), held));
+    let turn = timeout_at(deadline, Arc::clone(&app.trees.turns).acquire_owned()).await.map_err(late)?;
+    let growing = tokio::spawn(whole(Arc::clone(app), (registry, top, epoch), (held, turn.ok())));
     let grown = timeout_at(deadline, growing).await.map_err(late)?;
     grown.map_err(|error| {
         tracing::error!(%error, "a tree of registries could not be drawn");
@@ -97,7 +110,7 @@ pub async fn below(app: &Arc<App>, registry: RegistryId, deadline: Instant) -> R
 async fn whole(
     app: Arc<App>,
     (registry, top, epoch): (RegistryId, AuthorityId, i64),
-    mut kept: OwnedMutexGuard<Kept>,
+    (mut kept, _turn): (OwnedMutexGuard<Kept>, Option<OwnedSemaphorePermit>),
 ) -> Arc<Node> {
     let (asked, shown) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let walk = Walk { app: &app, registry, top, end: Instant::now() + LONGEST, asked, shown };
