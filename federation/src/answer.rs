@@ -1,6 +1,6 @@
 //! An answer: a decision plus what it rests on.
 
-use charter_domain::{AuthorityId, Outcome, Reason, Timestamp};
+use charter_domain::{AuthorityId, Outcome, Reason, RegistryId, Timestamp};
 
 /// Who stated it, seen from the asked registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,11 @@ pub struct Answer {
     pub detail: String,
     /// Whom to ask instead: subordinates that the superior may not answer for.
     pub referrals: Vec<Referral>,
+    /// Registries of this process whose subordinates were not all asked, each with the number of what its feeds said of
+    /// them (`local::Lacking`): they are not in the path.
+    pub spared: Vec<(RegistryId, i64)>,
+    /// A registry below did so. It is not kept longer than that one said.
+    pub unlisted: bool,
 }
 
 /// Proof of the event by which a statement was made.
@@ -92,6 +97,8 @@ impl Answer {
             unstated: Vec::new(),
             detail: String::new(),
             referrals: Vec::new(),
+            spared: Vec::new(),
+            unlisted: false,
         }
     }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use charter_domain::{AuthorityId, Decision, Delegation, HttpsId, Query, Registry, RegistryId, Timestamp};
+use charter_domain::{
+    AuthorityId, Decision, Delegation, EntityId, HttpsId, Query, Registry, RegistryId, Timestamp,
+};
 use charter_proof::Denial;
 use charter_signing::JwkSet;
 
@@ -21,6 +23,14 @@ pub struct RegistryView {
     pub configuration: String,
 }
 
+/// Of which subordinates it is known that neither they nor anybody below them keeps an entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacking {
+    pub subordinates: Vec<AuthorityId>,
+    /// Number of what their feeds have said: whatever they say of the entity after it has a larger one.
+    pub epoch: i64,
+}
+
 #[async_trait]
 pub trait LocalAuthority: Send + Sync {
     /// Decides from the registry's own records alone.
@@ -33,6 +43,11 @@ pub trait LocalAuthority: Send + Sync {
     /// Whether a registry has seen two histories of a subordinate: no yes from there is believed.
     fn doubts(&self, _registry: RegistryId, _subordinate: &HttpsId) -> bool {
         false
+    }
+    /// What the feeds of a registry's subordinates say of an entity. It spares questions and answers none: whose feed
+    /// leaves an entity out is not asked about it. `None` where there are no feeds.
+    fn lacking(&self, _registry: RegistryId, _entity: &EntityId) -> Option<Lacking> {
+        None
     }
     /// Entries that a registry's log has published.
     fn published(&self, registry: RegistryId) -> i64;

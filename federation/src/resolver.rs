@@ -17,7 +17,7 @@ use crate::{
     protocol::{Failure, PeerEndpoint, Protocol},
     seen::Seen,
     verdict::{self, believe},
-    walk::{self, Next},
+    walk::{self, Next, Whom},
 };
 
 mod recognised;
@@ -101,30 +101,39 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         if request.query.authority == *here {
             own = Some(self.own(&view, &request, at, now).await?);
         }
-        let covering = match walk::next(here, &request.query, at, &view.delegations) {
+        let lacking = self.local.lacking(request.registry, &request.query.entity);
+        let lack: &[AuthorityId] = match &lacking {
+            Some(lacking) => &lacking.subordinates,
+            None => &[],
+        };
+        let mut whom = match walk::next(here, &request.query, at, &view.delegations, lack) {
             // Epochs are numbers of this registry: what was held at one of them only its own records tell.
-            _ if request.mode == Mode::Own || historic => Vec::new(),
-            Next::Nobody => Vec::new(),
+            _ if request.mode == Mode::Own || historic => Whom::default(),
+            Next::Nobody => Whom::default(),
             Next::TooMany(n) => {
                 let text = format!("{here}: locator needed: {n} authorities could know");
                 return refused(Reason::Unverifiable, &text);
             }
-            Next::Ask(list) => list,
+            Next::Ask(whom) => whom,
         };
         // What a superior itself has never heard of, its subordinates may know: then theirs is the word.
         let mut answers: Vec<Answer> =
-            own.into_iter().filter(|a| covering.is_empty() || !a.reason.is_unknown()).collect();
+            own.into_iter().filter(|a| whom.is_empty() || !a.reason.is_unknown()).collect();
         let refers = request.mode != Mode::Recurse;
         if refers {
-            answers.extend(covering.iter().filter_map(|d| unasked(here, d, refers, at, now)));
+            answers.extend(whom.asked.iter().filter_map(|d| unasked(here, d, refers, at, now)));
         } else {
-            match self.beneath(&view, covering, &request, at, now).await {
+            match self.beneath(&view, &mut whom, &request, at, now).await {
                 Ok(said) => answers.extend(said),
                 Err(text) => return refused(Reason::ChainTooLong, &text),
             }
         }
+        let otherwise = if whom.spared.is_empty() { Reason::UnknownAuthority } else { Reason::UnknownEntity };
         let mut composed = walk::compose(answers)
-            .unwrap_or_else(|| Answer::of(here, epoch, Reason::UnknownAuthority, at, now.plus(NEGATIVE_TTL)));
+            .unwrap_or_else(|| Answer::of(here, epoch, otherwise, at, now.plus(NEGATIVE_TTL)));
+        if let Some(lacking) = lacking.filter(|_| !whom.spared.is_empty()) {
+            composed.spared.push((request.registry, lacking.epoch));
+        }
         if refers && composed.reason == Reason::Unverifiable && !composed.referrals.is_empty() {
             let whom: Vec<&str> = composed.referrals.iter().map(|r| r.authority.as_str()).collect();
             composed.detail = format!("ask {}", whom.join(", "));
@@ -202,11 +211,12 @@ impl<L: LocalAuthority> Resolver<L> {
         }
     }
 
-    /// What those say that are asked, and why the others are not; an error where there is not a question for each.
+    /// What those say that are asked, and why the others are not; an error where there is not a question for each. Those
+    /// who lack the entity are asked where nobody else knows of it and all are few: each may have another reason to say no.
     async fn beneath(
         &self,
         view: &RegistryView,
-        covering: Vec<&Delegation>,
+        whom: &mut Whom<'_>,
         request: &Request,
         at: Timestamp,
         now: Timestamp,
@@ -214,16 +224,16 @@ impl<L: LocalAuthority> Resolver<L> {
         let here = &view.registry.authority;
         let (mut answers, mut asked) = (Vec::new(), Vec::new());
         // Those whose delegation is not in force cost no question, so they have no share of the budget.
-        for delegation in covering {
+        for delegation in &whom.asked {
             match unasked(here, delegation, false, at, now) {
                 Some(answer) => answers.push(answer),
-                None => asked.push(delegation),
+                None => asked.push(*delegation),
             }
         }
         if asked.is_empty() {
             return Ok(answers);
         }
-        let Some(budget) = request.budget.split(here, asked.len()) else {
+        let Some(budget) = request.budget.split(here, asked.len() + whom.second().len()) else {
             let below: Vec<&str> = asked.iter().map(|d| d.subordinate.as_str()).collect();
             return Err(format!(
                 "{here} -> {}: the budget of depth or questions is used up",
@@ -232,6 +242,11 @@ impl<L: LocalAuthority> Resolver<L> {
         };
         let ask = asked.into_iter().map(|d| self.below(view, d, request, &budget, at, now));
         answers.extend(join_all(ask).await);
+        if !whom.second().is_empty() && answers.iter().all(|a| a.reason.is_unknown()) {
+            let spared = std::mem::take(&mut whom.spared);
+            let ask = spared.into_iter().map(|d| self.below(view, d, request, &budget, at, now));
+            answers.extend(join_all(ask).await);
+        }
         Ok(answers)
     }
 

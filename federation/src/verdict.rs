@@ -46,8 +46,13 @@ pub fn believe(
     if until <= now {
         return Err(format!("our own statement about it was good until {until}"));
     }
-    // Not the subordinate's own bound: that is for those who cannot see its epoch.
+    // Not the subordinate's own bound: that is for those who cannot see its epoch, and of registries that it does not
+    // list nobody sees it.
+    let told = answer.expires_at;
     answer.expires_at = now.plus(ttl).min(good_until).min(until);
+    if answer.unlisted {
+        answer.expires_at = answer.expires_at.min(told);
+    }
     answer.chain.push(own);
     tracing::debug!(registry = %view.registry.authority, peer = %delegation.subordinate, "chain verified");
     Ok(answer)

@@ -14,13 +14,54 @@ pub const FAN_OUT: usize = 8;
 pub enum Next<'a> {
     /// Nobody below can know.
     Nobody,
-    Ask(Vec<&'a Delegation>),
+    Ask(Whom<'a>),
     /// More than `FAN_OUT` could be asked, and the question does not say which.
     TooMany(usize),
 }
 
-/// Delegations to ask about `query`, asked of the authority `here`.
-pub fn next<'a>(here: &AuthorityId, query: &Query, at: Timestamp, delegations: &'a [Delegation]) -> Next<'a> {
+/// Whose scope covers a question.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Whom<'a> {
+    /// To be asked; also those whose delegation is not in force, which is their answer.
+    pub asked: Vec<&'a Delegation>,
+    /// They are known to lack the entity: asking them yields no more than a reason.
+    pub spared: Vec<&'a Delegation>,
+    /// All of them together may be asked.
+    few: bool,
+}
+
+impl<'a> Whom<'a> {
+    /// Those who lack the entity need not be asked, unless all do and they are few: then they know why it is a no.
+    fn new(covering: Vec<&'a Delegation>, at: Timestamp, lacking: &[AuthorityId]) -> Self {
+        let lacks =
+            |d: &&Delegation| d.answers_as_own && lacking.contains(&d.subordinate) && d.standing(at).is_ok();
+        let standing = covering.iter().filter(|d| d.standing(at).is_ok()).count();
+        let few = standing <= FAN_OUT;
+        let (spared, asked): (Vec<_>, Vec<_>) = covering.iter().copied().partition(lacks);
+        if few && spared.len() == standing {
+            return Self { asked: covering, spared: Vec::new(), few };
+        }
+        Self { asked, spared, few }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.asked.is_empty() && self.spared.is_empty()
+    }
+
+    /// Those who may be asked after all, where nobody knew.
+    pub fn second(&self) -> &[&'a Delegation] {
+        if self.few { &self.spared } else { &[] }
+    }
+}
+
+/// Delegations to ask about `query`, asked of the authority `here`; `lacking` are known to lack the entity.
+pub fn next<'a>(
+    here: &AuthorityId,
+    query: &Query,
+    at: Timestamp,
+    delegations: &'a [Delegation],
+    lacking: &[AuthorityId],
+) -> Next<'a> {
     let asked_here = query.authority == *here;
     if asked_here && query.kind == Kind::Recognition {
         return Next::Nobody; // Recognition is never followed: a peer of a subordinate is not our peer.
@@ -29,15 +70,18 @@ pub fn next<'a>(here: &AuthorityId, query: &Query, at: Timestamp, delegations: &
     let exact = |id: &AuthorityId| covering.iter().any(|d| d.subordinate == *id).then(|| id.clone());
     let target =
         if asked_here { query.context.locator.as_ref().and_then(exact) } else { exact(&query.authority) };
+    // Whoever is named answers for itself; so does everybody on the way to an authority that is named.
+    let lacking: &[AuthorityId] = if target.is_some() || !asked_here { &[] } else { lacking };
     if let Some(target) = target {
         covering.retain(|d| d.subordinate == target);
     }
     prefer_standing(&mut covering, at);
-    // What was delegated once and is over costs no question.
-    match covering.iter().filter(|d| d.standing(at).is_ok()).count() {
+    // What was delegated once and is over costs no question, nor does who lacks the entity.
+    let whom = Whom::new(covering, at, lacking);
+    match whom.asked.iter().filter(|d| d.standing(at).is_ok()).count() {
         n if n > FAN_OUT => Next::TooMany(n),
-        _ if covering.is_empty() => Next::Nobody,
-        _ => Next::Ask(covering),
+        _ if whom.is_empty() => Next::Nobody,
+        _ => Next::Ask(whom),
     }
 }
 
@@ -81,9 +125,11 @@ pub fn compose(mut answers: Vec<Answer>) -> Option<Answer> {
     for other in answers {
         chosen.path.extend(other.path);
         chosen.next_change = [chosen.next_change, other.next_change].into_iter().flatten().min();
-        if chosen.outcome() != Outcome::Yes {
+        if chosen.outcome() != Outcome::Yes || other.unlisted {
             chosen.expires_at = chosen.expires_at.min(other.expires_at);
         }
+        chosen.unlisted |= other.unlisted;
+        chosen.spared.extend(other.spared);
         chosen.referrals.extend(other.referrals);
     }
     Some(chosen)

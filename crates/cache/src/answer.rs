@@ -15,6 +15,7 @@ use crate::{
     dependency::{DEP_LEASE, Dep},
     key::{Key, Lookup},
     register::{Register, Slot},
+    touch::entity_tag,
 };
 
 /// How far another process' wall clock may be ahead of ours before its answers are not ours to give.
@@ -47,6 +48,8 @@ pub struct Past<V> {
 pub struct Entry<V> {
     key: Key,
     slot: Slot,
+    /// Of the entity, where the answer rests on other registries.
+    tag: u32,
     filled: Filled<V>,
     /// It is to be looked up again.
     due: AtomicBool,
@@ -55,7 +58,8 @@ pub struct Entry<V> {
 impl<V> Entry<V> {
     pub(crate) fn new(lookup: &Lookup<'_>, register: &Register, filled: Filled<V>) -> Self {
         let slot = register.slot(lookup.registry, lookup.entity);
-        Self { key: Key::new(lookup), slot, filled, due: AtomicBool::new(false) }
+        let tag = if filled.deps.is_empty() { 0 } else { entity_tag(lookup.entity) };
+        Self { key: Key::new(lookup), slot, tag, filled, due: AtomicBool::new(false) }
     }
     /// The question that it answers.
     pub fn question(&self) -> Lookup<'_> {
@@ -70,6 +74,10 @@ impl<V> Entry<V> {
         let whole = self.ends().since(self.filled.evaluated_at);
         let is_due = now.since(self.filled.evaluated_at) * 100 >= whole * (85 + self.slot.digit());
         is_due && !self.due.swap(true, Ordering::Relaxed)
+    }
+    /// What stands for the entity towards the registries that the answer rests on.
+    pub const fn tag(&self) -> u32 {
+        self.tag
     }
     pub(crate) fn is(&self, lookup: &Lookup<'_>) -> bool {
         self.key.is(lookup)
@@ -86,7 +94,7 @@ impl<V> Entry<V> {
     pub(crate) fn unchanged(&self, register: &Register) -> bool {
         register.usable()
             && self.accepted(register)
-            && self.filled.deps.iter().all(|(d, e)| d.fresh(*e, DEP_LEASE))
+            && self.filled.deps.iter().all(|(d, e)| d.fresh(self.tag, *e, DEP_LEASE))
     }
     /// The same without the lease: worth writing to Redis.
     pub(crate) fn accepted(&self, register: &Register) -> bool {
@@ -100,7 +108,7 @@ impl<V> Entry<V> {
         if dated || it.evaluated_at > now.plus(MAX_SKEW) || !register.usable() || !self.accepted(register) {
             return None;
         }
-        let polls = it.deps.iter().map(|(dep, epoch)| dep.unmoved(*epoch));
+        let polls = it.deps.iter().map(|(dep, epoch)| dep.unmoved(self.tag, *epoch));
         polls.collect::<Option<Vec<_>>>()?.into_iter().min()
     }
     pub(crate) fn valid(&self, now: Timestamp, register: &Register) -> bool {

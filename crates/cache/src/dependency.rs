@@ -1,5 +1,5 @@
-//! Other registries that federated answers rest on. Of them only the epoch is known, not whose records
-//! changed: any change there ends the entries that rest on it. The epoch is polled, or a feed tells it.
+//! Other registries that federated answers rest on. Their epoch is polled, or a feed tells it. A feed tells whose records
+//! changed, and ends what rests on those; a change of which only the number is known ends all that rests on the registry.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use crate::clock::{BootInstant, Ticks};
+use crate::{
+    clock::{BootInstant, Ticks},
+    touch::{Touched, Touches},
+};
 
 /// How long an epoch read from another registry counts: longer than our own, it is polled over a network.
 pub const DEP_LEASE: Duration = Duration::from_secs(2);
@@ -32,9 +35,17 @@ pub struct Dep {
     /// The same, of what its feed said.
     fed_before: AtomicU64,
     last_used: AtomicU64,
+    touches: Touches,
 }
 
 impl Dep {
+    /// Something that answers rest on and that nobody polls: whoever made it says when it moves.
+    pub fn alone(path: &[String], epoch: i64) -> Self {
+        let dep = Self::new(path, epoch, Ticks::default());
+        dep.touches.begin(epoch, epoch);
+        dep
+    }
+
     fn new(path: &[String], epoch: i64, ticks: Ticks) -> Self {
         let last_used = AtomicU64::new(ticks.now().nanos());
         Self {
@@ -45,6 +56,7 @@ impl Dep {
             polled_before: AtomicU64::new(0),
             fed_before: AtomicU64::new(0),
             last_used,
+            touches: Touches::new(),
         }
     }
     /// The authorities passed on the way, the registry's own last.
@@ -78,9 +90,22 @@ impl Dep {
         self.polled_before.fetch_max(before.nanos(), Ordering::AcqRel);
     }
 
-    /// Something that counts at once happened there: entries that saw it at an earlier epoch are used no more.
-    pub fn moved(&self, epoch: i64) {
+    /// A feed begins that has told all changes up to `heard` already, of which those up to `counted` count.
+    pub fn begin(&self, counted: i64, heard: i64) {
+        self.touches.begin(counted, heard);
+        self.epoch.fetch_max(counted, Ordering::AcqRel);
+    }
+
+    /// A change there counts: entries that saw it at an earlier epoch and that it touches are used no more.
+    pub fn tell(&self, epoch: i64, touched: &Touched) {
+        // Whom it touches first: who sees the epoch must see that.
+        self.touches.note(epoch, touched);
         self.epoch.fetch_max(epoch, Ordering::AcqRel);
+    }
+
+    /// A change there was heard of that does not count yet.
+    pub fn heard(&self, epoch: i64) {
+        self.touches.heard(epoch);
     }
 
     /// Its feed said that nothing after `epoch` that counts had happened there by `before`.
@@ -95,8 +120,14 @@ impl Dep {
         fed != 0 && self.ticks.now().since(BootInstant::from_nanos(fed)) < DEP_LEASE
     }
 
-    /// An entry that saw the registry at `epoch` may be served; counts as use.
-    pub fn fresh(&self, epoch: i64, lease: Duration) -> bool {
+    /// No change is known that may end an entry about the entity which saw the registry at `epoch`.
+    pub fn accepts(&self, tag: u32, epoch: i64) -> bool {
+        let known = self.epoch.load(Ordering::Acquire);
+        epoch >= known || self.touches.spare(tag, epoch, known)
+    }
+
+    /// An entry about the entity that saw the registry at `epoch` may be served; counts as use.
+    pub fn fresh(&self, tag: u32, epoch: i64, lease: Duration) -> bool {
         let now = self.ticks.now();
         // Once a second is enough, and keeps the line shared among the cores.
         if now.since(BootInstant::from_nanos(self.last_used.load(Ordering::Relaxed))) > Duration::from_secs(1)
@@ -104,15 +135,13 @@ impl Dep {
             self.last_used.store(now.nanos(), Ordering::Relaxed);
         }
         let polled = self.polled_before.load(Ordering::Acquire);
-        polled != 0
-            && now.since(BootInstant::from_nanos(polled)) < lease
-            && epoch >= self.epoch.load(Ordering::Acquire)
+        polled != 0 && now.since(BootInstant::from_nanos(polled)) < lease && self.accepts(tag, epoch)
     }
 
-    /// When the registry last said that it is where the entry saw it; `None` once it is known to have moved on.
-    pub(crate) fn unmoved(&self, epoch: i64) -> Option<BootInstant> {
+    /// When the registry last said that nothing has touched the entry; `None` once something is known to have.
+    pub(crate) fn unmoved(&self, tag: u32, epoch: i64) -> Option<BootInstant> {
         let polled = self.polled_before.load(Ordering::Acquire);
-        let here = polled != 0 && epoch >= self.epoch.load(Ordering::Acquire);
+        let here = polled != 0 && self.accepts(tag, epoch);
         here.then(|| BootInstant::from_nanos(polled))
     }
 
@@ -176,6 +205,9 @@ fn used(dep: &Arc<Dep>, epoch: i64) -> Arc<Dep> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::touch::entity_tag;
+
+    const TAG: u32 = 1;
 
     fn path(name: &str) -> Vec<String> {
         vec!["did:web:root.example".to_owned(), name.to_owned()]
@@ -186,14 +218,14 @@ mod tests {
         let ticks = Ticks::hand();
         let deps = Dependencies::with_ticks(ticks.clone());
         let dep = deps.get_or_track(&path("a"), 7);
-        assert!(!dep.fresh(7, DEP_LEASE) && dep.age().is_none(), "never polled");
+        assert!(!dep.fresh(TAG, 7, DEP_LEASE) && dep.age().is_none(), "never polled");
         dep.polled(7, ticks.now());
-        assert!(dep.fresh(7, DEP_LEASE) && !dep.fresh(6, DEP_LEASE));
+        assert!(dep.fresh(TAG, 7, DEP_LEASE) && !dep.fresh(TAG, 6, DEP_LEASE));
         ticks.advance(DEP_LEASE);
         assert_eq!(dep.age(), Some(DEP_LEASE));
-        assert!(!dep.fresh(7, DEP_LEASE), "the lease is over");
+        assert!(!dep.fresh(TAG, 7, DEP_LEASE), "the lease is over");
         dep.polled(8, ticks.now());
-        assert!(!dep.fresh(7, DEP_LEASE) && dep.fresh(8, DEP_LEASE));
+        assert!(!dep.fresh(TAG, 7, DEP_LEASE) && dep.fresh(TAG, 8, DEP_LEASE));
     }
 
     #[test]
@@ -202,13 +234,32 @@ mod tests {
         let dep = Dependencies::with_ticks(ticks.clone()).get_or_track(&path("a"), 7);
         assert!(!dep.is_fed());
         dep.fed(7, ticks.now());
-        assert!(dep.is_fed() && dep.fresh(7, DEP_LEASE));
-        dep.moved(8);
-        assert!(dep.is_fed() && !dep.fresh(7, DEP_LEASE) && dep.fresh(8, DEP_LEASE));
+        assert!(dep.is_fed() && dep.fresh(TAG, 7, DEP_LEASE));
+        dep.tell(8, &Touched::Everybody);
+        assert!(dep.is_fed() && !dep.fresh(TAG, 7, DEP_LEASE) && dep.fresh(TAG, 8, DEP_LEASE));
         ticks.advance(DEP_LEASE);
-        assert!(!dep.is_fed() && !dep.fresh(8, DEP_LEASE));
+        assert!(!dep.is_fed() && !dep.fresh(TAG, 8, DEP_LEASE));
         dep.polled(8, ticks.now());
-        assert!(!dep.is_fed() && dep.fresh(8, DEP_LEASE), "a poll is no feed");
+        assert!(!dep.is_fed() && dep.fresh(TAG, 8, DEP_LEASE), "a poll is no feed");
+    }
+
+    #[test]
+    fn a_change_that_was_told_ends_what_it_touches_and_one_that_was_not_ends_all() {
+        let ticks = Ticks::hand();
+        let dep = Dependencies::with_ticks(ticks.clone()).get_or_track(&path("a"), 7);
+        let (one, other) = (entity_tag("did:web:one.example"), entity_tag("did:web:other.example"));
+        dep.begin(7, 7);
+        dep.fed(7, ticks.now());
+        dep.tell(8, &Touched::Entities(vec![one]));
+        assert!(
+            !dep.fresh(one, 7, DEP_LEASE) && dep.fresh(one, 8, DEP_LEASE) && dep.fresh(other, 7, DEP_LEASE)
+        );
+        dep.polled(9, ticks.now());
+        assert!(!dep.accepts(other, 7) && !dep.accepts(other, 8), "nobody knows whom it touched");
+        dep.heard(9);
+        assert!(dep.accepts(other, 7) && !dep.accepts(one, 7), "it takes nothing away");
+        dep.begin(0, 0);
+        assert!(!dep.accepts(other, 7), "the feed begins anew");
     }
 
     #[test]
@@ -232,7 +283,7 @@ mod tests {
         }
         assert_eq!(deps.in_use().len(), MAX_TRACKED);
         ticks.advance(IDLE);
-        kept.fresh(1, DEP_LEASE);
+        kept.fresh(TAG, 1, DEP_LEASE);
         ticks.advance(Duration::from_secs(1));
         let left = deps.in_use();
         assert!(left.len() == 1 && Arc::ptr_eq(&left[0], &kept));

@@ -17,6 +17,7 @@ mod redis_tier;
 mod register;
 mod stamps;
 mod tiles;
+mod touch;
 mod wire;
 
 pub use crate::{
@@ -29,6 +30,7 @@ pub use crate::{
     redis_tier::{DEADLINE, MAX_TTL, RedisTier, Unusable},
     register::{Change, Register},
     tiles::Tiles,
+    touch::{Touched, entity_tag},
 };
 
 /// Why no answer came. The source of `Fill` is shared: everybody who waited for the same filler gets it.

@@ -25,14 +25,26 @@ pub(crate) struct Stamps {
     /// How many stamps were set; also the lock that orders the writers, so that a stamp is never set in a
     /// table that has just been copied.
     noted: Mutex<usize>,
+    /// The largest table that it grows to.
+    last: usize,
 }
 
 impl Stamps {
     pub(crate) const fn new() -> Self {
+        Self::up_to(SIZES.len() - 1)
+    }
+
+    /// Of the smallest size for good: for registries of which there may be very many.
+    pub(crate) const fn fixed() -> Self {
+        Self::up_to(0)
+    }
+
+    const fn up_to(last: usize) -> Self {
         Self {
             tables: [const { OnceLock::new() }; SIZES.len()],
             current: AtomicUsize::new(0),
             noted: Mutex::new(0),
+            last,
         }
     }
 
@@ -57,7 +69,7 @@ impl Stamps {
         let current = self.current.load(Ordering::Acquire);
         let table =
             self.tables[current].get_or_init(|| (0..SIZES[0]).map(|_| AtomicI64::new(NEVER)).collect());
-        if noted <= table.len() / 16 || current + 1 == SIZES.len() {
+        if noted <= table.len() / 16 || current == self.last {
             return table;
         }
         // Sizes are powers of two and slots are low bits of the hash: every subject of new slot `i` was in
@@ -79,6 +91,16 @@ fn index(hash: u32, len: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fixed_table_does_not_grow() {
+        let stamps = Stamps::fixed();
+        for i in 0..10_000_u32 {
+            stamps.note(std::iter::once(i), i64::from(i));
+        }
+        assert_eq!(stamps.current.load(Ordering::Acquire), 0);
+        assert_eq!(stamps.last(9_999), 9_999);
+    }
 
     #[test]
     fn growing_forgets_no_change() {

@@ -371,6 +371,8 @@ fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
         unstated: reply.unstated_conditions,
         detail: reply.detail.chars().take(500).collect(),
         referrals: reply.referrals.into_iter().take(8).map(referral).collect::<Result<_, String>>()?,
+        spared: Vec::new(),
+        unlisted: reply.unlisted,
     })
 }
 

@@ -43,6 +43,6 @@ fn signed_at(chain: &[String], now: Timestamp) -> bool {
 /// Another answer may have learnt of a change since this one was last looked at: a registry is forgotten when nobody
 /// uses what rests on it, and the entry's own view of it stands still from then on.
 fn unmoved(app: &App, entry: &Entry<Kept>) -> bool {
-    let known = |path: &[String]| app.dependencies.find(path).map_or(i64::MIN, |dep| dep.epoch());
-    entry.deps.iter().all(|(dep, epoch)| known(dep.path()) <= *epoch)
+    let known = |path: &[String]| app.dependencies.find(path);
+    entry.deps.iter().all(|(dep, epoch)| known(dep.path()).is_none_or(|dep| dep.accepts(entry.tag(), *epoch)))
 }
