@@ -9,11 +9,11 @@ use std::{
 use async_trait::async_trait;
 use charter_cache::Register;
 use charter_domain::{
-    AuthorityId, Decision, HttpsId, Query, Registry, RegistryId, Timestamp, decide,
+    AuthorityId, Decision, EntityId, HttpsId, Query, Registry, RegistryId, Timestamp, decide,
     policy::{Caller, Open, permit},
     time::Clock,
 };
-use charter_federation::{Error, LocalAuthority, RegistryView};
+use charter_federation::{Error, Lacking, LocalAuthority, RegistryView};
 use charter_proof::{Denial, document::Log};
 use charter_signing::{Algorithm, JwkSet, KeyStore, PublicKey};
 use charter_store::{Question, Store, Tx, registry::NewRegistry};
@@ -34,6 +34,7 @@ use crate::{
         keys::{self, LogKeys},
     },
     mirror::held::Holds,
+    rosters::Rosters,
     witness::Quarantine,
 };
 
@@ -121,6 +122,8 @@ pub struct Hosted {
     by_host: HashMap<String, RegistryId>,
     /// Logs that showed two histories.
     pub quarantine: Quarantine,
+    /// What is known of subordinates by their feeds.
+    pub rosters: Rosters,
     /// How far the log of each has come; of commands, which have no logs, nothing.
     logs: OnceLock<HashMap<RegistryId, watch::Receiver<Position>>>,
     /// Documents are renewed without an event, so a view is read again well before they can expire.
@@ -162,6 +165,7 @@ impl Hosted {
             view_age: Duration::from_secs(config.documents.lifetime_secs / 10),
             store,
             quarantine: Quarantine::default(),
+            rosters: Rosters::new(tenants.iter().map(|(id, t)| (*id, &t.registry.authority))),
             logs: OnceLock::new(),
             holds: Holds::default(),
             register,
@@ -374,6 +378,10 @@ impl LocalAuthority for Hosted {
 
     fn doubts(&self, registry: RegistryId, subordinate: &HttpsId) -> bool {
         self.quarantine.of(registry, subordinate)
+    }
+
+    fn lacking(&self, registry: RegistryId, entity: &EntityId) -> Option<Lacking> {
+        self.rosters.lacking(registry, entity.as_str())
     }
 
     fn published(&self, registry: RegistryId) -> i64 {

@@ -31,6 +31,7 @@ pub mod peer_keys;
 pub mod pem;
 pub mod proto;
 pub mod rest;
+pub mod rosters;
 pub mod serve;
 pub mod tasks;
 pub mod telemetry;

@@ -29,6 +29,9 @@ pub struct Kept {
     pub path: Vec<KeptStep>,
     pub unstated: Vec<String>,
     pub detail: String,
+    /// It rests on registries below that are not in the path.
+    #[serde(default)]
+    pub unlisted: bool,
     #[serde(skip)]
     pub referrals: Vec<Referral>,
     /// The text of this answer as TRQP's door renders it; made when first used.
@@ -126,10 +129,10 @@ impl Reply {
 }
 
 /// What rests on other registries may be kept outside for 30 s, or 10 s when it is no yes: nobody tells an outside
-/// cache of a change, and there is no feed yet.
+/// cache of a change.
 fn max_age(app: &App, kept: &Kept) -> Duration {
     let longest = Duration::from_secs(app.config.answers.max_age_secs);
-    let alone = kept.path.iter().all(|s| s.via.is_empty());
+    let alone = kept.path.iter().all(|s| s.via.is_empty()) && !kept.unlisted;
     match kept.reason.outcome() {
         _ if alone => longest,
         Outcome::Yes => longest.min(Duration::from_secs(30)),
@@ -143,6 +146,7 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
     let own = answer.path.first();
     let epoch = own.map_or(0, |s| s.epoch);
     let asked = own.map(|s| s.authority.clone());
+    let spared = answer.spared.iter().filter_map(|(id, epoch)| Some((app.hosted.rosters.roll(*id)?, *epoch)));
     let deps = answer
         .path
         .iter()
@@ -154,7 +158,9 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
             dep.has_published(step.published);
             (dep, step.epoch)
         })
+        .chain(spared)
         .collect();
+    let unlisted = answer.unlisted || !answer.spared.is_empty();
     let step = |s: charter_federation::Step| KeptStep {
         authority: s.authority.into(),
         epoch: s.epoch,
@@ -183,6 +189,7 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
             path: answer.path.into_iter().map(step).collect(),
             unstated: answer.unstated,
             detail: answer.detail,
+            unlisted,
             referrals: answer.referrals,
             prepared: OnceLock::new(),
             logged: AtomicBool::new(false),

@@ -1,10 +1,12 @@
 //! Watching a registry: its events as they are committed, from any number on.
 
+mod below;
 mod seat;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use charter_domain::{Invalid, RegistryId};
+use charter_federation::protocol::native::watch::Heard;
 use charter_store::outbox::Interest;
 use tokio::{
     sync::{mpsc, watch},
@@ -22,6 +24,8 @@ const AHEAD: usize = 64;
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Signs of life of a feed: several fit into one lease.
 const FEED_HEARTBEAT: Duration = Duration::from_millis(500);
+/// The next sign of life of a feed after something has happened below.
+const SOONER: Duration = Duration::from_millis(50);
 /// How long a superior may leave a full feed unread before it is ended: as long as its lease.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -59,11 +63,13 @@ pub enum Item {
     },
     /// The log has published; of a feed alone.
     Published(Arc<Published>),
+    /// Tags of entities that registries below keep; of a feed alone.
+    Below(Vec<u32>),
     Heartbeat(Heartbeat),
 }
 
 /// A sign of life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heartbeat {
     /// The number up to which everything of interest was sent.
     pub seq: i64,
@@ -71,6 +77,10 @@ pub struct Heartbeat {
     pub published: u64,
     /// How long after the watch began no later event had been acknowledged; of a feed alone.
     pub elapsed: Duration,
+    /// How far registries below are, as their feeds tell; of a feed alone.
+    pub below: Vec<Heard>,
+    /// The tags of all entities that registries below keep were sent; of a feed alone.
+    pub complete: bool,
 }
 
 pub type Items = ReceiverStream<Result<Item, Error>>;
@@ -122,6 +132,9 @@ pub async fn watch(
             period,
             due,
             published: 0,
+            beaten: opened,
+            version: 0,
+            appeared: 0,
             _seat: seat,
         };
         watcher.run().await;
@@ -143,6 +156,12 @@ struct Watcher {
     due: Instant,
     /// Size of the checkpoint that was sent last.
     published: u64,
+    /// When the last sign of life was due.
+    beaten: Instant,
+    /// What was known of registries below then.
+    version: u64,
+    /// How many tags of entities below were sent.
+    appeared: usize,
     _seat: Seat,
 }
 
@@ -201,15 +220,18 @@ impl Watcher {
     /// Sends a sign of life when it is due; false when nobody listens. A superior relies on it, so a process that does
     /// not know of all changes gives it none.
     async fn beat(&mut self, elapsed: Duration, sure: bool) -> Result<bool, Error> {
+        self.hurry();
         if Instant::now() < self.due {
             return Ok(true);
         }
-        self.due = Instant::now() + self.period;
+        self.beaten = Instant::now();
+        self.due = self.beaten + self.period;
         if self.feed && !sure {
             return Ok(true);
         }
+        let Some((below, complete)) = self.further().await? else { return Ok(false) };
         let published = self.app.logs.position(self.registry).published;
-        self.send(Item::Heartbeat(Heartbeat { seq: self.after, published, elapsed })).await
+        self.send(Item::Heartbeat(Heartbeat { seq: self.after, published, elapsed, below, complete })).await
     }
 
     /// Sends what has come; false when nobody listens.

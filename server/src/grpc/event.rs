@@ -16,7 +16,7 @@ fn response(item: Item) -> pb::WatchResponse {
         Item::Event { seq, body } => pb::WatchResponse { seq, event: body },
         Item::Heartbeat(Heartbeat { seq, .. }) => pb::WatchResponse { seq, event: Vec::new() },
         // Of feeds alone.
-        Item::Published(_) => pb::WatchResponse::default(),
+        Item::Published(_) | Item::Below(_) => pb::WatchResponse::default(),
     }
 }
 

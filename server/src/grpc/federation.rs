@@ -121,6 +121,7 @@ fn encode(
         published_size: log::state::shown(app, asked),
         log: log::state::log(app, asked, reply).to_owned(),
         log_evidence: None,
+        unlisted: reply.unlisted,
     }
 }
 

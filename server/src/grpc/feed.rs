@@ -4,7 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use charter_cache::DEP_LEASE;
 use charter_domain::{RegistryId, event};
-use charter_federation::LocalAuthority as _;
+use charter_federation::{LocalAuthority as _, protocol::native::watch::Heard};
 use charter_proto::charter::federation::v1::{self as pb, watch_response};
 use futures::{Stream, StreamExt as _};
 use tonic::{Response, Status};
@@ -37,6 +37,7 @@ async fn response(app: &App, registry: RegistryId, item: Item) -> Result<pb::Wat
             checkpoint: log.text.clone(),
             configuration: app.hosted.view(registry).await?.configuration.clone(),
         }),
+        Item::Below(tags) => watch_response::Item::Below(pb::WatchedEntities { tags }),
         Item::Heartbeat(beat) => watch_response::Item::Beat(heartbeat(beat)),
     };
     Ok(pb::WatchResponse { item: Some(item) })
@@ -60,5 +61,16 @@ fn heartbeat(beat: Heartbeat) -> pb::WatchedBeat {
         published_size: i64::try_from(beat.published).unwrap_or(i64::MAX),
         elapsed_ms: i64::try_from(beat.elapsed.as_millis()).unwrap_or(i64::MAX),
         lease_ms: u32::try_from(DEP_LEASE.as_millis()).unwrap_or(u32::MAX),
+        below: beat.below.into_iter().map(further).collect(),
+        below_complete: beat.complete,
+    }
+}
+
+fn further(heard: Heard) -> pb::WatchedRegistry {
+    pb::WatchedRegistry {
+        via: heard.via.iter().map(ToString::to_string).collect(),
+        epoch: heard.epoch,
+        // Never younger than it is.
+        age_ms: i64::try_from(heard.age.as_millis() + 1).unwrap_or(i64::MAX),
     }
 }

@@ -25,6 +25,7 @@ fn sent(item: Result<Item, Error>) -> Event {
         Ok(Item::Heartbeat(beat)) => Event::default().comment(format!("epoch {}", beat.seq)),
         // Of feeds alone.
         Ok(Item::Published(log)) => Event::default().comment(format!("published {}", log.size)),
+        Ok(Item::Below(tags)) => Event::default().comment(format!("{} below", tags.len())),
         Err(error) => Event::default().event("problem").data(error.problem().to_string()),
     }
 }

@@ -1,39 +1,38 @@
 //! Feeds: what kept answers rest on below is told by the subordinates themselves, as it happens.
 //!
 //! What may take a yes away counts on receipt; what only adds counts when the subordinate's log has proven it. While a
-//! feed is alive, it confirms what is kept; when it is lost, the epoch is polled again (`peer_epoch`). Registries below a
-//! subordinate have no feed here: they are polled.
+//! feed is alive, it confirms what is kept; when it is lost, the epoch is polled again (`peer_epoch`). Of registries below
+//! a subordinate its feed passes on how far they are; those of which it says nothing are polled. Who keeps which entity
+//! goes into the rosters.
 
+mod known;
 mod log;
+mod news;
 mod tree;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
 
-use charter_cache::{BootInstant, DEP_LEASE, Dep};
-use charter_domain::{AuthorityId, Delegation, RegistryId, event::Told};
+use charter_cache::BootInstant;
+use charter_domain::{AuthorityId, Delegation, RegistryId};
 use charter_federation::{
     LocalAuthority as _, PeerEndpoint,
-    protocol::{
-        Failure,
-        native::watch::{Beat, Feed, News},
-    },
+    protocol::{Failure, native::watch::Feed},
 };
 use tokio::{
     task::{AbortHandle, JoinSet},
     time::Instant,
 };
 
-use self::tree::{Fault, Tree};
-use super::peer_epoch::parse;
+use self::known::Known;
 use crate::App;
 
-/// How often it is looked for subordinates that answers rest on.
+/// How often it is looked for subordinates to follow.
 const LOOK: Duration = Duration::from_millis(500);
-/// Most subordinates that are followed; the others are polled.
+/// Most subordinates that are followed; the others are polled, and asked about every entity.
 const MAX_FEEDS: usize = 1_000;
 /// A feed is opened anew after this time, so that two clocks that do not run equally fast stay near each other.
 const REOPEN: Duration = Duration::from_secs(600);
@@ -54,18 +53,6 @@ struct Below {
     path: Vec<String>,
 }
 
-/// What is known of a subordinate, kept from one feed to the next.
-#[derive(Default)]
-struct Known {
-    tree: Tree,
-    /// Number of the last event that counted on receipt.
-    negative: i64,
-    /// Number of the last event that counts because it is proven.
-    counted: i64,
-    /// How often the feed has confirmed what is kept.
-    confirmed: u64,
-}
-
 /// A feed, where it comes from, and since when.
 struct Open {
     feed: Feed,
@@ -75,7 +62,7 @@ struct Open {
 
 /// Why a feed has ended.
 enum End {
-    /// Nothing rests on it any more, or it has lasted long enough.
+    /// It has lasted long enough.
     Done,
     Lost(Failure),
     /// What it sent cannot be: nothing of it is used further.
@@ -94,40 +81,57 @@ impl From<Failure> for End {
 pub async fn run(app: Arc<App>) {
     let mut tick = tokio::time::interval(LOOK);
     let mut feeds = JoinSet::new();
-    let mut followed: HashMap<Vec<String>, AbortHandle> = HashMap::new();
+    let mut followed: HashMap<Vec<String>, (Below, AbortHandle)> = HashMap::new();
     loop {
         tick.tick().await;
         while feeds.try_join_next().is_some() {}
-        followed.retain(|_, feed| !feed.is_finished());
-        for below in used(&app) {
-            if followed.len() < MAX_FEEDS && !followed.contains_key(&below.path) {
-                let path = below.path.clone();
-                followed.insert(path, feeds.spawn(follow(Arc::clone(&app), below)));
+        let (wanted, unknown) = wanted(&app).await;
+        followed.retain(|path, (below, feed)| {
+            let is_wanted = wanted.contains_key(path) || unknown.contains(&below.registry);
+            let stays = is_wanted && !feed.is_finished();
+            if !stays {
+                feed.abort();
+                app.hosted.rosters.forget(below.registry, &below.subordinate);
+            }
+            stays
+        });
+        for (path, below) in wanted {
+            if followed.len() < MAX_FEEDS && !followed.contains_key(&path) {
+                let feed = feeds.spawn(follow(Arc::clone(&app), below.clone()));
+                followed.insert(path, (below, feed));
             }
         }
     }
 }
 
-/// The subordinates that kept answers rest on, but those of this process.
-fn used(app: &App) -> Vec<Below> {
-    let below = |dep: Arc<Dep>| {
-        let (registry, via) = parse(app, dep.path())?;
-        let [subordinate]: [AuthorityId; 1] = via.try_into().ok()?;
-        let below = Below { registry, subordinate, path: dep.path().to_vec() };
-        app.hosted.hosted(&below.subordinate).is_none().then_some(below)
-    };
-    app.dependencies.in_use().into_iter().filter_map(below).collect()
+/// The subordinates that the registries of this process answer for, but those of this process; and the registries that
+/// cannot say now whom they have.
+async fn wanted(app: &App) -> (BTreeMap<Vec<String>, Below>, HashSet<RegistryId>) {
+    let (mut wanted, mut unknown, now) = (BTreeMap::new(), HashSet::new(), app.clock.now());
+    for tenant in app.hosted.tenants() {
+        let registry = tenant.registry.id;
+        let Ok(view) = app.hosted.view(registry).await else {
+            unknown.insert(registry);
+            continue;
+        };
+        let followed = |d: &&Delegation| {
+            d.answers_as_own && d.standing(now).is_ok() && app.hosted.hosted(&d.subordinate).is_none()
+        };
+        for delegation in view.delegations.iter().filter(followed) {
+            let subordinate = delegation.subordinate.clone();
+            let path = vec![tenant.registry.authority.to_string(), subordinate.to_string()];
+            wanted.insert(path.clone(), Below { registry, subordinate, path });
+        }
+    }
+    (wanted, unknown)
 }
 
-/// Follows one subordinate for as long as something rests on it, and again when something does.
+/// Follows one subordinate, with pauses where that does not work.
 async fn follow(app: Arc<App>, below: Below) {
     let mut known = Known::default();
     let (mut told, mut pause) = (HashSet::new(), SOON);
+    forget(&app, &below, &mut known);
     loop {
-        if app.dependencies.find(&below.path).is_none() {
-            tokio::time::sleep(LOOK).await;
-            continue;
-        }
         let confirmed = known.confirmed;
         let end = stream(&app, &below, &mut known).await;
         // Who gives no feed now, for want of a place or because it is away, is asked for it less and less often.
@@ -137,7 +141,7 @@ async fn follow(app: Arc<App>, below: Below) {
             End::Lost(Failure::Refused(why)) => {
                 tracing::debug!(peer = %below.subordinate, %why, "a subordinate refuses its feed");
                 // It has fewer events than were heard, or no feeds at all.
-                known = Known::default();
+                forget(&app, &below, &mut known);
                 pause = LATER;
             }
             End::Lost(failure) => {
@@ -148,11 +152,20 @@ async fn follow(app: Arc<App>, below: Below) {
                 if told.len() < MAX_TOLD && told.insert(why.clone()) {
                     tracing::error!(peer = %below.subordinate, %why, "the feed of a subordinate cannot be believed");
                 }
-                known = Known::default();
+                forget(&app, &below, &mut known);
                 pause = LATER;
             }
         }
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Begins anew, with the first event.
+fn forget(app: &App, below: &Below, known: &mut Known) {
+    *known = Known::default();
+    app.hosted.rosters.lost(below.registry, &below.subordinate);
+    if let Some(dep) = app.dependencies.find(&below.path) {
+        dep.begin(0, 0);
     }
 }
 
@@ -175,77 +188,9 @@ async fn stream(app: &Arc<App>, below: &Below, known: &mut Known) -> End {
     };
     let mut open = Open { feed, endpoint, opened };
     while Instant::now() < end {
-        if let Err(end) = step(app, below, known, &mut open).await {
+        if let Err(end) = news::step(app, below, known, &mut open).await {
             return end;
         }
     }
     End::Done
-}
-
-/// Takes one piece of news.
-async fn step(app: &Arc<App>, below: &Below, known: &mut Known, open: &mut Open) -> Result<(), End> {
-    let news = open.feed.next(Instant::now() + DEP_LEASE).await?;
-    let Some(dep) = app.dependencies.find(&below.path) else { return Err(End::Done) };
-    let more = match news {
-        News::Event { seq, body } => {
-            let more = known.tree.event(seq, &body);
-            if more.is_ok() && Told::parse(&body).is_none_or(|told| told.is_negative()) {
-                known.negative = seq;
-                dep.moved(seq);
-            }
-            more
-        }
-        News::Published { checkpoint, configuration } => {
-            // As it stands now: its keys may have changed since the feed was opened.
-            let delegation = delegation(app, below).await.ok_or(End::Done)?;
-            let signed = log::verified(&delegation, &checkpoint, &configuration, app.clock.now());
-            known.tree.checkpoint(signed.map_err(End::Refused)?)
-        }
-        News::Beat(beat) => {
-            // It may answer elsewhere by now, or under other keys: who is left behind confirms nothing.
-            let place = delegation(app, below).await.map(|d| PeerEndpoint::from(&d));
-            if place.as_ref() != Some(&open.endpoint) {
-                return Err(End::Done);
-            }
-            return confirm(app, below.registry, known, &dep, (beat, open.opened)).await;
-        }
-    };
-    match more {
-        Ok(_) => Ok(()),
-        Err(fault) => Err(faulty(app, below.registry, fault).await),
-    }
-}
-
-/// The subordinate has sent all that had happened when it said so: that cannot have been before as much time had passed
-/// since we asked as it says.
-async fn confirm(
-    app: &Arc<App>,
-    registry: RegistryId,
-    known: &mut Known,
-    dep: &Dep,
-    (beat, opened): (Beat, BootInstant),
-) -> Result<(), End> {
-    if beat.epoch != known.tree.heard() {
-        let why = format!("it is at epoch {}, and has sent {} events", beat.epoch, known.tree.heard());
-        return Err(End::Refused(why));
-    }
-    if let Some(signed) = known.tree.proven() {
-        let size = i64::try_from(signed.checkpoint().size()).unwrap_or(i64::MAX);
-        if size > known.counted && log::counts(app, registry, signed).await {
-            known.counted = size;
-        }
-    }
-    let before = opened.plus(beat.elapsed).min(BootInstant::now());
-    dep.fed(known.negative.max(known.counted), before);
-    dep.has_published(beat.published);
-    known.confirmed += 1;
-    Ok(())
-}
-
-async fn faulty(app: &Arc<App>, registry: RegistryId, fault: Fault) -> End {
-    let why = fault.to_string();
-    if let Fault::TwoRoots(found) = fault {
-        crate::witness::quarantine::accuse(app, registry, *found).await;
-    }
-    End::Refused(why)
 }

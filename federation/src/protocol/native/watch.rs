@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use charter_domain::AuthorityId;
-use charter_proto::charter::federation::v1::{WatchRequest, WatchResponse, watch_response};
+use charter_domain::{AuthorityId, delegation::MAX_DEPTH};
+use charter_proto::charter::federation::v1::{WatchRequest, WatchResponse, WatchedRegistry, watch_response};
 use tokio::time::{Instant, timeout};
 use tonic::Streaming;
 
@@ -11,6 +11,10 @@ use super::{Failure, Native, PeerEndpoint, failure};
 
 /// To open a feed.
 const OPENING: Duration = Duration::from_secs(1);
+/// Most tags of entities in one message.
+pub const MAX_TAGS: usize = 10_000;
+/// Most registries below that one sign of life speaks of.
+pub const MAX_BELOW: usize = 500;
 
 /// What a feed brings. None of it is verified here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,18 +23,35 @@ pub enum News {
     Event { seq: i64, body: Vec<u8> },
     /// A checkpoint of its log, and its entity configuration, which names the log's key.
     Published { checkpoint: String, configuration: String },
+    /// Tags of entities that registries below it keep.
+    Below(Vec<u32>),
     /// All events up to an epoch were sent.
     Beat(Beat),
 }
 
 /// Where a subordinate was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beat {
     pub epoch: i64,
     /// Entries that its log had published.
     pub published: i64,
     /// How long after the feed was opened, by its own clock.
     pub elapsed: Duration,
+    /// What it has heard of registries below it.
+    pub below: Vec<Heard>,
+    /// It has sent the tags of all entities that registries below it keep.
+    pub complete: bool,
+}
+
+/// What a subordinate has heard of a registry below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The way down to it from the subordinate.
+    pub via: Vec<AuthorityId>,
+    /// Nothing after it has happened there that counts.
+    pub epoch: i64,
+    /// How long before `elapsed` that was so.
+    pub age: Duration,
 }
 
 /// A feed that is open.
@@ -72,29 +93,84 @@ fn decode(message: WatchResponse) -> Option<News> {
         watch_response::Item::Log(log) => {
             News::Published { checkpoint: log.checkpoint, configuration: log.configuration }
         }
+        watch_response::Item::Below(below) => {
+            News::Below(Some(below.tags).filter(|tags| tags.len() <= MAX_TAGS)?)
+        }
         watch_response::Item::Beat(beat) => News::Beat(Beat {
             epoch: beat.epoch,
             published: beat.published_size,
-            elapsed: Duration::from_millis(u64::try_from(beat.elapsed_ms).ok()?),
+            elapsed: milliseconds(beat.elapsed_ms)?,
+            below: beat.below.into_iter().take(MAX_BELOW).map(heard).collect::<Option<_>>()?,
+            complete: beat.below_complete,
         }),
     })
 }
 
+fn heard(registry: WatchedRegistry) -> Option<Heard> {
+    if !(1..=usize::from(MAX_DEPTH)).contains(&registry.via.len()) || registry.epoch < 0 {
+        return None;
+    }
+    let via = registry.via.iter().map(|authority| AuthorityId::parse(authority).ok());
+    Some(Heard {
+        via: via.collect::<Option<_>>()?,
+        epoch: registry.epoch,
+        age: milliseconds(registry.age_ms)?,
+    })
+}
+
+fn milliseconds(count: i64) -> Option<Duration> {
+    u64::try_from(count).ok().map(Duration::from_millis)
+}
+
 #[cfg(test)]
 mod tests {
-    use charter_proto::charter::federation::v1::WatchedBeat;
+    use charter_proto::charter::federation::v1::{WatchedBeat, WatchedEntities};
 
     use super::*;
+
+    fn beat(elapsed_ms: i64, below: Vec<WatchedRegistry>) -> Option<News> {
+        let beat = WatchedBeat {
+            epoch: 7,
+            published_size: 6,
+            elapsed_ms,
+            lease_ms: 2_000,
+            below,
+            below_complete: true,
+        };
+        decode(WatchResponse { item: Some(watch_response::Item::Beat(beat)) })
+    }
 
     #[test]
     fn what_says_nothing_is_no_news() {
         assert_eq!(decode(WatchResponse { item: None }), None);
-        let beat = |elapsed_ms| {
-            let beat = WatchedBeat { epoch: 7, published_size: 6, elapsed_ms, lease_ms: 2_000 };
-            decode(WatchResponse { item: Some(watch_response::Item::Beat(beat)) })
-        };
         let elapsed = Duration::from_millis(5);
-        assert_eq!(beat(5), Some(News::Beat(Beat { epoch: 7, published: 6, elapsed })));
-        assert_eq!(beat(-1), None);
+        let read = Beat { epoch: 7, published: 6, elapsed, below: Vec::new(), complete: true };
+        assert_eq!(beat(5, Vec::new()), Some(News::Beat(read)));
+        assert_eq!(beat(-1, Vec::new()), None);
+        let tags = |n| {
+            decode(WatchResponse {
+                item: Some(watch_response::Item::Below(WatchedEntities { tags: vec![1; n] })),
+            })
+        };
+        assert_eq!(tags(2), Some(News::Below(vec![1, 1])));
+        assert_eq!(tags(MAX_TAGS + 1), None);
+    }
+
+    #[test]
+    fn a_way_down_is_one_that_a_walk_can_go() {
+        let registry = |via: &[&str], epoch| WatchedRegistry {
+            via: via.iter().map(|authority| (*authority).to_owned()).collect(),
+            epoch,
+            age_ms: 3,
+        };
+        let Some(News::Beat(read)) = beat(5, vec![registry(&["did:web:a.example"], 4)]) else {
+            unreachable!("it can be read")
+        };
+        assert_eq!((read.below[0].via.len(), read.below[0].epoch), (1, 4));
+        for wrong in
+            [registry(&[], 4), registry(&["did:web:a.example"], -1), registry(&["did:web:a.example"; 9], 4)]
+        {
+            assert_eq!(beat(5, vec![wrong]), None);
+        }
     }
 }

@@ -1,0 +1,127 @@
+//! What is done with the news that a feed brings.
+
+use std::sync::Arc;
+
+use charter_cache::{BootInstant, DEP_LEASE, Dep};
+use charter_domain::{AuthorityId, event::Told};
+use charter_federation::{
+    PeerEndpoint,
+    protocol::native::watch::{Beat, News},
+};
+use tokio::time::Instant;
+
+use super::{Below, End, Known, Open, delegation, log, tree::Fault};
+use crate::{
+    App,
+    rosters::{Further, Sign},
+};
+
+/// Takes one piece of news.
+pub async fn step(app: &Arc<App>, below: &Below, known: &mut Known, open: &mut Open) -> Result<(), End> {
+    let news = open.feed.next(Instant::now() + DEP_LEASE).await?;
+    let dep = app.dependencies.find(&below.path);
+    known.tells(dep.as_ref());
+    let more = match news {
+        News::Event { seq, body } => event(app, below, known, dep.as_deref(), (seq, &body)),
+        News::Published { checkpoint, configuration } => {
+            // As it stands now: its keys may have changed since the feed was opened.
+            let delegation = delegation(app, below).await.ok_or(End::Done)?;
+            let signed = log::verified(&delegation, &checkpoint, &configuration, app.clock.now());
+            known.tree.checkpoint(signed.map_err(End::Refused)?).map(|_| ())
+        }
+        News::Below(tags) => {
+            app.hosted.rosters.tags(below.registry, &below.subordinate, tags);
+            Ok(())
+        }
+        News::Beat(beat) => {
+            // It may answer elsewhere by now, or under other keys: who is left behind confirms nothing.
+            let place = delegation(app, below).await.map(|d| PeerEndpoint::from(&d));
+            if place.as_ref() != Some(&open.endpoint) {
+                return Err(End::Done);
+            }
+            return confirm(app, below, known, dep.as_ref(), (beat, open.opened)).await;
+        }
+    };
+    match more {
+        Ok(()) => Ok(()),
+        Err(fault) => Err(faulty(app, below, fault).await),
+    }
+}
+
+fn event(
+    app: &App,
+    below: &Below,
+    known: &mut Known,
+    dep: Option<&Dep>,
+    (seq, body): (i64, &[u8]),
+) -> Result<(), Fault> {
+    known.tree.event(seq, body)?;
+    let told = Told::parse(body);
+    let negative = told.as_ref().is_none_or(Told::is_negative);
+    let whose = (below.registry, &below.subordinate);
+    let touched = app.hosted.rosters.event(whose, (seq, negative), (told.as_ref(), body));
+    known.heard(seq, negative, touched, dep);
+    // Superiors of ours hear of it without waiting for the next sign of life.
+    if negative && known.confirmed > 0 {
+        app.news.moved();
+    }
+    Ok(())
+}
+
+/// The subordinate has sent all that had happened when it said so: that cannot have been before as much time had passed
+/// since we asked as it says.
+async fn confirm(
+    app: &Arc<App>,
+    below: &Below,
+    known: &mut Known,
+    dep: Option<&Arc<Dep>>,
+    (beat, opened): (Beat, BootInstant),
+) -> Result<(), End> {
+    if beat.epoch != known.tree.heard() {
+        let why = format!("it is at epoch {}, and has sent {} events", beat.epoch, known.tree.heard());
+        return Err(End::Refused(why));
+    }
+    let mut proven = 0;
+    if let Some(signed) = known.tree.proven() {
+        let size = i64::try_from(signed.checkpoint().size()).unwrap_or(i64::MAX);
+        if size > known.proven() && log::counts(app, below.registry, signed).await {
+            proven = size;
+        }
+    }
+    let before = opened.plus(beat.elapsed).min(BootInstant::now());
+    known.confirmed(proven, dep);
+    if let Some(dep) = dep {
+        dep.fed(known.counted(), before);
+        dep.has_published(beat.published);
+    }
+    let further = beat.below.into_iter().map(|heard| {
+        let before = before.earlier(heard.age);
+        Further { via: heard.via, epoch: heard.epoch, before }
+    });
+    let further: Vec<Further> = further.collect();
+    pass_on(app, below, &further);
+    let sign = Sign { before, counted: known.counted(), sure: beat.complete && known.proven() > 0, further };
+    if app.hosted.rosters.sign(below.registry, &below.subordinate, sign) {
+        app.news.moved();
+    }
+    Ok(())
+}
+
+/// What rests on registries further below is confirmed by what the subordinate has heard of them.
+fn pass_on(app: &App, below: &Below, further: &[Further]) {
+    for further in further {
+        let way = further.via.iter().map(AuthorityId::to_string);
+        let path: Vec<String> = below.path.iter().cloned().chain(way).collect();
+        if let Some(dep) = app.dependencies.find(&path) {
+            dep.fed(further.epoch, further.before);
+        }
+    }
+}
+
+async fn faulty(app: &Arc<App>, below: &Below, fault: Fault) -> End {
+    let why = fault.to_string();
+    if let Fault::TwoRoots(found) = fault {
+        crate::witness::quarantine::accuse(app, below.registry, *found).await;
+    }
+    End::Refused(why)
+}
