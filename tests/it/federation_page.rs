@@ -132,6 +132,21 @@ async fn who_cannot_be_asked_is_shown_as_such() {
     assert!(code == Some(0) && drawn.contains("could not be asked"), "{drawn}");
 }
 
+#[tokio::test]
+async fn who_was_given_no_time_has_not_failed() {
+    let app = TestApp::start().await;
+    let peer = Peer::start(Duration::from_secs(5)).await;
+    peer.is_delegated(&app).await;
+    let mut client = FederationServiceClient::new(app.channel());
+    let below = fed::ListPeersRequest { via: vec![PEER.to_owned()], ..Default::default() };
+    let mut asked = tonic::Request::new(below);
+    asked.set_timeout(Duration::from_millis(300));
+    client.list_peers(asked).await.expect_err("there was no time");
+    assert_eq!(peer.looked_at.load(Ordering::Relaxed), 1);
+    let said = client.list_peers(fed::ListPeersRequest::default()).await.expect("said").into_inner();
+    assert_eq!((said.peers[0].failures, said.peers[0].last_failure.as_str()), (0, ""), "{said:?}");
+}
+
 /// What a peer may say at its worst.
 fn hostile() -> fed::ListPeersResponse {
     let peer = fed::Peer {

@@ -243,6 +243,7 @@ impl FederationService for Service {
         _: Request<pb::ListPeersRequest>,
     ) -> Result<Response<pb::ListPeersResponse>, Status> {
         self.0.looked_at.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(self.0.slow).await;
         let said = self.0.below.lock().expect("not poisoned").clone();
         said.map(Response::new).ok_or_else(|| Status::unimplemented("an older registry"))
     }

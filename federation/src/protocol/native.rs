@@ -45,7 +45,7 @@ const MAX_REMARK: usize = 300;
 /// How long a connection is kept that nobody asks over: after a rotation nobody does.
 const IDLE: Duration = Duration::from_secs(600);
 /// Who is late sooner than this has shown nothing: the asker was in a hurry, or the peer refused at once.
-const FAIR: Duration = Duration::from_millis(500);
+pub const FAIR: Duration = Duration::from_millis(500);
 
 /// Connections to peers, one per endpoint and its pinned keys, opened when first used, and which of them rest.
 pub struct Native {

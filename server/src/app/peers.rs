@@ -14,6 +14,7 @@ use charter_domain::{
 use charter_federation::{
     LocalAuthority, PeerEndpoint,
     peers::{Heard, MAX_SCOPE, Page, Peer, Peers},
+    protocol::{Failure, native::FAIR},
 };
 use tokio::time::Instant;
 
@@ -51,7 +52,10 @@ pub async fn of(
                 return Err(Error::new(Code::DeadlineExceeded, "no time is left to ask the next registry"));
             }
             let went = app.protocol.peers(&endpoint, &authority, &rest, page, left).await;
-            app.contacts.note(&endpoint.url, &went);
+            // As with breakers: whoever asks with little time must not make others look dead.
+            if left >= FAIR || !matches!(went, Err(Failure::Late)) {
+                app.contacts.note(&endpoint.url, &went);
+            }
             went.map_err(|failure| {
                 tracing::debug!(peer = %authority, error = %failure, "delegations below could not be had");
                 // Not an unavailable service: this one has answered, and a superior must not take it for dead.
