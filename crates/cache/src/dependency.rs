@@ -21,6 +21,8 @@ pub const DEP_LEASE: Duration = Duration::from_secs(2);
 const IDLE: Duration = Duration::from_secs(60);
 /// Most registries polled. Beyond, answers are cached for one `DEP_LEASE` and then asked again.
 const MAX_TRACKED: usize = 10_000;
+/// Most of them below one subordinate: which registries are there is its own word.
+const MAX_BELOW: usize = 2_000;
 
 /// One registry, reached by one path of authorities.
 #[derive(Debug)]
@@ -155,7 +157,37 @@ impl Dep {
 #[derive(Debug, Default)]
 pub struct Dependencies {
     ticks: Ticks,
-    tracked: RwLock<HashMap<Vec<String>, Arc<Dep>>>,
+    tracked: RwLock<Tracked>,
+}
+
+#[derive(Debug, Default)]
+struct Tracked {
+    deps: HashMap<Vec<String>, Arc<Dep>>,
+    /// How many there are below each subordinate, by the way to it.
+    below: HashMap<Vec<String>, usize>,
+}
+
+/// The registry that asks and its subordinate.
+fn top(path: &[String]) -> Vec<String> {
+    path.iter().take(2).cloned().collect()
+}
+
+impl Tracked {
+    fn insert(&mut self, dep: &Arc<Dep>) {
+        let below = self.below.entry(top(dep.path())).or_default();
+        if self.deps.len() < MAX_TRACKED && *below < MAX_BELOW {
+            *below += 1;
+            self.deps.insert(dep.path().to_vec(), Arc::clone(dep));
+        }
+    }
+
+    fn forget(&mut self, idle: impl Fn(&Dep) -> bool) {
+        self.deps.retain(|_, dep| !idle(dep));
+        self.below.clear();
+        for path in self.deps.keys() {
+            *self.below.entry(top(path)).or_default() += 1;
+        }
+    }
 }
 
 impl Dependencies {
@@ -168,31 +200,29 @@ impl Dependencies {
 
     /// The registry behind `path`, known to be at `epoch` or later. Not fresh before its first `polled`.
     pub fn get_or_track(&self, path: &[String], epoch: i64) -> Arc<Dep> {
-        if let Some(dep) = self.tracked.read().unwrap_or_else(PoisonError::into_inner).get(path) {
+        if let Some(dep) = self.tracked.read().unwrap_or_else(PoisonError::into_inner).deps.get(path) {
             return used(dep, epoch);
         }
         let mut tracked = self.tracked.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(dep) = tracked.get(path) {
+        if let Some(dep) = tracked.deps.get(path) {
             return used(dep, epoch);
         }
         let dep = Arc::new(Dep::new(path, epoch, self.ticks.clone()));
-        if tracked.len() < MAX_TRACKED {
-            tracked.insert(path.to_vec(), Arc::clone(&dep));
-        }
+        tracked.insert(&dep);
         dep
     }
 
     /// The registry behind `path`, if it is tracked.
     pub fn find(&self, path: &[String]) -> Option<Arc<Dep>> {
-        self.tracked.read().unwrap_or_else(PoisonError::into_inner).get(path).map(Arc::clone)
+        self.tracked.read().unwrap_or_else(PoisonError::into_inner).deps.get(path).map(Arc::clone)
     }
 
     /// Those used within the last minute, to be polled; the others are forgotten.
     pub fn in_use(&self) -> Vec<Arc<Dep>> {
         let now = self.ticks.now();
         let mut tracked = self.tracked.write().unwrap_or_else(PoisonError::into_inner);
-        tracked.retain(|_, dep| !dep.idle(now));
-        tracked.values().map(Arc::clone).collect()
+        tracked.forget(|dep| dep.idle(now));
+        tracked.deps.values().map(Arc::clone).collect()
     }
 }
 
@@ -271,6 +301,24 @@ mod tests {
             dep.has_published(said);
             assert_eq!(deps.find(&path("a")).map(|dep| dep.published()), Some(known));
         }
+    }
+
+    #[test]
+    fn a_subordinate_that_invents_registries_takes_no_place_from_others() {
+        let ticks = Ticks::hand();
+        let deps = Dependencies::with_ticks(ticks.clone());
+        let below = |i: usize| [path("liar"), vec![format!("invented-{i}")]].concat();
+        for i in 0..MAX_TRACKED {
+            deps.get_or_track(&below(i), 1);
+        }
+        assert_eq!(deps.in_use().len(), MAX_BELOW);
+        deps.get_or_track(&path("other"), 1);
+        assert!(deps.find(&path("other")).is_some() && deps.find(&below(MAX_BELOW)).is_none());
+        // What is forgotten makes room.
+        ticks.advance(IDLE + Duration::from_secs(1));
+        assert!(deps.in_use().is_empty());
+        deps.get_or_track(&below(MAX_BELOW), 1);
+        assert!(deps.find(&below(MAX_BELOW)).is_some());
     }
 
     #[test]
