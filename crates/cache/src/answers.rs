@@ -164,13 +164,19 @@ where
             return Ok(entry);
         }
         let arrival = self.flights.arrive();
-        let mut refusals = 0;
+        let (mut refusals, mut permit) = (0, None);
         while refusals < MAX_REFUSALS {
-            let flight = match self.flights.join(hash, lookup) {
+            let flight = match self.flights.join(hash, lookup, permit.take()) {
                 Role::Lead(lead) => return self.lead(lead, hash, lookup, now, fill).await,
                 Role::Follow(flight) => flight,
                 Role::Alone => break,
-                Role::Overloaded => return self.overloaded(),
+                Role::Overloaded => match self.flights.permit_soon().await {
+                    None => return self.overloaded(),
+                    had => {
+                        permit = had;
+                        continue;
+                    }
+                },
             };
             match flight.outcome().await {
                 Some(Outcome::Filled(entry)) => {
@@ -188,7 +194,7 @@ where
                 None => {}
             }
         }
-        let Some(_permit) = self.flights.permit() else {
+        let Some(_permit) = self.flights.permit_soon().await else {
             return self.overloaded();
         };
         self.filled.led.increment(1);
@@ -235,7 +241,7 @@ where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Filled<V>, E>>,
     {
-        if let Role::Lead(lead) = self.flights.join(lookup.hash_with(&self.hasher), lookup) {
+        if let Role::Lead(lead) = self.flights.join(lookup.hash_with(&self.hasher), lookup, None) {
             self.filled.ahead.increment(1);
             // An error is told to those who wait; nobody else has asked.
             drop(self.run(lead, lookup, fill).await);

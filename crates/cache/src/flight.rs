@@ -10,18 +10,27 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit, watch},
+    time::timeout,
+};
 
 use crate::{
     answer::Entry,
     key::{Key, Lookup},
 };
 
-/// Fillers at work at once, in one cache; beyond, callers are told to come back. More would only queue in
-/// front of the database.
+/// Fillers at work at once, in one cache; beyond, callers wait for a moment. More would only queue in front of the
+/// database.
 pub const MAX_FILLERS: usize = 64;
+/// Callers that wait for a place among the fillers; beyond, they are told to come back.
+pub const MAX_WAITERS: usize = 1_024;
+/// How long they wait. What was found together ends together: a crowd that misses then is served in milliseconds from the
+/// database, and not at all by fillers that wait for another registry.
+pub const PATIENCE: Duration = Duration::from_millis(100);
 
 /// An error's type is the caller's own, so it is kept untyped here.
 pub(crate) enum Outcome<V> {
@@ -68,27 +77,36 @@ pub(crate) struct Flights<V> {
     open: Mutex<HashMap<u64, Arc<Flight<V>>>>,
     counter: AtomicU64,
     fillers: Semaphore,
+    waiters: Semaphore,
 }
 
 impl<V> Flights<V> {
     pub(crate) fn new() -> Self {
         let (open, counter) = (Mutex::default(), AtomicU64::new(0));
-        Self { open, counter, fillers: Semaphore::new(MAX_FILLERS) }
+        let (fillers, waiters) = (Semaphore::new(MAX_FILLERS), Semaphore::new(MAX_WAITERS));
+        Self { open, counter, fillers, waiters }
     }
     pub(crate) fn arrive(&self) -> u64 {
         self.counter.fetch_add(1, Ordering::AcqRel)
     }
-    pub(crate) fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.fillers.try_acquire().ok()
+    /// A place among the fillers, once there is one.
+    pub(crate) async fn permit_soon(&self) -> Option<SemaphorePermit<'_>> {
+        let _place = self.waiters.try_acquire().ok()?;
+        timeout(PATIENCE, self.fillers.acquire()).await.ok()?.ok()
     }
 
-    /// Joins the flight of that question, or opens it. Followers need no permit.
-    pub(crate) fn join(&self, hash: u64, lookup: &Lookup<'_>) -> Role<'_, V> {
+    /// Joins the flight of that question, or opens it, with `permit` or one that is free. Followers need none.
+    pub(crate) fn join<'a>(
+        &'a self,
+        hash: u64,
+        lookup: &Lookup<'_>,
+        permit: Option<SemaphorePermit<'a>>,
+    ) -> Role<'a, V> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = open.get(&hash) {
             return if flight.key.is(lookup) { Role::Follow(Arc::clone(flight)) } else { Role::Alone };
         }
-        let Some(permit) = self.permit() else {
+        let Some(permit) = permit.or_else(|| self.fillers.try_acquire().ok()) else {
             return Role::Overloaded;
         };
         let (sender, outcome) = watch::channel(None);

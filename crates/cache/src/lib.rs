@@ -25,7 +25,7 @@ pub use crate::{
     answers::Answers,
     clock::{BootInstant, Ticks},
     dependency::{DEP_LEASE, Dep, Dependencies},
-    flight::MAX_FILLERS,
+    flight::{MAX_FILLERS, PATIENCE},
     key::Lookup,
     redis_tier::{DEADLINE, MAX_TTL, RedisTier, Unusable},
     register::{Change, Register},

@@ -6,10 +6,10 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use charter_cache::{Answers, Error, MAX_FILLERS};
+use charter_cache::{Answers, Error, MAX_FILLERS, PATIENCE};
 use tokio::sync::Notify;
 
 use crate::support::{REGISTRY, ask, change, filled, local, now};
@@ -132,7 +132,7 @@ async fn a_follower_refuses_what_was_read_before_its_question() {
 }
 
 #[tokio::test]
-async fn beyond_the_bound_fillers_are_refused() {
+async fn beyond_the_bound_fillers_wait_for_a_moment() {
     let (answers, ..) = local();
     let answers = Arc::new(answers);
     let busy: Vec<_> = (0..MAX_FILLERS)
@@ -146,9 +146,16 @@ async fn beyond_the_bound_fillers_are_refused() {
         .collect();
     settle().await;
     let fill = || async { Ok::<_, Infallible>(filled(10, "e")) };
+    let began = Instant::now();
     assert!(matches!(answers.get_or_fill(&ask("e"), now(), fill).await, Err(Error::Overloaded)));
-    busy[0].abort();
+    assert!(began.elapsed() >= PATIENCE);
+    // Who waits when a place becomes free gets it.
+    let waiting = tokio::spawn({
+        let answers = Arc::clone(&answers);
+        async move { answers.get_or_fill(&ask("f"), now(), fill).await.is_ok() }
+    });
     settle().await;
-    assert!(answers.get_or_fill(&ask("e"), now(), fill).await.is_ok());
+    busy[0].abort();
+    assert!(waiting.await.expect("no panic"));
     busy.iter().for_each(tokio::task::JoinHandle::abort);
 }
