@@ -193,10 +193,16 @@ impl App {
 
 /// The registries with their keys, for commands: nothing is served, and nothing polls them.
 pub async fn open_hosted(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> Result<Hosted, Startup> {
-    let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
-    let vault = vault(config, kek).await?;
+    let (_, vault) = open_vault(config).await?;
     let register = Arc::new(Register::new(config.cache.lease()));
     Hosted::open(config, store.clone(), vault, register, clock).await
+}
+
+/// The key-encryption key of the site, and the places where private keys are.
+pub async fn open_vault(config: &Config) -> Result<(Kek, Arc<dyn KeyStore>), Startup> {
+    let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
+    let vault = vault(config, kek.clone()).await?;
+    Ok((kek, vault))
 }
 
 /// The places where private keys are. A token's module may block.

@@ -225,10 +225,11 @@ fn prepare(inner: &Inner, from: Origin, request: &mut Request<Body>) -> Result<H
     }
     let held = inner.app.hosted.holds.get(registry);
     if held.is_some() && !OPEN_WHEN_HELD.iter().any(|open| request.uri().path().starts_with(open)) {
-        return Err(Error::new(
-            Code::Stale,
-            "published events are missing from the database; they are put back first",
-        ));
+        let why = match held.filter(|_| inner.app.hosted.holds.has_moved(registry)) {
+            Some(moved) => moved.why.to_string(),
+            None => "published events are missing from the database; they are put back first".to_owned(),
+        };
+        return Err(Error::new(Code::Stale, why));
     }
     let wish = request.headers().get("grpc-timeout").and_then(|v| grpc_timeout(v.as_bytes()));
     let limit = wish.map_or(DEFAULT_DEADLINE, |w| w.min(MAX_DEADLINE));

@@ -139,13 +139,14 @@ impl Hosted {
         register: Arc<Register>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Startup> {
-        let known = store.registries().await?;
+        let (known, moved) = (store.registries().await?, store.moved().await?);
         let now = clock.now();
         let opening = config.registries.iter().map(|own| {
             let found = known.iter().find(|r| r.authority == own.authority_id).cloned();
             let (store, vault, authority) = (&store, &vault, own.authority_id.to_string());
+            let fenced = found.as_ref().is_some_and(|registry| moved.contains(&registry.id));
             async move {
-                let opened = open_one(config, own, found, store, vault, now).await;
+                let opened = open_one(config, (own, fenced), found, store, vault, now).await;
                 opened.map_err(|e| Startup::Registry(authority, e))
             }
         });
@@ -157,6 +158,10 @@ impl Hosted {
             tenants.insert(tenant.registry.id, tenant);
         }
         drop(opened);
+        let holds = Holds::default();
+        for registry in &moved {
+            holds.set_moved(*registry, true);
+        }
         let index = |f: fn(&Tenant) -> String| tenants.iter().map(|(id, t)| (f(t), *id)).collect();
         Ok(Self {
             by_authority: tenants.iter().map(|(id, t)| (t.registry.authority.clone(), *id)).collect(),
@@ -167,7 +172,7 @@ impl Hosted {
             quarantine: Quarantine::default(),
             rosters: Rosters::new(tenants.iter().map(|(id, t)| (*id, &t.registry.authority))),
             logs: OnceLock::new(),
-            holds: Holds::default(),
+            holds,
             register,
             clock,
             tenants,
@@ -214,7 +219,7 @@ fn text(e: &charter_store::Error) -> String {
 
 async fn open_one(
     config: &Config,
-    own: &RegistryConfig,
+    (own, fenced): (&RegistryConfig, bool),
     found: Option<Registry>,
     store: &Store,
     vault: &Arc<dyn KeyStore>,
@@ -232,7 +237,10 @@ async fn open_one(
     let ring = Keyring::load(&opening, vault.as_ref(), None, now)?;
     let kept = std::mem::take(&mut opening.log_keys);
     let mirrors = own.witness.logs.iter().any(|log| log.mirror);
-    let log_keys = keys::ensure(store, &registry, (kept, mirrors), vault.as_ref(), now).await?;
+    let log_keys = match fenced {
+        true => kept,
+        false => keys::ensure(store, &registry, (kept, mirrors), vault.as_ref(), now).await?,
+    };
     let anchors = match &own.anchors.dir {
         Some(dir) => Some(Published::open(dir).await?),
         None => None,
@@ -251,7 +259,8 @@ async fn open_one(
         view: Mutex::new(None),
     };
     let issuing = Issuing::new(&tenant, config.documents.lifetime_secs);
-    if !issuing.configuration_holds(opening.configuration.as_deref(), now) {
+    // Nothing is signed of a registry that is not served from here.
+    if !fenced && !issuing.configuration_holds(opening.configuration.as_deref(), now) {
         let put = move |tx: &mut Tx<'_>| issuing.sign_configuration(tx);
         store.write("document.configuration", tenant.registry.id, put).await.map_err(|e| text(&e))?;
     }
@@ -293,9 +302,7 @@ async fn make_key(
 /// Nobody below or beside may believe what a held registry has.
 fn free(hosted: &Hosted, registry: RegistryId) -> Result<(), Error> {
     let held = hosted.holds.get(registry);
-    held.map_or(Ok(()), |_| {
-        Err(Error::Unavailable("published events are missing from the database".to_owned()))
-    })
+    held.map_or(Ok(()), |held| Err(Error::Unavailable(held.why.to_string())))
 }
 
 fn federation_error(e: charter_store::Error) -> Error {
@@ -362,7 +369,7 @@ impl LocalAuthority for Hosted {
     }
 
     fn hosted(&self, authority: &AuthorityId) -> Option<RegistryId> {
-        self.by_authority(authority.as_str())
+        self.by_authority(authority.as_str()).filter(|registry| !self.holds.has_moved(*registry))
     }
 
     async fn recognitions(
@@ -390,6 +397,7 @@ impl LocalAuthority for Hosted {
     }
 
     async fn deny(&self, registry: RegistryId, denial: Denial) -> Result<String, Error> {
+        free(self, registry)?;
         let tenant =
             self.tenants.get(&registry).ok_or_else(|| Error::UnknownRegistry(registry.to_string()))?;
         let (ring, now) = (tenant.ring(), self.clock.now());

@@ -30,6 +30,7 @@ pub mod page;
 pub mod peer_keys;
 pub mod pem;
 pub mod proto;
+pub mod rehome;
 pub mod rest;
 pub mod rosters;
 pub mod serve;

@@ -1,4 +1,4 @@
-//! `charterd`: serve, migrate, init, rebuild, log, ceremony, demo, doctor, config check.
+//! `charterd`: serve, migrate, init, rebuild, log, rehome, ceremony, demo, doctor, config check.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -12,6 +12,7 @@ use charter_server::{
     config::Faults,
     demo, doctor,
     log::command::{self, LogCommand},
+    rehome::{self, RehomeCommand},
     serve, telemetry,
 };
 use clap::{Parser, Subcommand};
@@ -75,6 +76,12 @@ enum Command {
     Log {
         #[command(subcommand)]
         command: LogCommand,
+    },
+    /// Move a registry to another deployment, or take one in, with history, log and keys. Works as the owner of the
+    /// database (`database.owner_url`).
+    Rehome {
+        #[command(subcommand)]
+        command: RehomeCommand,
     },
     /// Make a version of the anchor set: from files, without a network or a database.
     Ceremony {
@@ -157,6 +164,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             runtime()?.block_on(retain(&config, *dry_run))?;
         }
         Command::Log { command: log } => return Ok(runtime()?.block_on(command::run(&load()?, log))?),
+        Command::Rehome { command } => runtime()?.block_on(rehome::run(&load()?, command))?,
         Command::Ceremony { command } => ceremony::run(command, WallClock.now())?,
         Command::Rebuild { verify } => return rebuild(&load()?, *verify),
         Command::Doctor => {

@@ -17,6 +17,7 @@ mod policy;
 mod privacy;
 mod procedure;
 mod registry;
+mod rehome;
 mod renewal;
 mod schema;
 mod staff;
@@ -38,6 +39,7 @@ pub use self::{
     privacy::PersonalDataErased,
     procedure::{CourtRuled, ProcedureClosed, ProcedureHeard, ProcedureOpened},
     registry::RegistryOpened,
+    rehome::RehomeAllowed,
     renewal::Renewed,
     schema::{CredentialTypeDefined, SchemaDeprecated, SchemaPublished},
     staff::{StaffAppointed, StaffDismissed},
@@ -88,6 +90,7 @@ pub enum Change {
     CredentialRevoked(CredentialRevoked),
     SuperiorJoined(SuperiorJoined),
     SuperiorLeft(SuperiorLeft),
+    RehomeAllowed(RehomeAllowed),
 }
 
 impl Change {
@@ -125,6 +128,7 @@ impl Change {
             Self::CredentialRevoked(_) => "CredentialRevoked",
             Self::SuperiorJoined(_) => "SuperiorJoined",
             Self::SuperiorLeft(_) => "SuperiorLeft",
+            Self::RehomeAllowed(_) => "RehomeAllowed",
         }
     }
 
@@ -164,7 +168,8 @@ impl Change {
             | Self::StaffDismissed(_)
             | Self::PolicySet(_)
             | Self::CredentialBound(_)
-            | Self::CredentialRevoked(_) => STAFF.to_owned(),
+            | Self::CredentialRevoked(_)
+            | Self::RehomeAllowed(_) => STAFF.to_owned(),
             _ => "*".to_owned(),
         }
     }

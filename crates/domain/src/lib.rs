@@ -32,6 +32,7 @@ pub mod record;
 pub mod registry;
 #[cfg(feature = "records")]
 pub mod registry_policy;
+pub mod rehome;
 #[cfg(feature = "records")]
 pub mod replay;
 #[cfg(feature = "records")]

@@ -62,10 +62,12 @@ pub enum Measure {
     JoinSuperior,
     /// This registry speaks under a superior no longer.
     LeaveSuperior,
+    /// The registry moves to another deployment, keys and all.
+    Rehome,
 }
 
 impl Measure {
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::RegisterEntity,
         Self::GrantAccreditation,
         Self::Authorize,
@@ -107,6 +109,7 @@ impl Measure {
         Self::BindCredential,
         Self::JoinSuperior,
         Self::LeaveSuperior,
+        Self::Rehome,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -152,6 +155,7 @@ impl Measure {
             Self::BindCredential => "BIND_CREDENTIAL",
             Self::JoinSuperior => "JOIN_SUPERIOR",
             Self::LeaveSuperior => "LEAVE_SUPERIOR",
+            Self::Rehome => "REHOME",
         }
     }
     pub fn parse(text: &str) -> Result<Self, Invalid> {
@@ -169,7 +173,7 @@ impl Measure {
 
     /// Whether even proposing it takes a sign-in with a second factor.
     pub const fn takes_step_up(self) -> bool {
-        matches!(self, Self::RotateKey | Self::RetireKey | Self::RevokeKey)
+        matches!(self, Self::RotateKey | Self::RetireKey | Self::RevokeKey | Self::Rehome)
     }
 
     /// `None` for what nobody may propose: a registry's opening and its sealing, and what one person does at once.
@@ -217,6 +221,7 @@ impl Measure {
             Change::CredentialBound(_) => Self::BindCredential,
             Change::SuperiorJoined(_) => Self::JoinSuperior,
             Change::SuperiorLeft(_) => Self::LeaveSuperior,
+            Change::RehomeAllowed(_) => Self::Rehome,
         })
     }
 

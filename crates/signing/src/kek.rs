@@ -83,6 +83,10 @@ impl Kek {
         file.sync_all()
     }
 
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }

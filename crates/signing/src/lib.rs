@@ -21,6 +21,7 @@ mod secret;
 mod set;
 mod signer;
 mod store;
+mod transport;
 
 #[cfg(feature = "pkcs11")]
 pub use crate::pkcs11::{TokenSettings, TokenStore};
@@ -33,4 +34,5 @@ pub use crate::{
     set::{JwkSet, MAX_KEYS},
     signer::{Signer, SoftwareSigner},
     store::{KeyStore, Made, SealedStore, Vault},
+    transport::{Chunks, Recipient, TransportKey},
 };

@@ -29,6 +29,11 @@ impl Kek {
 }
 
 impl MacKey {
+    /// The derived key itself, for another purpose than codes.
+    pub(crate) fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// Of texts in order, lower-case hex.
     pub fn hex(&self, parts: &[&str]) -> Result<String, Error> {
         let mac = hmac(&self.0, parts.iter().map(|p| p.as_bytes()))?;

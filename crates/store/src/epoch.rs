@@ -28,9 +28,11 @@ impl Store {
 }
 
 impl EpochReader {
-    pub async fn epochs(&self) -> Result<Vec<(RegistryId, i64)>, Error> {
-        let rows = self.client.query("select registry_id, epoch from registry_epochs", &[]).await?;
-        rows.iter().map(|r| Ok((RegistryId(r.try_get(0)?), r.try_get(1)?))).collect()
+    /// The epoch of each registry, and whether it has moved: it is not served from this database.
+    pub async fn epochs(&self) -> Result<Vec<(RegistryId, i64, bool)>, Error> {
+        let sql = "select registry_id, epoch, moved_at is not null from registry_epochs";
+        let rows = self.client.query(sql, &[]).await?;
+        rows.iter().map(|r| Ok((RegistryId(r.try_get(0)?), r.try_get(1)?, r.try_get(2)?))).collect()
     }
 
     /// Changes after an epoch, in order.

@@ -69,7 +69,11 @@ fn owner(entity: Option<Uuid>) -> String {
     entity.map_or_else(|| "registry".to_owned(), |id| id.to_string())
 }
 
-fn keys(conn: &mut PgConnection, registry: RegistryId, entity: Option<Uuid>) -> Result<Vec<Key>, Error> {
+pub(crate) fn keys(
+    conn: &mut PgConnection,
+    registry: RegistryId,
+    entity: Option<Uuid>,
+) -> Result<Vec<Key>, Error> {
     let rows: Vec<Json> = sql_query(
         "select json_build_object('kid', kid, 'jwk', jwk, 'added', micros(added_at), 'from', micros(valid_from),
            'until', micros(valid_until), 'revoked', micros(revoked_at), 'reason', reason,
@@ -99,7 +103,7 @@ fn keys_seq(conn: &mut PgConnection, registry: RegistryId) -> Result<i64, Error>
     Ok(row.value)
 }
 
-fn opening(conn: &mut PgConnection, registry: RegistryId) -> Result<Opening, Error> {
+pub(crate) fn opening(conn: &mut PgConnection, registry: RegistryId) -> Result<Opening, Error> {
     Ok(Opening {
         keys: keys(conn, registry, None)?,
         keys_seq: keys_seq(conn, registry)?,

@@ -30,6 +30,7 @@ pub mod recognition;
 pub mod refill;
 pub mod registry;
 pub mod registry_policy;
+pub mod rehome;
 pub mod renewal;
 pub mod request;
 pub mod restricted;

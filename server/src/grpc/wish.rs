@@ -9,7 +9,7 @@ use crate::{
     app::govern::wish::{
         Appoint, BindCredential, ChangeStatus, CloseProcedure, CourtRuling, DefineCredentialType,
         DeprecateSchema, Dismiss, Erase, GrantAccreditation, HearProcedure, JoinSuperior, LeaveSuperior,
-        MakeStatement, OpenProcedure, RawDelegation, RawSchema, RegisterEntity, SetPolicy, Wish,
+        MakeStatement, OpenProcedure, RawDelegation, RawSchema, RegisterEntity, Rehome, SetPolicy, Wish,
     },
 };
 
@@ -67,6 +67,7 @@ pub fn parse(change: Option<Change>) -> Result<Wish, Error> {
             valid_until: convert::optional_time("valid_until", c.valid_until)?
                 .ok_or_else(|| Invalid::new("valid_until", "must be given"))?,
         }),
+        Change::Rehome(c) => Wish::Rehome(Rehome { recipient: c.recipient }),
         Change::Dismiss(c) => Wish::Dismiss(Dismiss { staff_id: c.staff_id }),
         Change::ErasePersonalData(c) => Wish::ErasePersonalData(Erase { subject: c.subject, basis: c.basis }),
         Change::DeprecateSchema(c) => Wish::DeprecateSchema(DeprecateSchema {

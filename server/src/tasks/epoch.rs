@@ -46,7 +46,8 @@ pub async fn poll(app: &App, reader: &mut Option<EpochReader>) -> Result<(), cha
     // Read before the query: a change of our own may move the register while the query runs.
     let watched = |t: &crate::hosted::Tenant| Some((t.registry.id, app.register.watched(t.registry.id)?));
     let floors: HashMap<RegistryId, i64> = app.hosted.tenants().filter_map(watched).collect();
-    for (registry, epoch) in reader.epochs().await? {
+    for (registry, epoch, moved) in reader.epochs().await? {
+        app.hosted.holds.set_moved(registry, moved);
         let (Some(known), Some(floor)) = (app.register.watched(registry), floors.get(&registry)) else {
             continue;
         };

@@ -68,6 +68,10 @@ pub async fn run(app: Arc<App>) {
             scanned = Some(Instant::now());
         }
         for registry in app.told.list() {
+            // Whoever serves it now tells them.
+            if app.hosted.holds.has_moved(registry) {
+                continue;
+            }
             if let Err(error) = hand_out(&app, registry).await {
                 tracing::warn!(error = error.detail, "webhooks cannot be looked at");
             }

@@ -20,7 +20,7 @@ pub async fn run(app: Arc<App>) {
 
 /// One round over every registry; one that fails does not hold up the others.
 pub async fn once(app: &App) {
-    for tenant in app.hosted.tenants() {
+    for tenant in app.hosted.tenants().filter(|t| !app.hosted.holds.has_moved(t.registry.id)) {
         if let Err(error) = app.store.forget_requests(tenant.registry.id).await {
             let why = error.source_text().unwrap_or("?").to_owned();
             tracing::warn!(registry = %tenant.registry.authority, error = why, "requests are not forgotten");

@@ -24,6 +24,9 @@ pub async fn run(app: Arc<App>) {
 pub async fn once(app: &App) {
     for tenant in app.hosted.tenants() {
         let (id, authority) = (tenant.registry.id, &tenant.registry.authority);
+        if app.hosted.holds.has_moved(id) {
+            continue;
+        }
         match retention::run(&app.store, &app.config.retention, id, false).await {
             Ok(due) => {
                 for gone in due.iter().filter(|d| d.count > 0) {

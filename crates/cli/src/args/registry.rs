@@ -3,7 +3,7 @@
 use charter_domain::AuthorityId;
 use clap::Subcommand;
 
-use super::{ListFormat, SetPolicy};
+use super::{Draft, ListFormat, SetPolicy};
 
 #[derive(Debug, Subcommand)]
 pub enum Registry {
@@ -28,4 +28,15 @@ pub enum Registry {
     },
     /// Proposes another policy: the whole of it, what is left out is as built in.
     SetPolicy(SetPolicy),
+    /// Proposes that the registry may move to another deployment, keys and all.
+    Rehome {
+        /// The receiving site's key, as `charterd rehome key` prints it there.
+        #[arg(allow_hyphen_values = true, value_parser = charter_domain::rehome::recipient)]
+        recipient: String,
+        /// Why it is proposed, for those who approve; not public.
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+        #[command(flatten)]
+        draft: Draft,
+    },
 }

@@ -72,6 +72,9 @@ pub async fn run(to: &Connection, command: Registry) -> Result<Exit, Failure> {
         Registry::List { output } => list(to, output).await,
         Registry::Show { registry, output } => show(to, registry, output).await,
         Registry::Policy { registry, output } => policy(to, registry, output).await,
+        Registry::Rehome { recipient, why, draft } => {
+            propose::send(to, draft, why, Change::Rehome(pb::Rehome { recipient })).await
+        }
         Registry::SetPolicy(args) => {
             let change = Change::SetPolicy(pb::Policy {
                 quorums: args.quorum.into_iter().collect(),

@@ -41,7 +41,7 @@ const fn field(measure: Measure) -> Field {
         | M::JoinSuperior
         | M::LeaveSuperior => Field::Delegations,
         M::Appoint | M::Dismiss | M::Erase | M::SetPolicy | M::BindCredential => Field::People,
-        M::RotateKey | M::RetireKey | M::RevokeKey => Field::Keys,
+        M::RotateKey | M::RetireKey | M::RevokeKey | M::Rehome => Field::Keys,
         M::RegisterEntity
         | M::GrantAccreditation
         | M::Authorize

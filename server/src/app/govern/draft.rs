@@ -4,11 +4,12 @@ use charter_domain::{
     AuthorityId, EntityId, HttpsId, Interval, Invalid, Scope, SpkiPins, Timestamp,
     delegation::endpoint,
     event::{
-        AccreditationGranted, Change, EntityRegistered, StaffAppointed, StaffDismissed, StatementMade,
-        StatusChanged,
+        AccreditationGranted, Change, EntityRegistered, RehomeAllowed, StaffAppointed, StaffDismissed,
+        StatementMade, StatusChanged,
     },
     procedure::Waiver,
     record::{RawRecord, Record},
+    rehome,
     staff::{Role, StaffId},
     status::{Reach, State, TargetKind},
 };
@@ -85,6 +86,9 @@ pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Re
         Wish::CloseProcedure(w) => procedure::close(app, tenant, w).await?.into(),
         Wish::CourtRuling(w) => procedure::rule(app, tenant, w, now).await?.into(),
         Wish::SetPolicy(w) => registry_policy::draft(w)?.into(),
+        Wish::Rehome(w) => {
+            Change::RehomeAllowed(RehomeAllowed { recipient: rehome::recipient(&w.recipient)? }).into()
+        }
     })
 }
 

@@ -53,6 +53,7 @@ pub enum Wish {
     BindCredential(BindCredential),
     JoinSuperior(JoinSuperior),
     LeaveSuperior(LeaveSuperior),
+    Rehome(Rehome),
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -178,6 +179,13 @@ pub struct DefineCredentialType {
     pub doc_type: String,
     pub schema_id: String,
     pub equivalents: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rehome {
+    /// Thumbprint of the receiving site's key.
+    pub recipient: String,
 }
 
 /// Exactly one of the first three names the target.
