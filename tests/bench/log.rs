@@ -1,6 +1,7 @@
 //! The transparency log: from an acknowledged write to what everybody may see, what it adds to a write, what proofs
 //! cost, and a log of 1,000,000 events put into a tree and verified.
 
+mod cost;
 mod large;
 mod written;
 
@@ -18,6 +19,7 @@ use crate::{
 };
 
 const AUTHORITY: &str = "did:web:logged.trust.fi.example";
+const PLAIN: &str = "did:web:plain.trust.fi.example";
 const WITNESS: &str = "did:web:witness.trust.fi.example";
 /// Writes a second of the even load, and those of a burst, one burst a second.
 const RATE: u32 = 50;
@@ -28,7 +30,7 @@ const READS: usize = 1_000;
 const LOOK: Duration = Duration::from_millis(2);
 
 pub async fn run(site: &Site, pace: Pace, samples: &mut Samples) -> anyhow::Result<()> {
-    let [address, other] = addresses()?;
+    let [address, other, third] = addresses()?;
     let server = |name, address, authority: &str, slug| Server {
         name,
         address,
@@ -50,16 +52,21 @@ pub async fn run(site: &Site, pace: Pace, samples: &mut Samples) -> anyhow::Resu
         format!("witness = {{ logs = [ {{ origin = \"{origin}\", vkey = \"{log}\" }} ] }}");
     site.configure(&witness, "")?;
     let cosigning = site.serve(&witness).await?;
+    let plain = Server { sequence: false, ..server("plain", third, PLAIN, "plain") };
+    site.prepare(&plain)?;
+    site.configure(&logged, "")?;
+    let (beside, process) = (site.serve(&plain).await?, site.serve(&logged).await?);
     for round in 1..=pace.rounds {
         println!("log: round {round} of {}", pace.rounds);
-        logged.sequence = false;
-        let without = in_turn(site, &logged, pace, samples, round).await?;
-        logged.sequence = true;
-        let with = in_turn(site, &logged, pace, samples, round).await?;
-        samples.add("log_cost", without / with - 1.0);
-        samples.add("log_writes", with);
+        for (added, writes) in cost::pairs(site, [&logged, &plain], round).await? {
+            samples.add("log_cost", added);
+            samples.add("log_writes", writes);
+        }
+        published_in(site, &logged, pace, samples, round).await?;
     }
-    cosigning.stop().await;
+    for process in [process, beside, cosigning] {
+        process.stop().await;
+    }
     large::run(site, samples).await
 }
 
@@ -74,29 +81,21 @@ async fn keys(site: &Site, server: &Server) -> anyhow::Result<(String, String)> 
     line("log ").zip(line("witness ")).context("no keys were printed")
 }
 
-/// Writes a second that one client gets acknowledged; with the sequencer everything else is measured too.
-async fn in_turn(
+/// From an acknowledged write until everybody may see it, and what reading the log costs.
+async fn published_in(
     site: &Site,
     server: &Server,
     pace: Pace,
     samples: &mut Samples,
     round: u32,
-) -> anyhow::Result<f64> {
-    site.configure(server, "")?;
-    let process = site.serve(server).await?;
-    let name = format!("{round}-{}", server.sequence);
-    let rate = written::alone(site, server, pace.lasting(), &name).await?;
-    if server.sequence {
-        let mut seen = Observer::start(server).await?;
-        let even = written::evenly(site, server, (RATE, pace.lasting()), &seen, &name).await?;
-        samples.add("log_published", client::p99(even));
-        let bursts = written::bursts(site, server, (BURST, pace.seconds), &seen, &name).await?;
-        samples.add("log_burst", client::p99(bursts));
-        let size = *seen.size.borrow_and_update();
-        reads(server, size, samples).await?;
-    }
-    process.stop().await;
-    Ok(rate)
+) -> anyhow::Result<()> {
+    let mut seen = Observer::start(server).await?;
+    let even = written::evenly(site, server, (RATE, pace.lasting()), &seen, &round.to_string()).await?;
+    samples.add("log_published", client::p99(even));
+    let bursts = written::bursts(site, server, (BURST, pace.seconds), &seen, &round.to_string()).await?;
+    samples.add("log_burst", client::p99(bursts));
+    let size = *seen.size.borrow_and_update();
+    reads(server, size, samples).await
 }
 
 /// Looks all the time what is published.

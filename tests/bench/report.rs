@@ -38,6 +38,16 @@ impl Samples {
         self.add(&format!("{key}_cpu_ratio"), limit.1 / charter.1);
     }
 
+    /// Between which values the median is, as far as the samples tell: 95 % by the order of the samples.
+    fn interval(&self, key: &str) -> [f64; 2] {
+        let mut sorted = self.0.get(key).cloned().unwrap_or_default();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let n = sorted.len() as f64;
+        let away = 0.98 * n.sqrt();
+        let at = |place: f64| sorted.get(place as usize).or(sorted.last()).copied().unwrap_or(f64::NAN);
+        [at((n / 2.0 - away).max(0.0)), at((n / 2.0 + away).min(n))]
+    }
+
     pub fn get(&self, key: &str) -> f64 {
         median(self.0.get(key).map_or(&[], Vec::as_slice))
     }
@@ -73,7 +83,8 @@ fn rows(s: &Samples) -> Vec<Row> {
     let levels = format!("the very first {:.1} ms", s.get("levels_first"));
     let again = format!("the same again {}", k("nations_warm"));
     let shared = format!("with shared pages counted once {:.0} MB", s.get("nations_proportional"));
-    let writes = format!("{:.0} writes/s of one client", s.get("log_writes"));
+    let added = s.interval("log_cost").map(|end| shown(end, "%"));
+    let writes = format!("{} to {}; {:.0} writes/s of one client", added[0], added[1], s.get("log_writes"));
     let worst = format!("slowest {:.1} ms", s.get("history_max"));
     vec![
         ("rest_rps_ratio", "cached, REST, against bare axum: requests/s", "%", AtLeast(0.7), rate("rest")),

@@ -1,4 +1,4 @@
-//! Writes of one entity each: as fast as one client gets them acknowledged, evenly, and in bursts.
+//! Writes of one entity each: one after the other, evenly, and in bursts.
 
 use std::time::{Duration, Instant};
 
@@ -21,31 +21,16 @@ fn chunk(server: &Server, identifier: &str) -> pb::ImportRecordsRequest {
     }
 }
 
-/// Writes one entity; the number of events then.
-async fn write(site: &Site, server: &Server, identifiers: &[String]) -> anyhow::Result<Vec<u64>> {
+/// One client, each write after the answer to the one before.
+pub async fn write(site: &Site, server: &Server, identifiers: &[String]) -> anyhow::Result<()> {
     let mut client = ask::importer(&format!("http://{}", server.address), &site.token(server)?)?;
-    let mut epochs = Vec::new();
     for identifier in identifiers {
         let chunk = futures::stream::iter([chunk(server, identifier)]);
         let mut replies = client.import_records(chunk).await?.into_inner();
         let reply = replies.message().await?.context("no answer")?;
         ensure!(reply.accepted == 1, "{:?}", reply.errors);
-        epochs.push(u64::try_from(reply.epoch)?);
     }
-    Ok(epochs)
-}
-
-/// One client, each write after the answer to the one before: writes a second.
-pub async fn alone(site: &Site, server: &Server, lasting: Duration, name: &str) -> anyhow::Result<f64> {
-    let began = Instant::now();
-    let mut count = 0_u32;
-    while began.elapsed() < lasting {
-        let identifiers: Vec<_> =
-            (count..count + 10).map(|n| format!("did:web:a{name}-{n}.example")).collect();
-        write(site, server, &identifiers).await?;
-        count += 10;
-    }
-    Ok(f64::from(count) / began.elapsed().as_secs_f64())
+    Ok(())
 }
 
 /// At a fixed rate: how long each takes from its acknowledgement until it is published.
