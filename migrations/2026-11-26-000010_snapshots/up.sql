@@ -2,8 +2,8 @@
 -- and made again any time.
 -- SPDX-License-Identifier: Apache-2.0 OR MIT
 
--- The transaction that wrote the document. Whoever has seen every transaction up to one that was the oldest still running
--- finds what is new from there on, in whatever order the others commit.
+-- The transaction that wrote the document: what is new since a set was made is what its snapshot of the database did not
+-- see, in whatever order transactions commit.
 alter table documents add column changed bigint not null default 0;
 create index documents_changed on documents (registry_id, changed);
 
@@ -28,12 +28,12 @@ end $$;
 create trigger outlived after update of recorded on statements for each row execute function documents_outlived();
 create trigger outlived after update of recorded on delegations for each row execute function documents_outlived();
 
--- One row a registry whose snapshot was asked for. `horizon` is the oldest transaction that was running when the set was
--- read; without one the next set begins with a whole snapshot.
+-- One row a registry whose snapshot was asked for. `seen` is what the database showed when the set was read; without it
+-- the next set begins with a whole snapshot.
 create table snapshot_heads (
   registry_id int primary key references registries,
   contents    jsonb not null,
-  horizon     bigint,
+  seen        pg_snapshot,
   jws         text not null,
   iat         timestamptz not null
 );
@@ -51,7 +51,7 @@ alter table snapshot_files alter column body set storage external;
 -- Documents that were deleted (a refill) are in no delta.
 create function documents_gone() returns trigger language plpgsql as $$
 begin
-  update snapshot_heads set horizon = null where registry_id in (select registry_id from gone);
+  update snapshot_heads set seen = null where registry_id in (select registry_id from gone);
   return null;
 end $$;
 create trigger gone after delete on documents referencing old table as gone
@@ -68,6 +68,6 @@ begin
     execute format('grant select, insert on %I to charter_runtime', t);
   end loop;
 end $$;
-grant update (contents, horizon, jws, iat) on snapshot_heads to charter_runtime;
+grant update (contents, seen, jws, iat) on snapshot_heads to charter_runtime;
 -- Files that no index names any more; none of them is a record.
 grant delete on snapshot_files to charter_runtime;

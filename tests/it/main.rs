@@ -53,6 +53,7 @@ mod logged;
 mod login;
 mod lying;
 mod mirror;
+mod mirror_copy;
 mod national;
 mod nations;
 mod oidc;

@@ -22,21 +22,19 @@ const LOCK: i32 = 0x736e_6170;
 #[derive(Debug, Clone)]
 pub struct Head {
     pub contents: Value,
-    /// What was written from this transaction on is not in the set for certain; none: make a whole snapshot.
-    pub horizon: Option<i64>,
+    /// Which transactions the set was read after; none: make a whole snapshot.
+    pub seen: Option<String>,
     /// The signed index.
     pub jws: String,
     pub iat: Timestamp,
 }
 
 /// How far the registry is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Mark {
     pub epoch: i64,
-    /// The oldest transaction that was running.
-    pub horizon: i64,
-    /// The first that had not begun: a horizon beyond it is of another database.
-    pub next: i64,
+    /// Which transactions can be seen.
+    pub seen: String,
 }
 
 /// A document as it stands now.
@@ -58,8 +56,8 @@ pub struct Current {
 struct HeadRow {
     #[diesel(sql_type = sql_types::Text)]
     contents: String,
-    #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
-    horizon: Option<i64>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    seen: Option<String>,
     #[diesel(sql_type = sql_types::Text)]
     jws: String,
     #[diesel(sql_type = sql_types::Timestamptz)]
@@ -69,10 +67,8 @@ struct HeadRow {
 struct MarkRow {
     #[diesel(sql_type = sql_types::BigInt)]
     epoch: i64,
-    #[diesel(sql_type = sql_types::BigInt)]
-    horizon: i64,
-    #[diesel(sql_type = sql_types::BigInt)]
-    next: i64,
+    #[diesel(sql_type = sql_types::Text)]
+    seen: String,
 }
 #[derive(QueryableByName)]
 struct DocumentRow {
@@ -92,26 +88,27 @@ struct Taken {
     taken: bool,
 }
 
+/// Transactions that this database has not begun were seen in another: it was restored.
+const HEAD: &str = "select contents::text as contents, jws, iat,
+    case when pg_snapshot_xmax(seen) <= pg_snapshot_xmax(pg_current_snapshot()) then seen::text end as seen
+  from snapshot_heads where registry_id = $1";
 const MARK: &str =
-    "select e.epoch, pg_snapshot_xmin(s)::text::bigint as horizon, pg_snapshot_xmax(s)::text::bigint as next
-  from registry_epochs e, pg_current_snapshot() s where e.registry_id = $1";
-const ALL: &str = "select target, jws from documents where registry_id = $1 and $2 = 0 and target > $3
-  order by target limit $4";
+    "select epoch, pg_current_snapshot()::text as seen from registry_epochs where registry_id = $1";
+const ALL: &str =
+    "select target, jws from documents where registry_id = $1 and target > $2 order by target limit $3";
 /// Found by when they changed, and then put in order: the other way round every document would be looked at.
-const SINCE: &str =
-    "with new as materialized (select target, jws from documents where registry_id = $1 and changed >= $2)
-  select target, jws from new where target > $3 order by target limit $4";
+const SINCE: &str = "with new as materialized (
+    select target, jws from documents where registry_id = $1
+       and changed >= pg_snapshot_xmin($4::pg_snapshot)::text::bigint
+       and not pg_visible_in_snapshot(changed::text::xid8, $4::pg_snapshot))
+  select target, jws from new where target > $2 order by target limit $3";
 
 fn head(conn: &mut PgConnection, registry: RegistryId) -> Result<Option<Head>, Error> {
-    let found = sql_query(
-        "select contents::text as contents, horizon, jws, iat from snapshot_heads where registry_id = $1",
-    )
-    .bind::<sql_types::Integer, _>(registry.0)
-    .get_result::<HeadRow>(conn)
-    .optional()?;
+    let found =
+        sql_query(HEAD).bind::<sql_types::Integer, _>(registry.0).get_result::<HeadRow>(conn).optional()?;
     let read = |row: HeadRow| {
         let contents = serde_json::from_str(&row.contents).map_err(|e| Error::Internal(e.to_string()))?;
-        Ok(Head { contents, horizon: row.horizon, jws: row.jws, iat: stamp(row.iat) })
+        Ok(Head { contents, seen: row.seen, jws: row.jws, iat: stamp(row.iat) })
     };
     found.map(read).transpose()
 }
@@ -139,17 +136,19 @@ impl Publishing<'_> {
     pub fn mark(&mut self) -> Result<Mark, Error> {
         let row: MarkRow =
             sql_query(MARK).bind::<sql_types::Integer, _>(self.registry.0).get_result(self.conn)?;
-        Ok(Mark { epoch: row.epoch, horizon: row.horizon, next: row.next })
+        Ok(Mark { epoch: row.epoch, seen: row.seen })
     }
 
-    /// Documents after a target, by target: all, or (`since` another than 0) those written from a transaction on.
-    pub fn page(&mut self, since: i64, after: &str, limit: i64) -> Result<Vec<Changed>, Error> {
-        let rows: Vec<DocumentRow> = sql_query(if since == 0 { ALL } else { SINCE })
+    /// Documents after a target, by target: all, or those that were written after what was seen.
+    pub fn page(&mut self, since: Option<&str>, after: &str, limit: i64) -> Result<Vec<Changed>, Error> {
+        let query = sql_query(if since.is_some() { SINCE } else { ALL })
             .bind::<sql_types::Integer, _>(self.registry.0)
-            .bind::<sql_types::BigInt, _>(since)
             .bind::<sql_types::Text, _>(after)
-            .bind::<sql_types::BigInt, _>(limit)
-            .load(self.conn)?;
+            .bind::<sql_types::BigInt, _>(limit);
+        let rows: Vec<DocumentRow> = match since {
+            Some(seen) => query.bind::<sql_types::Text, _>(seen).load(self.conn)?,
+            None => query.load(self.conn)?,
+        };
         let id = |row: &DocumentRow| {
             number(&row.target, "statement:").or_else(|| number(&row.target, "recognition:"))
         };
@@ -199,15 +198,15 @@ impl Publishing<'_> {
         Ok(())
     }
 
-    pub fn put_head(&mut self, contents: &Value, horizon: i64, jws: &str) -> Result<(), Error> {
+    pub fn put_head(&mut self, contents: &Value, seen: &str, jws: &str) -> Result<(), Error> {
         sql_query(
-            "insert into snapshot_heads (registry_id, contents, horizon, jws, iat) values ($1, $2::jsonb, $3, $4, $5)
-             on conflict (registry_id) do update set contents = excluded.contents, horizon = excluded.horizon,
+            "insert into snapshot_heads (registry_id, contents, seen, jws, iat) values ($1, $2::jsonb, $3::pg_snapshot, $4, $5)
+             on conflict (registry_id) do update set contents = excluded.contents, seen = excluded.seen,
                jws = excluded.jws, iat = excluded.iat",
         )
         .bind::<sql_types::Integer, _>(self.registry.0)
         .bind::<sql_types::Text, _>(contents.to_string())
-        .bind::<sql_types::BigInt, _>(horizon)
+        .bind::<sql_types::Text, _>(seen)
         .bind::<sql_types::Text, _>(jws)
         .bind::<sql_types::Timestamptz, _>(offset(self.now))
         .execute(self.conn)?;

@@ -62,21 +62,26 @@ pub async fn file(app: &App, registry: RegistryId, sha256: &str) -> Result<Vec<u
 fn make(tx: &mut Publishing<'_>, issuing: &Issuing) -> Result<String, StoreError> {
     let (held, mark) = (tx.head()?, tx.mark()?);
     let before =
-        held.and_then(|head| Some((serde_json::from_value::<Contents>(head.contents).ok()?, head.horizon)));
+        held.and_then(|head| Some((serde_json::from_value::<Contents>(head.contents).ok()?, head.seen)));
     let contents = match before {
-        Some((before, Some(since))) if since <= mark.next => grown(tx, before, since, mark)?,
-        before => whole(tx, before.map_or(0, |(c, _)| c.serial), mark)?,
+        Some((before, Some(since))) => grown(tx, before, &since, &mark)?,
+        before => whole(tx, before.map_or(0, |(c, _)| c.serial), &mark)?,
     };
     let jws = issuing.index(contents.clone(), tx.now)?;
-    tx.put_head(&serde_json::to_value(&contents).map_err(internal)?, mark.horizon, &jws)?;
+    tx.put_head(&serde_json::to_value(&contents).map_err(internal)?, &mark.seen, &jws)?;
     let named: Vec<&str> = contents.files().map(|f| f.sha256.as_str()).collect();
     tx.prune(&named, tx.now.minus(GRACE))?;
     Ok(jws)
 }
 
 /// The set with what was written since; whole again where the deltas have become many.
-fn grown(tx: &mut Publishing<'_>, before: Contents, since: i64, mark: Mark) -> Result<Contents, StoreError> {
-    let files = files(tx, since)?;
+fn grown(
+    tx: &mut Publishing<'_>,
+    before: Contents,
+    since: &str,
+    mark: &Mark,
+) -> Result<Contents, StoreError> {
+    let files = files(tx, Some(since))?;
     let mut after = Contents { epoch: mark.epoch.max(before.epoch), ..before };
     if files.is_empty() {
         return Ok(after);
@@ -95,14 +100,14 @@ fn is_long(contents: &Contents) -> bool {
         || deltas > bytes(&contents.snapshot.files) + SPARE_BYTES
 }
 
-fn whole(tx: &mut Publishing<'_>, serial: i64, mark: Mark) -> Result<Contents, StoreError> {
+fn whole(tx: &mut Publishing<'_>, serial: i64, mark: &Mark) -> Result<Contents, StoreError> {
     let (serial, epoch) = (serial + 1, mark.epoch);
-    let snapshot = Snapshot { serial, epoch, files: files(tx, 0)? };
+    let snapshot = Snapshot { serial, epoch, files: files(tx, None)? };
     Ok(Contents { serial, epoch, snapshot, deltas: Vec::new() })
 }
 
-/// Writes what changed (all of it: `since` is 0) into files.
-fn files(tx: &mut Publishing<'_>, since: i64) -> Result<Vec<File>, StoreError> {
+/// Writes what was written after what was seen, or all of it, into files.
+fn files(tx: &mut Publishing<'_>, since: Option<&str>) -> Result<Vec<File>, StoreError> {
     let (mut files, mut lines, mut after) = (Vec::new(), String::new(), String::new());
     loop {
         let page = tx.page(since, &after, PAGE)?;
@@ -110,7 +115,7 @@ fn files(tx: &mut Publishing<'_>, since: i64) -> Result<Vec<File>, StoreError> {
         after.clone_from(&last.target);
         for changed in page {
             // What is gone is not in a whole snapshot at all.
-            if since == 0 && changed.document.is_none() {
+            if since.is_none() && changed.document.is_none() {
                 continue;
             }
             lines.push_str(&entry(changed).to_line().map_err(internal)?);
