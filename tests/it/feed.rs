@@ -1,6 +1,6 @@
 //! Feeds: a superior hears of a subordinate's events as they happen; bad news counts at once, good news when it is proven.
 
-mod wire;
+pub mod wire;
 
 use std::{
     net::IpAddr,
@@ -30,12 +30,12 @@ use crate::{
 };
 
 /// From commit at the subordinate to its effect at the superior.
-const SOON: Duration = Duration::from_secs(2);
+pub const SOON: Duration = Duration::from_secs(2);
 /// To begin, or to begin again after an interruption.
-const BEGUN: Duration = Duration::from_secs(20);
+pub const BEGUN: Duration = Duration::from_secs(20);
 
 /// Settings with which a superior polls once a minute: what it knows sooner, a feed has told.
-fn slow() -> String {
+pub fn slow() -> String {
     SETTINGS.replace("poll_ms = 50", "poll_ms = 50, peer_poll_ms = 60000")
 }
 

@@ -82,6 +82,7 @@ mod renewal;
 mod replay;
 mod retention;
 mod rls;
+mod roster;
 mod running;
 mod schema;
 mod second;
