@@ -45,7 +45,7 @@ pub use self::{
     },
     log::{AuditState, Log, MirrorLog, ProofOf, Source as LogSource, Trusted, VerifyLog, WatchLog},
     login::{Login, WhoAmI},
-    mirror::{CheckCopy, Held, Mirror, ServeCopy, SyncCopy},
+    mirror::{CheckCopy, Mirror, ServeCopy, SyncCopy},
     policy::SetPolicy,
     privacy::{About, Erase, Privacy},
     procedure::{CourtRuling, Hear, ListProcedures, OpenProcedure, Procedure},

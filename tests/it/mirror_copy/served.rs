@@ -78,9 +78,7 @@ async fn a_copy_is_asked_over_http_and_takes_up_what_is_new() {
             continue;
         }
         let (ours, theirs) = (ours.json(), theirs.json());
-        for member in
-            ["entity_id", "authority_id", "action", "resource", "authorized", "time_evaluated", "message"]
-        {
+        for member in ["entity_id", "authority_id", "action", "resource", "authorized", "time_evaluated"] {
             assert_eq!(ours[member], theirs[member], "{name} {resource} {member}");
         }
         assert_eq!(ours["meta"]["reason"], theirs["meta"]["reason"], "{name} {resource}");

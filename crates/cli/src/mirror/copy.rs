@@ -204,10 +204,11 @@ impl LocalCopy {
         at: Timestamp,
     ) -> Said {
         let decision = decide(query, facts, at);
+        let is_yes = decision.outcome() == Outcome::Yes;
         let mut said = of(here, decision.reason, String::new());
         said.until = decision.next_change;
         said.unstated = decision.unstated;
-        if decision.outcome() != Outcome::Yes {
+        if !is_yes {
             return said;
         }
         let document = decision.statement.and_then(|s| s.document).unwrap_or_default();
