@@ -33,6 +33,7 @@ mod governed_replay;
 mod hosted;
 mod import;
 mod issuer;
+mod joining;
 mod kept;
 mod key;
 mod key_drill;

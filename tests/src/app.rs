@@ -40,6 +40,7 @@ pub struct Build {
     at: Option<PathBuf>,
     /// It may work as the owner of its database.
     owner: bool,
+    address: SocketAddr,
 }
 
 pub struct TestApp {
@@ -99,6 +100,12 @@ impl Build {
         self.owner = true;
         self
     }
+    /// At a port that is known before, so that its configuration says where it answers.
+    pub fn reachable(mut self) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        self.address = free.expect("a port");
+        self
+    }
     pub fn redis(mut self) -> Self {
         self.redis = true;
         self
@@ -141,7 +148,8 @@ impl Build {
 
     pub async fn start(self) -> TestApp {
         let database = Database::create().await;
-        self.start_on(database, SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a server")
+        let address = self.address;
+        self.start_on(database, address).await.expect("a server")
     }
 
     pub async fn start_on(
@@ -200,6 +208,7 @@ impl TestApp {
             redis: everywhere(),
             at: None,
             owner: false,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
         }
     }
 

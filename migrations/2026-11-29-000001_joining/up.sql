@@ -66,6 +66,33 @@ end $$;
 insert into projections values ('superiors', 17);
 insert into projectors values ('project_superiors', 27, '{SuperiorJoined,SuperiorLeft}');
 
+-- A delegation that ended in good standing is over from then on: another may follow it. (What is revoked a court may
+-- restore, so its time stays as it was.)
+create procedure project_ended_delegations(p_registry int, p_from bigint, p_to bigint) language plpgsql as $$
+declare
+  e record;
+  g delegations;
+  ends timestamptz;
+begin
+  for e in select seq, recorded_at, x.d from events, lateral (select convert_from(body, 'UTF8')::jsonb -> 'data' as d) x
+            where registry_id = p_registry and kind = 'StatusChanged' and seq between p_from and p_to
+              and position('"delegation"'::bytea in body) > 0
+              and x.d ->> 'target' = 'delegation' and x.d ->> 'state' = 'ENDED'
+            order by seq loop
+    ends := coalesce((e.d ->> 'effective_from')::timestamptz, e.recorded_at);
+    update delegations set recorded = int8range(lower(recorded), e.seq)
+     where registry_id = p_registry and delegation_id = (e.d ->> 'target_id')::bigint and upper_inf(recorded)
+       and coalesce(lower(valid) < ends, true) and coalesce(upper(valid) > ends, true)
+    returning * into g;
+    if found then
+      g.valid := tstzrange(lower(g.valid), ends);
+      g.recorded := int8range(e.seq, null);
+      insert into delegations select g.*;
+    end if;
+  end loop;
+end $$;
+insert into projectors values ('project_ended_delegations', 28, '{StatusChanged}');
+
 do $$
 declare
   t text;
