@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use charter_domain::time::Clock;
+use charter_cache::DEP_LEASE;
+use charter_domain::{Timestamp, time::Clock};
 use charter_proto::charter::registry::v1 as reg;
 use charter_signing::{Algorithm, JwkSet, Signer, SoftwareSigner};
 use charter_tests::{AUTHORITY, Asking, TestApp};
@@ -98,4 +99,21 @@ async fn a_dead_subordinate_is_waited_for_once_and_the_other_branch_never_again(
     assert!(rested < most && other < most, "{rested:?} {other:?}");
     let said = both.grpc().await;
     assert_eq!((said.line().as_str(), said.decided_by.as_str()), ("200 yes ACTIVE", PEER));
+}
+
+#[tokio::test]
+async fn a_yes_that_the_dead_one_could_deny_is_not_kept_for_long() {
+    let (app, peer) = (TestApp::start().await, Peer::start(Duration::ZERO).await);
+    let (endpoint, _) = silent().await;
+    peer.is_delegated(&app).await;
+    delegates(&app, endpoint).await;
+    let now = app.clock.now();
+    peer.says(ENTITY, Ok(yes(vec![statement(ENTITY, now).sign(&peer.signer).expect("signed")], now)));
+    let body = serde_json::json!({ "entity_id": ENTITY, "action": "issue", "resource": "Degree" });
+    let said = app.rest().post("/api/v1/resolve", &body).await.json();
+    assert_eq!(said["outcome"], "yes", "{said}");
+    let dead = said["path"].as_array().and_then(|path| path.iter().find(|s| s["authority_id"] == DEAD));
+    assert_eq!(dead.expect("it was asked")["epoch"], -1, "{said}");
+    let time = |name: &str| Timestamp::parse(said[name].as_str().expect("a text")).expect("a time");
+    assert!(time("expires_at").since(time("time_evaluated")) <= DEP_LEASE, "{said}");
 }
