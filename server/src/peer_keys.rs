@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use charter_domain::{AuthorityId, Delegation, RegistryId, SpkiPins, Timestamp, spki::SpkiSha256};
+use charter_domain::{AuthorityId, Delegation, HttpsId, RegistryId, SpkiPins, Timestamp, spki::SpkiSha256};
 use charter_federation::LocalAuthority;
 use tokio::sync::Notify;
 
@@ -53,22 +53,25 @@ struct Known {
 
 enum Ground {
     Delegation(Box<Delegation>),
-    /// Its documents expire then.
-    WayUp(Timestamp),
+    /// The superior under its OpenID Federation id, until its documents expire.
+    WayUp {
+        entity: HttpsId,
+        until: Timestamp,
+    },
 }
 
 impl Known {
     fn stands(&self, now: Timestamp) -> bool {
         match &self.ground {
             Ground::Delegation(delegation) => delegation.standing(now).is_ok(),
-            Ground::WayUp(until) => now < *until,
+            Ground::WayUp { until, .. } => now < *until,
         }
     }
 
     fn side(&self) -> Side {
         match self.ground {
             Ground::Delegation(_) => Side::Below,
-            Ground::WayUp(_) => Side::Above,
+            Ground::WayUp { .. } => Side::Above,
         }
     }
 }
@@ -95,6 +98,12 @@ impl State {
         let places = self.by_key.get(key).into_iter().flatten();
         let found = places.filter_map(|(registry, side, n)| self.known.get(&(*registry, *side))?.get(*n));
         found.filter(|known| known.stands(now)).collect()
+    }
+}
+
+impl Known {
+    fn is_one_of(&self, superiors: &[HttpsId]) -> bool {
+        matches!(&self.ground, Ground::WayUp { entity, .. } if superiors.contains(entity))
     }
 }
 
@@ -138,6 +147,18 @@ impl PeerKeys {
         self.put(registry, Side::Below, known.collect());
     }
 
+    /// Forgets whoever is no superior of a registry any more: its way up may be good for a day.
+    pub fn keep_above(&self, registry: RegistryId, superiors: &[HttpsId]) {
+        let place = (registry, Side::Above);
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if state.known.get(&place).is_none_or(|held| held.iter().all(|known| known.is_one_of(superiors))) {
+            return;
+        }
+        let held = state.known.remove(&place).unwrap_or_default();
+        let kept = held.into_iter().filter(|known| known.is_one_of(superiors)).collect();
+        state.put(registry, Side::Above, kept);
+    }
+
     /// Learns the keys of a registry's superior from the way up that it sent. What does not fit together changes nothing:
     /// it is sent again soon.
     pub fn learn_above(&self, tenant: &Tenant, chain: &[String], now: Timestamp) {
@@ -147,7 +168,7 @@ impl PeerKeys {
         let (own, name) = (&tenant.registry.entity_identifier, &tenant.registry.authority);
         match above::superior(chain, own, now) {
             Ok(found) if tenant.above().hints.contains(&found.entity) => {
-                let ground = Ground::WayUp(found.until);
+                let ground = Ground::WayUp { entity: found.entity, until: found.until };
                 let known = Known { authority: found.authority, pins: found.pins, ground };
                 self.put(tenant.registry.id, Side::Above, vec![known]);
             }

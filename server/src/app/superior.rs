@@ -158,6 +158,7 @@ pub async fn fetch(app: &App, tenant: &Tenant) -> bool {
         tracing::debug!(registry = %tenant.registry.authority, %error, "its superiors cannot be read");
     }
     let above = tenant.above();
+    app.peer_keys.keep_above(tenant.registry.id, &above.hints);
     let Some(endpoint) = &above.endpoint else {
         put(tenant, Vec::new());
         return true;

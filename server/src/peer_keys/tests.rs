@@ -1,6 +1,6 @@
 //! Who a key stands for, and until when.
 
-use charter_domain::{HttpsId, Interval, Scope};
+use charter_domain::{Interval, Scope};
 
 use super::*;
 
@@ -35,8 +35,12 @@ fn delegation(name: &str, keys: &[u8], until: Option<i64>) -> Delegation {
     }
 }
 
+fn entity(name: &str) -> HttpsId {
+    HttpsId::parse(&format!("https://{name}.example")).expect("valid")
+}
+
 fn above(keys: &PeerKeys, registry: i32, name: &str, listed: &[u8]) {
-    let ground = Ground::WayUp(NOW.plus(Duration::from_secs(60)));
+    let ground = Ground::WayUp { entity: entity(name), until: NOW.plus(Duration::from_secs(60)) };
     let known = Known { authority: id(name), pins: pins(listed), ground };
     keys.put(RegistryId(registry), Side::Above, vec![known]);
 }
@@ -66,4 +70,18 @@ fn one_key_of_several_authorities_is_one_peer_with_the_rights_of_all() {
     assert_eq!(keys.of(&key(1), NOW), Some(KnownPeer { superior: true, ..below.clone() }));
     let later = NOW.plus(Duration::from_secs(60));
     assert_eq!(keys.of(&key(1), later), Some(below), "the way up has expired");
+}
+
+#[test]
+fn who_is_no_superior_any_more_is_forgotten_at_once() {
+    let keys = PeerKeys::new(true);
+    let knows = |n| keys.of(&key(n), NOW).is_some();
+    above(&keys, 1, "a", &[1]);
+    above(&keys, 2, "b", &[2]);
+    keys.keep_above(RegistryId(1), &[entity("b"), entity("a")]);
+    assert!(knows(1) && knows(2));
+    keys.keep_above(RegistryId(1), &[entity("b")]);
+    assert!(!knows(1) && knows(2), "each registry has its own superiors");
+    keys.keep_above(RegistryId(2), &[]);
+    assert!(!knows(2));
 }

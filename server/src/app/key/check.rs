@@ -24,7 +24,7 @@ pub fn entity(change: &Change) -> Option<Uuid> {
 /// A key that a registry below another announces.
 pub fn held_down(tenant: &Tenant, change: &Change, now: Timestamp) -> Result<(), Refusal> {
     match change {
-        Change::KeyAdded(k) if !tenant.config.superiors.is_empty() => {
+        Change::KeyAdded(k) if !tenant.above().hints.is_empty() => {
             key::held_down(k.active_from, Duration::from_secs(tenant.config.key_hold_down_secs), now)
         }
         _ => Ok(()),
