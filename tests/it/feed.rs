@@ -179,6 +179,7 @@ async fn sent(
         match next.and_then(|next| next.item).expect("not the end") {
             Sent::Event(event) => events.push(event),
             Sent::Log(log) => logs.push(log),
+            Sent::Below(_) => {}
             Sent::Beat(beat) => return (events, logs, beat),
         }
     }

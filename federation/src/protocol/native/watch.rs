@@ -100,13 +100,13 @@ fn decode(message: WatchResponse) -> Option<News> {
             epoch: beat.epoch,
             published: beat.published_size,
             elapsed: milliseconds(beat.elapsed_ms)?,
-            below: beat.below.into_iter().take(MAX_BELOW).map(heard).collect::<Option<_>>()?,
+            below: beat.below.iter().take(MAX_BELOW).map(heard).collect::<Option<_>>()?,
             complete: beat.below_complete,
         }),
     })
 }
 
-fn heard(registry: WatchedRegistry) -> Option<Heard> {
+fn heard(registry: &WatchedRegistry) -> Option<Heard> {
     if !(1..=usize::from(MAX_DEPTH)).contains(&registry.via.len()) || registry.epoch < 0 {
         return None;
     }
