@@ -79,8 +79,9 @@ pub async fn sync(from: &Source, dir: &Path, anchors: &AnchorSet, now: Timestamp
     let Gathered { heads, mut synced, .. } = gathered?;
     synced.registries = heads.len();
     let indexes = heads.iter().filter_map(|head| SnapshotIndex::peek(&head.index));
-    let named = indexes.flat_map(|i| i.contents.files().map(|f| f.sha256.clone()).collect::<Vec<_>>());
-    folder.replace(&Heads::new(heads), &named.collect())?;
+    let files = |index: SnapshotIndex| index.contents.files().map(|f| f.sha256.clone()).collect::<Vec<_>>();
+    let named: HashSet<String> = indexes.flat_map(files).collect();
+    folder.replace(&Heads::new(heads), &named)?;
     Ok(synced)
 }
 
