@@ -1,5 +1,6 @@
 //! How registries are asked. One file per protocol; everything is parsed before it leaves this module.
 
+mod address;
 pub mod native;
 pub mod tls;
 

@@ -13,27 +13,51 @@ use charter_domain::{Timestamp, time::Clock};
 use charter_proto::charter::registry::v1 as reg;
 use charter_signing::{Algorithm, JwkSet, Signer, SoftwareSigner};
 use charter_tests::{AUTHORITY, Asking, TestApp};
-use tokio::net::TcpListener;
+use tokio::{io::AsyncReadExt, net::TcpListener};
 
 use crate::peer::{PEER, Peer, statement, yes};
 
 const DEAD: &str = "did:web:dead.example";
+/// Questions to the other branch.
+const OTHERS: usize = 100;
 const ENTITY: &str = "did:web:honest.example";
 
-/// An endpoint that accepts and keeps silent, and how many connections it has had.
-async fn silent() -> (String, Arc<AtomicUsize>) {
+/// What an endpoint that keeps silent has had.
+#[derive(Debug, Default)]
+pub struct Knocks {
+    connections: AtomicUsize,
+    /// How often something came over one of them.
+    reads: AtomicUsize,
+}
+
+impl Knocks {
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+    fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+/// An endpoint that accepts, listens and keeps silent.
+pub async fn silent() -> (String, Arc<Knocks>) {
     let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let endpoint = format!("http://{}", socket.local_addr().expect("bound"));
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&connections);
+    let knocks = Arc::<Knocks>::default();
+    let counted = Arc::clone(&knocks);
     tokio::spawn(async move {
-        let mut open = Vec::new();
-        while let Ok((stream, _)) = socket.accept().await {
-            counted.fetch_add(1, Ordering::SeqCst);
-            open.push(stream);
+        while let Ok((mut stream, _)) = socket.accept().await {
+            counted.connections.fetch_add(1, Ordering::SeqCst);
+            let counted = Arc::clone(&counted);
+            tokio::spawn(async move {
+                let mut bytes = [0; 4_096];
+                while stream.read(&mut bytes).await.is_ok_and(|n| n > 0) {
+                    counted.reads.fetch_add(1, Ordering::SeqCst);
+                }
+            });
         }
     });
-    (endpoint, connections)
+    (endpoint, knocks)
 }
 
 /// Lets the dead one speak for everything.
@@ -72,7 +96,7 @@ async fn quickest(asking: &Asking<'_>, line: &str) -> Duration {
 #[tokio::test]
 async fn a_dead_subordinate_is_waited_for_once_and_the_other_branch_never_again() {
     let (app, peer) = (TestApp::start().await, Peer::start(Duration::ZERO).await);
-    let (endpoint, connections) = silent().await;
+    let (endpoint, knocks) = silent().await;
     peer.is_delegated(&app).await;
     delegates(&app, endpoint).await;
     let now = app.clock.now();
@@ -89,7 +113,7 @@ async fn a_dead_subordinate_is_waited_for_once_and_the_other_branch_never_again(
     // Nobody knocks again: what was learnt from the first is said at once.
     let said = alone.grpc().await;
     assert!(said.message.contains("it is asked again in"), "{}", said.message);
-    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    assert_eq!(knocks.connections(), 1);
     // With a time nothing is kept: each is asked for anew.
     let both = app.anonymous().asks(ENTITY, "issue", "Degree").at(now);
     let (rested, other) =
@@ -99,6 +123,14 @@ async fn a_dead_subordinate_is_waited_for_once_and_the_other_branch_never_again(
     assert!(rested < most && other < most, "{rested:?} {other:?}");
     let said = both.grpc().await;
     assert_eq!((said.line().as_str(), said.decided_by.as_str()), ("200 yes ACTIVE", PEER));
+    // Questions that the other branch alone can answer: each is asked there, and none of the dead one.
+    let other = app.anonymous().asks(ENTITY, "issue", "Degree").of(PEER).at(now);
+    assert_eq!(other.grpc().await.line(), "200 yes ACTIVE");
+    let (heard, asked) = (knocks.reads(), peer.asked().len());
+    for _ in 0..OTHERS {
+        assert_eq!(other.grpc().await.line(), "200 yes ACTIVE");
+    }
+    assert_eq!((peer.asked().len() - asked, knocks.reads() - heard), (OTHERS, 0));
 }
 
 #[tokio::test]

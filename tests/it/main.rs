@@ -31,6 +31,7 @@ mod governed_doors;
 mod governed_life;
 mod governed_replay;
 mod hosted;
+mod hostile;
 mod import;
 mod issuer;
 mod joining;

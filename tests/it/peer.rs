@@ -43,6 +43,8 @@ pub struct Peer {
     asked: Mutex<Vec<Asked>>,
     /// What it says of itself and of its delegations.
     below: Mutex<Option<pb::ListPeersResponse>>,
+    /// What it states of a subordinate, and what stands above itself.
+    above: Mutex<Option<pb::GetSubordinateStatementResponse>>,
     /// What it states of who recognises it.
     shown: Mutex<Vec<String>>,
     /// How often it was asked for that.
@@ -63,6 +65,7 @@ impl Peer {
             said: Mutex::default(),
             asked: Mutex::default(),
             below: Mutex::default(),
+            above: Mutex::default(),
             shown: Mutex::default(),
             looked_at: AtomicUsize::new(0),
             slow,
@@ -75,22 +78,27 @@ impl Peer {
 
     /// Lets it speak for `Degree` in Finland, under the test's registry.
     pub async fn is_delegated(&self, app: &TestApp) {
-        self.delegated(app, false).await;
+        self.delegated(app, &self.endpoint, false).await;
+    }
+
+    /// The same, reached at another address.
+    pub async fn is_delegated_at(&self, app: &TestApp, endpoint: &str) {
+        self.delegated(app, endpoint, false).await;
     }
 
     /// The same, and it may pass that on.
     pub async fn is_superior(&self, app: &TestApp) {
-        self.delegated(app, true).await;
+        self.delegated(app, &self.endpoint, true).await;
     }
 
-    async fn delegated(&self, app: &TestApp, may_delegate: bool) {
+    async fn delegated(&self, app: &TestApp, endpoint: &str, may_delegate: bool) {
         let registry = app.registry(AUTHORITY);
         let request = reg::PutDelegationRequest {
             registry_id: AUTHORITY.to_owned(),
             subordinate_id: PEER.to_owned(),
             entity_identifier: "https://peer.example".to_owned(),
             jwks_json: self.keys(),
-            endpoint: self.endpoint.clone(),
+            endpoint: endpoint.to_owned(),
             scope: vec![reg::Grant {
                 actions: vec!["issue".to_owned()],
                 resources: vec!["Degree".to_owned()],
@@ -133,6 +141,10 @@ impl Peer {
 
     pub fn says_below(&self, said: pb::ListPeersResponse) {
         *self.below.lock().expect("not poisoned") = Some(said);
+    }
+
+    pub fn shows_above(&self, said: pb::GetSubordinateStatementResponse) {
+        *self.above.lock().expect("not poisoned") = Some(said);
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -274,6 +286,7 @@ impl FederationService for Service {
         &self,
         _: Request<pb::GetSubordinateStatementRequest>,
     ) -> Result<Response<pb::GetSubordinateStatementResponse>, Status> {
-        Err(Status::unimplemented("not needed"))
+        let said = self.0.above.lock().expect("not poisoned").clone();
+        said.map(Response::new).ok_or_else(|| Status::unimplemented("no superior"))
     }
 }

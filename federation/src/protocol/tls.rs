@@ -23,6 +23,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::Uri;
 
+use super::address;
+
 /// What the gRPC of peers is spoken in.
 const HTTP2: &[u8] = b"h2";
 const HTTPS_PORT: u16 = 443;
@@ -126,7 +128,8 @@ pub(super) async fn dial(config: Arc<ClientConfig>, uri: Uri) -> io::Result<Toki
     let unnamed = |_| io::Error::new(io::ErrorKind::InvalidInput, "the address names no host");
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(host.clone()).map_err(unnamed)?;
-    let stream = TcpStream::connect((host.as_str(), uri.port_u16().unwrap_or(HTTPS_PORT))).await?;
+    let addresses = address::of(&host, uri.port_u16().unwrap_or(HTTPS_PORT)).await?;
+    let stream = TcpStream::connect(addresses.as_slice()).await?;
     stream.set_nodelay(true)?;
     TlsConnector::from(config).connect(name, stream).await.map(TokioIo::new)
 }
