@@ -113,6 +113,8 @@ fn planted_faults_are_found() {
         (Plant::KeepsForever, Broken::Unsupported),
         (Plant::SilenceIsNo, Broken::WrongNo),
         (Plant::ForgetsBudget, Broken::Unbounded),
+        (Plant::DropsDenial, Broken::Unproven),
+        (Plant::NeverTells, Broken::NotConverged),
     ] {
         let finds = move |seed: &u64| {
             let result = run(*seed, Some(plant), Told::Nothing).result;

@@ -29,6 +29,10 @@ pub enum Plant {
     SilenceIsNo,
     /// Each registry begins with a budget of its own.
     ForgetsBudget,
+    /// A no is passed on without its denial.
+    DropsDenial,
+    /// Whatever it is asked, it cannot tell.
+    NeverTells,
 }
 
 /// The resolver of a process, with the fault around it.
@@ -95,6 +99,15 @@ impl Resolve for Faulty {
                 let answer = self.inner.resolve(request).await?;
                 let silent = answer.outcome() == Outcome::Indeterminate;
                 Ok(if silent { Answer { reason: Reason::NotListed, ..answer } } else { answer })
+            }
+            Plant::DropsDenial => {
+                let answer = self.inner.resolve(request).await?;
+                let no = answer.outcome() == Outcome::No;
+                Ok(if no { Answer { chain: Vec::new(), ..answer } } else { answer })
+            }
+            Plant::NeverTells => {
+                let answer = self.inner.resolve(request).await?;
+                Ok(Answer { reason: Reason::Unverifiable, ..answer })
             }
             Plant::ForgetsBudget => {
                 request.budget = Budget::fresh(Instant::now());
