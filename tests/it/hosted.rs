@@ -6,6 +6,7 @@ use charter_proto::charter::registry::v1::{self as pb, change_status::Target, pr
 use charter_server::{proto, rest::route::Route};
 use charter_tests::{
     AUTHORITY, TestApp,
+    app::Build,
     governed::{Governed, ISSUER, waived},
     raw::{self, framed},
     rest::Reply,
@@ -21,18 +22,18 @@ use crate::{
     parity::{self, Case},
 };
 
-const TENANT: &str = "did:web:tenant.example";
+pub(crate) const TENANT: &str = "did:web:tenant.example";
 /// What the second registry of a test server is called in paths.
 const SLUG: &str = "r1";
 /// May do everything at the superior, and is nobody at the tenant.
 const PARENT: &str = "root";
 /// May do everything at the tenant: one proposes, the other decides.
-const OWN: [&str; 2] = ["tess", "theo"];
+pub(crate) const OWN: [&str; 2] = ["tess", "theo"];
 
-struct Two {
-    g: Governed,
+pub(crate) struct Two {
+    pub(crate) g: Governed,
     /// Of the tenant, proposed by its own staff.
-    draft: pb::Proposal,
+    pub(crate) draft: pb::Proposal,
     etag: String,
 }
 
@@ -40,7 +41,7 @@ fn roles() -> Vec<String> {
     Role::ALL.map(|role| role.code().to_owned()).to_vec()
 }
 
-fn suspension() -> Change {
+pub(crate) fn suspension() -> Change {
     Change::ChangeStatus(pb::ChangeStatus {
         target: Some(Target::EntityId(ISSUER.to_owned())),
         state: "SUSPENDED".to_owned(),
@@ -54,7 +55,12 @@ fn headers(token: &str) -> [(&'static str, String); 2] {
 }
 
 /// A method with the tenant named in metadata.
-async fn at_tenant(app: &TestApp, token: &str, method: &str, message: &[u8]) -> Result<bytes::Bytes, Status> {
+pub(crate) async fn at_tenant(
+    app: &TestApp,
+    token: &str,
+    method: &str,
+    message: &[u8],
+) -> Result<bytes::Bytes, Status> {
     let headers = headers(token);
     let named: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     raw::unary(app, method, &named, message).await
@@ -77,10 +83,64 @@ fn method_of(case: &Case) -> String {
     format!("charter.registry.v1.{}", case.rpc)
 }
 
+async fn calls(
+    app: &TestApp,
+    token: &str,
+    method: &str,
+    message: &impl Message,
+) -> Result<bytes::Bytes, Status> {
+    at_tenant(app, token, &format!("charter.registry.v1.{method}"), &message.encode_to_vec()).await
+}
+
+/// At the tenant, wherever it is served.
+pub(crate) async fn proposes(
+    app: &TestApp,
+    token: &str,
+    etag: &str,
+    change: Change,
+) -> Result<pb::Proposal, Status> {
+    let request = pb::ProposeRequest {
+        reason: "as tested".to_owned(),
+        etag: etag.to_owned(),
+        change: Some(change),
+        ..Default::default()
+    };
+    let reply = calls(app, token, "GovernanceService/Propose", &request).await?;
+    Ok(pb::ProposeResponse::decode(reply).expect("a message").proposal.expect("a proposal"))
+}
+
+pub(crate) async fn approves(
+    app: &TestApp,
+    token: &str,
+    draft: &pb::Proposal,
+) -> Result<pb::Proposal, Status> {
+    let request = pb::ApproveProposalRequest {
+        proposal_id: draft.proposal_id.clone(),
+        hash: draft.hash.clone(),
+        etag: draft.etag.clone(),
+        ..Default::default()
+    };
+    let reply = calls(app, token, "GovernanceService/ApproveProposal", &request).await?;
+    Ok(pb::ApproveProposalResponse::decode(reply).expect("a message").proposal.expect("a proposal"))
+}
+
+/// Of the entity that the tenant has.
+pub(crate) async fn entity_etag(app: &TestApp, token: &str) -> String {
+    let request = pb::GetEntityRequest { entity_id: ISSUER.to_owned(), ..Default::default() };
+    let bytes = calls(app, token, "RegistryService/GetEntity", &request).await.expect("read");
+    pb::GetEntityResponse::decode(bytes).expect("a message").entity.expect("an entity").etag
+}
+
 impl Two {
     /// Both sealed, with staff of their own; the tenant has an entity and an open proposal about it.
     async fn start() -> Self {
-        let g = Governed::start_as(|build| build.registry(AUTHORITY).under(TENANT, AUTHORITY)).await;
+        Self::start_as(|build| build).await
+    }
+
+    /// The same on a server of another shape.
+    pub(crate) async fn start_as(shape: impl FnOnce(Build) -> Build) -> Self {
+        let two = |build: Build| shape(build.registry(AUTHORITY).under(TENANT, AUTHORITY));
+        let g = Governed::start_as(two).await;
         let every: Vec<&str> = Role::ALL.iter().map(|role| role.code()).collect();
         g.appoints(PARENT, &every, false).await;
         let tenant = g.app.registry(TENANT);
@@ -98,46 +158,26 @@ impl Two {
             let draft = two.proposes("tina", "", appoint).await;
             two.approves("tom", &draft).await.expect("approved by the tenant's own");
         }
-        two.etag = two.entity_etag().await;
+        two.etag = entity_etag(&two.g.app, &two.token(OWN[0])).await;
         two.draft = two.proposes(OWN[0], &two.etag, suspension()).await;
         logged::published(&two.g.app, TENANT).await;
         two
     }
 
-    fn token(&self, subject: &str) -> String {
+    pub(crate) fn token(&self, subject: &str) -> String {
         self.g.person(subject).token().to_owned()
     }
 
     async fn calls(&self, who: &str, method: &str, message: &impl Message) -> Result<bytes::Bytes, Status> {
-        let method = format!("charter.registry.v1.{method}");
-        at_tenant(&self.g.app, &self.token(who), &method, &message.encode_to_vec()).await
+        calls(&self.g.app, &self.token(who), method, message).await
     }
 
-    async fn proposes(&self, who: &str, etag: &str, change: Change) -> pb::Proposal {
-        let request = pb::ProposeRequest {
-            reason: "as tested".to_owned(),
-            etag: etag.to_owned(),
-            change: Some(change),
-            ..Default::default()
-        };
-        let reply = self.calls(who, "GovernanceService/Propose", &request).await.expect("proposed");
-        pb::ProposeResponse::decode(reply).expect("a message").proposal.expect("a proposal")
+    pub(crate) async fn proposes(&self, who: &str, etag: &str, change: Change) -> pb::Proposal {
+        proposes(&self.g.app, &self.token(who), etag, change).await.expect("proposed")
     }
 
-    async fn approves(&self, who: &str, draft: &pb::Proposal) -> Result<bytes::Bytes, Status> {
-        let request = pb::ApproveProposalRequest {
-            proposal_id: draft.proposal_id.clone(),
-            hash: draft.hash.clone(),
-            etag: draft.etag.clone(),
-            ..Default::default()
-        };
-        self.calls(who, "GovernanceService/ApproveProposal", &request).await
-    }
-
-    async fn entity_etag(&self) -> String {
-        let request = pb::GetEntityRequest { entity_id: ISSUER.to_owned(), ..Default::default() };
-        let bytes = self.calls(OWN[0], "RegistryService/GetEntity", &request).await.expect("read");
-        pb::GetEntityResponse::decode(bytes).expect("a message").entity.expect("an entity").etag
+    pub(crate) async fn approves(&self, who: &str, draft: &pb::Proposal) -> Result<pb::Proposal, Status> {
+        approves(&self.g.app, &self.token(who), draft).await
     }
 
     /// Every row that the tenant has, in every table: two states are the same or they are not.
@@ -221,7 +261,6 @@ async fn the_tenants_staff_do_what_the_superiors_cannot() {
     }
     let draft = two.proposes(OWN[0], &two.etag, suspension()).await;
     let done = two.approves(OWN[1], &draft).await.expect("approved by the tenant's own");
-    let done = pb::ApproveProposalResponse::decode(done).expect("a message").proposal.expect("a proposal");
     assert_eq!(done.state, "EXECUTED");
     let home =
         at_tenant(app, &two.token(OWN[1]), "charter.registry.v1.GovernanceService/ListStaff", b"").await;

@@ -80,6 +80,7 @@ mod redis_faults;
 mod referral;
 mod registry;
 mod registry_policy;
+mod rehome;
 mod renewal;
 mod replay;
 mod retention;

@@ -80,7 +80,7 @@ impl TransportKey {
     pub fn generate() -> Result<Self, Error> {
         let failed = |_| Error::Key("a new key could not be made".to_owned());
         let made = EcKeyPair::generate(EcCurve::P256).map_err(failed)?;
-        Self::from_members(made.to_jwk_key_pair().into())
+        Self::from_members(&made.to_jwk_key_pair().into())
     }
 
     /// As it is kept: ciphertext under the site's own key-encryption key.
@@ -91,7 +91,7 @@ impl TransportKey {
     pub fn from_sealed(text: &str, kek: &Kek) -> Result<Self, Error> {
         let opened = sealed::open(text, kek)?;
         let members = serde_json::from_slice(&opened).map_err(|_| refused("it is no transport key"))?;
-        Self::from_members(members)
+        Self::from_members(&members)
     }
 
     pub fn recipient(&self) -> &Recipient {
@@ -108,7 +108,7 @@ impl TransportKey {
         Kek::from_bytes(&bytes).ok_or_else(|| refused("it does not hold a key of 32 bytes"))
     }
 
-    fn from_members(members: Map<String, Value>) -> Result<Self, Error> {
+    fn from_members(members: &Map<String, Value>) -> Result<Self, Error> {
         let public: Map<String, Value> = members
             .iter()
             .filter(|(name, _)| MEMBERS.contains(&name.as_str()))

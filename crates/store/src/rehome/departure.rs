@@ -15,8 +15,9 @@ use crate::{
     tx::{offset, stamp},
 };
 
-/// Rows in memory at once.
-const BATCH: usize = 100;
+/// Rows in memory at once: as many as have this many bytes together, and no more than so many.
+const BYTES: i64 = 4 * 1024 * 1024;
+const ROWS: i64 = 500;
 /// Of these a change that began before the fence may not be finished yet.
 const WRITTEN: &str =
     "lock table events, event_restricted, principals, documents, proposals, approvals, requests,
@@ -138,6 +139,12 @@ fn record(
     Ok(())
 }
 
+#[derive(QueryableByName)]
+struct Longest {
+    #[diesel(sql_type = sql_types::BigInt)]
+    value: i64,
+}
+
 /// What leaves, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Departure {
@@ -184,12 +191,14 @@ fn rows(
     each: &mut impl FnMut(Departure) -> Result<(), Error>,
 ) -> Result<(), Error> {
     each(Departure::Table(table.clone()))?;
+    let longest: Longest = diesel::sql_query(table.longest()).get_result(conn)?;
+    let batch = usize::try_from((BYTES / longest.value.max(1)).clamp(1, ROWS)).unwrap_or(1);
     // A cursor is no statement that is worth keeping prepared.
     let declared = format!("declare leaving no scroll cursor for {}", table.reading());
     conn.batch_execute(&declared)?;
     loop {
-        let read: Vec<Row> = diesel::sql_query(format!("fetch {BATCH} from leaving")).load(conn)?;
-        let done = read.len() < BATCH;
+        let read: Vec<Row> = diesel::sql_query(format!("fetch {batch} from leaving")).load(conn)?;
+        let done = read.len() < batch;
         if !read.is_empty() {
             each(Departure::Rows(read))?;
         }

@@ -93,6 +93,14 @@ impl Table {
         )
     }
 
+    /// Bytes of the longest row of one tenant.
+    pub(super) fn longest(&self) -> String {
+        let name = quoted(&self.name);
+        format!(
+            "select coalesce(max(octet_length(r::text)), 0)::bigint as value from {name} r where r.registry_id = tenant()"
+        )
+    }
+
     /// Writes rows (`$2`, as text) of a tenant (`$1`).
     pub(super) fn writing(&self) -> String {
         let columns: Vec<String> = self.columns.iter().map(|c| quoted(c)).collect();
