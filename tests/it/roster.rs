@@ -226,3 +226,25 @@ async fn entities_further_below_are_known_by_what_the_nation_passes_on() {
     until(SOON, "it has appeared", async || lacking(&three.root, OTHER).is_empty()).await;
     assert_eq!(line(&three.root, OTHER).await, "200 yes ACTIVE");
 }
+
+#[tokio::test]
+async fn what_is_below_on_the_same_server_is_passed_on_too() {
+    let clock = Arc::new(TestClock::default());
+    let root = TestApp::build().clock(&clock).registry(ROOT).settings(&slow()).start().await;
+    let both = TestApp::build().clock(&clock).under(NATION, ROOT).under(SECTOR, NATION).start().await;
+    let (nation, sector) = (both.registry(NATION), both.registry(SECTOR));
+    root.registry(ROOT).delegates(&nation, &["Degree"]).await;
+    nation.delegates(&sector, &["Degree"]).await;
+    sector.registers(ISSUER).authorized("issue", "Degree").await;
+    until(BEGUN, "all is known", async || {
+        lacking(&root, OTHER) == [NATION] && lacking(&root, ISSUER).is_empty()
+    })
+    .await;
+    assert_eq!(line(&root, ISSUER).await, "200 yes ACTIVE");
+    let path = [ROOT, NATION, SECTOR].map(str::to_owned);
+    let dep = || root.app.dependencies.find(&path).expect("an answer rests on it");
+    until(BEGUN, "it is passed on", async || dep().is_fed()).await;
+    let revoked = sector.revokes(ISSUER).await;
+    until(SOON, "it was heard", async || dep().epoch() >= revoked).await;
+    assert_eq!(line(&root, ISSUER).await, "200 no REVOKED");
+}

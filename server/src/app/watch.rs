@@ -1,6 +1,7 @@
 //! Watching a registry: its events as they are committed, from any number on.
 
 mod below;
+mod following;
 mod seat;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -14,7 +15,10 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 
-use self::seat::{Seat, Seats};
+use self::{
+    following::{Follower, Following},
+    seat::{Seat, Seats},
+};
 use crate::{App, Error, app::webhook, config::Limits, error::Code, log::Published};
 
 /// Events read at once.
@@ -34,12 +38,17 @@ pub struct News {
     /// True when the server is stopping; marked as changed with each move.
     told: watch::Sender<bool>,
     seats: Seats,
+    following: Following,
 }
 
 impl News {
     pub fn new(limits: &Limits) -> Self {
         let seats = Seats::new(limits.max_watchers, limits.max_watchers_per_address);
-        Self { told: watch::Sender::new(false), seats }
+        Self { told: watch::Sender::new(false), seats, following: Following::default() }
+    }
+    /// Superiors follow the registry, or did a moment ago.
+    pub fn is_followed(&self, registry: RegistryId) -> bool {
+        self.following.contains(registry, Instant::now())
     }
     pub fn moved(&self) {
         self.told.send_modify(|_| {});
@@ -105,6 +114,16 @@ pub async fn watch(
     address: IpAddr,
 ) -> Result<Items, Error> {
     let seat = app.news.seats.take(address)?;
+    open(app, registry, wish, Some(seat)).await
+}
+
+/// As a superior in the same process follows a registry: that takes no place.
+pub async fn own(app: &Arc<App>, registry: RegistryId, after: i64) -> Result<Items, Error> {
+    open(app, registry, Wish { after, feed: true, ..Wish::default() }, None).await
+}
+
+async fn open(app: &Arc<App>, registry: RegistryId, wish: Wish, seat: Option<Seat>) -> Result<Items, Error> {
+    let follower = wish.feed.then(|| app.news.following.add(registry));
     let (interest, after) =
         (webhook::interest(app, registry, wish.kinds, &wish.entity_id).await?, wish.after);
     let epoch = app.store.epoch(registry).await?;
@@ -136,6 +155,7 @@ pub async fn watch(
             version: 0,
             appeared: 0,
             _seat: seat,
+            _follower: follower,
         };
         watcher.run().await;
     });
@@ -162,7 +182,8 @@ struct Watcher {
     version: u64,
     /// How many tags of entities below were sent.
     appeared: usize,
-    _seat: Seat,
+    _seat: Option<Seat>,
+    _follower: Option<Follower>,
 }
 
 impl Watcher {

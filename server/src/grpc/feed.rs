@@ -38,7 +38,7 @@ async fn response(app: &App, registry: RegistryId, item: Item) -> Result<pb::Wat
             configuration: app.hosted.view(registry).await?.configuration.clone(),
         }),
         Item::Below(tags) => watch_response::Item::Below(pb::WatchedEntities { tags }),
-        Item::Heartbeat(beat) => watch_response::Item::Beat(heartbeat(beat)),
+        Item::Heartbeat(beat) => watch_response::Item::Beat(heartbeat(&beat)),
     };
     Ok(pb::WatchResponse { item: Some(item) })
 }
@@ -55,18 +55,18 @@ fn event(seq: i64, body: Vec<u8>) -> pb::WatchedEvent {
     }
 }
 
-fn heartbeat(beat: Heartbeat) -> pb::WatchedBeat {
+fn heartbeat(beat: &Heartbeat) -> pb::WatchedBeat {
     pb::WatchedBeat {
         epoch: beat.seq,
         published_size: i64::try_from(beat.published).unwrap_or(i64::MAX),
         elapsed_ms: i64::try_from(beat.elapsed.as_millis()).unwrap_or(i64::MAX),
         lease_ms: u32::try_from(DEP_LEASE.as_millis()).unwrap_or(u32::MAX),
-        below: beat.below.into_iter().map(further).collect(),
+        below: beat.below.iter().map(further).collect(),
         below_complete: beat.complete,
     }
 }
 
-fn further(heard: Heard) -> pb::WatchedRegistry {
+fn further(heard: &Heard) -> pb::WatchedRegistry {
     pb::WatchedRegistry {
         via: heard.via.iter().map(ToString::to_string).collect(),
         epoch: heard.epoch,

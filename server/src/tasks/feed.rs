@@ -8,6 +8,7 @@
 mod known;
 mod log;
 mod news;
+mod source;
 mod tree;
 
 use std::{
@@ -18,16 +19,13 @@ use std::{
 
 use charter_cache::BootInstant;
 use charter_domain::{AuthorityId, Delegation, RegistryId};
-use charter_federation::{
-    LocalAuthority as _, PeerEndpoint,
-    protocol::{Failure, native::watch::Feed},
-};
+use charter_federation::{LocalAuthority as _, PeerEndpoint, protocol::Failure};
 use tokio::{
     task::{AbortHandle, JoinSet},
     time::Instant,
 };
 
-use self::known::Known;
+use self::{known::Known, source::Source};
 use crate::App;
 
 /// How often it is looked for subordinates to follow.
@@ -55,7 +53,7 @@ struct Below {
 
 /// A feed, where it comes from, and since when.
 struct Open {
-    feed: Feed,
+    source: Source,
     endpoint: PeerEndpoint,
     opened: BootInstant,
 }
@@ -104,8 +102,8 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-/// The subordinates that the registries of this process answer for, but those of this process; and the registries that
-/// cannot say now whom they have.
+/// The subordinates that the registries of this process answer for; and the registries that cannot say now whom they
+/// have. One of this process needs no feed for itself: it is followed for the sake of those who follow its superior.
 async fn wanted(app: &App) -> (BTreeMap<Vec<String>, Below>, HashSet<RegistryId>) {
     let (mut wanted, mut unknown, now) = (BTreeMap::new(), HashSet::new(), app.clock.now());
     for tenant in app.hosted.tenants() {
@@ -115,7 +113,8 @@ async fn wanted(app: &App) -> (BTreeMap<Vec<String>, Below>, HashSet<RegistryId>
             continue;
         };
         let followed = |d: &&Delegation| {
-            d.answers_as_own && d.standing(now).is_ok() && app.hosted.hosted(&d.subordinate).is_none()
+            let needed = app.hosted.hosted(&d.subordinate).is_none() || app.news.is_followed(registry);
+            needed && d.answers_as_own && d.standing(now).is_ok()
         };
         for delegation in view.delegations.iter().filter(followed) {
             let subordinate = delegation.subordinate.clone();
@@ -182,11 +181,11 @@ async fn stream(app: &Arc<App>, below: &Below, known: &mut Known) -> End {
     };
     let endpoint = PeerEndpoint::from(&delegation);
     let (opened, end) = (BootInstant::now(), Instant::now() + REOPEN);
-    let feed = match app.protocol.watch(&endpoint, &below.subordinate, known.tree.heard()).await {
-        Ok(feed) => feed,
+    let source = match Source::open(app, &endpoint, &below.subordinate, known.tree.heard()).await {
+        Ok(source) => source,
         Err(failure) => return End::Lost(failure),
     };
-    let mut open = Open { feed, endpoint, opened };
+    let mut open = Open { source, endpoint, opened };
     while Instant::now() < end {
         if let Err(end) = news::step(app, below, known, &mut open).await {
             return end;

@@ -18,7 +18,7 @@ use crate::{
 
 /// Takes one piece of news.
 pub async fn step(app: &Arc<App>, below: &Below, known: &mut Known, open: &mut Open) -> Result<(), End> {
-    let news = open.feed.next(Instant::now() + DEP_LEASE).await?;
+    let news = open.source.next(app, Instant::now() + DEP_LEASE).await?;
     let dep = app.dependencies.find(&below.path);
     known.tells(dep.as_ref());
     let more = match news {
@@ -36,7 +36,8 @@ pub async fn step(app: &Arc<App>, below: &Below, known: &mut Known, open: &mut O
         News::Beat(beat) => {
             // It may answer elsewhere by now, or under other keys: who is left behind confirms nothing.
             let place = delegation(app, below).await.map(|d| PeerEndpoint::from(&d));
-            if place.as_ref() != Some(&open.endpoint) {
+            let stays = open.source.is_where_it_was(app, &below.subordinate);
+            if !stays || place.as_ref() != Some(&open.endpoint) {
                 return Err(End::Done);
             }
             return confirm(app, below, known, dep.as_ref(), (beat, open.opened)).await;
