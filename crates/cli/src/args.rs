@@ -9,6 +9,7 @@ mod credential;
 mod entity;
 mod federation;
 mod grant;
+mod joining;
 mod key;
 mod life;
 mod log;
@@ -38,6 +39,7 @@ pub use self::{
     entity::Entity,
     federation::{Federation, GraphFormat},
     grant::{Accreditation, Authorize, Grant, OfAccreditation, OfStatement, Statement, Status, Valid},
+    joining::{Accept, Applications, Apply, Join, Leave, Rotate},
     key::{CheckKey, EntityKey, Key, ListKeys, Revoke},
     life::{
         CorrectAccreditation, CorrectEntity, Drafted, ListOf, MakeDelegation, NarrowDelegation, Recognition,

@@ -5,12 +5,14 @@ use std::{path::Path, time::Duration};
 use charter_proto::charter::{
     federation::v1::federation_service_client::FederationServiceClient,
     registry::v1::{
-        audit_service_client::AuditServiceClient, credential_service_client::CredentialServiceClient,
+        application_service_client::ApplicationServiceClient, audit_service_client::AuditServiceClient,
+        credential_service_client::CredentialServiceClient,
         governance_service_client::GovernanceServiceClient, import_service_client::ImportServiceClient,
-        key_service_client::KeyServiceClient, policy_service_client::PolicyServiceClient,
-        privacy_service_client::PrivacyServiceClient, procedure_service_client::ProcedureServiceClient,
-        registry_service_client::RegistryServiceClient, schema_service_client::SchemaServiceClient,
-        webhook_service_client::WebhookServiceClient, witness_service_client::WitnessServiceClient,
+        joining_service_client::JoiningServiceClient, key_service_client::KeyServiceClient,
+        policy_service_client::PolicyServiceClient, privacy_service_client::PrivacyServiceClient,
+        procedure_service_client::ProcedureServiceClient, registry_service_client::RegistryServiceClient,
+        schema_service_client::SchemaServiceClient, webhook_service_client::WebhookServiceClient,
+        witness_service_client::WitnessServiceClient,
     },
 };
 use tonic::{
@@ -52,6 +54,14 @@ impl Server {
 
     pub fn federation(&self) -> FederationServiceClient<Channel> {
         FederationServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub fn applications(&self) -> ApplicationServiceClient<Channel> {
+        ApplicationServiceClient::new(self.channel.clone())
+    }
+
+    pub fn joining(&self) -> JoiningServiceClient<Channel> {
+        JoiningServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     pub fn registry(&self) -> RegistryServiceClient<Channel> {

@@ -2,9 +2,10 @@
 
 use charter_proto::charter::registry::v1::{
     audit_service_client::AuditServiceClient, credential_service_client::CredentialServiceClient,
-    governance_service_client::GovernanceServiceClient, privacy_service_client::PrivacyServiceClient,
-    procedure_service_client::ProcedureServiceClient, registry_service_client::RegistryServiceClient,
-    webhook_service_client::WebhookServiceClient, witness_service_client::WitnessServiceClient,
+    governance_service_client::GovernanceServiceClient, joining_service_client::JoiningServiceClient,
+    privacy_service_client::PrivacyServiceClient, procedure_service_client::ProcedureServiceClient,
+    registry_service_client::RegistryServiceClient, webhook_service_client::WebhookServiceClient,
+    witness_service_client::WitnessServiceClient,
 };
 use tonic::{Request, transport::Channel};
 
@@ -59,6 +60,10 @@ impl Desk {
 
     pub fn client(&self) -> GovernanceServiceClient<Channel> {
         self.server.governance()
+    }
+
+    pub fn joining(&self) -> JoiningServiceClient<Channel> {
+        self.server.joining()
     }
 
     pub fn audit(&self) -> AuditServiceClient<Channel> {

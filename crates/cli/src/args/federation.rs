@@ -1,9 +1,12 @@
-//! Options of looking at a federation.
+//! Options of looking at a federation, and of one's own place in it.
 
 use charter_domain::AuthorityId;
 use clap::{Subcommand, ValueEnum};
 
-use super::ListFormat;
+use super::{
+    ListFormat,
+    joining::{Applications, Join, Leave, Rotate},
+};
 
 #[derive(Debug, Subcommand)]
 pub enum Federation {
@@ -39,6 +42,18 @@ pub enum Federation {
         #[arg(short, long, value_name = "FORMAT", default_value = "table")]
         output: ListFormat,
     },
+    /// Joins a superior: applies there, and records here that it has delegated.
+    #[command(subcommand)]
+    Join(Join),
+    /// Leaves a superior: records it here, and tells it.
+    #[command(subcommand)]
+    Leave(Leave),
+    /// What other registries have applied for: reads it, accepts and refuses.
+    #[command(subcommand)]
+    Applications(Applications),
+    /// Another key for the registry, and whether the superior states it.
+    #[command(subcommand)]
+    Rotate(Rotate),
 }
 
 /// How a graph is printed.

@@ -73,7 +73,7 @@ impl From<pb::Grant> for Grant {
 }
 
 impl Grant {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let within = if self.jurisdictions.is_empty() {
             String::new()
         } else {

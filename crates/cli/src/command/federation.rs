@@ -1,9 +1,12 @@
-//! `charter federation`: what is above and below a registry. All of it is public, and none of it is proven: `charter
-//! check --anchor` proves an answer.
+//! `charter federation`: what is above and below a registry. All of that is public, and none of it is proven: `charter
+//! check --anchor` proves an answer. And joining a superior, leaving it, and what others apply for.
 
+mod applications;
 mod draw;
 mod graph;
+mod join;
 mod peers;
+mod rotate;
 mod scope;
 
 use charter_domain::AuthorityId;
@@ -22,6 +25,10 @@ pub async fn run(to: &Connection, command: Federation) -> Result<Exit, Failure> 
         Federation::Scope { authority, registry, output } => {
             scope::run(to, authority, registry, output).await
         }
+        Federation::Join(command) => join::run(to, command).await,
+        Federation::Leave(command) => join::leave(to, command).await,
+        Federation::Applications(command) => applications::run(to, command).await,
+        Federation::Rotate(command) => rotate::run(to, command).await,
     }
 }
 

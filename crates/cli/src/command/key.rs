@@ -71,7 +71,7 @@ pub async fn entity(to: &Connection, command: EntityKey) -> Result<Exit, Failure
 }
 
 /// Proposes a key, and shows the set that the superior has to state: without it nobody verifies what the key signs.
-async fn rotation(
+pub(super) async fn rotation(
     to: &Connection,
     rotate: pb::RotateKey,
     why: String,

@@ -95,7 +95,8 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
 }
 
 /// Empty where none is given.
-fn scope(args: Scope) -> Result<Vec<pb::Grant>, Failure> {
+/// The grants that options or a file name; none where neither does.
+pub(super) fn scope(args: Scope) -> Result<Vec<pb::Grant>, Failure> {
     if let Some(path) = args.scope {
         let text = read(&path)?;
         let fault =

@@ -124,7 +124,7 @@ pub async fn accept(
     let kept = held(app, registry, id).await?;
     let of = shown(&kept, app.clock.now())?;
     waits(&of)?;
-    let mut asked = Asked { validate_only: only_try, ..Asked::default() };
+    let mut asked = Asked::parse("", "", only_try)?;
     let (read, _) = signed::kept(&kept.signed).map_err(crate::app::document::internal)?;
     let wish = match read.says {
         Says::Join(_) => Wish::Delegation(granted(&of, &accept)?),
