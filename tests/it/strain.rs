@@ -2,6 +2,9 @@
 
 use charter_domain::{Context, Kind, Query};
 use charter_federation::{Budget, Mode};
+use charter_proto::charter::federation::v1::{
+    ResolveRequest, federation_service_client::FederationServiceClient,
+};
 use charter_server::{
     app::{
         answer::Reply,
@@ -10,8 +13,8 @@ use charter_server::{
     },
     error::Code,
 };
-use charter_tests::TestApp;
-use futures::future::join_all;
+use charter_tests::{TestApp, app::SETTINGS};
+use futures::{StreamExt as _, future::join_all};
 use tokio::time::Instant;
 
 use crate::federation::{ISSUER, Three};
@@ -78,6 +81,36 @@ async fn under_load_others_are_asked_only_for_who_signed_in() {
         let said = answer(&root.app, Asked { mode: Mode::CachedOnly, ..asked }).await.expect("a decision");
         assert_eq!((said.is_yes(), said.referrals.is_empty()), (yes, yes));
     }
+}
+
+/// Puts many questions to the root, a few at a time: how many were refused for the load.
+async fn hammers(root: &TestApp, visited: &[String]) -> usize {
+    let asked = (0..400).map(|n| {
+        let request = ResolveRequest {
+            entity_id: format!("did:web:n{n}.example"),
+            action: "issue".to_owned(),
+            resource: "Degree".to_owned(),
+            visited: visited.to_vec(),
+            ..Default::default()
+        };
+        let mut client = FederationServiceClient::new(root.channel());
+        async move { client.resolve(request).await }
+    });
+    let said: Vec<_> = futures::stream::iter(asked).buffer_unordered(16).collect().await;
+    said.iter()
+        .filter_map(|said| said.as_ref().err())
+        .filter(|s| s.message().contains("too many questions"))
+        .count()
+}
+
+#[tokio::test]
+async fn a_question_over_grpc_is_spared_like_any_other_unless_a_registry_passes_it_on() {
+    let settings = SETTINGS.replace("global_rps = 100000", "global_rps = 100");
+    let root = TestApp::build().registry(ROOT).settings(&settings).start().await;
+    let nation = TestApp::build().under(NATION, ROOT).start().await;
+    root.registry(ROOT).delegates(&nation.registry(NATION), &["Degree"]).await;
+    assert!(hammers(&root, &[]).await > 0);
+    assert_eq!(hammers(&root, &["did:web:above.example".to_owned()]).await, 0);
 }
 
 #[tokio::test]

@@ -67,8 +67,11 @@ fn asked(door: &Doorway, here: &Here, r: &pb::ResolveRequest) -> Result<Asked, E
     let authority = if r.authority_id.is_empty() { own } else { &r.authority_id };
     let terms = (authority, r.entity_id.as_str(), r.action.as_str(), r.resource.as_str());
     let max_staleness = Duration::from_secs(r.max_staleness_secs.into());
-    let asked = Asked::new(registry, convert::query(kind, terms, &r.context)?, budget(&door.app, here, r)?);
-    Ok(Asked { mode, max_staleness, ..asked })
+    let (query, budget) = (convert::query(kind, terms, &r.context)?, budget(&door.app, here, r)?);
+    // What a registry passes on is no stranger's question, also where it shows no key.
+    let anonymous = here.certificate.is_none() && budget.visited.is_empty();
+    let asked = Asked::new(registry, query, budget);
+    Ok(Asked { mode, max_staleness, anonymous, strained: here.strained, ..asked })
 }
 
 fn evidence(found: LogEvidence) -> pb::LogEvidence {
