@@ -33,25 +33,26 @@ struct Question {
     entity: String,
     action: &'static str,
     country: String,
+    /// Whether it names the country.
+    within: bool,
     evidence: bool,
 }
 
 impl Question {
     fn new(entity: String, country: &str) -> Self {
-        Self { entity, action: "issue", country: country.to_owned(), evidence: false }
+        Self { entity, action: "issue", country: country.to_owned(), within: true, evidence: false }
     }
 
     fn message(&self) -> AuthorizationRequest {
-        let mut context = vec![("jurisdiction".to_owned(), self.country.clone())];
-        if self.evidence {
-            context.push(("evidence".to_owned(), "chain".to_owned()));
-        }
+        let said =
+            [(self.within, "jurisdiction", self.country.as_str()), (self.evidence, "evidence", "chain")];
+        let context = said.into_iter().filter(|(said, ..)| *said);
         AuthorizationRequest {
             entity_id: self.entity.clone(),
             authority_id: ROOT.to_owned(),
             action: self.action.to_owned(),
             resource: DEGREE.to_owned(),
-            context: context.into_iter().collect(),
+            context: context.map(|(_, name, value)| (name.to_owned(), value.to_owned())).collect(),
         }
     }
 }
@@ -138,6 +139,12 @@ async fn every_row_of_the_file_is_decided_rightly_at_the_root_of_401_registries(
     for (question, said) in decisions(&client, proofs).await {
         assert_eq!(said.line(), "200 yes ACTIVE", "{question:?}");
         anchored(&anchors, &question, &said);
+    }
+    // Which of 200 nations could know, the root has heard from their feeds.
+    let anywhere = samples(&countries).map(|question| Question { within: false, ..question }).collect();
+    for (question, said) in decisions(&client, anywhere).await {
+        let found = (said.line(), said.decided_by.clone());
+        assert_eq!(found, ("200 yes ACTIVE".to_owned(), education(&question.country)), "{question:?}");
     }
     let elsewhere = countries.keys().cycle().skip(1);
     let abroad =
