@@ -22,7 +22,7 @@ fn values_are_checked_before_anything_is_sent() {
 }
 
 /// Commands that change nothing in a registry, by their last word.
-const READERS: [&str; 30] = [
+const READERS: [&str; 31] = [
     "accesses",
     "amend",
     "audit-state",
@@ -44,6 +44,7 @@ const READERS: [&str; 30] = [
     "scope",
     "serve",
     "show",
+    "status",
     "sync",
     "test",
     "types",
