@@ -134,7 +134,9 @@ async fn follow(app: Arc<App>, below: Below) {
         let confirmed = known.confirmed;
         let end = stream(&app, &below, &mut known).await;
         // Who gives no feed now, for want of a place or because it is away, is asked for it less and less often.
-        pause = if known.confirmed > confirmed { SOON } else { (pause * 2).min(LATER) };
+        // The more so while nothing was ever heard of it.
+        let longer = if known.confirmed == 0 { 4 } else { 2 };
+        pause = if known.confirmed > confirmed { SOON } else { (pause * longer).min(LATER) };
         match end {
             End::Done => continue,
             End::Lost(Failure::Refused(why)) => {
