@@ -2,6 +2,7 @@
 //! trace context, the door itself, request id and CORS on the way out, metrics.
 
 mod admission;
+mod held;
 mod logged;
 
 use std::{
@@ -36,35 +37,6 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Response headers that a browser's script may read.
 const EXPOSED: &str = "ETag, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id";
-
-/// What is served of a registry whose database lacks published events: nothing that rests on them.
-const OPEN_WHEN_HELD: [&str; 12] = [
-    "/livez",
-    "/readyz",
-    "/metrics",
-    "/.well-known/",
-    "/openapi.json",
-    "/docs",
-    "/log/",
-    "/api/v1/log/",
-    "/charter.registry.v1.LogService/",
-    "/witness/",
-    "/mirror/",
-    "/grpc.",
-];
-
-/// What is served of a registry that has moved: the site, and the log as it was. Nothing of it is signed here.
-const OPEN_WHEN_MOVED: [&str; 9] = [
-    "/livez",
-    "/readyz",
-    "/metrics",
-    "/openapi.json",
-    "/docs",
-    "/log/",
-    "/api/v1/log/",
-    "/charter.registry.v1.LogService/",
-    "/grpc.",
-];
 
 /// The registry a request is for, and until when it may be answered: put into its extensions.
 #[derive(Debug, Clone, Copy)]
@@ -236,7 +208,7 @@ fn prepare(inner: &Inner, from: Origin, request: &mut Request<Body>) -> Result<H
         // Its path is now what it will be routed by.
         admission::authorize(known.as_ref(), request.uri().path())?;
     }
-    open(&inner.app, registry, request.uri().path())?;
+    held::open(&inner.app, registry, request.uri().path())?;
     let wish = request.headers().get("grpc-timeout").and_then(|v| grpc_timeout(v.as_bytes()));
     let limit = wish.map_or(DEFAULT_DEADLINE, |w| w.min(MAX_DEADLINE));
     if limit.is_zero() {
@@ -246,19 +218,6 @@ fn prepare(inner: &Inner, from: Origin, request: &mut Request<Body>) -> Result<H
     // What others send is no strain for a known registry.
     let strained = known.is_none() && inner.app.limiter.strained();
     Ok(Here { registry, certificate, deadline, peer, strained })
-}
-
-/// Nothing is served that rests on what is missing here, or is recorded elsewhere now.
-fn open(app: &App, registry: RegistryId, path: &str) -> Result<(), Error> {
-    let Some(held) = app.hosted.holds.get(registry) else { return Ok(()) };
-    let (open, why): (&[&str], &str) = match app.hosted.holds.has_moved(registry) {
-        true => (&OPEN_WHEN_MOVED, &held.why),
-        false => (&OPEN_WHEN_HELD, "published events are missing from the database; they are put back first"),
-    };
-    match open.iter().any(|open| path.starts_with(open)) {
-        true => Ok(()),
-        false => Err(Error::new(Code::Stale, why)),
-    }
 }
 
 /// The listener's registry, unless the request says another of this process: by `/r/<slug>`, by metadata
