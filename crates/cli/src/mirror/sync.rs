@@ -107,7 +107,7 @@ async fn gather(round: &Round<'_>, held: &[Head]) -> Result<Gathered, Failure> {
         for (authority, result) in done {
             match result {
                 Ok(found) => level.extend(gathered.take(round, found)),
-                Err(failure) => gathered.keep(authority, failure.message, held),
+                Err(failure) => gathered.keep(&authority, failure.message, held),
             }
         }
     }
@@ -161,11 +161,11 @@ impl Gathered {
     }
 
     /// Keeps what is held of a registry that could not be had, and of those below it.
-    fn keep(&mut self, authority: AuthorityId, why: String, held: &[Head]) {
+    fn keep(&mut self, authority: &AuthorityId, why: String, held: &[Head]) {
         let mut kept = HashSet::new();
         for head in held {
             let Some(superior) = &head.superior else { continue };
-            let is_it = head.authority_id == authority;
+            let is_it = head.authority_id == *authority;
             let is_below = kept.contains(superior) && self.seen.insert(head.authority_id.clone());
             let has_place = self.heads.iter().any(|h| h.authority_id == *superior);
             if has_place && (is_it || is_below) {
