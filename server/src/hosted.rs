@@ -55,7 +55,14 @@ pub struct Tenant {
     /// From the superior's statement about this registry up to the anchor's configuration; empty until fetched.
     pub upward: std::sync::RwLock<Arc<Vec<String>>>,
     /// Replaced when something registry-wide changes; the lock makes one reader load it for all.
-    view: Mutex<Option<(Arc<RegistryView>, Timestamp)>>,
+    view: Mutex<Option<Read>>,
+}
+
+/// A view as it was read, when, and what the register had noted before.
+struct Read {
+    view: Arc<RegistryView>,
+    at: Timestamp,
+    turns: Option<u64>,
 }
 
 impl Tenant {
@@ -345,12 +352,13 @@ impl LocalAuthority for Hosted {
             self.tenants.get(&registry).ok_or_else(|| Error::UnknownRegistry(registry.to_string()))?;
         let mut slot = tenant.view.lock().await;
         let now = self.clock.now();
-        if let Some((view, loaded)) =
-            slot.as_ref().filter(|(v, _)| self.register.accepts(registry, "", v.epoch))
-            && self.register.usable()
-            && now.since(*loaded) < self.view_age
+        // The lease first: see `Register`. What is read from here on is as new as what was noted by now.
+        let turns = if self.register.usable() { self.register.turns(registry) } else { None };
+        if let Some(read) = slot.as_ref()
+            && turns.is_some_and(|turns| read.turns == Some(turns))
+            && now.since(read.at) < self.view_age
         {
-            return Ok(Arc::clone(view));
+            return Ok(Arc::clone(&read.view));
         }
         let epoch = self.epoch(registry).await?;
         let ring = tenant.fresh_ring(&self.store).await.map_err(federation_error)?;
@@ -364,7 +372,7 @@ impl LocalAuthority for Hosted {
             keys: ring.listed(now).map_err(Error::Internal)?,
             configuration: configuration.unwrap_or_default(),
         });
-        *slot = Some((Arc::clone(&view), now));
+        *slot = Some(Read { view: Arc::clone(&view), at: now, turns });
         Ok(view)
     }
 

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use charter_federation::LocalAuthority as _;
 use charter_server::witness::admin;
 use charter_tests::{TestApp, TestClock, hand_log::HandLog};
 use charter_tlog::witness::{AddCheckpoint, Equivocation};
@@ -46,6 +47,10 @@ async fn a_planted_equivocation_is_caught_and_nothing_new_is_believed() {
     assert_eq!(asking.both().await.line(), "503 UNVERIFIABLE");
     let other = root.anonymous().asks(OTHER, "issue", "Degree");
     assert_eq!(other.both().await.line(), "503 UNVERIFIABLE");
+    // What the root knows of its delegations is read once for all questions, though no event has come.
+    let registry = root.app.hosted.by_authority(ROOT).expect("served");
+    let view = async || root.app.hosted.view(registry).await.expect("a view");
+    until(SOON, "the view is kept", async || Arc::ptr_eq(&view().await, &view().await)).await;
     // Negative news is news.
     sector.registry(SECTOR).revokes(OTHER).await;
     until(SOON, "revoked", async || other.rest().await.line() == "200 no REVOKED").await;

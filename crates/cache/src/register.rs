@@ -42,6 +42,8 @@ struct Registration {
     since: AtomicI64,
     /// The last change that concerns the whole registry.
     wide: AtomicI64,
+    /// How often such a change was noted.
+    turns: AtomicU64,
     stamps: Stamps,
 }
 
@@ -51,6 +53,7 @@ impl Registration {
             epoch: AtomicI64::new(i64::MIN),
             since: AtomicI64::new(UNWATCHED),
             wide: AtomicI64::new(i64::MIN),
+            turns: AtomicU64::new(0),
             stamps: Stamps::new(),
         }
     }
@@ -109,6 +112,7 @@ impl Register {
         if it.since.compare_exchange(UNWATCHED, epoch, Ordering::AcqRel, Ordering::Acquire).is_err() {
             it.since.fetch_max(epoch, Ordering::AcqRel);
         }
+        it.turns.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Records whose answers changed; from here on, older entries of theirs are refused. Also for a
@@ -121,12 +125,20 @@ impl Register {
             match &change.identifiers {
                 None => {
                     it.wide.fetch_max(change.seq, Ordering::AcqRel);
+                    it.turns.fetch_add(1, Ordering::AcqRel);
                 }
                 Some(entities) => {
                     it.stamps.note(entities.iter().map(|e| self.slot(registry, e).0), change.seq);
                 }
             }
         }
+    }
+
+    /// Another number than before once something was noted that concerns the whole registry: what was read since this
+    /// one was is as new as that. `None` of a registry that is not watched.
+    pub fn turns(&self, registry: RegistryId) -> Option<u64> {
+        self.watched(registry)?;
+        self.registration(registry).map(|it| it.turns.load(Ordering::Acquire))
     }
 
     /// INVARIANT: only after `note` of every change in (`watched`, `epoch`].

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use charter_cache::{BootInstant, DEP_LEASE, Dependencies, Filled, Register};
+use charter_cache::{BootInstant, Change, DEP_LEASE, Dependencies, Filled, Register};
 use charter_domain::RegistryId;
 
 use crate::support::{LEASE, REGISTRY, ask, filled, local, now};
@@ -70,6 +70,25 @@ fn only_watched_registries_count_and_ids_may_be_any() {
     register.advance(REGISTRY, 20);
     register.advance(REGISTRY, 15);
     assert_eq!(register.watched(REGISTRY), Some(20));
+}
+
+#[test]
+fn each_change_that_concerns_the_whole_registry_is_counted_whatever_its_number() {
+    let register = Register::new(LEASE);
+    assert_eq!(register.turns(REGISTRY), None, "not watched");
+    register.start(REGISTRY, 10);
+    let mut last = register.turns(REGISTRY).unwrap();
+    // Of a change that was foreseen, and then of the event that has its number.
+    for _ in 0..2 {
+        register.note(REGISTRY, &[Change { seq: 11, identifiers: None }]);
+        let turns = register.turns(REGISTRY).unwrap();
+        assert_ne!(turns, last);
+        last = turns;
+    }
+    register.note(REGISTRY, &[Change { seq: 12, identifiers: Some(vec!["e".to_owned()]) }]);
+    assert_eq!(register.turns(REGISTRY), Some(last));
+    register.start(REGISTRY, 20);
+    assert_ne!(register.turns(REGISTRY), Some(last), "what was missed may have been anything");
 }
 
 #[test]
