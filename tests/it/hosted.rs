@@ -13,7 +13,7 @@ use charter_tests::{
 };
 use http::Method;
 use prost::Message;
-use prost_reflect::{DynamicMessage, Value};
+use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 use tonic::{Code, Status};
 
 use crate::{
