@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use charter_cache::{Dep, Entry, Lookup};
-use charter_domain::{Kind, RegistryId, time::Clock};
+use charter_domain::{Kind, RegistryId};
 use charter_proto::charter::registry::v1::PutDelegationRequest;
 use charter_server::app::answer::Kept;
 use charter_tests::{TestApp, TestClock, app::SETTINGS};
