@@ -1,7 +1,5 @@
 //! What does not count, sent to a real root: it records nothing and keeps nothing.
 
-use std::time::Duration;
-
 use charter_proto::charter::registry::v1::{
     self as pb, propose_request::Change, sign_application_request::What,
 };
