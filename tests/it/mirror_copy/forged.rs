@@ -49,9 +49,10 @@ async fn a_changed_byte_is_refused_and_the_old_copy_stays() {
 async fn a_byte_that_changed_on_the_disk_is_noticed_and_mended() {
     let federation = Federation::start().await;
     federation.syncs().await.expect("a copy");
-    let files = std::fs::read_dir(federation.path().join("files")).expect("files");
+    let listed = std::fs::read_dir(federation.path().join("files")).expect("files");
+    let files: Vec<_> = listed.flatten().map(|entry| entry.path()).collect();
     let mut broken = 0;
-    for path in files.flatten().map(|entry| entry.path()) {
+    for path in files {
         let mut bytes = std::fs::read(&path).expect("a file");
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
