@@ -27,24 +27,29 @@ use crate::{
 
 const SOON: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_secs(3_600);
-const ANY: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+pub(crate) const ANY: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 /// A deployment of the tenant alone, which is not started.
-struct Site {
-    dir: TempDir,
-    database: Database,
-    config: Config,
+pub(crate) struct Site {
+    pub(crate) dir: TempDir,
+    pub(crate) database: Database,
+    pub(crate) config: Config,
 }
 
 impl Site {
-    async fn new(two: &Two) -> Self {
+    pub(crate) async fn new(two: &Two) -> Self {
+        Self::with(two, "").await
+    }
+
+    /// With more settings of the registry, in TOML.
+    pub(crate) async fn with(two: &Two, details: &str) -> Self {
         let (dir, database) = (tempfile::tempdir().expect("a directory"), Database::create().await);
-        let toml = build(two, &dir).toml(&database, dir.path(), SocketAddr::from(ANY));
+        let toml = build(two, &dir, details).toml(&database, dir.path(), SocketAddr::from(ANY));
         let config = Config::from_toml(&toml).expect("a valid configuration");
         Self { dir, database, config }
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -55,19 +60,23 @@ impl Site {
     }
 }
 
-fn build(two: &Two, dir: &TempDir) -> Build {
+pub(crate) fn build(two: &Two, dir: &TempDir, details: &str) -> Build {
     let settings = format!("{SETTINGS}\n{}", two.g.issuer.toml());
-    let build = TestApp::build().settings(&settings).under(TENANT, AUTHORITY);
+    let build = TestApp::build().settings(&settings).under(TENANT, AUTHORITY).details(details);
     build.owner().clock(&two.g.app.clock).at(dir.path())
 }
 
-fn clock(clock: &Arc<TestClock>) -> Arc<dyn Clock> {
+pub(crate) fn clock(clock: &Arc<TestClock>) -> Arc<dyn Clock> {
     Arc::clone(clock) as Arc<dyn Clock>
 }
 
 /// The superior's deployment with the tenant in it, which has a history: suspended for an hour.
 async fn hosted() -> Two {
-    let two = Two::start_as(Build::owner).await;
+    hosted_as(Build::owner).await
+}
+
+pub(crate) async fn hosted_as(shape: impl FnOnce(Build) -> Build) -> Two {
+    let two = Two::start_as(shape).await;
     two.approves(OWN[1], &two.draft).await.expect("suspended");
     two.g.app.clock.advance(HOUR);
     let etag = entity_etag(&two.g.app, &two.token(OWN[0])).await;
@@ -95,7 +104,7 @@ async fn is_at(two: &Two, url: String) {
 }
 
 /// Two security officers of the tenant allow its move to a site.
-async fn allowed(two: &Two, app: &TestApp, recipient: &str) {
+pub(crate) async fn allowed(two: &Two, app: &TestApp, recipient: &str) {
     let rehome = Change::Rehome(pb::Rehome { recipient: recipient.to_owned() });
     let draft = proposes(app, &two.token("tina"), "", rehome).await.expect("proposed");
     assert_eq!((draft.measure.as_str(), draft.quorum), ("REHOME", 2));
@@ -137,7 +146,7 @@ async fn documents(database: &Database) -> Vec<(String, String)> {
 }
 
 /// The log goes on from what was published before.
-async fn goes_on(app: &TestApp, before: &Published) {
+pub(crate) async fn goes_on(app: &TestApp, before: &Published) {
     let now = logged::published(app, TENANT).await;
     assert!(now.size >= before.size, "{} leaves, {} before", now.size, before.size);
     let root = tree::root(&app.app.store, logged::id(app, TENANT), before.size).await.expect("a root");
@@ -146,7 +155,7 @@ async fn goes_on(app: &TestApp, before: &Published) {
 }
 
 /// A change by the tenant's own staff, signed and published.
-async fn lives(two: &Two, app: &TestApp) {
+pub(crate) async fn lives(two: &Two, app: &TestApp) {
     let etag = entity_etag(app, &two.token(OWN[0])).await;
     let draft = proposes(app, &two.token(OWN[0]), &etag, suspension()).await.expect("proposed");
     assert_eq!(approves(app, &two.token(OWN[1]), &draft).await.expect("approved").state, "EXECUTED");
@@ -154,7 +163,7 @@ async fn lives(two: &Two, app: &TestApp) {
 }
 
 /// From export to start; the code is asked for twice, as after an answer that was lost.
-async fn moves(from: &Config, to: &Site, now: &Arc<dyn Clock>) -> Imported {
+pub(crate) async fn moves(from: &Config, to: &Site, now: &Arc<dyn Clock>) -> Imported {
     let (recipient, file) = (to.file("recipient"), to.file("archive"));
     let out = rehome::export(from, TENANT, (&recipient, &file), now).await.expect("exported");
     let done = rehome::import(&to.config, (&file, None), now).await.expect("imported");
@@ -167,7 +176,7 @@ async fn moves(from: &Config, to: &Site, now: &Arc<dyn Clock>) -> Imported {
 }
 
 /// The host as a place to come back to: it runs on.
-fn host_config(two: &Two) -> &Config {
+pub(crate) fn host_config(two: &Two) -> &Config {
     &two.g.app.app.config
 }
 
@@ -206,7 +215,7 @@ async fn a_hosted_registry_moves_to_its_own_site_and_back() {
 
     assert_eq!(documents(&site.database).await, signed);
     let Site { dir, database, config } = site;
-    let own = build(&two, &dir).start_on(database, SocketAddr::from(ANY)).await.expect("a server");
+    let own = build(&two, &dir, "").start_on(database, SocketAddr::from(ANY)).await.expect("a server");
     assert_eq!(answers(&own, "", at).await, before);
     goes_on(&own, &published).await;
     is_at(&two, own.url()).await;

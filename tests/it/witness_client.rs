@@ -27,7 +27,7 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// What a witness of a test does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     Honest,
     Slow,
     /// 500 for everything.
@@ -45,7 +45,7 @@ enum Way {
 }
 
 /// A witness of its own, over real HTTP. It checks the proofs that it gets.
-struct Peer {
+pub(crate) struct Peer {
     key: Arc<dyn Signer>,
     vkey: Vkey,
     url: String,
@@ -55,7 +55,7 @@ struct Peer {
 }
 
 impl Peer {
-    async fn start(name: &str, way: Way) -> Arc<Self> {
+    pub(crate) async fn start(name: &str, way: Way) -> Arc<Self> {
         let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (key, vkey) = key(name, KeyKind::CosignatureV1);
         let url = format!("http://{}/w", socket.local_addr().expect("bound"));
@@ -66,7 +66,7 @@ impl Peer {
         peer
     }
 
-    fn setting(&self) -> String {
+    pub(crate) fn setting(&self) -> String {
         format!("{{ url = \"{}\", vkey = \"{}\" }}", self.url, self.vkey)
     }
 
@@ -74,7 +74,7 @@ impl Peer {
         *self.way.lock().expect("a lock") = way;
     }
 
-    fn has(&self) -> u64 {
+    pub(crate) fn has(&self) -> u64 {
         self.seen.lock().expect("a lock").as_ref().map_or(0, Seen::size)
     }
 
