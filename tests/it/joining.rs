@@ -120,3 +120,12 @@ async fn an_application_waits_for_thirty_days_and_is_told_to_its_key_alone() {
     assert_eq!(said(&two.accepts(&next, Vec::new()).await.expect_err("late")), "409 ILLEGAL_TRANSITION");
     assert_eq!(two.events().await, before, "nothing was recorded");
 }
+
+#[tokio::test]
+async fn who_joined_announces_its_keys_ahead() {
+    let two = Two::joined().await;
+    let rotate = Change::RotateKey(pb::RotateKey::default());
+    let refused =
+        two.sector.person("alice").proposes(rotate).await.expect_err("the root must state it first");
+    assert_eq!(said(&refused), "409 ILLEGAL_TRANSITION");
+}

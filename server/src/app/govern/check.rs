@@ -78,6 +78,8 @@ pub async fn change(app: &App, registry: RegistryId, change: &Change, now: Times
 
 /// What this registry's own superior bounds: looked at when it is proposed and again before each approval.
 pub async fn above(app: &App, tenant: &Tenant, change: &Change) -> Result<(), Error> {
+    // Another process may have recorded a superior a moment ago.
+    tenant.fresh_above(&app.store).await?;
     key::check::held_down(tenant, change, app.clock.now())?;
     life::scope(app, tenant, change).await
 }
