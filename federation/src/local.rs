@@ -1,6 +1,6 @@
 //! What federation needs of the registries of this process; the server implements it over the store.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use charter_domain::{
@@ -26,7 +26,7 @@ pub struct RegistryView {
 /// Of which subordinates it is known that neither they nor anybody below them keeps an entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lacking {
-    pub subordinates: Vec<AuthorityId>,
+    pub subordinates: BTreeSet<AuthorityId>,
     /// Number of what their feeds have said: whatever they say of the entity after it has a larger one.
     pub epoch: i64,
 }

@@ -101,11 +101,12 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         if request.query.authority == *here {
             own = Some(self.own(&view, &request, at, now).await?);
         }
-        let lacking = self.local.lacking(request.registry, &request.query.entity);
-        let lack: &[AuthorityId] = match &lacking {
-            Some(lacking) => &lacking.subordinates,
-            None => &[],
+        // Who is alone is asked in any case.
+        let lacking = match view.delegations.len() {
+            0 | 1 => None,
+            _ => self.local.lacking(request.registry, &request.query.entity),
         };
+        let lack = lacking.as_ref().map(|lacking| &lacking.subordinates);
         let mut whom = match walk::next(here, &request.query, at, &view.delegations, lack) {
             // Epochs are numbers of this registry: what was held at one of them only its own records tell.
             _ if request.mode == Mode::Own || historic => Whom::default(),

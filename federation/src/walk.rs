@@ -2,6 +2,8 @@
 //!
 //! In scope: choosing delegations, composing answers. Out of scope: asking, time, keys.
 
+use std::collections::BTreeSet;
+
 use charter_domain::{AuthorityId, Delegation, Kind, Outcome, Query, Reason, Timestamp};
 
 use crate::answer::Answer;
@@ -32,9 +34,9 @@ pub struct Whom<'a> {
 
 impl<'a> Whom<'a> {
     /// Those who lack the entity need not be asked, unless all do and they are few: then they know why it is a no.
-    fn new(covering: Vec<&'a Delegation>, at: Timestamp, lacking: &[AuthorityId]) -> Self {
-        let lacks =
-            |d: &&Delegation| d.answers_as_own && lacking.contains(&d.subordinate) && d.standing(at).is_ok();
+    fn new(covering: Vec<&'a Delegation>, at: Timestamp, lacking: Option<&BTreeSet<AuthorityId>>) -> Self {
+        let known = |id: &AuthorityId| lacking.is_some_and(|lacking| lacking.contains(id));
+        let lacks = |d: &&Delegation| known(&d.subordinate) && d.answers_as_own && d.standing(at).is_ok();
         let standing = covering.iter().filter(|d| d.standing(at).is_ok()).count();
         let few = standing <= FAN_OUT;
         let (spared, asked): (Vec<_>, Vec<_>) = covering.iter().copied().partition(lacks);
@@ -60,7 +62,7 @@ pub fn next<'a>(
     query: &Query,
     at: Timestamp,
     delegations: &'a [Delegation],
-    lacking: &[AuthorityId],
+    lacking: Option<&BTreeSet<AuthorityId>>,
 ) -> Next<'a> {
     let asked_here = query.authority == *here;
     if asked_here && query.kind == Kind::Recognition {
@@ -71,7 +73,7 @@ pub fn next<'a>(
     let target =
         if asked_here { query.context.locator.as_ref().and_then(exact) } else { exact(&query.authority) };
     // Whoever is named answers for itself; so does everybody on the way to an authority that is named.
-    let lacking: &[AuthorityId] = if target.is_some() || !asked_here { &[] } else { lacking };
+    let lacking = lacking.filter(|_| asked_here && target.is_none());
     if let Some(target) = target {
         covering.retain(|d| d.subordinate == target);
     }
@@ -87,7 +89,7 @@ pub fn next<'a>(
 
 /// Of several delegations of one subordinate (renewed, narrowed) the one in force speaks.
 fn prefer_standing(covering: &mut Vec<&Delegation>, at: Timestamp) {
-    let standing: Vec<AuthorityId> =
+    let standing: BTreeSet<AuthorityId> =
         covering.iter().filter(|d| d.standing(at).is_ok()).map(|d| d.subordinate.clone()).collect();
     covering.retain(|d| d.standing(at).is_ok() || !standing.contains(&d.subordinate));
     covering.dedup_by(|a, b| a.subordinate == b.subordinate);
