@@ -35,3 +35,57 @@ pub fn compose(mut answers: Vec<Said>) -> Option<Said> {
     }
     Some(chosen)
 }
+
+#[cfg(test)]
+mod tests {
+    use charter_domain::{AuthorityId, Timestamp};
+
+    use super::*;
+    use crate::mirror::Step;
+
+    fn said(by: &str, reason: Reason, links: usize, of: i64) -> Said {
+        let decided_by = AuthorityId::parse(&format!("did:web:{by}.example")).expect("valid");
+        let path = vec![Step { authority: decided_by.clone(), epoch: 1, reason, via: Vec::new() }];
+        Said {
+            reason,
+            detail: String::new(),
+            decided_by,
+            chain: vec![String::new(); links],
+            unstated: Vec::new(),
+            as_of: Timestamp::from_secs(of),
+            until: None,
+            path,
+        }
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_resolver() {
+        use Reason as R;
+        let outcome = |list: &[(&str, R, usize)]| {
+            let composed = compose(list.iter().map(|(by, r, n)| said(by, *r, *n, 9)).collect());
+            let composed = composed.expect("answers");
+            (composed.reason, composed.decided_by.to_string(), composed.path.len())
+        };
+        let yes = |by, n| (by, R::Active, n);
+        assert_eq!(outcome(&[yes("b", 1), ("a", R::Revoked, 0)]).0, R::Revoked);
+        assert_eq!(outcome(&[("a", R::Suspended, 0), ("b", R::Revoked, 0)]).0, R::Revoked);
+        assert_eq!(outcome(&[yes("b", 1), ("a", R::Suspended, 0)]).0, R::Suspended);
+        assert_eq!(outcome(&[yes("b", 1), ("a", R::Expired, 0)]).0, R::Active);
+        assert_eq!(outcome(&[yes("b", 1), ("a", R::Stale, 0)]).0, R::Active);
+        assert_eq!(outcome(&[("a", R::NotListed, 0), ("b", R::Stale, 0)]).0, R::Stale);
+        assert_eq!(outcome(&[("a", R::NotListed, 0), ("b", R::Expired, 0)]).0, R::Expired);
+        let three = outcome(&[yes("c", 2), yes("b", 1), yes("a", 1)]);
+        assert_eq!(three, (R::Active, "did:web:a.example".to_owned(), 3));
+        assert_eq!(compose(Vec::new()), None);
+    }
+
+    #[test]
+    fn a_no_is_as_old_as_the_oldest_that_it_rests_on() {
+        let of = |reason| {
+            let answers = vec![said("a", reason, 1, 9), said("b", Reason::NotListed, 0, 3)];
+            compose(answers).expect("answers").as_of
+        };
+        assert_eq!(of(Reason::Active), Timestamp::from_secs(9));
+        assert_eq!(of(Reason::Expired), Timestamp::from_secs(3));
+    }
+}
