@@ -31,8 +31,6 @@ pub struct Question {
     pub resource: &'static str,
     pub authorized: bool,
     pub decided_by: String,
-    /// `context.jurisdiction`, where it is asked with one.
-    jurisdiction: Option<String>,
     plain: Bytes,
     at_time: Bytes,
 }
@@ -40,38 +38,21 @@ pub struct Question {
 impl Question {
     pub fn new(path: &str, authority: &str, entity: &str, authorized: bool, decided_by: &str) -> Self {
         let resource = if authorized { DEGREE } else { DIPLOMA };
-        let question = Self {
+        let mut body = json!({
+            "entity_id": entity, "authority_id": authority, "action": ACTION, "resource": resource,
+        });
+        let plain = Bytes::from(body.to_string());
+        body["context"] = json!({ "time": TIME });
+        Self {
             path: path.to_owned(),
             authority: authority.to_owned(),
             entity: entity.to_owned(),
             resource,
             authorized,
             decided_by: decided_by.to_owned(),
-            jurisdiction: None,
-            plain: Bytes::new(),
-            at_time: Bytes::new(),
-        };
-        question.written()
-    }
-
-    /// The same, asked for a jurisdiction.
-    pub fn within(mut self, jurisdiction: &str) -> Self {
-        self.jurisdiction = Some(jurisdiction.to_owned());
-        self.written()
-    }
-
-    /// With the bodies that say it.
-    fn written(mut self) -> Self {
-        let mut body = json!({
-            "entity_id": self.entity, "authority_id": self.authority, "action": ACTION, "resource": self.resource,
-        });
-        if let Some(jurisdiction) = &self.jurisdiction {
-            body["context"]["jurisdiction"] = json!(jurisdiction);
+            plain,
+            at_time: Bytes::from(body.to_string()),
         }
-        self.plain = Bytes::from(body.to_string());
-        body["context"]["time"] = json!(TIME);
-        self.at_time = Bytes::from(body.to_string());
-        self
     }
 
     pub fn body(&self, asking: Asking) -> Bytes {
@@ -87,7 +68,7 @@ impl Question {
             authority_id: self.authority.clone(),
             action: ACTION.to_owned(),
             resource: self.resource.to_owned(),
-            context: self.jurisdiction.iter().map(|j| ("jurisdiction".to_owned(), j.clone())).collect(),
+            ..pb::AuthorizationRequest::default()
         }
     }
 

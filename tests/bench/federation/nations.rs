@@ -1,7 +1,12 @@
 //! The full file as a federation: a root, a national registry for each country and an education registry below each, in
 //! five processes; entities chosen by chance are asked about at the root.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, ensure};
 use charter_tests::nations::{education, https, nation};
@@ -9,10 +14,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::{
-    Pace, grpc, load,
+    Pace,
+    client::Connection,
+    grpc, load,
     memory::{Countries, countries, pair},
     process::{Process, addresses, stop},
-    question::Question,
+    question::{Asking, Question},
     report::Samples,
     site::{Registry, Server, Site},
 };
@@ -20,6 +27,10 @@ use crate::{
 const ROOT: &str = "did:web:root.trust.example";
 /// Questions of one measurement.
 const ASKED: usize = 10_000;
+/// All feeds are open by then, or something is wrong.
+const HEARD_WITHIN: Duration = Duration::from_secs(60);
+/// Between two looks for it.
+const LOOK: Duration = Duration::from_millis(50);
 /// Delegations recorded at once.
 const AT_ONCE: usize = 16;
 /// A superior follows each of its subordinates, and those of one process have one address.
@@ -131,7 +142,7 @@ impl Nations {
     fn questions(&self) -> impl Iterator<Item = Question> {
         self.countries.iter().flat_map(|(code, list)| {
             let sector = education(code);
-            list.keys().map(move |did| Question::new("/authorization", ROOT, did, true, &sector).within(code))
+            list.keys().map(move |did| Question::new("/authorization", ROOT, did, true, &sector))
         })
     }
 
@@ -144,6 +155,7 @@ impl Nations {
     ) -> anyhow::Result<()> {
         let running = self.start(site).await?;
         let root = running.last().context("a root")?.address;
+        knows_whom_to_ask(root).await?;
         for figure in ["nations_cold", "nations_warm"] {
             let begun = Instant::now();
             grpc::ask_all(root, chosen).await?;
@@ -161,4 +173,18 @@ impl Nations {
         stop(running).await;
         Ok(())
     }
+}
+
+/// Which of its subordinates keeps an entity, the root hears from their feeds; before, all of them could, which are too
+/// many to be asked. Of somebody who is in none it says so by itself then.
+async fn knows_whom_to_ask(root: SocketAddr) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let nobody = Question::new("/authorization", ROOT, "did:web:nobody.example", true, ROOT);
+    let mut connection = Connection::open(root).await?;
+    while connection.post(&nobody.path, nobody.body(Asking::Plain)).await?.0 != 404 {
+        ensure!(begun.elapsed() < HEARD_WITHIN, "the root has not heard its subordinates' feeds");
+        tokio::time::sleep(LOOK).await;
+    }
+    println!("the root knows whom to ask after {:.1} s", begun.elapsed().as_secs_f64());
+    Ok(())
 }
