@@ -1,5 +1,6 @@
 //! Which entities one subordinate keeps, and those below it, as its feed tells: every identifier that was ever given to
-//! one, also those that were corrected since. Pure.
+//! one, also those that were corrected since. Identifiers are in the public bytes of events, which nothing erases; a
+//! subordinate with an event that gives an entity none that can be read is asked about everybody. Pure.
 
 use std::collections::BTreeSet;
 
