@@ -78,7 +78,7 @@ pub async fn proven(app: &TestApp, authority: &str, seq: i64) -> Value {
     proof.checkpoint().verify_log(&vkey(app, authority).await).expect("signed by the log");
     let registry = crate::logged::id(app, authority);
     let index = u64::try_from(seq - 1).expect("an index");
-    let event = app.app.store.entries(registry, index, 1).await.expect("read").remove(0);
+    let event = app.app.store.entries(registry, index, index + 1).await.expect("read").remove(0);
     let tree = proof.checkpoint().checkpoint();
     verify_inclusion(hash::leaf(&event), index, tree.size(), proof.hashes(), tree.root())
         .expect("in the tree");

@@ -1,7 +1,8 @@
 //! A sector leaves: its log says so first, the superior is told under its key, and the delegation ends by two there.
 
-use charter_proto::charter::registry::v1::sign_application_request::What;
-use charter_proto::charter::registry::v1::{self as pb};
+use std::time::Duration;
+
+use charter_proto::charter::registry::v1::{self as pb, sign_application_request::What};
 use serde_json::json;
 
 use super::actors::{ROOT, SECTOR, SOON, Two, proven};
@@ -20,6 +21,7 @@ async fn a_sector_that_left_is_named_by_neither_log_as_below_the_root() {
     let early = two.signs(SUPERIOR, notice()).await.expect_err("not left yet");
     assert_eq!(said(&early), "409 ILLEGAL_TRANSITION");
 
+    two.root.app.clock.advance(Duration::from_secs(3_600));
     let left = two.leaves().await;
     assert_eq!((left.measure.as_str(), left.state.as_str()), ("LEAVE_SUPERIOR", "EXECUTED"));
     assert!(two.hints().await.is_empty(), "it is an anchor of its own again");
