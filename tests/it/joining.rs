@@ -3,6 +3,7 @@
 mod actors;
 mod leaving;
 mod refused;
+mod terminal;
 
 use charter_proto::charter::registry::v1::{self as pb, propose_request::Change};
 use charter_server::app::application::signed;

@@ -172,7 +172,7 @@ fn insert(
 }
 
 impl Store {
-    /// Keeps one that arrived, and forgets those that were over long ago.
+    /// Keeps one that arrived.
     ///
     /// # Errors
     /// A conflict where its `jti` was seen before; refused where another of its key waits, or too many wait.
@@ -183,10 +183,6 @@ impl Store {
     ) -> Result<Application, Error> {
         let now = self.now();
         self.amend("application.put", registry, move |conn| {
-            let _: Count = sql_query("select forget_applications($1, $2) as value")
-                .bind::<sql_types::Integer, _>(registry.0)
-                .bind::<sql_types::Timestamptz, _>(offset(now.minus(KEPT)))
-                .get_result(conn)?;
             // What was sent before is said to be that, whatever else waits.
             insert(conn, registry, &new, now)?;
             let [all, own] = waiting(conn, registry, &new.kid, now)?;
@@ -199,6 +195,19 @@ impl Store {
                 return Err(Refusal::Illegal(text.to_owned()).into());
             }
             find(conn, registry, new.id)?.ok_or_else(|| Error::Internal("not kept".to_owned()))
+        })
+        .await
+    }
+
+    /// Forgets those that were over long ago; how many.
+    pub async fn forget_applications(&self, registry: RegistryId) -> Result<i64, Error> {
+        let before = self.now().minus(KEPT);
+        self.amend("application.forget", registry, move |conn| {
+            let gone: Count = sql_query("select forget_applications($1, $2) as value")
+                .bind::<sql_types::Integer, _>(registry.0)
+                .bind::<sql_types::Timestamptz, _>(offset(before))
+                .get_result(conn)?;
+            Ok(gone.value)
         })
         .await
     }

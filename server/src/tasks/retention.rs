@@ -27,6 +27,10 @@ pub async fn once(app: &App) {
         if app.hosted.holds.has_moved(id) {
             continue;
         }
+        if let Err(error) = app.store.forget_applications(id).await {
+            let why = error.source_text().unwrap_or("?");
+            tracing::error!(registry = %authority, error = why, "applications that are over stay");
+        }
         match retention::run(&app.store, &app.config.retention, id, false).await {
             Ok(due) => {
                 for gone in due.iter().filter(|d| d.count > 0) {
