@@ -265,7 +265,7 @@ async fn the_tenants_staff_do_what_the_superiors_cannot() {
     let home =
         at_tenant(app, &two.token(OWN[1]), "charter.registry.v1.GovernanceService/ListStaff", b"").await;
     home.expect("at home");
-    let listing = pb::ListStaffRequest { registry_id: AUTHORITY.to_owned(), ..Default::default() };
+    let listing = pb::ListStaffRequest { registry_id: AUTHORITY.to_owned() };
     let away = two.calls(OWN[1], "GovernanceService/ListStaff", &listing).await;
     denied(&away.expect_err("nor is the tenant's staff anybody at the superior"), "ListStaff");
 }

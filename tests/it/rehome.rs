@@ -216,8 +216,8 @@ async fn a_hosted_registry_moves_to_its_own_site_and_back() {
     assert_eq!(documents(&site.database).await, signed);
     let Site { dir, database, config } = site;
     let own = build(&two, &dir, "").start_on(database, SocketAddr::from(ANY)).await.expect("a server");
-    assert_eq!(answers(&own, "", at).await, before);
     goes_on(&own, &published).await;
+    assert_eq!(answers(&own, "", at).await, before);
     is_at(&two, own.url()).await;
     until(SOON, "found at the new address", async || from_above.rest().await.yes).await;
     assert_eq!(from_above.both().await.line(), above.line());
@@ -239,9 +239,9 @@ async fn a_hosted_registry_moves_to_its_own_site_and_back() {
     until(SOON, "served here again", async || !host.app.hosted.holds.has_moved(logged::id(host, TENANT)))
         .await;
     is_at(&two, host.url()).await;
+    goes_on(host, &published).await;
     assert_eq!(answers(host, "/r/r1", at).await, before);
     assert_eq!(documents(&host.database).await, signed);
-    goes_on(host, &published).await;
     until(SOON, "found again", async || from_above.rest().await.line() == "200 no SUSPENDED").await;
     assert_eq!(host.app.hosted.keys(logged::id(host, TENANT)).await.expect("its keys").to_json(), keys);
 }
