@@ -18,21 +18,25 @@ use crate::question::Question;
 type Client = TrustRegistryQueryServiceClient<Channel>;
 
 /// As many as one connection to Charter may have open.
-const IN_FLIGHT: usize = 128;
+pub const IN_FLIGHT: usize = 128;
 
 async fn connect(address: SocketAddr) -> anyhow::Result<Client> {
     let channel = Endpoint::from_shared(format!("http://{address}"))?.connect().await?;
     Ok(TrustRegistryQueryServiceClient::new(channel))
 }
 
-/// Asks every question once and checks each answer.
-pub async fn ask_all(address: SocketAddr, questions: &Arc<Vec<Question>>) -> anyhow::Result<()> {
+/// Asks every question once, so many at once, and checks each answer.
+pub async fn ask_all(
+    address: SocketAddr,
+    questions: &Arc<Vec<Question>>,
+    at_once: usize,
+) -> anyhow::Result<()> {
     let client = connect(address).await?;
     let mut workers = tokio::task::JoinSet::new();
-    for worker in 0..IN_FLIGHT {
+    for worker in 0..at_once {
         let (mut client, questions) = (client.clone(), Arc::clone(questions));
         workers.spawn(async move {
-            for question in questions.iter().skip(worker).step_by(IN_FLIGHT) {
+            for question in questions.iter().skip(worker).step_by(at_once) {
                 let said = client.authorization(question.message()).await?.into_inner();
                 question.check_message(&said).with_context(|| format!("{said:?}"))?;
             }

@@ -152,8 +152,8 @@ impl<'a> Field<'a> {
     async fn grpc(&self, charter: &Process, samples: &mut Samples) -> anyhow::Result<()> {
         let [address] = addresses()?;
         let limit = self.site.limit("limit-tonic", address).await?;
-        grpc::ask_all(limit.address, &self.sample).await?;
-        grpc::ask_all(charter.address, &self.local).await?;
+        grpc::ask_all(limit.address, &self.sample, grpc::IN_FLIGHT).await?;
+        grpc::ask_all(charter.address, &self.local, grpc::IN_FLIGHT).await?;
         for _ in 0..ALTERNATIONS {
             samples.pair("h2load", self.h2load(&limit).await?, self.h2load(charter).await?);
             samples.pair("tonic", self.tonic(&limit).await?, self.tonic(charter).await?);

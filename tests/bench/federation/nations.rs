@@ -27,6 +27,8 @@ use crate::{
 const ROOT: &str = "did:web:root.trust.example";
 /// Questions of one measurement.
 const ASKED: usize = 10_000;
+/// Questions under way at once, over one connection: fewer than a registry looks up at once.
+const STREAMS: usize = 32;
 /// All feeds are open by then, or something is wrong.
 const HEARD_WITHIN: Duration = Duration::from_secs(60);
 /// Between two looks for it.
@@ -158,10 +160,10 @@ impl Nations {
         knows_whom_to_ask(root).await?;
         for figure in ["nations_cold", "nations_warm"] {
             let begun = Instant::now();
-            grpc::ask_all(root, chosen).await?;
+            grpc::ask_all(root, chosen, STREAMS).await?;
             samples.add(figure, chosen.len() as f64 / begun.elapsed().as_secs_f64());
         }
-        grpc::ask_all(root, all).await?;
+        grpc::ask_all(root, all, STREAMS).await?;
         ensure!(running.len() == NAMES.len(), "a process is missing");
         let (mut resident, mut proportional) = (0.0, 0.0);
         for process in &running {
