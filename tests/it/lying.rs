@@ -1,9 +1,13 @@
 //! A subordinate that lies, fails or dawdles: never a yes, never a no, and asked no more often than it must be.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
+use charter_cache::DEP_LEASE;
 use charter_domain::{
-    AuthorityId, HttpsId, Interval, Kind, SpkiPins, Timestamp, scope::Jurisdiction, time::Clock,
+    AuthorityId, HttpsId, Interval, Kind, Reason, SpkiPins, Timestamp, scope::Jurisdiction, time::Clock,
 };
 use charter_proof::{
     AuthorityStatement, SubordinateStatement,
@@ -15,7 +19,7 @@ use charter_tests::{AUTHORITY, Asking, TestApp};
 use futures::future::join_all;
 use tonic::Status;
 
-use crate::peer::{PEER, Peer, statement, yes};
+use crate::peer::{PEER, Peer, denial, no, statement, yes};
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -188,6 +192,26 @@ async fn a_statement_much_older_than_one_seen_before_makes_it_unverifiable() {
     (other.iat, other.seq) = (other.iat - 1_200, 2);
     peer.says(entity, Ok(yes(vec![other.sign(&peer.signer).expect("signed")], now)));
     assert_eq!(asks.both().await.line(), "200 yes ACTIVE");
+}
+
+#[tokio::test]
+async fn answers_about_others_confirm_nothing_that_was_kept() {
+    let (app, peer) = (TestApp::start().await, Peer::start(Duration::ZERO).await);
+    peer.is_delegated(&app).await;
+    peer.epochless.store(true, Ordering::Relaxed);
+    let (kept, other, now) = ("did:web:kept.example", "did:web:other.example", app.clock.now());
+    for entity in [kept, other] {
+        peer.says(entity, Ok(yes(vec![statement(entity, now).sign(&peer.signer).expect("signed")], now)));
+    }
+    assert_eq!(asks(&app, kept).rest().await.line(), "200 yes ACTIVE");
+    let start = Instant::now();
+    let denied = denial(kept, Reason::Revoked, now).sign(&peer.signer).expect("signed");
+    peer.says(kept, Ok(no(Reason::Revoked, vec![denied], now)));
+    // What it has kept itself is of the epoch of before. With a time, so that it is asked again and again.
+    while start.elapsed() < DEP_LEASE + Duration::from_millis(200) {
+        assert_eq!(asks(&app, other).at(now).rest().await.line(), "200 yes ACTIVE");
+    }
+    assert_eq!(asks(&app, kept).rest().await.line(), "200 no REVOKED");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -49,6 +49,8 @@ pub struct Peer {
     shown: Mutex<Vec<String>>,
     /// How often it was asked for that.
     pub looked_at: AtomicUsize,
+    /// It does not say at which epoch it is.
+    pub epochless: AtomicBool,
     /// How long it thinks.
     slow: Duration,
 }
@@ -68,6 +70,7 @@ impl Peer {
             above: Mutex::default(),
             shown: Mutex::default(),
             looked_at: AtomicUsize::new(0),
+            epochless: AtomicBool::new(false),
             slow,
         });
         let service = FederationServiceServer::new(Service(Arc::clone(&peer)));
@@ -246,6 +249,9 @@ impl FederationService for Service {
         &self,
         request: Request<pb::GetEpochRequest>,
     ) -> Result<Response<pb::GetEpochResponse>, Status> {
+        if self.0.epochless.load(Ordering::Relaxed) {
+            return Err(Status::unimplemented("an older registry"));
+        }
         let epochs = request.into_inner().authorities.iter().map(|_| 3).collect();
         Ok(Response::new(pb::GetEpochResponse { epochs, ..Default::default() }))
     }

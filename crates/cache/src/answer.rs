@@ -12,7 +12,7 @@ use charter_domain::Timestamp;
 
 use crate::{
     clock::BootInstant,
-    dependency::{DEP_LEASE, Dep},
+    dependency::Dep,
     key::{Key, Lookup},
     register::{Register, Slot},
     touch::entity_tag,
@@ -33,6 +33,8 @@ pub struct Filled<V> {
     pub expires_at: Timestamp,
     /// Other registries the answer rests on, each with the epoch it was at.
     pub deps: Vec<(Arc<Dep>, i64)>,
+    /// Not later than they were asked: their answers confirm this one from then on.
+    pub asked: Option<BootInstant>,
     pub value: V,
 }
 
@@ -94,7 +96,7 @@ impl<V> Entry<V> {
     pub(crate) fn unchanged(&self, register: &Register) -> bool {
         register.usable()
             && self.accepted(register)
-            && self.filled.deps.iter().all(|(d, e)| d.fresh(self.tag, *e, DEP_LEASE))
+            && self.filled.deps.iter().all(|(d, e)| d.holds(self.tag, *e, self.filled.asked))
     }
     /// The same without the lease: worth writing to Redis.
     pub(crate) fn accepted(&self, register: &Register) -> bool {
@@ -108,7 +110,7 @@ impl<V> Entry<V> {
         if dated || it.evaluated_at > now.plus(MAX_SKEW) || !register.usable() || !self.accepted(register) {
             return None;
         }
-        let polls = it.deps.iter().map(|(dep, epoch)| dep.unmoved(self.tag, *epoch));
+        let polls = it.deps.iter().map(|(dep, epoch)| dep.unmoved(self.tag, *epoch, it.asked));
         polls.collect::<Option<Vec<_>>>()?.into_iter().min()
     }
     pub(crate) fn valid(&self, now: Timestamp, register: &Register) -> bool {

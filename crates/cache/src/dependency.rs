@@ -38,12 +38,14 @@ pub struct Dep {
     fed_before: AtomicU64,
     last_used: AtomicU64,
     touches: Touches,
+    /// Nobody is asked: it is no registry.
+    alone: bool,
 }
 
 impl Dep {
     /// Something that answers rest on and that nobody polls: whoever made it says when it moves.
     pub fn alone(path: &[String], epoch: i64) -> Self {
-        let dep = Self::new(path, epoch, Ticks::default());
+        let dep = Self { alone: true, ..Self::new(path, epoch, Ticks::default()) };
         dep.touches.begin(epoch, epoch);
         dep
     }
@@ -59,6 +61,7 @@ impl Dep {
             fed_before: AtomicU64::new(0),
             last_used,
             touches: Touches::new(),
+            alone: false,
         }
     }
     /// The authorities passed on the way, the registry's own last.
@@ -140,11 +143,19 @@ impl Dep {
         polled != 0 && now.since(BootInstant::from_nanos(polled)) < lease && self.accepts(tag, epoch)
     }
 
+    /// The same of an entry whose answer was given to a question sent after `asked`. That confirms the entry and no other:
+    /// what a registry kept itself may be of an epoch of some time ago.
+    pub(crate) fn holds(&self, tag: u32, epoch: i64, asked: Option<BootInstant>) -> bool {
+        let lately = |asked| !self.alone && self.ticks.now().since(asked) < DEP_LEASE;
+        self.fresh(tag, epoch, DEP_LEASE) || asked.is_some_and(lately) && self.accepts(tag, epoch)
+    }
+
     /// When the registry last said that nothing has touched the entry; `None` once something is known to have.
-    pub(crate) fn unmoved(&self, tag: u32, epoch: i64) -> Option<BootInstant> {
+    pub(crate) fn unmoved(&self, tag: u32, epoch: i64, asked: Option<BootInstant>) -> Option<BootInstant> {
         let polled = self.polled_before.load(Ordering::Acquire);
-        let here = polled != 0 && self.accepts(tag, epoch);
-        here.then(|| BootInstant::from_nanos(polled))
+        let asked = asked.filter(|_| !self.alone).map_or(0, BootInstant::nanos);
+        let last = polled.max(asked);
+        (last != 0 && self.accepts(tag, epoch)).then(|| BootInstant::from_nanos(last))
     }
 
     fn idle(&self, now: BootInstant) -> bool {

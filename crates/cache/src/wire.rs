@@ -42,6 +42,7 @@ pub(crate) fn read<V: DeserializeOwned>(body: &[u8]) -> Option<Filled<V>> {
         next_change: body.change.map(Timestamp::from_micros),
         expires_at: Timestamp::from_micros(body.expires),
         deps: Vec::new(),
+        asked: None,
         value: body.value,
     })
 }

@@ -140,8 +140,7 @@ fn max_age(app: &App, kept: &Kept) -> Duration {
     }
 }
 
-/// An answer as the cache takes it. `before` was read before anybody was asked: a subordinate's epoch in the answer
-/// counts as polled then.
+/// An answer as the cache takes it. `before` was read before anybody was asked.
 pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) -> Filled<Kept> {
     let own = answer.path.first();
     let epoch = own.map_or(0, |s| s.epoch);
@@ -154,7 +153,6 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
         .map(|step| {
             let path: Vec<String> = asked.iter().chain(&step.via).map(AuthorityId::to_string).collect();
             let dep = app.dependencies.get_or_track(&path, step.epoch);
-            dep.polled(step.epoch, before);
             dep.has_published(step.published);
             (dep, step.epoch)
         })
@@ -180,6 +178,7 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
         next_change: answer.next_change,
         expires_at,
         deps,
+        asked: Some(before),
         value: Kept {
             reason: answer.reason,
             direct: answer.basis == Basis::Direct,

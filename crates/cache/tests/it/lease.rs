@@ -110,6 +110,26 @@ fn a_federated_answer_ends_with_its_dependency() {
 }
 
 #[test]
+fn an_answer_confirms_itself_and_nothing_else_that_rests_on_the_same_registry() {
+    let (answers, register, ticks) = local();
+    let dep = Dependencies::with_ticks(ticks.clone()).get_or_track(&["did:web:a.example".to_owned()], 7);
+    let resting = |entity, asked| Filled { deps: vec![(Arc::clone(&dep), 7)], asked, ..filled(10, entity) };
+    let start = ticks.now();
+    answers.put(&ask("e"), resting("e", Some(start)));
+    answers.put(&ask("f"), resting("f", None));
+    assert!(answers.get_local(&ask("e"), now()).is_some());
+    assert!(answers.get_local(&ask("f"), now()).is_none(), "nobody said anything of it");
+    ticks.advance(DEP_LEASE);
+    register.polled(ticks.now());
+    answers.put(&ask("g"), resting("g", Some(ticks.now())));
+    assert!(answers.get_local(&ask("g"), now()).is_some());
+    assert!(answers.get_local(&ask("e"), now()).is_none(), "what was said of another is not said of it");
+    assert_eq!(answers.past(&ask("e"), now()).map(|past| past.confirmed), Some(start));
+    dep.polled(8, ticks.now());
+    assert!(answers.get_local(&ask("g"), now()).is_none() && answers.past(&ask("e"), now()).is_none());
+}
+
+#[test]
 fn what_others_cannot_confirm_is_found_until_a_change_is_known() {
     let (answers, register, ticks) = local();
     let dep = Dependencies::with_ticks(ticks.clone()).get_or_track(&["did:web:a.example".to_owned()], 7);

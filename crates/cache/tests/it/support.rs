@@ -39,6 +39,7 @@ pub fn filled(epoch: i64, entity: &str) -> Filled<String> {
         next_change: None,
         expires_at: now().plus(Duration::from_secs(300)),
         deps: Vec::new(),
+        asked: None,
         value: format!("{entity}@{epoch}"),
     }
 }
