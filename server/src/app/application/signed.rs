@@ -50,8 +50,10 @@ pub enum Says {
 #[serde(deny_unknown_fields)]
 pub struct Join {
     pub scope: Vec<Grant>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_path_length: Option<u8>,
     pub answers_as_own: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
     /// Whom the superior's staff can reach.
     pub contact: String,
