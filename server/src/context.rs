@@ -8,7 +8,7 @@ use charter_federation::{Native, Resolver};
 use charter_signing::{Algorithm, Kek, KeyStore, MacKey, TokenStore, Vault};
 use charter_store::Store;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     Config,
@@ -50,6 +50,8 @@ pub struct App {
     pub protocol: Arc<Native>,
     /// Which subordinates could not be asked lately.
     pub contacts: Contacts,
+    /// Woken when what stands above a registry here was changed by this process.
+    pub risen: Notify,
     /// What is below each registry, as it was drawn last.
     pub trees: Trees,
     pub limiter: Limiter,
@@ -169,6 +171,7 @@ impl App {
             resolver,
             protocol,
             contacts: Contacts::default(),
+            risen: Notify::new(),
             trees: Trees::default(),
             uses: Uses::default(),
             bootstrap_tokens,

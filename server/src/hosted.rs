@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use charter_domain::{
     time::Clock,
 };
 use charter_federation::{Error, Lacking, LocalAuthority, RegistryView};
-use charter_proof::{Denial, document::Log};
+use charter_proof::Denial;
 use charter_signing::{Algorithm, JwkSet, KeyStore, PublicKey};
 use charter_store::{Question, Store, Tx, registry::NewRegistry};
 use futures::{StreamExt, TryStreamExt};
@@ -29,93 +29,16 @@ use crate::{
     config::{Config, RegistryConfig},
     context::Startup,
     keyring::Keyring,
-    log::{
-        Logs, Position,
-        keys::{self, LogKeys},
-    },
+    log::{Logs, Position, keys},
     mirror::held::Holds,
     rosters::Rosters,
     witness::Quarantine,
 };
 
-/// One registry with its keys.
-pub struct Tenant {
-    pub registry: Registry,
-    pub config: RegistryConfig,
-    /// What the entity configuration says of the registry's transparency log.
-    log: std::sync::RwLock<Option<Log>>,
-    /// What checkpoints are signed and cosigned with.
-    pub log_keys: LogKeys,
-    /// Where private keys live.
-    pub vault: Arc<dyn KeyStore>,
-    /// The anchor set that is published here.
-    pub anchors: Option<Published>,
-    ring: std::sync::RwLock<Arc<Keyring>>,
-    above: std::sync::RwLock<Arc<Above>>,
-    /// From the superior's statement about this registry up to the anchor's configuration; empty until fetched.
-    pub upward: std::sync::RwLock<Arc<Vec<String>>>,
-    /// Replaced when something registry-wide changes; the lock makes one reader load it for all.
-    view: Mutex<Option<Read>>,
-}
+mod tenant;
 
-/// A view as it was read, when, and what the register had noted before.
-struct Read {
-    view: Arc<RegistryView>,
-    at: Timestamp,
-    turns: Option<u64>,
-}
-
-impl Tenant {
-    pub fn upward(&self) -> Arc<Vec<String>> {
-        Arc::clone(&self.upward.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The keys as they were when last looked at.
-    pub fn ring(&self) -> Arc<Keyring> {
-        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The keys as they are recorded now: read again where something was said of them.
-    pub async fn fresh_ring(&self, store: &Store) -> Result<Arc<Keyring>, charter_store::Error> {
-        let held = self.ring();
-        if store.keys_seq(self.registry.id).await? == held.seq {
-            return Ok(held);
-        }
-        let opening = store.opening(self.registry.id).await?;
-        let (vault, now) = (Arc::clone(&self.vault), store.now());
-        let load = move || Keyring::load(&opening, vault.as_ref(), Some(&held), now);
-        let read = tokio::task::spawn_blocking(load).await.map_err(document::internal)?;
-        let ring = Arc::new(read.map_err(document::internal)?);
-        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&ring);
-        Ok(ring)
-    }
-
-    /// The log as it was when last looked at.
-    pub fn log(&self) -> Option<Log> {
-        self.log.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What stands above the registry, as it was when last looked at.
-    pub fn above(&self) -> Arc<Above> {
-        Arc::clone(&self.above.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Looks which superiors are recorded now.
-    pub async fn fresh_above(&self, store: &Store) -> Result<(), charter_store::Error> {
-        let now = Above::of(&self.config, &store.superiors(self.registry.id).await?);
-        *self.above.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
-        Ok(())
-    }
-
-    /// Looks which log is announced now: after a key of it was retired, a process that opened it before must not go
-    /// back to the old one.
-    pub async fn fresh_log(&self, store: &Store) -> Result<(), charter_store::Error> {
-        let keys = store.log_keys(self.registry.id).await?;
-        let now = document::announced(&self.config.public_url, &keys);
-        *self.log.write().unwrap_or_else(PoisonError::into_inner) = now;
-        Ok(())
-    }
-}
+use self::tenant::Read;
+pub use self::tenant::Tenant;
 
 pub struct Hosted {
     pub store: Store,

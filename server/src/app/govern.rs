@@ -29,7 +29,7 @@ use crate::{
         document::Issuing,
         etag,
         once::{Asked, once},
-        privacy, superior,
+        privacy,
     },
     error::Code,
     hosted::Tenant,
@@ -167,8 +167,9 @@ pub async fn approve(
     if done.epoch > 0 {
         acknowledge(app, registry, done.epoch, done.negative).await?;
         if matches!(done.proposal.measure.as_str(), JOINED | LEFT) {
-            // Verifiers need the way up at once; where the superior is not heard, the task asks again.
-            superior::fetch(app, tenant(app, registry)?).await;
+            tenant(app, registry)?.fresh_above(&app.store).await?;
+            // The way up is fetched at once, and nobody waits for it here.
+            app.risen.notify_one();
         }
     }
     Ok(done)

@@ -19,6 +19,8 @@ pub async fn run(app: Arc<App>) {
         let asking: Vec<_> = app.hosted.tenants().map(|tenant| fetch(&app, tenant)).collect();
         let heard: Vec<bool> = stream::iter(asking).buffer_unordered(AT_ONCE).collect().await;
         let all = heard.into_iter().all(|one| one);
-        tokio::time::sleep(if all { THEN } else { UNTIL_HEARD }).await;
+        let pause = if all { THEN } else { UNTIL_HEARD };
+        // Over earlier where one was joined or left.
+        let _ = tokio::time::timeout(pause, app.risen.notified()).await;
     }
 }
