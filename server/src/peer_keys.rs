@@ -68,42 +68,53 @@ impl Known {
         }
     }
 
-    fn side(&self) -> Side {
-        match self.ground {
-            Ground::Delegation(_) => Side::Below,
-            Ground::WayUp { .. } => Side::Above,
-        }
+    fn is_one_of(&self, superiors: &[HttpsId]) -> bool {
+        matches!(&self.ground, Ground::WayUp { entity, .. } if superiors.contains(entity))
     }
 }
 
 #[derive(Default)]
 struct State {
     known: HashMap<(RegistryId, Side), Vec<Known>>,
-    /// Where each key stands in `known`.
-    by_key: HashMap<SpkiSha256, Vec<(RegistryId, Side, usize)>>,
+    /// Where each key stands in `known`, by the names of the authorities: a process that serves hundreds has one key for
+    /// all, and is looked up with each of its requests.
+    by_key: HashMap<(SpkiSha256, Side), Vec<(RegistryId, usize)>>,
 }
 
 impl State {
     fn put(&mut self, registry: RegistryId, side: Side, list: Vec<Known>) {
         self.known.insert((registry, side), list);
-        self.by_key.clear();
+        let mut listed = Vec::new();
         for ((registry, side), list) in &self.known {
-            for (n, key) in list.iter().enumerate().flat_map(|(n, k)| k.pins.iter().map(move |p| (n, p))) {
-                self.by_key.entry(*key).or_default().push((*registry, *side, n));
+            for (n, known) in list.iter().enumerate() {
+                listed.extend(known.pins.iter().map(|key| (&known.authority, (*key, *side), (*registry, n))));
             }
+        }
+        listed.sort_by(|a, b| a.0.cmp(b.0));
+        let mut by_key: HashMap<_, Vec<_>> = HashMap::new();
+        for (_, key, place) in listed {
+            by_key.entry(key).or_default().push(place);
+        }
+        self.by_key = by_key;
+    }
+
+    /// The superior of a registry. Its way up comes again and again, with the same keys.
+    fn put_above(&mut self, registry: RegistryId, superior: Known) {
+        match self.known.get_mut(&(registry, Side::Above)).map(Vec::as_mut_slice) {
+            Some([held]) if held.authority == superior.authority && held.pins == superior.pins => {
+                held.ground = superior.ground;
+            }
+            _ => self.put(registry, Side::Above, vec![superior]),
         }
     }
 
-    fn of(&self, key: &SpkiSha256, now: Timestamp) -> Vec<&Known> {
-        let places = self.by_key.get(key).into_iter().flatten();
-        let found = places.filter_map(|(registry, side, n)| self.known.get(&(*registry, *side))?.get(*n));
-        found.filter(|known| known.stands(now)).collect()
-    }
-}
-
-impl Known {
-    fn is_one_of(&self, superiors: &[HttpsId]) -> bool {
-        matches!(&self.ground, Ground::WayUp { entity, .. } if superiors.contains(entity))
+    /// The first by name that a key stands for on one side.
+    fn first(&self, key: SpkiSha256, side: Side, now: Timestamp) -> Option<&AuthorityId> {
+        let mut places = self.by_key.get(&(key, side))?.iter();
+        places.find_map(|(registry, n)| {
+            let known = self.known.get(&(*registry, side))?.get(*n)?;
+            known.stands(now).then_some(&known.authority)
+        })
     }
 }
 
@@ -115,10 +126,9 @@ impl PeerKeys {
     /// Of several authorities with one key, the first by name: a process that serves them is one peer.
     pub fn of(&self, key: &SpkiSha256, now: Timestamp) -> Option<KnownPeer> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let found = state.of(key, now);
-        let authority = found.iter().map(|known| &known.authority).min()?.clone();
-        let on = |side| found.iter().any(|known| known.side() == side);
-        Some(KnownPeer { authority, superior: on(Side::Above), subordinate: on(Side::Below) })
+        let [above, below] = [Side::Above, Side::Below].map(|side| state.first(*key, side, now));
+        let authority = above.into_iter().chain(below).min()?.clone();
+        Some(KnownPeer { authority, superior: above.is_some(), subordinate: below.is_some() })
     }
 
     /// Something registry-wide has changed: its delegations are read again.
@@ -170,7 +180,8 @@ impl PeerKeys {
             Ok(found) if tenant.above().hints.contains(&found.entity) => {
                 let ground = Ground::WayUp { entity: found.entity, until: found.until };
                 let known = Known { authority: found.authority, pins: found.pins, ground };
-                self.put(tenant.registry.id, Side::Above, vec![known]);
+                let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+                state.put_above(tenant.registry.id, known);
             }
             Ok(found) => {
                 tracing::warn!(registry = %name, from = %found.entity, "the way up is not its superior's");

@@ -42,7 +42,7 @@ fn entity(name: &str) -> HttpsId {
 fn above(keys: &PeerKeys, registry: i32, name: &str, listed: &[u8]) {
     let ground = Ground::WayUp { entity: entity(name), until: NOW.plus(Duration::from_secs(60)) };
     let known = Known { authority: id(name), pins: pins(listed), ground };
-    keys.put(RegistryId(registry), Side::Above, vec![known]);
+    keys.state.write().expect("not poisoned").put_above(RegistryId(registry), known);
 }
 
 #[test]
@@ -76,8 +76,11 @@ fn one_key_of_several_authorities_is_one_peer_with_the_rights_of_all() {
 fn who_is_no_superior_any_more_is_forgotten_at_once() {
     let keys = PeerKeys::new(true);
     let knows = |n| keys.of(&key(n), NOW).is_some();
+    above(&keys, 1, "a", &[3]);
+    above(&keys, 1, "a", &[1]);
     above(&keys, 1, "a", &[1]);
     above(&keys, 2, "b", &[2]);
+    assert!(!knows(3), "it has changed its key");
     keys.keep_above(RegistryId(1), &[entity("b"), entity("a")]);
     assert!(knows(1) && knows(2));
     keys.keep_above(RegistryId(1), &[entity("b")]);
