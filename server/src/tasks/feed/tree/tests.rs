@@ -1,3 +1,5 @@
+//! A log as its feed tells it.
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use charter_signing::{Algorithm, Signer, SoftwareSigner};
 use charter_tlog::{
