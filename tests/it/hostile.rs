@@ -5,11 +5,14 @@ mod drip;
 mod raw;
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use charter_domain::{Context, Kind, Query, time::Clock};
+use charter_domain::{Context, Kind, Query, Timestamp, time::Clock};
 use charter_proof::{AnchorSet, Chain, EntityConfiguration, SubordinateStatement, verify::verify};
 use charter_proto::charter::federation::v1::{
     GetSubordinateStatementRequest, GetSubordinateStatementResponse,
@@ -17,7 +20,7 @@ use charter_proto::charter::federation::v1::{
 };
 use charter_server::tasks::superior;
 use charter_signing::{Algorithm, Signer as _, SoftwareSigner};
-use charter_tests::{AUTHORITY, Said, TestApp};
+use charter_tests::{AUTHORITY, Said, TestApp, TestClock};
 
 use self::raw::{Hostile, Manner};
 use crate::{
@@ -62,6 +65,21 @@ async fn a_clock_may_be_ahead_by_a_minute_and_no_more() {
         peer.says(&entity, Ok(yes(vec![told.sign(&peer.signer).expect("signed")], now)));
         let said = app.anonymous().asks(&entity, "issue", "Degree").both().await;
         assert_eq!(said.line(), line, "{ahead} s");
+    }
+}
+
+#[tokio::test]
+async fn registries_whose_clocks_are_a_minute_apart_answer_each_other() {
+    let good = "200 yes ACTIVE";
+    for (sector_is, line) in [(59, good), (-59, good), (61, "503 UNVERIFIABLE")] {
+        let (root, clock) = (TestApp::start().await, Arc::new(TestClock::default()));
+        clock.set(Timestamp::from_secs(root.clock.now().secs() + sector_is));
+        let sector = TestApp::build().clock(&clock).under(SECTOR, AUTHORITY).start().await;
+        let told = sector.registry(SECTOR);
+        told.registers(ISSUER).authorized("issue", "Degree").valid("2020-01-01T00:00:00Z", "").await;
+        root.registry(AUTHORITY).delegates(&told, &["Degree"]).await;
+        let said = asks(&root, ISSUER).await;
+        assert_eq!(said.line(), line, "{sector_is} s: {}", said.message);
     }
 }
 

@@ -10,6 +10,7 @@ use charter_federation::{
     Budget, LocalAuthority, LogEvidence, Mode,
     budget::{MAX_DEADLINE, MAX_QUERIES},
 };
+use charter_proof::verify::SKEW;
 use charter_proto::charter::federation::v1::{self as pb, federation_service_server::FederationService};
 use tokio::time::Instant;
 use tonic::{Request, Response};
@@ -39,8 +40,9 @@ pub(super) fn authorities(field: &str, list: &[String], most: usize) -> Result<V
 fn budget(app: &App, here: &Here, r: &pb::ResolveRequest) -> Result<Budget, Error> {
     let now = Instant::now();
     let deadline = match convert::optional_time("deadline", r.deadline)? {
-        // Absolute, by the sender's clock: the call's own deadline bounds what skew could add.
-        Some(wish) => here.deadline.min(now + wish.since(app.clock.now()).min(MAX_DEADLINE)),
+        // By the sender's clock, which may be behind ours by what documents may too: the call's own deadline bounds what
+        // that adds.
+        Some(wish) => here.deadline.min(now + wish.plus(SKEW).since(app.clock.now()).min(MAX_DEADLINE)),
         None => here.deadline,
     };
     let depth = r.depth_left.unwrap_or(u32::from(MAX_DEPTH)).min(u32::from(MAX_DEPTH));
