@@ -100,8 +100,10 @@ fn is_long(contents: &Contents) -> bool {
         || deltas > bytes(&contents.snapshot.files) + SPARE_BYTES
 }
 
+/// A serial is no less than the time in seconds: where the head is lost, as when the registry moves to another database, who
+/// keeps a copy is not led back. Deltas are too rare to overtake it.
 fn whole(tx: &mut Publishing<'_>, serial: i64, mark: &Mark) -> Result<Contents, StoreError> {
-    let (serial, epoch) = (serial + 1, mark.epoch);
+    let (serial, epoch) = ((serial + 1).max(tx.now.secs()), mark.epoch);
     let snapshot = Snapshot { serial, epoch, files: files(tx, None)? };
     Ok(Contents { serial, epoch, snapshot, deltas: Vec::new() })
 }

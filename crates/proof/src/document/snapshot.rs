@@ -36,7 +36,7 @@ pub struct SnapshotIndex {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contents {
-    /// Counts the changes of the set; that of the last delta.
+    /// Rises by one with each delta, and by more with a new snapshot; that of the last delta.
     pub serial: i64,
     /// The registry's epoch: every event up to this one is in the set.
     pub epoch: i64,
