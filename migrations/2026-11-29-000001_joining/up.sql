@@ -67,7 +67,7 @@ insert into projections values ('superiors', 17);
 insert into projectors values ('project_superiors', 27, '{SuperiorJoined,SuperiorLeft}');
 
 -- A delegation that ended in good standing is over from then on: another may follow it. (What is revoked a court may
--- restore, so its time stays as it was.)
+-- restore, and what was loaded may be loaded otherwise before the seal, so their time stays as it was.)
 create procedure project_ended_delegations(p_registry int, p_from bigint, p_to bigint) language plpgsql as $$
 declare
   e record;
@@ -75,7 +75,8 @@ declare
   ends timestamptz;
 begin
   for e in select seq, recorded_at, x.d from events, lateral (select convert_from(body, 'UTF8')::jsonb -> 'data' as d) x
-            where registry_id = p_registry and kind = 'StatusChanged' and seq between p_from and p_to
+            where registry_id = p_registry and kind = 'StatusChanged' and origin = 'governance'
+              and seq between p_from and p_to
               and position('"delegation"'::bytea in body) > 0
               and x.d ->> 'target' = 'delegation' and x.d ->> 'state' = 'ENDED'
             order by seq loop
