@@ -105,7 +105,7 @@ async fn hammers(root: &TestApp, visited: &[String]) -> usize {
 
 #[tokio::test]
 async fn a_question_over_grpc_is_spared_like_any_other_unless_a_registry_passes_it_on() {
-    let settings = SETTINGS.replace("global_rps = 100000", "global_rps = 100");
+    let settings = SETTINGS.replace("global_rps = 100000", "global_rps = 40");
     let root = TestApp::build().registry(ROOT).settings(&settings).start().await;
     let nation = TestApp::build().under(NATION, ROOT).start().await;
     root.registry(ROOT).delegates(&nation.registry(NATION), &["Degree"]).await;
