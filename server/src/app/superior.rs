@@ -45,6 +45,8 @@ pub struct Above {
     pub hints: Vec<HttpsId>,
     /// Where the way up is fetched.
     pub endpoint: Option<PeerEndpoint>,
+    /// Superiors that were left: the endpoint that is configured may be theirs.
+    left: Vec<HttpsId>,
 }
 
 impl Above {
@@ -65,7 +67,9 @@ impl Above {
             let pins = superior.tls_spki_sha256.clone();
             joined = Some(PeerEndpoint { url: superior.endpoint.clone(), pins });
         }
-        Self { hints, endpoint: joined.or(configured) }
+        let left = recorded.iter().filter(|r| r.joined().is_none());
+        let left = left.map(|r| r.entity_identifier().clone()).collect();
+        Self { hints, endpoint: joined.or(configured), left }
     }
 }
 
@@ -164,6 +168,10 @@ pub async fn fetch(app: &App, tenant: &Tenant) -> bool {
         return true;
     };
     match app.protocol.way_up(endpoint, &tenant.registry.authority).await {
+        Ok(chain) if issuer(&chain).is_some_and(|id| above.left.contains(&id)) => {
+            put(tenant, Vec::new());
+            true
+        }
         Ok(chain) => {
             let whole = ends_at_an_anchor(&chain);
             app.peer_keys.learn_above(tenant, &chain, app.clock.now());
@@ -175,6 +183,16 @@ pub async fn fetch(app: &App, tenant: &Tenant) -> bool {
             false
         }
     }
+}
+
+/// Who says that it is the superior.
+fn issuer(chain: &[String]) -> Option<HttpsId> {
+    #[derive(Deserialize)]
+    struct Issuer {
+        iss: HttpsId,
+    }
+    let payload = charter_signing::jws::peek(chain.first()?).ok()?;
+    serde_json::from_slice::<Issuer>(&payload).ok().map(|said| said.iss)
 }
 
 fn put(tenant: &Tenant, chain: Vec<String>) {
