@@ -2,7 +2,7 @@
 //! trace context, the door itself, request id and CORS on the way out, metrics.
 
 mod admission;
-mod held;
+pub(crate) mod held;
 mod logged;
 
 use std::{

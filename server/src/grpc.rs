@@ -49,7 +49,7 @@ use tonic_health::pb::health_server::HealthServer;
 use crate::{
     App, Error,
     config::{Listener, listener::Service},
-    door::Here,
+    door::{Here, held},
     error::Code,
 };
 
@@ -79,7 +79,17 @@ impl Doorway {
     }
 
     /// The registry that a body names (an authority of this process), else the one the request came to.
+    /// What is held, or has moved, is not served by another way either.
     pub fn named(&self, here: &Here, registry_id: &str) -> Result<RegistryId, Error> {
+        let found = self.named_whatever_holds(here, registry_id)?;
+        if found != here.registry {
+            held::open(&self.app, found, "")?;
+        }
+        Ok(found)
+    }
+
+    /// The same for what is open of every registry: its log.
+    pub fn named_whatever_holds(&self, here: &Here, registry_id: &str) -> Result<RegistryId, Error> {
         if registry_id.is_empty() {
             return Ok(here.registry);
         }

@@ -193,7 +193,7 @@ async fn a_hosted_registry_moves_to_its_own_site_and_back() {
     assert_eq!(before[0]["status"], 200, "{before:#?}");
     assert!(before[1]["said"]["evidence"]["chain"][0].is_string(), "{before:#?}");
     let from_above = host.anonymous().asks(ISSUER, "issue", "Degree").of(TENANT);
-    let above = from_above.both().await;
+    let above = from_above.rest().await;
     assert_eq!(above.line(), "200 yes ACTIVE");
     let signed = documents(&host.database).await;
     let keys = host.app.hosted.keys(logged::id(host, TENANT)).await.expect("its keys").to_json();
@@ -205,6 +205,10 @@ async fn a_hosted_registry_moves_to_its_own_site_and_back() {
     let held = host.rest().post("/r/r1/authorization", &from_above.json()).await;
     assert_eq!(held.problem().0, 503, "it answers nothing of the tenant");
     let refused = proposes(host, &two.token(OWN[0]), "", suspension()).await.expect_err("nor takes a change");
+    assert_eq!(refused.code(), tonic::Code::Unavailable, "{refused:?}");
+    let person = two.g.person(OWN[0]);
+    let listing = pb::ListStaffRequest { registry_id: TENANT.to_owned() };
+    let refused = person.client().list_staff(person.signed(listing)).await.expect_err("however it is named");
     assert_eq!(refused.code(), tonic::Code::Unavailable, "{refused:?}");
     until(SOON, "nobody is asked at the old address", async || !from_above.rest().await.yes).await;
     assert_eq!(
@@ -220,7 +224,7 @@ async fn a_hosted_registry_moves_to_its_own_site_and_back() {
     assert_eq!(answers(&own, "", at).await, before);
     is_at(&two, own.url()).await;
     until(SOON, "found at the new address", async || from_above.rest().await.yes).await;
-    assert_eq!(from_above.both().await.line(), above.line());
+    assert_eq!(from_above.grpc().await.line(), above.line());
     lives(&two, &own).await;
     until(SOON, "heard above", async || from_above.rest().await.line() == "200 no SUSPENDED").await;
 

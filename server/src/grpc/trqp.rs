@@ -23,9 +23,12 @@ const AT_ONCE: usize = 8;
 type Terms<'a> = (&'a str, &'a str, &'a str, &'a str);
 
 impl Doorway {
-    /// The registry asked: an authority of this process by its name, else the one the request came to.
+    /// The registry asked: an authority of this process by its name, else the one the request came to. One that has
+    /// moved is asked where it is.
     fn addressed(&self, here: &Here, authority: &str) -> Here {
-        Here { registry: self.app.hosted.by_authority(authority).unwrap_or(here.registry), ..*here }
+        let hosted = &self.app.hosted;
+        let served = hosted.by_authority(authority).filter(|id| !hosted.holds.has_moved(*id));
+        Here { registry: served.unwrap_or(here.registry), ..*here }
     }
 
     async fn ask(
