@@ -28,10 +28,9 @@ use tonic_types::StatusExt as _;
 use crate::logged;
 
 /// Methods that REST does not have, and why.
-const WITHOUT: [(&str, &str); 4] = [
+const WITHOUT: [(&str, &str); 3] = [
     ("AuditService/ExportEvents", "a stream; REST has it as NDJSON at /api/v1/events"),
     ("EventService/Watch", "goes on for ever; REST has it as server-sent events"),
-    ("FederationService/Watch", "goes on for ever, between registries"),
     ("PrivacyService/ExportPersonalData", "a stream; REST has it as NDJSON at /api/v1/privacy/records"),
 ];
 /// Routes that gRPC has in another form, and why.
