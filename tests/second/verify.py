@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-"""A second verifier of chains and log proofs, written from docs/STANDARDS.md and the C2SP texts: what `judge.py` uses.
-
-Standard library and `cryptography`; no code of the product.
-"""
+"""A second verifier of chains and log proofs, written from docs/STANDARDS.md and the C2SP texts; `judge.py` runs it.
+Standard library and `cryptography`; no code of the product."""
 
 import base64
 import calendar
@@ -197,9 +195,8 @@ GRANT = shaped(
 )
 NAMING = shaped({}, {"permitted": listed(text), "excluded": listed(text)})
 def pins(value):
-    found = listed(like(r"[0-9a-f]{64}"))(value)
-    need(len(found) <= 4 and len(set(found)) == len(found), "MALFORMED", "TLS keys")
-    return found
+    need(len(set(listed(like(r"[0-9a-f]{64}"))(value))) == len(value) <= 4, "MALFORMED", "TLS keys")
+    return value
 DELEGATED = shaped(
     {"authority_id": did, "scope": listed(GRANT), "valid": listed(interval), "status": text}, {"tls_spki_sha256": pins}
 )
@@ -329,7 +326,6 @@ def in_force(intervals, at):
 
 # ---- chains
 def climb(case):
-    """Down from the anchor: the leaf's token and issuer, issue times and ends of the links, ends of their force."""
     at, now = case["at"], case["now"]
     links, anchors = read_chain(unbase64(case["chain"])), read_anchors(unbase64(case["anchors"]))
     need(anchors["expires"] is None or anchors["expires"] > now, "ANCHOR_EXPIRED")
@@ -352,7 +348,6 @@ def climb(case):
     return links[0], issuer, dated, ends, until
 
 def age(case, dated):
-    """The oldest issue time but the configuration's."""
     as_of = min(dated)
     need(case["max_age"] is None or case["now"] - as_of <= case["max_age"] * 10**6, "TOO_OLD")
     return as_of
@@ -384,6 +379,7 @@ ANCHOR = shaped({"authority_id": did, "entity_id": https, "jwks": jwks})
 def read_anchors(data):
     value = strict_json(data)
     if type(value) is dict and "signed" in value:
+        from anchors import read_version  # which needs what is above
         anchors = read_version(data, value)
     else:
         whole_one = {"version": whole(1, 1), "threshold": whole(1, 1), "anchors": listed(ANCHOR)}
@@ -391,35 +387,6 @@ def read_anchors(data):
     names = [a[n] for a in anchors["anchors"] for n in ("authority_id", "entity_id")]
     need(2 <= len(names) <= 128 and len(set(names)) == len(names), "MALFORMED", "anchors")
     return anchors
-
-def jcs(value): return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
-
-def read_version(data, value):
-    """A version of the set that its own keys vouch for, as a verifier's own file holds it (docs/API.md, Anchor set)."""
-    seconds = lambda v: instant(like(r"[0-9T:-]+Z")(v))
-    terms = {"format": whole(2, 2), "version": whole(1, 2**32 - 1), "issued": seconds, "expires": seconds,
-             "threshold": whole(1, 8), "jwks": jwks, "anchors": listed(ANCHOR)}
-    shape = shaped({"signed": shaped(terms, {"previous": like(r"[0-9a-f]{64}")}), "signatures": listed(text)})
-    file = shape(value)
-    signed, keys, seen = file["signed"], file["signed"]["jwks"], []
-    need(jcs(value) == data and len(data) <= 128 * 1024, "MALFORMED", "not canonical")
-    need(signed["issued"] < signed["expires"] and signed["threshold"] <= len(keys) <= 8, "MALFORMED", "terms")
-    need((signed["version"] == 1) == (signed["previous"] is None), "MALFORMED", "version before")
-    payload = base64.urlsafe_b64encode(jcs(value["signed"])).rstrip(b"=").decode()
-    for one in file["signatures"]:
-        header, dots, signature = one.partition("..")
-        need(dots, "MALFORMED", "signature")
-        seen.append(shaped({"alg": text, "kid": text, "typ": text})(strict_json(unbase64url(header)))["kid"])
-        if seen[-1] in keys:
-            try:
-                open_jws(f"{header}.{payload}.{signature}", "trust-anchors+jws", keys)
-            except Refused as error:
-                raise Refused("MALFORMED", str(error))
-        else:
-            need(signed["version"] > 1, "MALFORMED", "a stranger's signature")
-    need(len(set(seen)) == len(seen) <= 16, "MALFORMED", "signatures")
-    need(sum(kid in keys for kid in seen) >= signed["threshold"], "MALFORMED", "too few signatures")
-    return signed
 
 def descend(issuer, link):
     """Who may sign the next link down; nothing is gained on the way."""
