@@ -72,5 +72,6 @@ fn further(heard: &Heard) -> pb::WatchedRegistry {
         epoch: heard.epoch,
         // Never younger than it is.
         age_ms: i64::try_from(heard.age.as_millis() + 1).unwrap_or(i64::MAX),
+        published_size: heard.published,
     }
 }

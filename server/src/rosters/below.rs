@@ -27,12 +27,16 @@ pub struct Further {
     pub epoch: i64,
     /// Nothing after the epoch that counts had happened there by then.
     pub before: BootInstant,
+    /// Entries that its log had published.
+    pub published: i64,
 }
 
 /// A sign of life of a subordinate.
 #[derive(Debug)]
 pub struct Sign {
     pub before: BootInstant,
+    /// Entries that its log had published.
+    pub published: i64,
     /// Of its events, the last that counts.
     pub counted: i64,
     /// All its events are here, its log has proven some, and it has told all entities below it.
@@ -45,6 +49,7 @@ struct Followed {
     roster: Roster,
     fed: Option<BootInstant>,
     counted: i64,
+    published: i64,
     /// What its roster leaves out it lacks; until its feed is lost.
     sure: bool,
     further: Vec<Further>,
@@ -132,6 +137,7 @@ impl Below {
             || sign.further.iter().any(|f| known(f).is_none_or(|epoch| epoch < f.epoch));
         followed.counted = followed.counted.max(sign.counted);
         followed.fed = followed.fed.max(Some(sign.before));
+        followed.published = followed.published.max(sign.published);
         followed.further = sign.further;
         let lost = followed.sure && !sure;
         followed.sure = sure;
@@ -197,10 +203,12 @@ impl Below {
         let mut heard = Vec::new();
         for (id, followed) in &self.followed {
             let Some(fed) = followed.fed.filter(|fed| alive(*fed, now)) else { continue };
-            heard.push(Heard { via: vec![id.clone()], epoch: followed.counted, age: now.since(fed) });
+            let (via, published) = (vec![id.clone()], followed.published);
+            heard.push(Heard { via, epoch: followed.counted, age: now.since(fed), published });
             for further in followed.further.iter().filter(|f| alive(f.before, now) && self.may_tell(id, f)) {
                 let via = std::iter::once(id).chain(&further.via).cloned().collect();
-                heard.push(Heard { via, epoch: further.epoch, age: now.since(further.before) });
+                let (age, published) = (now.since(further.before), further.published);
+                heard.push(Heard { via, epoch: further.epoch, age, published });
             }
         }
         heard.truncate(MAX_BELOW);

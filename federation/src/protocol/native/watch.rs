@@ -52,6 +52,8 @@ pub struct Heard {
     pub epoch: i64,
     /// How long before `elapsed` that was so.
     pub age: Duration,
+    /// Entries that its log had published, as far as it has said so.
+    pub published: i64,
 }
 
 /// A feed that is open.
@@ -115,6 +117,7 @@ fn heard(registry: &WatchedRegistry) -> Option<Heard> {
         via: via.collect::<Option<_>>()?,
         epoch: registry.epoch,
         age: milliseconds(registry.age_ms)?,
+        published: registry.published_size.max(0),
     })
 }
 
@@ -162,6 +165,7 @@ mod tests {
             via: via.iter().map(|authority| (*authority).to_owned()).collect(),
             epoch,
             age_ms: 3,
+            published_size: 2,
         };
         let Some(News::Beat(read)) = beat(5, vec![registry(&["did:web:a.example"], 4)]) else {
             unreachable!("it can be read")

@@ -13,7 +13,7 @@ fn at(ms: u64) -> BootInstant {
     SECOND.plus(Duration::from_millis(ms))
 }
 fn sign(ms: u64, counted: i64, sure: bool) -> Sign {
-    Sign { before: at(ms), counted, sure, further: Vec::new() }
+    Sign { before: at(ms), published: counted, counted, sure, further: Vec::new() }
 }
 fn registers(below: &mut Below, subordinate: &str, seq: i64, identifier: &str) {
     let body = format!(
@@ -74,7 +74,7 @@ fn superiors_hear_what_was_heard_and_when() {
     let version = below.version();
     registers(&mut below, "a", 1, "x");
     assert!(below.version() > version);
-    let further = |epoch| vec![Further { via: vec![id("c")], epoch, before: at(50) }];
+    let further = |epoch| vec![Further { via: vec![id("c")], epoch, before: at(50), published: epoch }];
     let signed = |epoch| Sign { further: further(epoch), ..sign(100, 4, true) };
     assert!(below.sign(&id("a"), signed(7), at(110)));
     assert!(!below.sign(&id("a"), signed(7), at(110)), "nothing is new");
@@ -84,6 +84,7 @@ fn superiors_hear_what_was_heard_and_when() {
         via: via.iter().map(|name| id(name)).collect(),
         epoch,
         age: Duration::from_millis(ms),
+        published: epoch,
     };
     assert_eq!(summary.heard, [heard(&["a"], 4, 50), heard(&["a", "c"], 8, 100)]);
     assert_eq!((summary.appeared, below.appeared(0, 9)), (1, vec![entity_tag("x")]));
@@ -94,8 +95,12 @@ fn superiors_hear_what_was_heard_and_when() {
 #[test]
 fn no_way_down_leads_in_a_circle() {
     let mut below = Below::new(&id("root"));
-    let further =
-        |via: &[&str]| Further { via: via.iter().map(|n| id(n)).collect(), epoch: 1, before: at(0) };
+    let further = |via: &[&str]| Further {
+        via: via.iter().map(|n| id(n)).collect(),
+        epoch: 1,
+        before: at(0),
+        published: 0,
+    };
     let deep: Vec<String> = (0..8).map(|n| format!("d{n}")).collect();
     let deep: Vec<&str> = deep.iter().map(String::as_str).collect();
     let further = vec![further(&["root"]), further(&["b", "a"]), further(&deep), further(&["b"])];

@@ -97,11 +97,12 @@ async fn confirm(
     }
     let further = beat.below.into_iter().map(|heard| {
         let before = before.earlier(heard.age);
-        Further { via: heard.via, epoch: heard.epoch, before }
+        Further { via: heard.via, epoch: heard.epoch, before, published: heard.published }
     });
     let further: Vec<Further> = further.collect();
     pass_on(app, below, &further);
-    let sign = Sign { before, counted: known.counted(), sure: beat.complete && known.proven() > 0, further };
+    let (counted, sure) = (known.counted(), beat.complete && known.proven() > 0);
+    let sign = Sign { before, published: beat.published, counted, sure, further };
     if app.hosted.rosters.sign(below.registry, &below.subordinate, sign) {
         app.news.moved();
     }
@@ -115,6 +116,7 @@ fn pass_on(app: &App, below: &Below, further: &[Further]) {
         let path: Vec<String> = below.path.iter().cloned().chain(way).collect();
         if let Some(dep) = app.dependencies.find(&path) {
             dep.fed(further.epoch, further.before);
+            dep.has_published(further.published);
         }
     }
 }
