@@ -140,7 +140,7 @@ impl App {
             Hosted::open(&config, store.clone(), vault, Arc::clone(&register), Arc::clone(&clock)).await?,
         );
         let to_peers = crate::tls::to_peers(&config.peer_tls, &clock).map_err(Startup::PeerTls)?;
-        let protocol = Arc::new(Native::new(to_peers).map_err(Startup::PeerTls)?);
+        let protocol = Arc::new(Native::new(to_peers, Arc::clone(&clock)).map_err(Startup::PeerTls)?);
         let resolver = Resolver::new(Arc::clone(&hosted), protocol.clone());
         let redis = redis(&config).await?;
         let answers = Answers::new(Arc::clone(&register), config.cache.capacity, redis);

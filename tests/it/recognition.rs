@@ -153,7 +153,7 @@ async fn a_recognition_that_is_over_is_not_followed() {
     assert_eq!(two.follows("Degree").both().await.line(), "404 UNKNOWN_ENTITY");
     // As of then it was in force.
     let then = two.follows("Degree").at(end.minus(Duration::from_secs(60))).both().await;
-    assert_eq!(then.line(), "200 yes ACTIVE");
+    assert_eq!(then.line(), "200 yes ACTIVE", "{}", then.message);
 }
 
 #[tokio::test]

@@ -128,11 +128,20 @@ async fn answers(app: &TestApp, at: &str, now: Timestamp) -> Vec<Value> {
             said[differs] = Value::Null;
         }
         said["meta"]["expires_at"] = Value::Null;
-        if let Some(chain) = said["evidence"]["chain"].as_array_mut() {
-            chain.truncate(1);
+        // Of one that was kept, the epoch at which it was found.
+        said["meta"]["epoch"] = Value::Null;
+        if said["authorized"] == true {
+            if let Some(chain) = said["evidence"]["chain"].as_array_mut() {
+                chain.truncate(1);
+            }
+        } else {
+            // A denial is signed when it is asked for.
+            said["evidence"] = Value::Null;
         }
         all.push(json!({ "status": reply.status, "said": said }));
     }
+    let epoch = app.app.store.epoch(logged::id(app, TENANT)).await.expect("an epoch");
+    all.push(json!({ "epoch": epoch }));
     all
 }
 

@@ -74,6 +74,7 @@ async fn under_load_others_are_asked_only_for_who_signed_in() {
     let refused = asks_with(&root, ("did:web:abroad.example", "Licence"), true, follows).await;
     assert_eq!(refused.err().expect("not to be answered from here").code, Code::Unavailable);
     // CACHED_ONLY is the same by choice, and says whom to ask.
+    assert!(asks(&root, (BELOW, "Degree"), false).await.expect("asked, and then kept").is_yes());
     let registry = root.app.hosted.by_authority(ROOT).expect("served");
     for (entity, yes) in [(BELOW, true), ("did:web:nobody.example", false)] {
         let query = Query::parse(Kind::Authorization, (ROOT, entity, "issue", "Degree"), Context::default());

@@ -12,7 +12,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use charter_domain::{AuthorityId, EvidenceLevel, Kind, Query, Reason, SpkiPins, Timestamp};
+use charter_domain::{AuthorityId, EvidenceLevel, Kind, Query, Reason, SpkiPins, Timestamp, time::Clock};
 use charter_proto::charter::federation::v1::{
     self as pb, QueryKind, ResolveMode, federation_service_client::FederationServiceClient,
 };
@@ -52,16 +52,19 @@ pub struct Native {
     channels: Cache<PeerEndpoint, Channel>,
     tls: Tls,
     breakers: Breakers,
+    /// Of which the deadline of a question is a time.
+    clock: Arc<dyn Clock>,
 }
 
 impl Native {
     /// Looks whether `tls` can be used at all.
-    pub fn new(tls: Tls) -> Result<Self, String> {
+    pub fn new(tls: Tls, clock: Arc<dyn Clock>) -> Result<Self, String> {
         tls.config(&SpkiPins::default()).map_err(|e| e.to_string())?;
         Ok(Self {
             channels: Cache::builder().max_capacity(1_000).time_to_idle(IDLE).build(),
             tls,
             breakers: Breakers::default(),
+            clock,
         })
     }
 
@@ -195,7 +198,8 @@ impl Protocol for Native {
     ) -> Result<Answer, Failure> {
         let left = budget.time_left();
         let mut client = self.client(endpoint)?;
-        let request = with_trace(encode(authority, query, budget), left);
+        let request = encode(authority, query, budget, self.clock.now().plus(left));
+        let request = with_trace(request, left);
         let reply = ask(&self.breakers, endpoint, left, client.resolve(request)).await?;
         decode(reply).map_err(Failure::Malformed)
     }
@@ -285,12 +289,17 @@ impl Superior for Native {
     }
 }
 
-fn encode(authority: &AuthorityId, query: &Query, budget: &Budget) -> pb::ResolveRequest {
+fn encode(
+    authority: &AuthorityId,
+    query: &Query,
+    budget: &Budget,
+    deadline: Timestamp,
+) -> pb::ResolveRequest {
     let kind = match query.kind {
         Kind::Authorization => QueryKind::Authorization,
         Kind::Recognition => QueryKind::Recognition,
     };
-    let deadline = SystemTime::UNIX_EPOCH + unix_now() + budget.time_left();
+    let since_1970 = Duration::from_micros(deadline.micros().unsigned_abs());
     pb::ResolveRequest {
         registry_id: authority.to_string(),
         kind: kind.into(),
@@ -303,16 +312,11 @@ fn encode(authority: &AuthorityId, query: &Query, budget: &Budget) -> pb::Resolv
         mode: ResolveMode::Recurse.into(),
         depth_left: Some(budget.depth_left.into()),
         queries_left: Some(budget.queries_left),
-        deadline: Some(deadline.into()),
+        deadline: Some((SystemTime::UNIX_EPOCH + since_1970).into()),
         visited: budget.visited.iter().map(ToString::to_string).collect(),
         max_staleness_secs: 0,
         min_epoch: 0,
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a deadline on the wire is wall-clock time by nature")]
-fn unix_now() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 fn context(query: &Query) -> std::collections::HashMap<String, String> {
