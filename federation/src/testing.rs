@@ -66,9 +66,14 @@ impl Party {
 
     /// What it says of a subordinate, signed.
     pub fn delegates(&self, to: &Self) -> String {
+        self.delegates_for(to, scope(), NOW)
+    }
+
+    /// The same for a scope, issued at `iat`.
+    pub fn delegates_for(&self, to: &Self, scope: Scope, iat: i64) -> String {
         let trust_registry = Delegated {
             authority_id: to.id.clone(),
-            scope: scope(),
+            scope,
             valid: vec![Interval::ALWAYS],
             status: "ACTIVE".to_owned(),
             tls_spki_sha256: SpkiPins::default(),
@@ -76,7 +81,7 @@ impl Party {
         let document = SubordinateStatement {
             iss: self.https.clone(),
             sub: to.https.clone(),
-            iat: NOW,
+            iat,
             exp: NOW + HOUR,
             jwks: to.keys(),
             constraints: Constraints::default(),

@@ -122,7 +122,7 @@ fn granted(
     if verified.decided_by != answer.decided_by {
         return Err("it names another authority than its proof".to_owned());
     }
-    seen.admit(&verified)?;
+    seen.admit(&verified, &answer.chain)?;
     answer.next_change = [answer.next_change, verified.valid_until].into_iter().flatten().min();
     answer.unstated = verified.unstated;
     Ok(verified.good_until)
@@ -144,7 +144,7 @@ fn denied(
     if (&denied.decided_by, denied.reason) != (&answer.decided_by, answer.reason) {
         return Err("it names another authority or reason than its proof".to_owned());
     }
-    seen.admit_denial(&denied)?;
+    seen.admit_denial(&denied, &answer.chain)?;
     Ok(denied.good_until)
 }
 
