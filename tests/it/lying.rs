@@ -181,11 +181,22 @@ async fn a_statement_much_older_than_one_seen_before_makes_it_unverifiable() {
     let (entity, now) = ("did:web:honest.example", app.clock.now());
     // With a time, so that nothing of it is kept.
     let asks = asks(&app, entity).at(now);
-    for (age, line) in [(0, "200 yes ACTIVE"), (1_200, "503 UNVERIFIABLE"), (200, "200 yes ACTIVE")] {
+    let (good, refused, unlike) = ("200 yes ACTIVE", "503 UNVERIFIABLE", true);
+    // As the newest says it, it was only renewed since; with other words it is of before a change.
+    for (age, changed, line) in [
+        (0, !unlike, good),
+        (1_200, unlike, refused),
+        (200, unlike, good),
+        (1_200, !unlike, good),
+        (1_200, unlike, refused),
+    ] {
         let mut told = statement(entity, now);
         told.iat -= age;
+        if changed {
+            told.valid = vec![Interval { from: Some(now.minus(Duration::from_secs(86_400))), until: None }];
+        }
         peer.says(entity, Ok(yes(vec![told.sign(&peer.signer).expect("signed")], now)));
-        assert_eq!(asks.both().await.line(), line, "issued {age} s ago");
+        assert_eq!(asks.both().await.line(), line, "issued {age} s ago, changed since: {changed}");
     }
     // Of another statement about the same entity nothing was seen yet.
     let mut other = statement(entity, now);
