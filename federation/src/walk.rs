@@ -4,7 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use charter_domain::{AuthorityId, Delegation, Kind, Outcome, Query, Reason, Timestamp};
+use charter_domain::{
+    AuthorityId, Delegation, Kind, Outcome, Query, Timestamp,
+    composition::{self, Candidate},
+};
 
 use crate::answer::Answer;
 
@@ -95,36 +98,20 @@ fn prefer_standing(covering: &mut Vec<&Delegation>, at: Timestamp) {
     covering.dedup_by(|a, b| a.subordinate == b.subordinate);
 }
 
-/// Composes the answers of several candidates. Deny overrides: a revocation or suspension of exactly this entity and
-/// tuple beats a yes. Else any yes (shortest chain, then first by name). Else one that could not be asked. Else the
-/// negative that says most.
-pub fn compose(mut answers: Vec<Answer>) -> Option<Answer> {
-    // A no is as good as another, however far down it was said.
-    let length = |a: &Answer| if a.outcome() == Outcome::Yes { a.chain.len() } else { 0 };
-    answers.sort_by(|a, b| (length(a), a.decided_by.as_str()).cmp(&(length(b), b.decided_by.as_str())));
-    let denied = |a: &Answer| matches!(a.reason, Reason::Revoked | Reason::Suspended);
-    let index = answers
-        .iter()
-        .position(|a| denied(a) && a.reason == Reason::Revoked)
-        .or_else(|| answers.iter().position(denied))
-        .or_else(|| answers.iter().position(|a| a.outcome() == Outcome::Yes))
-        .or_else(|| answers.iter().position(|a| a.outcome() == Outcome::Indeterminate))
-        .or_else(|| {
-            let most = answers.iter().map(|a| a.reason.specificity()).max()?;
-            answers.iter().position(|a| a.reason.specificity() == most)
-        })?;
-    let others: Vec<String> = answers
-        .iter()
-        .enumerate()
-        .filter(|(i, a)| *i != index && a.outcome() == Outcome::Yes)
-        .map(|(_, a)| a.decided_by.to_string())
-        .collect();
-    let mut chosen = answers.swap_remove(index);
-    if !others.is_empty() && chosen.outcome() == Outcome::No {
-        chosen.detail = format!("{} would say yes; a denial overrides", others.join(", "));
+fn candidate(a: &Answer) -> Candidate<'_> {
+    Candidate { reason: a.reason, links: a.chain.len(), decided_by: &a.decided_by }
+}
+
+/// Composes the answers of several candidates, in the order of `charter_domain::composition`.
+pub fn compose(answers: Vec<Answer>) -> Option<Answer> {
+    let (mut chosen, others) = composition::compose(answers, candidate)?;
+    let yes = others.iter().filter(|a| a.outcome() == Outcome::Yes);
+    let yes: Vec<&str> = yes.map(|a| a.decided_by.as_str()).collect();
+    if !yes.is_empty() && chosen.outcome() == Outcome::No {
+        chosen.detail = format!("{} would say yes; a denial overrides", yes.join(", "));
     }
     // Everything asked bears on the answer, so every path is kept: a change in any of them can change it.
-    for other in answers {
+    for other in others {
         chosen.path.extend(other.path);
         chosen.next_change = [chosen.next_change, other.next_change].into_iter().flatten().min();
         if chosen.outcome() != Outcome::Yes || other.unlisted {

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "records")]
 pub mod application;
+pub mod composition;
 pub mod credential;
 pub mod decide;
 pub mod decision;

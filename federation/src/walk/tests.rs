@@ -1,6 +1,6 @@
 //! Tables of the walk.
 
-use charter_domain::{Context, HttpsId, Interval, Scope, SpkiPins};
+use charter_domain::{Context, HttpsId, Interval, Reason, Scope, SpkiPins};
 
 use super::*;
 
