@@ -1,24 +1,29 @@
 //! Endpoints that could not be reached rest: 1 s, then twice as long each time, up to 5 min; then one question tries.
 //!
-//! In scope: when an endpoint may be asked. Out of scope: asking, and what counts as a failure. Only endpoints that
-//! failed are kept, so one that answers costs a look.
+//! In scope: when an endpoint may be asked, and what counts as not having reached it. Out of scope: asking. Only
+//! endpoints that failed are kept, so one that answers costs a look.
 
 use std::{
     collections::HashMap,
     fmt,
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher as _, RandomState},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-use crate::{budget::HOP, protocol::PeerEndpoint};
+use crate::{
+    budget::HOP,
+    protocol::{Failure, PeerEndpoint},
+};
 
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(300);
 /// Endpoints kept; what fails beyond is asked each time.
 const MAX_KEPT: usize = 10_000;
+/// Who is late sooner than this has shown nothing: the asker was in a hurry, or the peer refused at once.
+pub const FAIR: Duration = Duration::from_millis(500);
 
 /// Why an endpoint is not asked now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +53,46 @@ struct Open {
 }
 
 /// One breaker for each endpoint.
-#[derive(Default)]
 pub struct Breakers {
-    /// Seeded per process: processes that lost an endpoint together come back at different times.
-    hasher: RandomState,
+    /// Of each process another: processes that lost an endpoint together come back at different times.
+    seed: u64,
     open: Mutex<HashMap<PeerEndpoint, Open>>,
 }
 
+impl Default for Breakers {
+    fn default() -> Self {
+        Self::seeded(RandomState::new().hash_one(0_u64))
+    }
+}
+
 impl Breakers {
+    /// Those with one seed let rest for the same times.
+    pub fn seeded(seed: u64) -> Self {
+        Self { seed, open: Mutex::default() }
+    }
+
+    /// Asks an endpoint within `given`, unless it rests; remembers whether it could be reached.
+    pub async fn ask<T>(
+        &self,
+        endpoint: &PeerEndpoint,
+        given: Duration,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let started = Instant::now();
+        self.admit(endpoint, started).map_err(|resting| {
+            metrics::counter!("charter_peer_short_circuits_total").increment(1);
+            Failure::Resting(resting)
+        })?;
+        let mut waiting = Waiting { breakers: self, endpoint, started, reached: None };
+        let outcome = tokio::time::timeout(given, call).await.unwrap_or(Err(Failure::Late));
+        waiting.reached = match &outcome {
+            Err(Failure::Late) => None,
+            Err(failed @ Failure::Unreachable(_)) => Some(Err(failed.to_string())),
+            _ => Some(Ok(())),
+        };
+        outcome
+    }
+
     /// Whether to ask. Of those who come after the rest one is let through; the others wait until it is back, or has
     /// had the time of a hop.
     pub fn admit(&self, endpoint: &PeerEndpoint, now: Instant) -> Result<(), Resting> {
@@ -103,12 +140,36 @@ impl Breakers {
     fn rest(&self, endpoint: &PeerEndpoint, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);
         let whole = FIRST.saturating_mul(1 << doublings).min(LONGEST);
-        let thousandths = u32::try_from(self.hasher.hash_one((endpoint, failures)) % 200).unwrap_or(0);
+        let mut hasher = DefaultHasher::new();
+        (self.seed, endpoint, failures).hash(&mut hasher);
+        let thousandths = u32::try_from(hasher.finish() % 200).unwrap_or(0);
         whole - whole / 1_000 * thousandths
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<PeerEndpoint, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call, until it ends or whoever waits for it gives up: then it counts as late, if it had its time.
+struct Waiting<'a> {
+    breakers: &'a Breakers,
+    endpoint: &'a PeerEndpoint,
+    started: Instant,
+    /// Whether the peer could be reached; `None` while that is open.
+    reached: Option<Result<(), String>>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let why = match self.reached.take() {
+            Some(Ok(())) => return self.breakers.succeeded(self.endpoint),
+            Some(Err(why)) => why,
+            None if now.duration_since(self.started) < FAIR => return,
+            None => Failure::Late.to_string(),
+        };
+        self.breakers.failed(self.endpoint, (self.started, now), why);
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 };
 
 use charter_domain::RegistryId;
-use foldhash::quality::RandomState;
+use foldhash::{SharedSeed, quality::SeedableRandomState};
 
 use crate::{
     clock::{BootInstant, Ticks},
@@ -74,7 +74,7 @@ impl Slot {
 pub struct Register {
     lease: Duration,
     ticks: Ticks,
-    hasher: RandomState,
+    hasher: SeedableRandomState,
     /// Nanoseconds of `BootInstant`; 0 is never.
     polled_before: AtomicU64,
     segments: Box<[OnceLock<Box<[Registration]>>]>,
@@ -85,8 +85,17 @@ impl Register {
         Self::with_ticks(lease, Ticks::default())
     }
     pub fn with_ticks(lease: Duration, ticks: Ticks) -> Self {
+        Self::hashing(lease, ticks, SeedableRandomState::random())
+    }
+
+    /// One in which the same entities meet in a slot whenever it is made: for runs that are to be repeated.
+    pub fn seeded(lease: Duration, ticks: Ticks, seed: u64) -> Self {
+        Self::hashing(lease, ticks, SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()))
+    }
+
+    fn hashing(lease: Duration, ticks: Ticks, hasher: SeedableRandomState) -> Self {
         let segments = (0..SEGMENT).map(|_| OnceLock::new()).collect();
-        Self { lease, ticks, hasher: RandomState::default(), polled_before: AtomicU64::new(0), segments }
+        Self { lease, ticks, hasher, polled_before: AtomicU64::new(0), segments }
     }
 
     /// The lease holds: what is accepted now is not older than any change acknowledged `hold` after commit.

@@ -27,6 +27,7 @@ use super::{
     Failure, PeerEndpoint, Polled, Protocol, Superior,
     tls::{self, Tls},
 };
+pub use crate::breaker::FAIR;
 use crate::{
     answer::{Answer, Basis, LogEvidence, Referral, Step},
     breaker::{Breakers, Resting},
@@ -44,8 +45,6 @@ const MAX_REMARK: usize = 300;
 
 /// How long a connection is kept that nobody asks over: after a rotation nobody does.
 const IDLE: Duration = Duration::from_secs(600);
-/// Who is late sooner than this has shown nothing: the asker was in a hurry, or the peer refused at once.
-pub const FAIR: Duration = Duration::from_millis(500);
 
 /// Connections to peers, one per endpoint and its pinned keys, opened when first used, and which of them rest.
 pub struct Native {
@@ -110,46 +109,8 @@ async fn ask<T>(
     given: Duration,
     call: impl Future<Output = Result<tonic::Response<T>, Status>>,
 ) -> Result<T, Failure> {
-    let started = Instant::now();
-    breakers.admit(endpoint, started).map_err(|resting| {
-        metrics::counter!("charter_peer_short_circuits_total").increment(1);
-        Failure::Resting(resting)
-    })?;
-    let mut waiting = Waiting { breakers, endpoint, started, reached: None };
-    let reply = tokio::time::timeout(given, call).await.unwrap_or_else(|_| Err(late()));
-    let outcome = reply.map(tonic::Response::into_inner).map_err(|status| failure(&status));
-    waiting.reached = match &outcome {
-        Err(Failure::Late) => None,
-        Err(failed @ Failure::Unreachable(_)) => Some(Err(failed.to_string())),
-        _ => Some(Ok(())),
-    };
-    outcome
-}
-
-/// A call, until it ends or whoever waits for it gives up: then it counts as late, if it had its time.
-struct Waiting<'a> {
-    breakers: &'a Breakers,
-    endpoint: &'a PeerEndpoint,
-    started: Instant,
-    /// Whether the peer could be reached; `None` while that is open.
-    reached: Option<Result<(), String>>,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let now = Instant::now();
-        let why = match self.reached.take() {
-            Some(Ok(())) => return self.breakers.succeeded(self.endpoint),
-            Some(Err(why)) => why,
-            None if now.duration_since(self.started) < FAIR => return,
-            None => Failure::Late.to_string(),
-        };
-        self.breakers.failed(self.endpoint, (self.started, now), why);
-    }
-}
-
-fn late() -> Status {
-    Status::deadline_exceeded("no answer in time")
+    let call = async { call.await.map(tonic::Response::into_inner).map_err(|status| failure(&status)) };
+    breakers.ask(endpoint, given, call).await
 }
 
 /// Plaintext is for this machine only.
