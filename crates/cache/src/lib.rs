@@ -8,6 +8,7 @@ mod answer;
 mod answers;
 mod breaker;
 mod clock;
+mod counted;
 mod counters;
 mod dependency;
 mod due;
@@ -24,6 +25,7 @@ pub use crate::{
     answer::{Entry, Filled, Past},
     answers::Answers,
     clock::{BootInstant, Ticks},
+    counted::Counted,
     dependency::{DEP_LEASE, Dep, Dependencies},
     flight::{MAX_FILLERS, PATIENCE},
     key::Lookup,

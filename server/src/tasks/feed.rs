@@ -131,12 +131,12 @@ async fn follow(app: Arc<App>, below: Below) {
     let (mut told, mut pause) = (HashSet::new(), SOON);
     forget(&app, &below, &mut known);
     loop {
-        let confirmed = known.confirmed;
+        let confirmed = known.counted.confirmations();
         let end = stream(&app, &below, &mut known).await;
         // Who gives no feed now, for want of a place or because it is away, is asked for it less and less often.
         // The more so while nothing was ever heard of it.
-        let longer = if known.confirmed == 0 { 4 } else { 2 };
-        pause = if known.confirmed > confirmed { SOON } else { (pause * longer).min(LATER) };
+        let longer = if known.counted.confirmations() == 0 { 4 } else { 2 };
+        pause = if known.counted.confirmations() > confirmed { SOON } else { (pause * longer).min(LATER) };
         match end {
             End::Done => continue,
             End::Lost(Failure::Refused(why)) => {

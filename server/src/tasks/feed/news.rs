@@ -61,9 +61,9 @@ fn event(
     let negative = told.as_ref().is_none_or(Told::is_negative);
     let whose = (below.registry, &below.subordinate);
     let touched = app.hosted.rosters.event(whose, (seq, negative), (told.as_ref(), body));
-    known.heard(seq, negative, touched, dep);
+    known.counted.heard(seq, negative, touched, dep);
     // Superiors of ours hear of it without waiting for the next sign of life.
-    if negative && known.confirmed > 0 {
+    if negative && known.counted.confirmations() > 0 {
         app.news.moved();
     }
     Ok(())
@@ -85,14 +85,14 @@ async fn confirm(
     let mut proven = 0;
     if let Some(signed) = known.tree.proven() {
         let size = i64::try_from(signed.checkpoint().size()).unwrap_or(i64::MAX);
-        if size > known.proven() && log::counts(app, below.registry, signed).await {
+        if size > known.counted.proven() && log::counts(app, below.registry, signed).await {
             proven = size;
         }
     }
     let before = opened.plus(beat.elapsed).min(BootInstant::now());
     known.confirmed(proven, dep);
     if let Some(dep) = dep {
-        dep.fed(known.counted(), before);
+        dep.fed(known.counted.last(), before);
         dep.has_published(beat.published);
     }
     let further = beat.below.into_iter().map(|heard| {
@@ -101,7 +101,7 @@ async fn confirm(
     });
     let further: Vec<Further> = further.collect();
     pass_on(app, below, &further);
-    let (counted, sure) = (known.counted(), beat.complete && known.proven() > 0);
+    let (counted, sure) = (known.counted.last(), beat.complete && known.counted.proven() > 0);
     let sign = Sign { before, published: beat.published, counted, sure, further };
     if app.hosted.rosters.sign(below.registry, &below.subordinate, sign) {
         app.news.moved();
