@@ -20,6 +20,7 @@ use crate::{
     walk::{self, Next, Whom},
 };
 
+mod counter;
 mod recognised;
 
 /// How long answers that rest on other registries are kept here, while the epoch of each of those is confirmed every
@@ -62,6 +63,7 @@ pub struct Resolver<L> {
     local: Arc<L>,
     protocol: Arc<dyn Protocol>,
     seen: Arc<Seen>,
+    counters: Arc<counter::Counters>,
 }
 
 impl<L> Clone for Resolver<L> {
@@ -70,6 +72,7 @@ impl<L> Clone for Resolver<L> {
             local: Arc::clone(&self.local),
             protocol: Arc::clone(&self.protocol),
             seen: Arc::clone(&self.seen),
+            counters: Arc::clone(&self.counters),
         }
     }
 }
@@ -165,7 +168,7 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
 
 impl<L: LocalAuthority> Resolver<L> {
     pub fn new(local: Arc<L>, protocol: Arc<dyn Protocol>) -> Self {
-        Self { local, protocol, seen: Arc::default() }
+        Self { local, protocol, seen: Arc::default(), counters: Arc::default() }
     }
 
     /// The registry's own decision as an answer, with its signed statement.

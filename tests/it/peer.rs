@@ -48,6 +48,8 @@ pub struct Peer {
     /// What it states of who recognises it.
     shown: Mutex<Vec<String>>,
     /// How often it was asked for that.
+    pub shown_to: AtomicUsize,
+    /// How often it was asked for its delegations.
     pub looked_at: AtomicUsize,
     /// It does not say at which epoch it is.
     pub epochless: AtomicBool,
@@ -69,6 +71,7 @@ impl Peer {
             below: Mutex::default(),
             above: Mutex::default(),
             shown: Mutex::default(),
+            shown_to: AtomicUsize::new(0),
             looked_at: AtomicUsize::new(0),
             epochless: AtomicBool::new(false),
             slow,
@@ -133,6 +136,7 @@ impl Peer {
             jwks_json: self.keys(),
             endpoint: self.endpoint.clone(),
             may_follow: true,
+            one_sided: false,
             tls_spki_sha256: Vec::new(),
         }
     }
@@ -270,6 +274,7 @@ impl FederationService for Service {
         &self,
         _: Request<pb::GetRecognitionRequest>,
     ) -> Result<Response<pb::GetRecognitionResponse>, Status> {
+        self.0.shown_to.fetch_add(1, Ordering::Relaxed);
         let recognition_statements = self.0.shown.lock().expect("not poisoned").clone();
         Ok(Response::new(pb::GetRecognitionResponse { recognition_statements, ..Default::default() }))
     }

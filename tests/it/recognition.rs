@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use charter_domain::{Context, Interval, Kind, Query, Reason, Scope, scope::Grant, time::Clock};
+use charter_domain::{
+    Context, Interval, Kind, Query, Reason, Scope, recognition::RawPeer, scope::Grant, time::Clock,
+};
 use charter_proof::{AnchorSet, Chain, RecognitionStatement, verify::verify, verify_denial};
 use charter_proto::charter::{
     federation::v1::{self as fed, federation_service_client::FederationServiceClient},
@@ -16,11 +18,15 @@ use crate::{
     peer::{PEER, Peer, denial, no, statement, yes},
 };
 
+mod mutual;
+
 const HERE: &str = "did:web:union.example";
 const THERE: &str = "did:web:islands.example";
 const BELOW: &str = "did:web:schools.islands.example";
 const SCHOOL: &str = "did:web:academy.islands.example";
 const HOUR: Duration = Duration::from_secs(3_600);
+/// Longer than it is kept that a peer states nothing in turn.
+const NOT_SHOWN: Duration = Duration::from_secs(11);
 
 /// Two anchors; below the second one, who speaks for degrees and licences.
 struct Two {
@@ -46,17 +52,25 @@ impl Two {
         two
     }
 
-    /// `HERE` recognises `THERE` for degrees, with leave to follow, until that time (empty: without end).
+    /// `HERE` recognises `THERE` for degrees, with leave to follow, until that time (empty: for a year).
     async fn recognises(&self, until: &str) {
         let (here, there) = (self.here.registry(HERE), self.there.registry(THERE));
         let peer = there.as_peer();
         here.registers(THERE).recognized("issue", "Degree").valid("", until).peer(peer).await;
     }
 
+    /// Both recognise each other, for a year.
+    async fn mutual() -> Self {
+        let two = Self::start().await;
+        two.recognises("").await;
+        two.in_turn().await;
+        two
+    }
+
     /// `THERE` recognises `HERE` in turn, and lets nobody follow.
     async fn in_turn(&self) {
         let (here, there) = (self.here.registry(HERE), self.there.registry(THERE));
-        let peer = charter_domain::recognition::RawPeer { may_follow: false, ..here.as_peer() };
+        let peer = RawPeer { may_follow: false, ..here.as_peer() };
         there.registers(HERE).recognized("issue", "Degree").peer(peer).await;
     }
 
@@ -78,15 +92,13 @@ async fn shown(app: &TestApp, peer: &str, counter: bool) -> fed::GetRecognitionR
 
 #[tokio::test]
 async fn a_question_is_followed_to_a_peer_and_proven_with_the_anchor_asked() {
-    let two = Two::start().await;
-    two.recognises("").await;
-    two.in_turn().await;
+    let two = Two::mutual().await;
     let said = two.follows("Degree").with("evidence", "full").both().await;
     assert_eq!(said.line(), "200 yes ACTIVE", "{said:?}");
     assert_eq!((said.basis.as_str(), said.decided_by.as_str()), ("RECOGNIZED", BELOW));
     assert!(said.message.contains("recognise each other"), "{}", said.message);
     let chain = Chain::new(said.chain).expect("a chain");
-    assert_eq!(chain.links().len(), 4, "statement, delegation, recognition, configuration");
+    assert_eq!(chain.links().len(), 5, "statement, delegation, both recognitions, configuration");
     let anchors = two.here.rest().get("/.well-known/trust-anchors").await;
     let anchors = AnchorSet::parse(&anchors.body).expect("an anchor set");
     let now = two.clock.now();
@@ -97,13 +109,18 @@ async fn a_question_is_followed_to_a_peer_and_proven_with_the_anchor_asked() {
     };
     assert_eq!(proven(true).expect("proven").decided_by.as_str(), BELOW);
     proven(false).expect_err("the question does not say that it is followed");
+    let mut one = chain.links().to_vec();
+    one.remove(2);
+    let context = Context { follow_recognition: true, ..Context::default() };
+    let query = Query::parse(Kind::Authorization, (HERE, SCHOOL, "issue", "Degree"), context);
+    let one = Chain::new(one).expect("a chain");
+    let fault = verify(&one, &query.expect("a question"), &anchors, now, now, None);
+    assert_eq!(fault.expect_err("the peer's side is missing").link, 1);
 }
 
 #[tokio::test]
 async fn nothing_is_followed_unasked_or_outside_of_what_is_recognised() {
-    let two = Two::start().await;
-    two.recognises("").await;
-    two.in_turn().await;
+    let two = Two::mutual().await;
     assert_eq!(two.asks("Degree").both().await.line(), "404 UNKNOWN_ENTITY");
     let no = two.asks("Degree").with("follow_recognition", "false").both().await;
     assert_eq!(no.line(), "404 UNKNOWN_ENTITY");
@@ -122,31 +139,11 @@ async fn nothing_is_followed_unasked_or_outside_of_what_is_recognised() {
 }
 
 #[tokio::test]
-async fn a_recognition_is_mutual_only_while_both_are_in_force() {
-    let two = Two::start().await;
-    two.recognises("").await;
-    let said = two.follows("Degree").both().await;
-    assert_eq!(said.line(), "200 yes ACTIVE");
-    assert!(said.message.contains("one-sided"), "{}", said.message);
-    let one = shown(&two.here, THERE, true).await;
-    assert_eq!((one.recognition_statements.len(), one.counter_statements.len()), (1, 0));
-    assert!(!one.mutual && one.detail.contains("one-sided"), "{}", one.detail);
-    two.in_turn().await;
-    let both = shown(&two.here, THERE, true).await;
-    assert_eq!((both.counter_statements.len(), both.mutual, both.detail.as_str()), (1, true, ""));
-    two.there.registry(THERE).suspends(HERE).await;
-    assert!(!shown(&two.here, THERE, true).await.mutual, "the other side has suspended it");
-    assert!(two.follows("Degree").both().await.message.contains("one-sided"));
-    two.there.stop().await;
-    let gone = shown(&two.here, THERE, true).await;
-    assert!(!gone.mutual && gone.detail.contains("could not be had"), "{}", gone.detail);
-}
-
-#[tokio::test]
 async fn a_recognition_that_is_over_is_not_followed() {
     let two = Two::start().await;
     let end = two.clock.now().plus(HOUR);
     two.recognises(&end.to_string()).await;
+    two.in_turn().await;
     let said = two.follows("Degree").rest().await;
     assert_eq!(said.line(), "200 yes ACTIVE");
     two.clock.advance(HOUR + Duration::from_secs(1));
@@ -158,8 +155,7 @@ async fn a_recognition_that_is_over_is_not_followed() {
 
 #[tokio::test]
 async fn a_revoked_recognition_ends_every_answer_that_followed_it_at_once() {
-    let two = Two::start().await;
-    two.recognises("").await;
+    let two = Two::mutual().await;
     assert_eq!(two.follows("Degree").both().await.line(), "200 yes ACTIVE");
     two.here.registry(HERE).revokes(THERE).await;
     assert_eq!(two.follows("Degree").both().await.line(), "404 UNKNOWN_ENTITY");
@@ -175,8 +171,7 @@ async fn a_revoked_recognition_ends_every_answer_that_followed_it_at_once() {
 
 #[tokio::test]
 async fn a_revocation_by_the_peer_is_seen_by_who_follows() {
-    let two = Two::start().await;
-    two.recognises("").await;
+    let two = Two::mutual().await;
     assert_eq!(two.follows("Degree").both().await.line(), "200 yes ACTIVE");
     two.below.registry(BELOW).revokes(SCHOOL).await;
     let asking = two.follows("Degree");
@@ -188,12 +183,12 @@ async fn recognition_is_one_hop() {
     let clock = Arc::new(TestClock::default());
     let third_authority = "did:web:mainland.example";
     let (two, third) =
-        (Two::start().await, TestApp::build().clock(&clock).registry(third_authority).start().await);
+        (Two::mutual().await, TestApp::build().clock(&clock).registry(third_authority).start().await);
     let far = "did:web:far.mainland.example";
     third.registry(third_authority).registers(far).authorized("issue", "Degree").await;
-    two.recognises("").await;
-    let peer = third.registry(third_authority).as_peer();
-    two.there.registry(THERE).registers(third_authority).recognized("issue", "Degree").peer(peer).await;
+    let (third, there) = (third.registry(third_authority), two.there.registry(THERE));
+    there.registers(third_authority).recognized("issue", "Degree").peer(third.as_peer()).await;
+    third.registers(THERE).recognized("issue", "Degree").peer(there.as_peer()).await;
     let near = two.there.anonymous().asks(far, "issue", "Degree").with("follow_recognition", "true");
     assert_eq!(near.both().await.line(), "200 yes ACTIVE", "one hop");
     let asking = two.here.anonymous().asks(far, "issue", "Degree").with("follow_recognition", "true");
@@ -218,6 +213,7 @@ fn counter(app: &TestApp, keys: &SoftwareSigner) -> String {
         endpoint: here.endpoint,
         scope: Scope(vec![serde_json::from_str::<Grant>(grant).expect("a grant")]),
         may_follow: false,
+        one_sided: false,
         valid: vec![Interval::ALWAYS],
         tls_spki_sha256: Default::default(),
         seq: 1,
@@ -235,11 +231,15 @@ async fn a_forged_statement_in_turn_or_a_forged_yes_is_not_believed() {
     let asking =
         |entity: &str| app.anonymous().asks(entity, "issue", "Degree").with("follow_recognition", "true");
     let stranger = SoftwareSigner::generate(Algorithm::Es256).expect("a key");
-    for (keys, says) in [(&stranger, "one-sided"), (&peer.signer, "recognise each other")] {
+    for (keys, line, says) in [
+        (&stranger, "404 UNKNOWN_ENTITY", "one-sided"),
+        (&peer.signer, "200 yes ACTIVE", "recognise each other"),
+    ] {
         peer.shows(vec![counter(&app, keys)]);
         let said = asking(entity).both().await;
-        assert_eq!(said.line(), "200 yes ACTIVE");
+        assert_eq!(said.line(), line, "{}", said.message);
         assert!(said.message.contains(says), "{}", said.message);
+        app.clock.advance(NOT_SHOWN);
     }
     let lie = "did:web:lie.example";
     peer.says(lie, Ok(yes(vec![statement(lie, now).sign(&stranger).expect("signed")], now)));
@@ -255,6 +255,7 @@ async fn a_forged_statement_in_turn_or_a_forged_yes_is_not_believed() {
 async fn a_no_of_a_peer_counts_with_its_signature_alone() {
     let (app, peer) = (TestApp::start().await, Peer::start(Duration::ZERO).await);
     app.registry(AUTHORITY).registers(PEER).recognized("issue", "Degree").peer(peer.as_peer()).await;
+    peer.shows(vec![counter(&app, &peer.signer)]);
     let (now, caller) = (app.clock.now(), app.anonymous());
     let asking = |entity: &str| caller.asks(entity, "issue", "Degree").with("follow_recognition", "true");
     let unsigned = "did:web:unsigned.example";
@@ -282,7 +283,7 @@ async fn a_no_of_a_peer_counts_with_its_signature_alone() {
         let chain = Chain::new(said.chain).expect("a chain");
         let denied = verify_denial(&chain, &query.expect("a question"), &anchors, now, now, None);
         let denied = denied.expect("proven");
-        assert_eq!((denied.decided_by.as_str(), denied.links.len()), (PEER, 3));
+        assert_eq!((denied.decided_by.as_str(), denied.links.len()), (PEER, 4));
     }
 }
 
@@ -290,7 +291,7 @@ async fn a_no_of_a_peer_counts_with_its_signature_alone() {
 async fn who_is_no_peer_is_not_recognised() {
     let (app, peer) = (TestApp::start().await, Peer::start(Duration::ZERO).await);
     let registry = app.registry(AUTHORITY);
-    let refused = async |entity: &str, change: fn(&mut charter_domain::recognition::RawPeer)| {
+    let refused = async |entity: &str, change: fn(&mut RawPeer)| {
         let mut raw = peer.as_peer();
         change(&mut raw);
         let record = charter_domain::record::RawRecord {
@@ -311,12 +312,13 @@ async fn who_is_no_peer_is_not_recognised() {
     };
     assert_eq!(refused(AUTHORITY, |_| {}).await, "entity_id", "itself");
     assert_eq!(refused("https://peer.example", |_| {}).await, "entity_id", "not by a DID");
-    let own = |p: &mut charter_domain::recognition::RawPeer| {
+    let own = |p: &mut RawPeer| {
         p.entity_identifier = "https://registry.example".to_owned();
     };
     assert_eq!(refused(PEER, own).await, "peer.entity_identifier", "its own name");
-    let keys = |p: &mut charter_domain::recognition::RawPeer| p.jwks_json = "{}".to_owned();
+    let keys = |p: &mut RawPeer| p.jwks_json = "{}".to_owned();
     assert_eq!(refused(PEER, keys).await, "peer.jwks_json", "no keys");
+    assert_eq!(refused(PEER, |_| {}).await, "valid_until", "no end");
     peer.is_delegated(&app).await;
     assert_eq!(refused(PEER, |_| {}).await, "peer.entity_identifier", "a subordinate");
 }
@@ -338,11 +340,13 @@ async fn two_persons_recognise_a_peer_and_one_does_not() {
             kind: "recognition".to_owned(),
             action: "issue".to_owned(),
             resource: "Degree".to_owned(),
+            valid_until: g.app.clock.now().plus(HOUR).to_string(),
             peer: Some(pb::ImportPeer {
                 entity_identifier: raw.entity_identifier,
                 jwks_json: raw.jwks_json,
                 endpoint: raw.endpoint,
                 may_follow: true,
+                one_sided: false,
                 tls_spki_sha256: raw.tls_spki_sha256,
             }),
             ..Default::default()
@@ -351,6 +355,7 @@ async fn two_persons_recognise_a_peer_and_one_does_not() {
     });
     let (entity, now) = ("did:web:honest.example", g.app.clock.now());
     peer.says(entity, Ok(yes(vec![statement(entity, now).sign(&peer.signer).expect("signed")], now)));
+    peer.shows(vec![counter(&g.app, &peer.signer)]);
     let asking = g.app.anonymous().asks(entity, "issue", "Degree").with("follow_recognition", "true");
     let proposal = g.person("olga").proposes(recognise).await.expect("proposed");
     assert_eq!(asking.both().await.line(), "404 UNKNOWN_ENTITY", "one person proposes");

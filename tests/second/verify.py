@@ -371,7 +371,7 @@ def read_chain(data):
     need(len(data) <= MAX_CHAIN, "MALFORMED", "length")
     need(re.fullmatch(rb'\["[A-Za-z0-9_.-]*"(?:,"[A-Za-z0-9_.-]*")*\]', data), "MALFORMED", "chain file")
     links = data[2:-2].decode().split('","')
-    need(2 <= len(links) <= MAX_DEPTH + 2, "MALFORMED", "number of links")
+    need(2 <= len(links) <= MAX_DEPTH + 3, "MALFORMED", "number of links")
     return links
 
 ANCHOR = shaped({"authority_id": did, "entity_id": https, "jwks": jwks})

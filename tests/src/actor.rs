@@ -4,12 +4,14 @@ use std::{
     collections::BTreeMap,
     future::{Future, IntoFuture},
     pin::Pin,
+    time::Duration,
 };
 
 use charter_domain::{
     Kind,
     recognition::RawPeer,
     record::{RawAuthorization, RawRecord, RawStatus},
+    time::Clock,
 };
 use charter_proto::charter::registry::v1::{
     self as pb, import_service_client::ImportServiceClient, set_status_request::Target,
@@ -179,6 +181,7 @@ impl<'a> Registry<'a> {
             jwks_json: known.jwks_json,
             endpoint: known.endpoint,
             may_follow: true,
+            one_sided: false,
             tls_spki_sha256: known.tls_spki_sha256,
         }
     }
@@ -251,9 +254,15 @@ impl Registering<'_> {
     pub fn within(self, jurisdiction: &str) -> Self {
         self.last(|a| a.jurisdictions.push(jurisdiction.to_owned()))
     }
-    /// Who the peer of the recognition made last is.
+    /// Who the peer of the recognition made last is; for a year where no end was given.
     pub fn peer(self, peer: RawPeer) -> Self {
-        self.last(|a| a.peer = Some(peer))
+        let year = self.registry.app.clock.now().plus(Duration::from_secs(365 * 86_400));
+        self.last(|a| {
+            a.peer = Some(peer);
+            if a.valid_until.is_empty() {
+                a.valid_until = year.to_string();
+            }
+        })
     }
     pub fn provided(self, dimension: &str, values: &[&str]) -> Self {
         let values = values.iter().map(|v| (*v).to_owned()).collect();

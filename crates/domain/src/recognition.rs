@@ -1,12 +1,16 @@
 //! What an authority records of a peer that it recognises: its names and keys, where it answers, and whether it is asked.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{HttpsId, Invalid, SpkiPins, delegation::endpoint, json};
+use crate::{HttpsId, Interval, Invalid, SpkiPins, Timestamp, delegation::endpoint, json};
 
 /// Longest JWK set, in bytes: a handful of keys with room to spare.
 const MAX_JWKS: usize = 16_384;
+/// How far ahead the recognition of a peer may end: five years, leap days included.
+const LONGEST: Duration = Duration::from_secs((5 * 365 + 2) * 86_400);
 
 /// A peer as it arrives: JSON and protobuf both become this.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +21,8 @@ pub struct RawPeer {
     pub jwks_json: String,
     pub endpoint: String,
     pub may_follow: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub one_sided: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tls_spki_sha256: Vec<String>,
 }
@@ -32,6 +38,9 @@ pub struct Peer {
     pub endpoint: String,
     /// A question that asks for it is passed on to the peer: one hop, never further.
     pub may_follow: bool,
+    /// It is followed whether or not the peer recognises this authority in turn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub one_sided: bool,
     /// Absent where certificates are checked by who issued them.
     #[serde(default, skip_serializing_if = "SpkiPins::is_empty")]
     pub tls_spki_sha256: SpkiPins,
@@ -55,9 +64,25 @@ impl Peer {
             jwks,
             endpoint: endpoint(&raw.endpoint).map_err(|e| e.at("peer.endpoint"))?,
             may_follow: raw.may_follow,
+            one_sided: raw.one_sided,
             tls_spki_sha256: SpkiPins::parse(&raw.tls_spki_sha256)
                 .map_err(|e| e.at("peer.tls_spki_sha256"))?,
         })
+    }
+}
+
+/// A recognition of a peer ends: whoever is followed is looked at again. Records of before this rule keep what they say.
+///
+/// # Errors
+/// Names `valid_until` where it is absent, or later than five years from `now`.
+pub fn ends(valid: &Interval, now: Timestamp) -> Result<(), Invalid> {
+    let fault = |why: &str| Err(Invalid::new("valid_until", why));
+    match valid.until {
+        None => fault("must be given for the recognition of a peer"),
+        Some(until) if until > now.plus(LONGEST) => {
+            fault("must be at most five years from now for the recognition of a peer")
+        }
+        Some(_) => Ok(()),
     }
 }
 
@@ -71,6 +96,7 @@ mod tests {
             jwks_json: r#"{"keys":[]}"#.to_owned(),
             endpoint: "https://peer.example:7443".to_owned(),
             may_follow: true,
+            one_sided: false,
             tls_spki_sha256: Vec::new(),
         }
     }
@@ -95,7 +121,21 @@ mod tests {
     fn a_peer_reads_back_as_it_was_recorded() {
         let peer = Peer::parse(&raw()).expect("a peer");
         let text = serde_json::to_string(&peer).expect("JSON");
-        assert!(!text.contains("tls_spki_sha256"), "{text}");
+        assert!(!text.contains("tls_spki_sha256") && !text.contains("one_sided"), "{text}");
         assert_eq!(serde_json::from_str::<Peer>(&text).expect("a peer"), peer);
+        let alone = Peer { one_sided: true, ..peer };
+        let text = serde_json::to_string(&alone).expect("JSON");
+        assert_eq!(serde_json::from_str::<Peer>(&text).expect("a peer"), alone);
+    }
+
+    #[test]
+    fn a_recognition_ends_within_five_years() {
+        let now = Timestamp::from_secs(1_000_000_000);
+        let until = |until| Interval { from: None, until };
+        assert_eq!(ends(&until(Some(now.plus(LONGEST))), now), Ok(()));
+        let later = now.plus(LONGEST + Duration::from_secs(1));
+        for bad in [None, Some(later)] {
+            assert_eq!(ends(&until(bad), now).map_err(|e| e.field), Err("valid_until".to_owned()));
+        }
     }
 }

@@ -8,10 +8,11 @@ use crate::Error;
 pub const MAX_BYTES: usize = 256 * 1024;
 /// A statement and the anchor's configuration.
 pub const MIN_LINKS: usize = 2;
-/// Those two and the deepest path of delegations between them.
-pub const MAX_LINKS: usize = MAX_DEPTH as usize + MIN_LINKS;
+/// Those two, the deepest path of delegations between them, and a peer's statement in turn.
+pub const MAX_LINKS: usize = MAX_DEPTH as usize + MIN_LINKS + 1;
 
-/// Leaf first: the authority statement, subordinate statements upward, the anchor's configuration.
+/// Leaf first: the authority statement, subordinate statements upward, the anchor's configuration. Where a recognition led
+/// to a peer, the peer's statement in turn comes before the recognition, unless that says that it is one-sided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain(Vec<String>);
 

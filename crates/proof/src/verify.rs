@@ -23,7 +23,6 @@ mod snapshot;
 mod verified;
 
 pub(crate) use self::configuration::own_configuration;
-use self::verified::Walk;
 pub use self::{
     configuration::verify_configuration,
     denial::{Denied, verify_denial, verify_denial_under},
@@ -31,6 +30,7 @@ pub use self::{
     snapshot::{verify_anchor, verify_snapshot, verify_subordinate},
     verified::{Link, LinkKind, Verified},
 };
+use self::{recognition::Owed, verified::Walk};
 
 /// How far ahead of the verifier's clock an issuer's may be.
 pub const SKEW: Duration = Duration::from_secs(60);
@@ -89,8 +89,8 @@ pub fn verify_under(
     Ok(walk.end(leaf, until, unstated, (issuer, at)))
 }
 
-/// Verifies the delegations, and a recognition that `query` follows, down to the leaf, which is not looked at: the leaf, who must have signed it, what was
-/// passed.
+/// Verifies the delegations, and a recognition that `query` follows with the peer's statement in turn, down to the leaf,
+/// which is not looked at: the leaf, who must have signed it, what was passed.
 fn descend<'a>(
     links: &'a [String],
     issuer: &Issuer,
@@ -102,20 +102,26 @@ fn descend<'a>(
         return Err(Fault::new(0, FaultCode::Malformed, "there is no statement"));
     };
     // Counted before anything is verified: a long chain must not cost many signatures.
-    if delegations.len() + issuer.path_used() > usize::from(MAX_DEPTH) {
+    let in_turn = usize::from(query.context.follow_recognition);
+    if delegations.len() + issuer.path_used() > usize::from(MAX_DEPTH) + in_turn {
         let detail = format!("more than {MAX_DEPTH} delegations");
         return Err(Fault::new(delegations.len(), FaultCode::PathTooLong, detail));
     }
     let mut issuer = issuer.clone();
-    let mut walk = Walk::default();
+    let (mut walk, mut owed) = (Walk::default(), Owed::default());
     for (n, token) in links.iter().enumerate().skip(1).rev() {
         let fault = |(code, detail): (FaultCode, String)| Fault::new(n, code, detail);
+        if let Some((link, until)) = owed.paid(n, token, (at, now))? {
+            walk.pass(link, until);
+            continue;
+        }
         if recognition::is_one(token) {
             let peer: RecognitionStatement = link::open(n, token, &issuer.jwks, &issuer.entity_id, now)?;
             recognition::asked(n, &issuer, query)?;
             let until = link::in_force(n, &peer.valid, at)?;
             issuer = issuer.recognise(&peer).map_err(fault)?;
             walk.pass(Link::recognition(&peer, until), until);
+            owed = Owed::by(peer);
             continue;
         }
         let delegation: SubordinateStatement = link::open(n, token, &issuer.jwks, &issuer.entity_id, now)?;
@@ -123,6 +129,7 @@ fn descend<'a>(
         issuer = issuer.descend(&delegation).map_err(fault)?;
         walk.pass(Link::delegation(&delegation, until), until);
     }
+    owed.settled()?;
     Ok((statement.as_str(), issuer, walk))
 }
 

@@ -13,6 +13,39 @@ const HELD: &str = "select d.jws as value from recognition_peers p
   where p.registry_id = $1";
 
 impl Store {
+    /// Whether a statement, by its number, is the recognition of a peer.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn names_peer(&self, registry: RegistryId, statement: i64) -> Result<bool, Error> {
+        self.read("recognition.peer", registry, move |conn| {
+            let sql = "select p.statement_id::text as value from recognition_peers p
+                where p.registry_id = $1 and p.statement_id = $2";
+            let rows: Vec<Json> = sql_query(sql)
+                .bind::<sql_types::Integer, _>(registry.0)
+                .bind::<sql_types::BigInt, _>(statement)
+                .load(conn)?;
+            Ok(!rows.is_empty())
+        })
+        .await
+    }
+
+    /// Those of all peers that may be followed or are known in TLS, the latest first; at most `most`.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn recognitions_all(&self, registry: RegistryId, most: i64) -> Result<Vec<String>, Error> {
+        self.read("recognition.all", registry, move |conn| {
+            let sql = format!("{HELD} order by p.statement_id desc limit $2");
+            let rows: Vec<Json> = sql_query(sql)
+                .bind::<sql_types::Integer, _>(registry.0)
+                .bind::<sql_types::BigInt, _>(most)
+                .load(conn)?;
+            Ok(rows.into_iter().map(|row| row.value).collect())
+        })
+        .await
+    }
+
     /// Those that may be followed for an action and a resource, in exactly these words; at most `most`.
     pub async fn recognitions_for(
         &self,

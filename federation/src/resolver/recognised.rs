@@ -1,15 +1,16 @@
-//! Following a recognition: one hop to a peer, where its statement and the question both say so.
+//! Following a recognition: one hop to a peer, where both sides sign it and the question says so.
 //!
 //! The peer is asked as its own anchor. What it proves is believed under the keys and inside the scope of our statement
-//! about it, which becomes the next link of the chain. Nothing of it is kept: the peer's epochs are not polled.
+//! about it; the next links of the chain are the peer's statement about us, and ours. Where ours says that it is one-sided
+//! the peer's is not asked for. No answer is kept: the peer's epochs are not polled.
 
 use std::time::Duration;
 
 use charter_domain::{Context, EvidenceLevel, Kind, Outcome, Query, Reason, Timestamp};
-use charter_proof::{Issuer, RecognitionStatement, verify_counter};
-use futures::future::{join, join_all};
+use charter_proof::{Issuer, RecognitionStatement};
+use futures::future::join_all;
 
-use super::{Mode, NEGATIVE_TTL, Request, Resolver};
+use super::{Mode, NEGATIVE_TTL, Request, Resolver, counter::Counter};
 use crate::{
     Error,
     answer::{Answer, Basis},
@@ -25,13 +26,36 @@ const MAX_LOOKED_AT: usize = 32;
 /// How long an answer from a peer may be kept by others, as one from below.
 const POSITIVE: Duration = Duration::from_secs(30);
 const NEGATIVE: Duration = Duration::from_secs(10);
-/// How long the peer has to show what it states of us.
-const COUNTER: Duration = Duration::from_secs(1);
 
 /// A peer that may be asked, by our statement about it.
 struct Peer {
     statement: RecognitionStatement,
     document: String,
+}
+
+impl Peer {
+    fn endpoint(&self) -> PeerEndpoint {
+        let (url, pins) = (self.statement.endpoint.clone(), self.statement.tls_spki_sha256.clone());
+        PeerEndpoint { url, pins }
+    }
+}
+
+/// By whose word a recognition is followed.
+enum By {
+    /// Both sides sign it.
+    Both(Counter),
+    /// Our statement says that it is one-sided.
+    Ours,
+}
+
+impl By {
+    /// The statements that an answer rests on.
+    fn sides<'a>(&'a self, own: &'a RecognitionStatement) -> Vec<&'a RecognitionStatement> {
+        match self {
+            Self::Both(counter) => vec![own, &counter.statement],
+            Self::Ours => vec![own],
+        }
+    }
 }
 
 impl<L: LocalAuthority> Resolver<L> {
@@ -65,12 +89,23 @@ impl<L: LocalAuthority> Resolver<L> {
             return refused(Reason::ChainTooLong, format!("{here}: {text}"));
         };
         let asked = peers.iter().map(|peer| self.beside(view, peer, request, &budget, at, now));
-        let mut answers = join_all(asked).await;
+        let (mut answers, mut not_followed) = (Vec::new(), Vec::new());
+        for said in join_all(asked).await {
+            match said {
+                Ok(answer) => answers.push(answer),
+                Err(why) => not_followed.push(why),
+            }
+        }
         answers.push(own.clone());
-        Ok(walk::compose(answers).unwrap_or(own))
+        let mut composed = walk::compose(answers).unwrap_or(own);
+        if composed.detail.is_empty() && composed.outcome() != Outcome::Yes {
+            composed.detail = not_followed.join("; ");
+        }
+        Ok(composed)
     }
 
-    /// What a peer says, believed only as far as its proof goes.
+    /// What a peer says, believed only as far as its proof goes; an error where it does not recognise us in turn, and is
+    /// not asked.
     async fn beside(
         &self,
         view: &RegistryView,
@@ -79,57 +114,81 @@ impl<L: LocalAuthority> Resolver<L> {
         budget: &Budget,
         at: Timestamp,
         now: Timestamp,
-    ) -> Answer {
+    ) -> Result<Answer, String> {
         let (here, there) = (&view.registry.authority, &peer.statement.peer_id);
         let fail = |why: String| {
             Answer::of(here, 0, Reason::Unverifiable, at, now.plus(NEGATIVE_TTL))
                 .with_detail(format!("{here} -> {there} (recognised): {why}"))
         };
-        let (url, pins) = (peer.statement.endpoint.clone(), peer.statement.tls_spki_sha256.clone());
-        let endpoint = PeerEndpoint { url, pins };
+        let unheard = |failure: &Failure| {
+            tracing::warn!(peer = %there, %failure, "a recognised peer could not be asked");
+            metrics::counter!("charter_peer_failures_total").increment(1);
+        };
+        let endpoint = peer.endpoint();
+        let by = match self.both_sides(peer, &endpoint, budget, (at, now)).await {
+            Ok(Some(by)) => by,
+            Ok(None) => {
+                let shows = format!("{there} shows no recognition of {here} that is in force");
+                return Err(format!("one-sided, and not followed: {shows}"));
+            }
+            Err(failure) => {
+                unheard(&failure);
+                return Ok(fail(format!("whether it does so in turn could not be had: {failure}")));
+            }
+        };
         let query = across(&request.query, &peer.statement);
-        let within = budget.time_left().min(COUNTER);
-        let (asked, counter) = join(
-            self.protocol.resolve(&endpoint, there, &query, budget),
-            self.protocol.recognitions(&endpoint, there, here, within),
-        )
-        .await;
-        let answer = match asked {
+        let answer = match self.protocol.resolve(&endpoint, there, &query, budget).await {
             Ok(answer) => answer,
             Err(failure) => {
-                tracing::warn!(peer = %there, %failure, "a recognised peer could not be asked");
-                metrics::counter!("charter_peer_failures_total").increment(1);
-                return fail(failure.to_string());
+                unheard(&failure);
+                return Ok(fail(failure.to_string()));
             }
         };
         // What was signed while we waited is not from the future.
         let now = self.local.now().max(now);
-        match self.believed(view, peer, &query, answer, (at, now)) {
-            Ok(answer) if answer.outcome() == Outcome::Yes => {
-                answer.with_detail(in_turn(view, &peer.statement, counter, (at, now)))
-            }
+        Ok(match self.believed(view, (peer, &by), &query, answer, (at, now)) {
+            Ok(answer) if answer.outcome() == Outcome::Yes => answer.with_detail(match by {
+                By::Both(_) => format!("{here} and {there} recognise each other"),
+                By::Ours => format!("one-sided, as {here} says itself: it recognises {there}"),
+            }),
             Ok(answer) => answer,
             Err(detail) => {
                 tracing::error!(peer = %there, %detail, "a recognised peer's proof failed");
                 metrics::counter!("charter_peer_proof_failures_total").increment(1);
                 fail(detail)
             }
-        }
+        })
     }
 
-    /// Verifies a peer's yes or no with the keys and the scope that we recognise, and adds our own link.
+    /// By whose word the recognition is followed; `None` where it takes the peer's, which shows none.
+    async fn both_sides(
+        &self,
+        peer: &Peer,
+        endpoint: &PeerEndpoint,
+        budget: &Budget,
+        times: (Timestamp, Timestamp),
+    ) -> Result<Option<By>, Failure> {
+        if peer.statement.one_sided {
+            return Ok(Some(By::Ours));
+        }
+        let counter = self.counter(&peer.statement, endpoint, budget.time_left(), times).await?;
+        Ok(counter.map(By::Both))
+    }
+
+    /// Verifies a peer's yes or no with the keys and the scope that we recognise, and adds both sides' links.
     fn believed(
         &self,
         view: &RegistryView,
-        peer: &Peer,
+        (peer, by): (&Peer, &By),
         query: &Query,
         mut answer: Answer,
         (at, now): (Timestamp, Timestamp),
     ) -> Result<Answer, String> {
         answer.basis = Basis::Recognized;
         answer.referrals.clear();
-        let (there, valid) = (&peer.statement.peer_id, &peer.statement.valid);
-        verdict::reached(&mut answer, there, valid.iter().filter_map(|i| i.next_change(at)).min())?;
+        let (there, sides) = (&peer.statement.peer_id, by.sides(&peer.statement));
+        let changes = sides.iter().flat_map(|side| &side.valid).filter_map(|i| i.next_change(at));
+        verdict::reached(&mut answer, there, changes.min())?;
         for step in &mut answer.path {
             // Nobody polls a peer, so its epochs say nothing here.
             (step.epoch, step.published) = (0, 0);
@@ -141,9 +200,12 @@ impl<L: LocalAuthority> Resolver<L> {
         let own = Issuer::new(entity_id.clone(), authority.clone(), view.keys.clone());
         let issuer = own.recognise(&peer.statement).map_err(|(code, detail)| format!("{code}: {detail}"))?;
         let good_until = verdict::proven(&issuer, query, &mut answer, (at, now), &self.seen)?;
-        let expiry = Timestamp::from_secs(peer.statement.exp);
         let longest = if answer.outcome() == Outcome::Yes { POSITIVE } else { NEGATIVE };
-        answer.expires_at = now.plus(longest).min(good_until).min(expiry);
+        let ends = sides.iter().map(|side| Timestamp::from_secs(side.exp));
+        answer.expires_at = ends.fold(now.plus(longest).min(good_until), Timestamp::min);
+        if let By::Both(counter) = by {
+            answer.chain.push(counter.token.clone());
+        }
         answer.chain.push(peer.document.clone());
         Ok(answer)
     }
@@ -198,27 +260,4 @@ fn across(query: &Query, statement: &RecognitionStatement) -> Query {
     let context =
         Context { evidence: EvidenceLevel::Chain, follow_recognition: false, ..query.context.clone() };
     Query { authority: statement.peer_id.clone(), context, ..query.clone() }
-}
-
-/// Whether the peer recognises us in turn, in words.
-fn in_turn(
-    view: &RegistryView,
-    own: &RecognitionStatement,
-    shown: Result<Vec<String>, Failure>,
-    (at, now): (Timestamp, Timestamp),
-) -> String {
-    let (here, there) = (&view.registry.authority, &own.peer_id);
-    match shown {
-        Ok(list) if list.iter().any(|token| verify_counter(token, own, at, now).is_ok()) => {
-            format!("{here} and {there} recognise each other")
-        }
-        Ok(_) => {
-            format!(
-                "one-sided: {here} recognises {there}, which shows no recognition in turn that is in force"
-            )
-        }
-        Err(failure) => {
-            format!("{here} recognises {there}; whether it does so in turn could not be had: {failure}")
-        }
-    }
 }

@@ -143,9 +143,9 @@ async fn without_false_peers(
     }
     let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
     let delegations = app.store.delegations(registry).await?;
-    let mut good = Vec::with_capacity(records.len());
+    let (mut good, now) = (Vec::with_capacity(records.len()), app.clock.now());
     for (line, mut record) in records {
-        match recognition::admit_all(tenant, &delegations, &mut record) {
+        match recognition::admit_all(tenant, &delegations, &mut record, now) {
             Ok(()) => good.push((line, record)),
             Err(e) => outcome.rejected.push(invalid(line, e)),
         }

@@ -1,8 +1,12 @@
 //! Recognitions: who may be recognised as a peer, and what is shown of it.
 
 use charter_domain::{
-    AuthorityId, Delegation, Invalid, RegistryId, Timestamp, recognition::Peer, record::Record,
+    AuthorityId, Delegation, Interval, Invalid, RegistryId, Timestamp,
+    event::Renewed,
+    recognition::{Peer, ends},
+    record::Record,
     scope::Pattern,
+    status::TargetKind,
 };
 use charter_federation::{LocalAuthority as _, Protocol as _, protocol::PeerEndpoint};
 use charter_proof::{RecognitionStatement, verify_counter};
@@ -16,7 +20,7 @@ const MAX_SHOWN: i64 = 64;
 const WITHIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Looks whether an authority can be a peer of this one, and writes its keys as the registry writes keys. A peer is
-/// another authority, named by its DID, neither above nor below.
+/// another authority, named by its DID, neither above nor below. A recognition of it has an end.
 ///
 /// # Errors
 /// Names the member at fault.
@@ -25,6 +29,7 @@ pub fn admit(
     delegations: &[Delegation],
     authority: &str,
     peer: &mut Peer,
+    (valid, now): (&Interval, Timestamp),
 ) -> Result<(), Invalid> {
     let authority = AuthorityId::parse(authority).map_err(|e| e.at("entity_id"))?;
     if authority == tenant.registry.authority {
@@ -44,14 +49,34 @@ pub fn admit(
     let fault = |e: &dyn std::fmt::Display| Invalid::new("peer.jwks_json", e.to_string());
     let keys = JwkSet::parse(peer.jwks.to_string().as_bytes()).map_err(|e| fault(&e))?;
     peer.jwks = serde_json::to_value(&keys).map_err(|e| fault(&e))?;
-    Ok(())
+    ends(valid, now)
 }
 
 /// The same for all peers of records to be loaded.
-pub fn admit_all(tenant: &Tenant, delegations: &[Delegation], record: &mut Record) -> Result<(), Invalid> {
+pub fn admit_all(
+    tenant: &Tenant,
+    delegations: &[Delegation],
+    record: &mut Record,
+    now: Timestamp,
+) -> Result<(), Invalid> {
     let authority = record.identifier().to_owned();
-    let mut peers = record.authorizations.iter_mut().filter_map(|a| a.peer.as_mut());
-    peers.try_for_each(|peer| admit(tenant, delegations, &authority, peer))
+    let mut peers = record.authorizations.iter_mut().filter_map(|a| Some((a.peer.as_mut()?, &a.valid)));
+    peers.try_for_each(|(peer, valid)| admit(tenant, delegations, &authority, peer, (valid, now)))
+}
+
+/// The recognition of a peer is renewed for as long as one may be made.
+///
+/// # Errors
+/// Names `valid_until` where that is longer.
+pub async fn renewed(app: &App, registry: RegistryId, r: &Renewed, now: Timestamp) -> Result<(), Error> {
+    if r.target != TargetKind::Statement {
+        return Ok(());
+    }
+    let number = r.target_id.parse().unwrap_or_default();
+    if app.store.names_peer(registry, number).await? {
+        ends(&Interval { from: None, until: Some(r.valid_until) }, now)?;
+    }
+    Ok(())
 }
 
 /// Whether any authorization of a record names a peer.

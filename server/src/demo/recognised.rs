@@ -1,6 +1,10 @@
-//! A recognition followed: the EU root and an authority that is no part of the EU recognise each other for degrees.
+//! A recognition followed: the EU root and an authority that is no part of the EU recognise each other for degrees, for
+//! a year.
+
+use std::time::Duration;
 
 use anyhow::Context;
+use charter_domain::time::Clock;
 use charter_proto::charter::registry::v1 as pb;
 
 use super::{
@@ -10,9 +14,12 @@ use super::{
     process::Federation,
     walk::{DEGREE, Score, describe, terms},
 };
+use crate::clock::WallClock;
 
 const COLLEGE: &str = "did:web:college.atoll.example";
 const HEALTH: &str = "HealthProfessionalCredential";
+/// How long each recognises the other.
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 /// Both sides, each in its own registry: in BOOTSTRAP here, in earnest under four eyes.
 pub async fn load(plan: &Plan, federation: &Federation) -> anyhow::Result<()> {
@@ -26,6 +33,7 @@ async fn recognise(by: &Member, peer: &Member, federation: &Federation) -> anyho
         kind: "recognition".to_owned(),
         action: "issue".to_owned(),
         resource: DEGREE.to_owned(),
+        valid_until: WallClock.now().plus(YEAR).to_string(),
         peer: Some(pb::ImportPeer {
             entity_identifier: peer.https(),
             jwks_json: keys_of(peer).await?,

@@ -62,6 +62,7 @@ pub fn record(r: pb::ImportRecord) -> (u32, RawRecord) {
         jwks_json: p.jwks_json,
         endpoint: p.endpoint,
         may_follow: p.may_follow,
+        one_sided: p.one_sided,
         tls_spki_sha256: p.tls_spki_sha256,
     };
     let authorization = |a: pb::ImportAuthorization| RawAuthorization {

@@ -21,7 +21,7 @@ pub struct Drafted {
 pub struct Recognize {
     #[command(flatten)]
     pub statement: Authorize,
-    /// Who the peer is, as JSON: entity_identifier, jwks_json, endpoint, may_follow.
+    /// Who the peer is, as JSON: entity_identifier, jwks_json, endpoint, may_follow, one_sided; it takes --until.
     #[arg(long, value_name = "FILE")]
     pub peer: Option<PathBuf>,
 }

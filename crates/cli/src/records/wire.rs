@@ -57,6 +57,7 @@ pub fn peer_to_wire(raw: RawPeer) -> pb::ImportPeer {
         jwks_json: raw.jwks_json,
         endpoint: raw.endpoint,
         may_follow: raw.may_follow,
+        one_sided: raw.one_sided,
         tls_spki_sha256: raw.tls_spki_sha256,
     }
 }

@@ -29,6 +29,9 @@ pub struct RecognitionStatement {
     pub scope: Scope,
     /// A question that asks for it may be passed on to the peer: one hop, never further.
     pub may_follow: bool,
+    /// It is followed whether or not the peer recognises the issuer in turn; else both statements are in the chain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub one_sided: bool,
     /// When the recognition is in force, suspensions cut out; empty is never.
     pub valid: Vec<Interval>,
     /// Keys by which the peer is known in TLS.

@@ -3,8 +3,44 @@
 use charter_domain::{Query, Timestamp, scope::Grant};
 use charter_signing::jws;
 
-use super::link;
+use super::{Link, link};
 use crate::{Fault, FaultCode, Issuer, RecognitionStatement, document::RECOGNITION_STATEMENT};
+
+/// A recognition that was passed on the way down, and whether the peer's statement in turn is still to come.
+#[derive(Default)]
+pub(super) struct Owed(Option<RecognitionStatement>);
+
+impl Owed {
+    pub(super) fn by(own: RecognitionStatement) -> Self {
+        Self(Some(own).filter(|own| !own.one_sided))
+    }
+
+    /// Takes link `n` as the statement in turn, where one is due: the link, and until when it is in force. It leads nowhere.
+    pub(super) fn paid(
+        &mut self,
+        n: usize,
+        token: &str,
+        (at, now): (Timestamp, Timestamp),
+    ) -> Result<Option<(Link, Option<Timestamp>)>, Fault> {
+        let Some(own) = self.0.take() else { return Ok(None) };
+        if !is_one(token) {
+            return Err(missing(n, &own));
+        }
+        let counter = verify_counter(token, &own, at, now).map_err(|fault| Fault { link: n, ..fault })?;
+        let until = link::in_force(n, &counter.valid, at)?;
+        Ok(Some((Link::recognition(&counter, until), until)))
+    }
+
+    /// The leaf comes next.
+    pub(super) fn settled(&self) -> Result<(), Fault> {
+        self.0.as_ref().map_or(Ok(()), |own| Err(missing(0, own)))
+    }
+}
+
+fn missing(n: usize, own: &RecognitionStatement) -> Fault {
+    let detail = format!("expected the recognition of `{}` by `{}` in turn", own.authority_id, own.peer_id);
+    Fault::new(n, FaultCode::Mismatch, detail)
+}
 
 /// What a link says it is, unverified: it chooses the type that the link is then verified as.
 pub(super) fn is_one(token: &str) -> bool {

@@ -28,6 +28,7 @@ pub(super) fn of(
         endpoint: peer.endpoint.clone(),
         scope: scope(s)?,
         may_follow: peer.may_follow,
+        one_sided: peer.one_sided,
         valid: valid(s),
         tls_spki_sha256: peer.tls_spki_sha256.clone(),
         seq: s.id,

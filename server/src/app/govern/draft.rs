@@ -49,7 +49,7 @@ pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Re
     Ok(match wish {
         Wish::RegisterEntity(w) => register(w)?.into(),
         Wish::GrantAccreditation(w) => accredit(app, tenant, w).await?.into(),
-        Wish::MakeStatement(w) => state(app, tenant, w).await?.into(),
+        Wish::MakeStatement(w) => state(app, tenant, w, now).await?.into(),
         Wish::ChangeStatus(w) => change_status(app, tenant, w).await?.into(),
         Wish::Delegation(w) => {
             let new = new_delegation(w)?;
@@ -142,14 +142,14 @@ async fn accredit(app: &App, tenant: &Tenant, w: GrantAccreditation) -> Result<C
     }))
 }
 
-async fn state(app: &App, tenant: &Tenant, w: MakeStatement) -> Result<Change, Error> {
+async fn state(app: &App, tenant: &Tenant, w: MakeStatement, now: Timestamp) -> Result<Change, Error> {
     let record = parsed(RawRecord { authorizations: vec![w.authorization], ..RawRecord::default() })?;
     let a = record.authorizations.into_iter().next();
     let mut a = a.ok_or_else(|| Invalid::new("authorization", "must be given"))?;
     if let Some(peer) = &mut a.peer {
         let found = crate::app::entity::get(app, tenant.registry.id, &w.entity_id).await?;
         let delegations = app.store.delegations(tenant.registry.id).await?;
-        recognition::admit(tenant, &delegations, found.canonical(), peer)?;
+        recognition::admit(tenant, &delegations, found.canonical(), peer, (&a.valid, now))?;
     }
     Ok(Change::StatementMade(StatementMade {
         statement: a.kind,

@@ -11,6 +11,8 @@ struct Peers {
     peer: Party,
     below: Party,
     recognition: RecognitionStatement,
+    /// What the peer says in turn.
+    counter: RecognitionStatement,
     /// What the peer delegates: more than it was recognised for, which is its own affair.
     delegation: SubordinateStatement,
     leaf: AuthorityStatement,
@@ -31,6 +33,7 @@ fn recognises(by: &Party, peer: &Party, resource: &str) -> RecognitionStatement 
         endpoint: "https://peer.example".to_owned(),
         scope: Scope(vec![scope]),
         may_follow: true,
+        one_sided: false,
         valid: vec![years(2024, Some(2027))],
         tls_spki_sha256: Default::default(),
         seq: 9,
@@ -48,6 +51,7 @@ impl Peers {
         query.context.follow_recognition = true;
         Self {
             recognition: recognises(&root, &peer, "Degree"),
+            counter: recognises(&peer, &root, "Degree"),
             delegation: peer.delegates(&below, Scope(vec![wide])),
             leaf,
             query,
@@ -61,6 +65,7 @@ impl Peers {
         vec![
             self.leaf.sign(&self.below.signer).expect("signs"),
             self.delegation.sign(&self.peer.signer).expect("signs"),
+            self.counter.sign(&self.peer.signer).expect("signs"),
             self.recognition.sign(&self.root.signer).expect("signs"),
             self.root.configuration().sign(&self.root.signer).expect("signs"),
         ]
@@ -89,7 +94,7 @@ fn a_peers_chain_verifies_with_the_anchor_of_who_recognises_it() {
     let verified = peers.run(peers.links()).expect("verifies");
     let kinds: Vec<_> = verified.links.iter().map(|l| l.kind).collect();
     use LinkKind::{Configuration, Delegation, Recognition, Statement};
-    assert_eq!(kinds, [Statement, Delegation, Recognition, Configuration]);
+    assert_eq!(kinds, [Statement, Delegation, Recognition, Recognition, Configuration]);
     assert_eq!(verified.decided_by, peers.below.authority_id);
     // Scope and expiry of the recognition bound the answer.
     assert_eq!(verified.good_until, Timestamp::from_secs(NOW + DAY / 2));
@@ -98,11 +103,46 @@ fn a_peers_chain_verifies_with_the_anchor_of_who_recognises_it() {
 
 #[test]
 fn it_is_followed_where_both_say_so_and_not_otherwise() {
-    assert_eq!(changed(|p| p.query.context.follow_recognition = false), (2, FaultCode::Mismatch));
-    assert_eq!(changed(|p| p.recognition.may_follow = false), (2, FaultCode::OutOfScope));
+    assert_eq!(changed(|p| p.query.context.follow_recognition = false), (3, FaultCode::Mismatch));
+    assert_eq!(changed(|p| p.recognition.may_follow = false), (3, FaultCode::OutOfScope));
     // The authority asked is the one that recognises: not the peer, not whoever is below it.
     let peer = |p: &mut Peers| p.query.authority = p.peer.authority_id.clone();
-    assert_eq!(changed(peer), (2, FaultCode::Mismatch));
+    assert_eq!(changed(peer), (3, FaultCode::Mismatch));
+}
+
+#[test]
+fn it_is_followed_where_the_peer_signs_too_or_the_recognition_says_that_it_need_not() {
+    let mut peers = Peers::new();
+    let alone = |peers: &Peers| {
+        let mut links = peers.links();
+        links.remove(2);
+        peers.run(links).map(|v| v.links.len()).map_err(|f| (f.link, f.code))
+    };
+    assert_eq!(alone(&peers), Err((1, FaultCode::Mismatch)), "a delegation comes next");
+    let mut links = peers.links();
+    links.drain(1..3);
+    let fault = peers.run(links).expect_err("the leaf comes next");
+    assert_eq!((fault.link, fault.code), (0, FaultCode::Mismatch));
+    peers.recognition.one_sided = true;
+    assert_eq!(alone(&peers), Ok(4));
+    // Where none is due it would be a recognition by the peer: a second hop.
+    assert_eq!(peers.fault(), (2, FaultCode::Mismatch));
+}
+
+#[test]
+fn what_the_peer_says_in_turn_is_verified_as_every_link_is() {
+    assert_eq!(changed(|p| p.counter.valid.clear()), (2, FaultCode::NotInForce));
+    assert_eq!(changed(|p| p.counter.exp = NOW), (2, FaultCode::LinkExpired));
+    assert_eq!(changed(|p| p.counter.iat = NOW + 3_600), (2, FaultCode::NotYetIssued));
+    let other = |p: &mut Peers| {
+        p.counter.scope = Scope(vec![grant("issue", "Licence", "FI", false)]);
+    };
+    assert_eq!(changed(other), (2, FaultCode::OutOfScope));
+    assert_eq!(changed(|p| p.counter.peer_id = Party::new("third").authority_id), (2, FaultCode::Mismatch));
+    let mut peers = Peers::new();
+    peers.counter.exp = NOW + 60;
+    let good_until = peers.run(peers.links()).expect("verifies").good_until;
+    assert_eq!(good_until, Timestamp::from_secs(NOW + 60), "it bounds the answer");
 }
 
 #[test]
@@ -135,13 +175,13 @@ fn a_peer_denies_what_it_was_recognised_for_and_nothing_else() {
 
 #[test]
 fn one_that_is_over_revoked_or_by_another_is_refused() {
-    assert_eq!(changed(|p| p.recognition.valid.clear()), (2, FaultCode::NotInForce));
-    assert_eq!(changed(|p| p.recognition.valid = vec![years(2020, Some(2025))]), (2, FaultCode::NotInForce));
-    assert_eq!(changed(|p| p.recognition.exp = NOW), (2, FaultCode::LinkExpired));
+    assert_eq!(changed(|p| p.recognition.valid.clear()), (3, FaultCode::NotInForce));
+    assert_eq!(changed(|p| p.recognition.valid = vec![years(2020, Some(2025))]), (3, FaultCode::NotInForce));
+    assert_eq!(changed(|p| p.recognition.exp = NOW), (3, FaultCode::LinkExpired));
     let stranger = Party::new("stranger");
-    assert_eq!(changed(|p| p.recognition.jwks = stranger.jwks()), (1, FaultCode::Signature));
+    assert_eq!(changed(|p| p.recognition.jwks = stranger.jwks()), (2, FaultCode::Signature));
     let name = |p: &mut Peers| p.recognition.authority_id = stranger.authority_id.clone();
-    assert_eq!(changed(name), (2, FaultCode::Mismatch));
+    assert_eq!(changed(name), (3, FaultCode::Mismatch));
     let own = |p: &mut Peers| p.delegation.sub = p.root.entity_id.clone();
     assert_eq!(changed(own), (1, FaultCode::Loop));
 }

@@ -11,7 +11,12 @@ use charter_domain::{
 };
 use charter_store::{Tx, target::Held};
 
-use crate::{App, Error, app::delegation, error::Code, hosted::Tenant};
+use crate::{
+    App, Error,
+    app::{delegation, recognition},
+    error::Code,
+    hosted::Tenant,
+};
 
 /// Identifiers that are added are nobody else's. (Which ones it has now the draft has looked at; since then no event
 /// about it was recorded, or the proposal is out of date.)
@@ -32,7 +37,8 @@ pub async fn entity(app: &App, registry: RegistryId, change: &EntityCorrected) -
 
 pub async fn renewed(app: &App, registry: RegistryId, r: &Renewed, now: Timestamp) -> Result<(), Error> {
     let held = app.store.target(registry, r.target, r.target_id.clone()).await?;
-    Ok(lasts(r, held, now)?)
+    lasts(r, held, now)?;
+    recognition::renewed(app, registry, r, now).await
 }
 
 pub fn renewed_locked(tx: &mut Tx<'_>, r: &Renewed) -> Result<(), charter_store::Error> {

@@ -1,0 +1,72 @@
+//! What the peer states in turn: without it nothing is followed, unless the recognition says that it is one-sided.
+
+use std::sync::atomic::Ordering;
+
+use super::*;
+
+/// Longer than what a peer states in turn is kept.
+const SHOWN: Duration = Duration::from_secs(31);
+
+#[tokio::test]
+async fn a_recognition_is_followed_only_while_both_sides_are_in_force() {
+    let two = Two::start().await;
+    two.recognises("").await;
+    let said = two.follows("Degree").both().await;
+    assert_eq!(said.line(), "404 UNKNOWN_ENTITY", "{}", said.message);
+    assert!(said.message.contains("one-sided, and not followed"), "{}", said.message);
+    let one = shown(&two.here, THERE, true).await;
+    assert_eq!((one.recognition_statements.len(), one.counter_statements.len()), (1, 0));
+    assert!(!one.mutual && one.detail.contains("one-sided"), "{}", one.detail);
+    two.in_turn().await;
+    let both = shown(&two.here, THERE, true).await;
+    assert_eq!((both.counter_statements.len(), both.mutual, both.detail.as_str()), (1, true, ""));
+    two.clock.advance(NOT_SHOWN);
+    assert_eq!(two.follows("Degree").both().await.line(), "200 yes ACTIVE");
+    two.there.registry(THERE).suspends(HERE).await;
+    assert!(!shown(&two.here, THERE, true).await.mutual, "the other side has suspended it");
+    two.clock.advance(SHOWN);
+    let said = two.follows("Degree").both().await;
+    assert_eq!(said.line(), "404 UNKNOWN_ENTITY", "half a minute after the other side's suspension");
+    assert!(said.message.contains("one-sided"), "{}", said.message);
+    two.there.stop().await;
+    let gone = shown(&two.here, THERE, true).await;
+    assert!(!gone.mutual && gone.detail.contains("could not be had"), "{}", gone.detail);
+    two.clock.advance(SHOWN);
+    let said = two.follows("Degree").rest().await;
+    assert_eq!(said.line(), "503 UNVERIFIABLE", "whether it is mutual is not known: {}", said.message);
+}
+
+#[tokio::test]
+async fn a_recognition_that_says_that_it_is_one_sided_is_followed_as_such() {
+    let two = Two::start().await;
+    let (here, there) = (two.here.registry(HERE), two.there.registry(THERE));
+    let peer = RawPeer { one_sided: true, ..there.as_peer() };
+    here.registers(THERE).recognized("issue", "Degree").peer(peer).await;
+    let said = two.follows("Degree").with("evidence", "full").both().await;
+    assert_eq!(said.line(), "200 yes ACTIVE", "{said:?}");
+    assert!(said.message.contains("one-sided"), "{}", said.message);
+    let token = said.chain.get(2).expect("the recognition");
+    let payload = charter_signing::jws::peek(token).expect("a statement");
+    let payload: serde_json::Value = serde_json::from_slice(&payload).expect("JSON");
+    assert_eq!((said.chain.len(), &payload["one_sided"]), (4, &serde_json::Value::Bool(true)));
+}
+
+#[tokio::test]
+async fn what_a_peer_states_in_turn_is_asked_for_once_in_half_a_minute() {
+    let (app, peer) = (TestApp::start().await, Peer::start(Duration::ZERO).await);
+    app.registry(AUTHORITY).registers(PEER).recognized("issue", "Degree").peer(peer.as_peer()).await;
+    peer.shows(vec![counter(&app, &peer.signer)]);
+    let (entity, now) = ("did:web:honest.example", app.clock.now());
+    peer.says(entity, Ok(yes(vec![statement(entity, now).sign(&peer.signer).expect("signed")], now)));
+    let caller = app.anonymous();
+    let asking = || caller.asks(entity, "issue", "Degree").with("follow_recognition", "true");
+    for _ in 0..5 {
+        assert_eq!(asking().rest().await.line(), "200 yes ACTIVE");
+    }
+    assert_eq!((peer.shown_to.load(Ordering::Relaxed), peer.asked().len()), (1, 5));
+    peer.shows(Vec::new());
+    app.clock.advance(SHOWN);
+    assert_eq!(asking().rest().await.line(), "404 UNKNOWN_ENTITY");
+    assert_eq!(asking().rest().await.line(), "404 UNKNOWN_ENTITY");
+    assert_eq!((peer.shown_to.load(Ordering::Relaxed), peer.asked().len()), (2, 5), "it is not asked");
+}
