@@ -6,4 +6,5 @@ mod chains;
 mod claims;
 mod logs;
 mod made;
+mod recognised;
 mod served;

@@ -4,8 +4,8 @@
 import json
 
 from verify import (
-    SKEW, Refused, age, climb, did, https, identifier, instant, kind, matches, members_of, must, need, open_link,
-    place, reaches, read_chain, secs, shaped, text, unbase64url, whole,
+    SKEW, Refused, age, at_link, climb, did, https, identifier, instant, kind, matches, members_of, must, need,
+    open_link, place, reaches, read_chain, scopes, secs, shaped, text, unbase64url, whole,
 )
 
 TYPE, MAX_LIFE = "authority-denial+jwt", 3600
@@ -74,14 +74,15 @@ def covers(scope, query, at):
 def verify_denial(case):
     at, query = case["at"], case["query"]
     token, issuer, dated, ends, _ = climb(case)
-    leaf = open_link(token, LEAF, issuer, case["now"])
-    speaks(leaf, issuer, query)
-    need(issuer["scope"] is None or covers(issuer["scope"], query, at), "OUT_OF_SCOPE")
-    if leaf["asked"]["time"] is not None:
-        need(at == leaf["as_of"], "MISMATCH", "time")
-    else:
-        need(leaf["as_of"] <= at + SKEW, "MISMATCH", "time")
-        need(at < leaf["valid_until"], "LINK_EXPIRED")
-    as_of = age(case, [*dated, leaf["iat"] * 10**6])
+    with at_link(0):
+        leaf = open_link(token, LEAF, issuer, case["now"])
+        speaks(leaf, issuer, query)
+        need(all(covers(scope, query, at) for scope in scopes(issuer)), "OUT_OF_SCOPE")
+        if leaf["asked"]["time"] is not None:
+            need(at == leaf["as_of"], "MISMATCH", "time")
+        else:
+            need(leaf["as_of"] <= at + SKEW, "MISMATCH", "time")
+            need(at < leaf["valid_until"], "LINK_EXPIRED")
+    as_of = age(case, {**dated, 0: leaf["iat"] * 10**6})
     good_until = min(e for e in [*ends, leaf["valid_until"]] if e is not None)
     return {"decided_by": leaf["authority_id"], "reason": leaf["reason"], "as_of": as_of, "good_until": good_until}

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-"""A second verifier of chains and log proofs, written from docs/STANDARDS.md and the C2SP texts; `judge.py` runs it.
-Standard library and `cryptography`; no code of the product."""
+"""A second verifier of chains, written from docs/STANDARDS.md; `judge.py` runs it. Denials, recognitions, signed anchor
+sets and logs have files of their own. Standard library and `cryptography`; no code of the product."""
 
 import base64
 import calendar
+import contextlib
 import datetime
 import hashlib
 import json
@@ -18,11 +19,21 @@ SKEW, MAX_DEPTH, MAX_CHAIN = 60 * 10**6, 8, 256 * 1024  # microseconds, delegati
 class Refused(Exception):
     def __init__(self, code, detail=""):
         super().__init__(code + ": " + detail)
-        self.code, self.detail = code, detail
+        self.code, self.detail, self.link = code, detail, None
 
 def need(holds, code, detail=""):
     if not holds:
         raise Refused(code, detail)
+
+@contextlib.contextmanager
+def at_link(n):
+    """Whatever is refused within is refused for this link, counted from the leaf, which is 0."""
+    try:
+        yield
+    except (Refused, UnicodeError) as error:
+        refused = error if isinstance(error, Refused) else Refused("MALFORMED", str(error))
+        refused.link = n if refused.link is None else refused.link
+        raise refused
 
 # ---- base64, JSON, times
 def unbase64(text, alphabet=b"+/", padded=True):
@@ -36,6 +47,7 @@ def unbase64(text, alphabet=b"+/", padded=True):
     need((again if padded else again.rstrip(b"=")) == raw, "MALFORMED", "base64 has another spelling")
     return data
 
+def sha256(*parts): return hashlib.sha256(b"".join(parts)).digest()
 def unbase64url(text): return unbase64(text, b"-_", padded=False)
 
 def strict_json(data, nulls=False):
@@ -169,11 +181,15 @@ def verifies(alg, public, signature, message):
     except InvalidSignature:
         return False
 
-def open_jws(token, typ, keys):
-    """Payload of a compact JWS whose header is `alg`, `kid`, `typ` and nothing else."""
+def read_header(token):
+    """Of a compact JWS: `alg`, `kid`, `typ` and nothing else."""
     parts = token.split(".")
     need(len(parts) == 3 and len(token) <= MAX_CHAIN, "MALFORMED", "parts")
-    header = shaped({"alg": text, "kid": text, "typ": text})(strict_json(unbase64url(parts[0])))
+    return shaped({"alg": text, "kid": text, "typ": text})(strict_json(unbase64url(parts[0])))
+
+def open_jws(token, typ, keys):
+    """Its payload."""
+    header, parts = read_header(token), token.split(".")
     need(header["typ"] == typ, "WRONG_TYPE", header["typ"])
     need(header["kid"] in keys, "SIGNATURE", "unknown key")
     alg, public = keys[header["kid"]]
@@ -230,8 +246,11 @@ def check_configuration(document):
     need(not witness or witness["vkey"].startswith(witness["name"] + "+"), "MALFORMED", "witness")
 
 def check_subordinate(document):
-    scope = document["metadata"]["trust_registry"]["scope"]
-    need(document["iss"] != document["sub"] and 1 <= len(scope) <= 64, "MALFORMED", "subordinate")
+    need(document["iss"] != document["sub"], "MALFORMED", "subordinate")
+    check_scope(document["metadata"]["trust_registry"]["scope"])
+
+def check_scope(scope):
+    need(1 <= len(scope) <= 64, "MALFORMED", "scope")
     need(all(g["actions"] and g["resources"] for g in scope), "MALFORMED", "grant")
 
 CONFIG = ("entity-statement+jwt", CONFIGURATION, check_configuration)
@@ -326,44 +345,58 @@ def in_force(intervals, at):
 
 # ---- chains
 def climb(case):
-    at, now = case["at"], case["now"]
+    """Down from the anchor to the leaf, which is not looked at: the leaf, who must have signed it, when each link above
+    was issued, when the proof ends, and until when what it proves is in force."""
+    from recognition import follow, is_one  # which needs what is here
     links, anchors = read_chain(unbase64(case["chain"])), read_anchors(unbase64(case["anchors"]))
+    last = len(links) - 1
+    with at_link(last):
+        issuer, top = pinned(links[last], anchors, case["now"])
+    dated, ends, until = {}, [top["exp"] * 10**6, anchors["expires"]], []
+    for n in range(last - 1, 0, -1):
+        with at_link(n):
+            issuer, link, end = (follow if is_one(links[n]) else delegate)(links[n], issuer, case)
+        until.append(end)
+        dated[n] = link["iat"] * 10**6
+        ends.append(link["exp"] * 10**6)
+    return links[0], issuer, dated, ends, until
+
+def pinned(token, anchors, now):
+    """The anchor as the issuer of the next link down, and its configuration."""
     need(anchors["expires"] is None or anchors["expires"] > now, "ANCHOR_EXPIRED")
-    iss = claimed(links[-1])
+    iss = claimed(token)
     need(iss, "MALFORMED", "no configuration")
     anchor = next((a for a in anchors["anchors"] if a["entity_id"] == iss), None)
     need(anchor, "UNKNOWN_ANCHOR")
     names = {"entity_id": anchor["entity_id"], "authority_id": anchor["authority_id"]}
-    issuer = {**names, "keys": anchor["jwks"], "scope": None, "left": None, "naming": [], "above": []}
-    top = open_link(links[-1], CONFIG, issuer, now)
+    free = {"scope": None, "recognised": None, "left": None, "naming": [], "above": []}
+    top = open_link(token, CONFIG, {**names, **free, "keys": anchor["jwks"]}, now)
     need(top["metadata"]["trust_registry"]["authority_id"] == anchor["authority_id"], "MISMATCH")
-    issuer["keys"] = top["jwks"]
-    dated, ends, until = [], [top["exp"] * 10**6, anchors["expires"]], []
-    for token in reversed(links[1:-1]):
-        link = open_link(token, DELEGATION, issuer, now)
-        until.append(in_force(link["metadata"]["trust_registry"]["valid"], at))
-        issuer = descend(issuer, link)
-        dated.append(link["iat"] * 10**6)
-        ends.append(link["exp"] * 10**6)
-    return links[0], issuer, dated, ends, until
+    return {**names, **free, "keys": top["jwks"]}, top
 
 def age(case, dated):
-    as_of = min(dated)
-    need(case["max_age"] is None or case["now"] - as_of <= case["max_age"] * 10**6, "TOO_OLD")
+    as_of = min(dated.values())
+    with at_link(min(n for n, issued in dated.items() if issued == as_of)):
+        need(case["max_age"] is None or case["now"] - as_of <= case["max_age"] * 10**6, "TOO_OLD")
     return as_of
+
+def scopes(issuer):
+    """What it says must lie inside each of these."""
+    return [scope for scope in (issuer["scope"], issuer["recognised"]) if scope is not None]
 
 def verify_chain(case):
     at, now, query = case["at"], case["now"], case["query"]
     token, issuer, dated, ends, until = climb(case)
-    leaf = open_link(token, LEAF, issuer, now)
-    need(leaf["authority_id"] == issuer["authority_id"], "MISMATCH", "authority")
-    grants = None if issuer["scope"] is None else admitting(issuer["scope"], leaf, at)
-    unstated = check_leaf(leaf, issuer, query)
-    until.append(in_force(leaf["valid"], at))
-    ground = (leaf["accreditation"] or {}).get("valid_until")
-    need(ground is None or at < ground, "NOT_IN_FORCE")
-    until += [ground, latest([g["until"] for g in grants]) if grants else None]
-    as_of = age(case, [*dated, leaf["iat"] * 10**6])
+    with at_link(0):
+        leaf = open_link(token, LEAF, issuer, now)
+        need(leaf["authority_id"] == issuer["authority_id"], "MISMATCH", "authority")
+        granted = [admitting(scope, leaf, at) for scope in scopes(issuer)]
+        unstated = check_leaf(leaf, issuer, query)
+        until.append(in_force(leaf["valid"], at))
+        ground = (leaf["accreditation"] or {}).get("valid_until")
+        need(ground is None or at < ground, "NOT_IN_FORCE")
+    until += [ground, *[latest([g["until"] for g in grants]) for grants in granted]]
+    as_of = age(case, {**dated, 0: leaf["iat"] * 10**6})
     ends = {"good_until": earliest([*ends, leaf["exp"] * 10**6]), "valid_until": earliest(until)}
     return leaf, issuer, {"decided_by": leaf["authority_id"], "as_of": as_of, "unstated": unstated, **ends}
 
@@ -388,22 +421,28 @@ def read_anchors(data):
     need(2 <= len(names) <= 128 and len(set(names)) == len(names), "MALFORMED", "anchors")
     return anchors
 
-def descend(issuer, link):
-    """Who may sign the next link down; nothing is gained on the way."""
+def delegate(token, issuer, case):
+    """Who may sign the next link down, the statement about it, and its end."""
+    link = open_link(token, DELEGATION, issuer, case["now"])
     delegated, constraints = link["metadata"]["trust_registry"], link["constraints"]
+    until = in_force(delegated["valid"], case["at"])
+    names = link["sub"], delegated["authority_id"]
+    below = passed_on(issuer, names, delegated["scope"], constraints["naming_constraints"])
+    left = earliest([below["left"], constraints["max_path_length"]])
+    return {**below, "keys": link["jwks"], "scope": delegated["scope"], "left": left}, link, until
+
+def passed_on(issuer, names, scope, constraint):
+    """Whoever comes next on the way down, by its entity id and authority; nothing is gained on the way."""
     need(issuer["left"] != 0 and len(issuer["above"]) < MAX_DEPTH, "PATH_TOO_LONG")
-    passed = [*issuer["above"], (issuer["entity_id"], issuer["authority_id"])]
-    need(not any(link["sub"] == e or delegated["authority_id"] == a for e, a in passed), "LOOP")
-    own = constraints["naming_constraints"]
-    naming = issuer["naming"] + ([own] if own is not None else [])
-    need(all(permits(n, link["sub"]) for n in naming), "NAMING")
+    above = [*issuer["above"], (issuer["entity_id"], issuer["authority_id"])]
+    need(not any(mine == theirs for passed in above for mine, theirs in zip(passed, names)), "LOOP")
+    naming = issuer["naming"] + ([constraint] if constraint is not None else [])
+    need(all(permits(n, names[0]) for n in naming), "NAMING")
     if issuer["scope"] is not None:
         passing = [g for g in issuer["scope"] if g["may_delegate"]]
-        need(all(any(grant_in(o, i) for o in passing) for i in delegated["scope"]), "OUT_OF_SCOPE")
+        need(all(any(grant_in(o, i) for o in passing) for i in scope), "OUT_OF_SCOPE")
     left = None if issuer["left"] is None else issuer["left"] - 1
-    left = earliest([left, constraints["max_path_length"]])
-    return {"entity_id": link["sub"], "authority_id": delegated["authority_id"], "keys": link["jwks"],
-            "scope": delegated["scope"], "left": left, "naming": naming, "above": passed}
+    return {**issuer, "entity_id": names[0], "authority_id": names[1], "left": left, "naming": naming, "above": above}
 
 def check_leaf(leaf, issuer, query):
     """It answers this very question; gives the conditions that the question says nothing about."""
@@ -416,184 +455,3 @@ def check_leaf(leaf, issuer, query):
     need(not asked or not held or any(reaches(j, asked) for j in held), "OUT_OF_JURISDICTION")
     need(all(given[n] in v for n, v in leaf["conditions"].items() if n in given), "CONDITION_NOT_MET")
     return sorted(n for n in leaf["conditions"] if n not in given)
-
-# ---- transparency log (C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-proof, tlog-policy; RFC 9162)
-def sha256(*parts): return hashlib.sha256(b"".join(parts)).digest()
-def key_name(name): return 0 < len(name.encode()) <= 255 and not any(c == "+" or c < " " or c.isspace() for c in name)
-
-def vkey(line, kind, code):
-    """A verifier key of type 1 (log) or 4 (cosignature/v1)."""
-    parts = line.split("+", 2)
-    need(len(parts) == 3 and key_name(parts[0]) and re.fullmatch(r"[0-9a-f]{8}", parts[1]), code, "vkey")
-    key = within(code, unbase64, parts[2])
-    need(len(key) == 33 and key[0] == kind, code, "type of a key")
-    identity = sha256(parts[0].encode(), b"\n", key)[:4]
-    need(identity.hex() == parts[1], code, "id of a key")
-    public = ed25519.Ed25519PublicKey.from_public_bytes(key[1:])
-    return {"name": parts[0], "id": identity, "kind": kind, "raw": key[1:], "public": public}
-
-def within(code, read, *arguments):
-    """The same, where what is malformed has another code."""
-    try:
-        return read(*arguments)
-    except (Refused, UnicodeDecodeError) as error:
-        known = getattr(error, "code", "MALFORMED")
-        raise Refused(code if known == "MALFORMED" else known, str(error))
-
-def read_note(note):
-    """Text and signature lines."""
-    need(len(note.encode()) <= 128 * 1024 and not any(c < " " and c != "\n" for c in note), "LOG_PROOF", "characters")
-    body, gap, tail = note.rpartition("\n\n")
-    lines = tail[:-1].split("\n")
-    need(gap and tail.endswith("\n") and len(lines) <= 64, "LOG_PROOF", "note")
-    signatures = []
-    for line in lines:
-        parts = line.split(" ")
-        need(len(parts) == 3 and parts[0] == "\u2014" and key_name(parts[1]), "LOG_PROOF", "signature line")
-        signature = unbase64(parts[2])
-        need(len(signature) > 4, "LOG_PROOF", "signature")
-        signatures.append((parts[1], signature[:4], signature[4:]))
-    return body + "\n", signatures
-
-def signed_by(key, body, signatures, code):
-    """None where the key has not signed; else the time of a cosignature, or True."""
-    mine = [s for name, identity, s in signatures if (name, identity) == (key["name"], key["id"])]
-    need(len(mine) <= 1, code, "a key has signed twice")
-    if not mine:
-        return None
-    signature, message, said = mine[0], body, True
-    if key["kind"] == 4:
-        said, signature = int.from_bytes(signature[:8], "big"), signature[8:]
-        need(said < 2**63, code, "time")
-        message = f"cosignature/v1\ntime {said}\n{body}"
-    need(verifies("EdDSA", key["public"], signature, message.encode()), code, "signature of a known key")
-    return said
-
-def decimal(line):
-    need(re.fullmatch(r"0|[1-9][0-9]{0,18}", line) and int(line) < 2**63, "LOG_PROOF", "number")
-    return int(line)
-
-def hash_line(line): return unbase64(line if len(line) == 44 else "not a hash")
-
-def read_proof(data):
-    """Index, hashes, and the checkpoint: its text, signatures, and origin, size and root."""
-    head, gap, note = data.decode("utf-8").partition("\n\n")
-    lines = head.split("\n")
-    need(gap and lines.pop(0) == "c2sp.org/tlog-proof@v1", "LOG_PROOF", "first line")
-    if lines and lines[0].startswith("extra "):
-        need(0 < len(unbase64(lines.pop(0)[len("extra "):])) <= 64 * 1024, "LOG_PROOF", "extra")
-    need(lines and lines[0].startswith("index "), "LOG_PROOF", "index")
-    index = decimal(lines.pop(0)[len("index "):])
-    need(len(lines) <= 63, "LOG_PROOF", "too many hashes")
-    body, signatures = read_note(note)
-    tree = body[:-1].split("\n")
-    need(len(tree) >= 3 and all(tree), "LOG_PROOF", "checkpoint")
-    said = tree[0], decimal(tree[1]), hash_line(tree[2])
-    return index, [hash_line(line) for line in lines], (body, signatures, said)
-
-def root_of(leaf, index, size, path):  # RFC 9162, 2.1.3.2
-    need(index < size, "NOT_IN_LOG", "index")
-    fn, sn, r = index, size - 1, leaf
-    for p in path:
-        need(sn != 0, "NOT_IN_LOG", "length")
-        if fn & 1 or fn == sn:
-            r = sha256(b"\x01", p, r)
-            while not fn & 1 and fn != 0:
-                fn, sn = fn >> 1, sn >> 1
-        else:
-            r = sha256(b"\x01", r, p)
-        fn, sn = fn >> 1, sn >> 1
-    need(sn == 0, "NOT_IN_LOG", "length")
-    return r
-
-def read_policy(data):
-    """Logs, witnesses by name, and whether those who cosigned are enough."""
-    logs, witnesses, groups, members, quorum = [], {}, {}, set(), None
-    def new(name):
-        need(name not in witnesses and name not in groups and name != "none", "POLICY", name)
-        return name
-    def member(name):
-        need((name in witnesses or name in groups) and name not in members, "POLICY", name)
-        members.add(name)
-        return name
-    for line in data.decode("utf-8", "surrogateescape").split("\n"):
-        need(not re.search("[\x00-\x08\x0b-\x1f\x7f]", line), "POLICY", "control character")
-        word, *rest = re.split(r"[ \t]+", line.strip(" \t"))
-        if word == "log" and 1 <= len(rest) <= 2:
-            logs.append(vkey(rest[0], 1, "POLICY"))
-        elif word == "witness" and 2 <= len(rest) <= 3:
-            witnesses[new(rest[0])] = vkey(rest[1], 4, "POLICY")
-        elif word == "group" and len(rest) >= 3:
-            k = {"any": "1", "all": str(len(rest) - 2)}.get(rest[1], rest[1])
-            need(re.fullmatch("[1-9][0-9]?", k) and int(k) <= len(rest) - 2, "POLICY", "threshold")
-            groups[new(rest[0])] = int(k), [member(n) for n in rest[2:]]
-        elif word == "quorum" and len(rest) == 1 and quorum is None:
-            quorum = rest[0]
-            need(quorum in witnesses or quorum in groups or quorum == "none", "POLICY", quorum)
-        else:
-            need(not word or word.startswith("#"), "POLICY", line)
-    need(quorum is not None and max(len(logs), len(witnesses), len(groups)) <= 32, "POLICY", "quorum, or too many")
-    for keys in (logs, witnesses.values()):
-        need(len({k["raw"] for k in keys}) == len(keys), "POLICY", "one key twice")
-    def met(name, cosigned):
-        if name in groups:
-            return sum(met(m, cosigned) for m in groups[name][1]) >= groups[name][0]
-        return name == "none" or name in cosigned
-    return logs, witnesses, lambda cosigned: met(quorum, cosigned)
-
-EVENT = shaped(
-    {"v": whole(1, 1), "registry": did, "seq": secs, "kind": like("StatementMade"), "data": members_of, "subject": text,
-     "actor": text, "origin": text, "recorded_at": instant, "approvals": array},
-    {"prev": text, "restricted": text},
-)
-MADE = shaped(
-    {"statement": kind, "entity_id": text, "action": identifier, "resource": identifier, "jurisdictions": listed(place),
-     "conditions": conditions},
-    {"accreditation_id": text, "from": instant, "until": instant, "begins_when_recorded": flag},
-)
-
-def compare(leaf, data, at):
-    """What the signed statement claims against the event in the log; gives until when the event itself holds."""
-    event = EVENT(strict_json(data, nulls=True))
-    made = MADE(event["data"])
-    start = event["recorded_at"] if made["begins_when_recorded"] else made["from"]
-    pairs = {
-        "registry": (leaf["authority_id"], event["registry"]), "seq": (leaf["seq"], event["seq"]),
-        "kind": (leaf["kind"], made["statement"]), "subject": (made["entity_id"], event["subject"]),
-        "accreditation": ((leaf["accreditation"] or {}).get("id"), made["accreditation_id"]),
-    } | {n: (leaf[n], made[n]) for n in ("action", "resource", "jurisdictions", "conditions")}
-    for name, (said, logged) in pairs.items():
-        need(said == logged, "EVENT_DIFFERS", name)
-    early = [i for i in leaf["valid"] if start is not None and (i["from"] is None or i["from"] < start)]
-    need(not early, "EVENT_DIFFERS", "valid from")
-    # A renewal is another event, which is not here: what holds by it alone is not proven.
-    need(made["until"] is None or at < made["until"], "RENEWED")
-    return made["until"]
-
-def verify_log(case, leaf, issuer):
-    log, now = case["log"], case["now"]
-    event, token = unbase64(log["event"]), unbase64(log["configuration"]).decode("utf-8", "replace")
-    registry = open_link(token, CONFIG, issuer, now)["metadata"]["trust_registry"]
-    need(registry["authority_id"] == issuer["authority_id"], "MISMATCH")
-    need(registry["log"], "LOG_UNKNOWN", "no log")
-    key = vkey(registry["log"]["vkey"], 1, "LOG_UNKNOWN")
-    need(key["name"] == registry["log"]["origin"], "LOG_UNKNOWN", "origin")
-    index, hashes, checkpoint = within("LOG_PROOF", read_proof, unbase64(log["log_proof"]))
-    body, signatures, (origin, size, root) = checkpoint
-    need(origin == key["name"] and signed_by(key, body, signatures, "CHECKPOINT"), "CHECKPOINT", "not of this log")
-    need(index == leaf["seq"] - 1, "EVENT_DIFFERS", "index")
-    need(root_of(sha256(b"\x00", event), index, size, hashes) == root, "NOT_IN_LOG")
-    times = {}
-    if log["policy"] is not None:
-        logs, witnesses, met = read_policy(unbase64(log["policy"]))
-        need(not logs or key["raw"] in [k["raw"] for k in logs], "LOG_UNKNOWN", "not in the policy")
-        said = {n: signed_by(w, body, signatures, "LOG_PROOF") for n, w in witnesses.items()}
-        need(met({n for n, time in said.items() if time is not None}), "UNWITNESSED")
-        times = {witnesses[n]["name"]: time for n, time in said.items() if time is not None}
-    newest = max(times.values(), default=None)
-    need(newest is None or newest * 10**6 <= now + SKEW, "NOT_YET_ISSUED")
-    if log["max_age"] is not None:
-        need(newest is not None and now - newest * 10**6 <= log["max_age"] * 10**6, "TOO_OLD")
-    ends = within("EVENT_DIFFERS", compare, leaf, event, case["at"])
-    return {"origin": origin, "size": size, "index": index, "witnesses": sorted(map(list, times.items())),
-            "newest": newest, "event_until": ends}

@@ -150,7 +150,9 @@ struct Claimed {
 
 /// Who a link says it is from, unverified.
 fn claimed_issuer(token: &str) -> Option<HttpsId> {
-    serde_json::from_slice::<Claimed>(&jws::peek(token).ok()?).ok().map(|c| c.iss)
+    // As text: what is skipped of bytes is looked at for its form alone, and no other reader would take it.
+    let payload = String::from_utf8(jws::peek(token).ok()?).ok()?;
+    serde_json::from_str::<Claimed>(&payload).ok().map(|c| c.iss)
 }
 
 /// The question names an authority that answers here: the speaker, or one that it stands under.

@@ -8,7 +8,7 @@ use base64::{
 };
 use charter_domain::{Context, Kind, Query, Timestamp, scope::Jurisdiction};
 use charter_proof::{
-    AnchorSet, Chain, Denied, FaultCode, LogEvidence, LogProven, Verified, document::AUTHORITY_DENIAL,
+    AnchorSet, Chain, Denied, Fault, FaultCode, LogEvidence, LogProven, Verified, document::AUTHORITY_DENIAL,
     log::Policy, verify, verify_denial, verify_log,
 };
 use charter_tests::program;
@@ -37,6 +37,13 @@ pub struct Case {
     pub log: Option<LogCase>,
 }
 
+/// The code of a fault and the link that fails, from the leaf, which is 0; none where a file cannot be read at all.
+pub type Refused = (&'static str, Option<usize>);
+
+fn refused(fault: &Fault) -> Refused {
+    (fault.code.as_str(), Some(fault.link))
+}
+
 /// A question about an authorization.
 pub fn query(authority: &str, entity: &str, action: &str, resource: &str) -> Query {
     Query::parse(Kind::Authorization, (authority, entity, action, resource), Context::default())
@@ -60,31 +67,31 @@ impl Case {
         self.with(name, |case| change(case.log.as_mut().expect("evidence from a log")))
     }
 
-    /// What this project's verifier says: the facts, or the code of the fault.
-    pub fn verdict(&self) -> Result<Value, &'static str> {
-        let malformed = |_| FaultCode::Malformed.as_str();
+    /// What this project's verifier says: the facts, or the fault.
+    pub fn verdict(&self) -> Result<Value, Refused> {
+        let malformed = |_| (FaultCode::Malformed.as_str(), None);
         let chain = Chain::parse(&self.chain).map_err(malformed)?;
         let anchors = AnchorSet::parse(&self.anchors).map_err(malformed)?;
         if is_denial(&chain) {
             let denied = verify_denial(&chain, &self.query, &anchors, self.at, self.now, secs(self.max_age));
-            return denied.map(|denied| denied_facts(&denied)).map_err(|f| f.code.as_str());
+            return denied.map(|denied| denied_facts(&denied)).map_err(|f| refused(&f));
         }
         let verified = verify(&chain, &self.query, &anchors, self.at, self.now, secs(self.max_age))
-            .map_err(|f| f.code.as_str())?;
+            .map_err(|f| refused(&f))?;
         let proven = self.log.as_ref().map(|log| self.prove(&verified, log)).transpose()?;
         Ok(facts(&verified, proven.as_ref()))
     }
 
-    fn prove(&self, verified: &Verified, log: &LogCase) -> Result<LogProven, &'static str> {
-        let policy = log.policy.as_deref().map(Policy::parse).transpose().map_err(|_| "POLICY")?;
+    /// Evidence from a log is of the statement, whatever is wrong with it.
+    fn prove(&self, verified: &Verified, log: &LogCase) -> Result<LogProven, Refused> {
+        let policy = log.policy.as_deref().map(Policy::parse).transpose().map_err(|_| ("POLICY", Some(0)))?;
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec());
         let evidence = LogEvidence {
             event: log.event.clone(),
-            log_proof: text(&log.log_proof).map_err(|_| FaultCode::LogProof.as_str())?,
+            log_proof: text(&log.log_proof).map_err(|_| (FaultCode::LogProof.as_str(), Some(0)))?,
             configuration: String::from_utf8_lossy(&log.configuration).into_owned(),
         };
-        verify_log(verified, &evidence, policy.as_ref(), self.now, secs(log.max_age))
-            .map_err(|f| f.code.as_str())
+        verify_log(verified, &evidence, policy.as_ref(), self.now, secs(log.max_age)).map_err(|f| refused(&f))
     }
 
     fn to_json(&self) -> Value {
@@ -97,6 +104,7 @@ impl Case {
                 "resource": q.resource, "conditions": q.context.conditions,
                 "jurisdiction": q.context.jurisdiction.as_ref().map(Jurisdiction::as_str),
                 "time": q.context.time.map(Timestamp::micros), "locator": q.context.locator,
+                "follow_recognition": q.context.follow_recognition,
             },
             "at": self.at.micros(), "now": self.now.micros(), "max_age": self.max_age,
             "log": self.log.as_ref().map(|log| json!({
@@ -106,7 +114,7 @@ impl Case {
             })),
             "verdict": match self.verdict() {
                 Ok(said) => json!({ "ok": true, "said": said }),
-                Err(code) => json!({ "ok": false, "code": code }),
+                Err((code, link)) => json!({ "ok": false, "code": code, "link": link }),
             },
         })
     }
@@ -146,8 +154,11 @@ fn facts(verified: &Verified, proven: Option<&LogProven>) -> Value {
 pub struct Agreed {
     pub cases: usize,
     pub accepted: usize,
-    /// Refused by both, for another reason each: which of two faults is met first is nobody's rule.
-    pub other_code: usize,
+}
+
+/// Whether the second verifier says otherwise: of the facts, of what is wrong, or at which link.
+fn differs(ours: &Value, theirs: &Value) -> bool {
+    ["ok", "said", "code", "link"].into_iter().any(|member| ours.get(member) != theirs.get(member))
 }
 
 /// Writes the cases to `.run/corpus/<name>.json`, and has both verifiers judge each.
@@ -165,16 +176,15 @@ pub async fn compare(name: &str, cases: &[Case]) -> Agreed {
     let theirs: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let fault = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && theirs.len() == ours.len(), "{} judged: {fault}", theirs.len());
-    let mut agreed = Agreed { cases: ours.len(), accepted: 0, other_code: 0 };
+    let mut agreed = Agreed { cases: ours.len(), accepted: 0 };
     let mut differ = Vec::new();
     for (our, their) in ours.iter().zip(&theirs) {
         let verdict = &our["verdict"];
         assert_eq!(our["name"], their["name"]);
-        if verdict["ok"] != their["ok"] || verdict.get("said") != their.get("said") {
+        if differs(verdict, their) {
             differ.push(format!("{}: ours {verdict}, theirs {their}", our["name"]));
         }
         agreed.accepted += usize::from(verdict["ok"] == true);
-        agreed.other_code += usize::from(verdict.get("code") != their.get("code"));
     }
     assert!(
         differ.is_empty(),

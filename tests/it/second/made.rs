@@ -95,7 +95,7 @@ pub struct Made {
     pub cosigned: Vec<(usize, i64)>,
 }
 
-fn jwks(signer: &SoftwareSigner) -> Value {
+pub fn jwks(signer: &SoftwareSigner) -> Value {
     json!({ "keys": [signer.key().to_jwk()] })
 }
 
