@@ -1,8 +1,8 @@
 //! Parties with real keys, and what they sign, for this crate's own tests.
 
 use charter_domain::{
-    AuthorityId, Context, Delegation, HttpsId, Interval, Kind, Query, Registry, RegistryId, Scope, SpkiPins,
-    Timestamp, registry::Phase,
+    AuthorityId, Context, Delegation, HttpsId, Interval, Kind, NamingConstraints, Query, Registry,
+    RegistryId, Scope, SpkiPins, Timestamp, registry::Phase,
 };
 use charter_proof::{
     AuthorityStatement, SubordinateStatement,
@@ -101,6 +101,7 @@ impl Party {
             tls_spki_sha256: SpkiPins::default(),
             scope: scope(),
             max_path_length: None,
+            naming_constraints: NamingConstraints::default(),
             answers_as_own: true,
             valid: Interval::ALWAYS,
             statuses: Vec::new(),

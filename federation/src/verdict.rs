@@ -99,9 +99,17 @@ pub fn proven(
 /// Whom we delegated to, as the verifier takes it.
 fn issuer(view: &RegistryView, delegation: &Delegation) -> Result<Issuer, String> {
     let jwks = JwkSet::parse(delegation.jwks.as_bytes()).map_err(|e| e.to_string())?;
+    let names = &delegation.naming_constraints;
+    if !delegation.permits(&delegation.entity_identifier) {
+        return Err(format!(
+            "`{}` is a name that its own delegation does not permit",
+            delegation.entity_identifier
+        ));
+    }
     Ok(Issuer {
         scope: Some(delegation.scope.clone()),
         max_path_length: delegation.max_path_length,
+        naming: if names.is_empty() { Vec::new() } else { vec![names.clone()] },
         // Whoever below takes our own name is found out here, as it is by whoever verifies the whole chain.
         above: vec![Ancestor {
             entity_id: view.registry.entity_identifier.clone(),

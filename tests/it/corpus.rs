@@ -90,7 +90,7 @@ fn the_corpus_has_every_reason_that_a_chain_can_give() {
     let faults: BTreeSet<&str> =
         cases.iter().filter_map(|c| c.expect.offline.as_ref()).map(|o| o.code.as_str()).collect();
     assert!(
-        faults.is_superset(&["OUT_OF_SCOPE", "OUT_OF_JURISDICTION", "PATH_TOO_LONG"].into()),
+        faults.is_superset(&["OUT_OF_SCOPE", "OUT_OF_JURISDICTION", "PATH_TOO_LONG", "NAMING"].into()),
         "{faults:?}"
     );
     let bases: BTreeSet<&str> = cases.iter().filter_map(|c| c.expect.basis.as_deref()).collect();

@@ -45,6 +45,22 @@ fn scope(resource: &str) -> Vec<pb::Grant> {
     }]
 }
 
+fn names(permitted: &[&str]) -> Option<pb::NamingConstraints> {
+    let permitted = permitted.iter().map(|host| (*host).to_owned()).collect();
+    Some(pb::NamingConstraints { permitted, excluded: Vec::new() })
+}
+
+/// A delegation to whoever has this host, who permits these below it (none: all).
+fn named(g: &Governed, host: &str, below: &[&str]) -> Change {
+    let mut change = delegation(g, &["edu:degree"]);
+    if let Change::Delegation(d) = &mut change {
+        d.subordinate_id = format!("did:web:{host}");
+        d.entity_identifier = format!("https://{host}");
+        d.naming_constraints = names(below).filter(|names| !names.permitted.is_empty());
+    }
+    change
+}
+
 async fn decides(g: &Governed, change: Change) -> pb::Proposal {
     let draft = g.person("otto").proposes(change).await.expect("proposed");
     g.person("anna").approves(&draft).await.expect("approved")
@@ -126,6 +142,51 @@ async fn a_delegation_wider_than_the_own_one_is_refused_at_proposal_and_at_execu
     superior.sets(target, "REVOKED").await;
     let less = pb::CorrectDelegation { answers_as_own: Some(false), ..Default::default() };
     assert_eq!(refused(&otto, narrowed(less)).await, "403 DENIED", "nothing is left to pass on");
+    let line = asking.grpc().await.line();
+    assert!(!line.contains("yes"), "{line}");
+}
+
+/// At the proposal, and again at the approval: what the superior permits may be less by then.
+#[tokio::test]
+async fn a_name_outside_is_refused_at_both() {
+    let g = three().await;
+    let (superior, own) = (g.app.registry(SUPERIOR), g.app.registry(AUTHORITY));
+    let change = g.app.clock.now().plus(Duration::from_secs(3_600));
+    let given = || superior.delegation(&own, &["edu:*"]);
+    let (mut first, mut then) = (given(), given());
+    first.naming_constraints = names(&["registry.example", "child.example", "late.example"]);
+    first.valid_until = Some(crate::life::wire(change));
+    then.naming_constraints = names(&["registry.example"]);
+    then.valid_from = Some(crate::life::wire(change));
+    for delegation in [first, then] {
+        superior.client().put_delegation(superior.signed(delegation)).await.expect("delegated");
+    }
+    let otto = g.person("otto");
+    assert_eq!(refused(&otto, named(&g, "other.example", &[])).await, "403 DENIED");
+    for below in ["other.example", "https://child.example"] {
+        let closed = named(&g, "child.example", &[below]);
+        assert_eq!(refused(&otto, closed).await, "400 INVALID", "{below}: not its own name, or no host");
+    }
+    decides(&g, named(&g, "child.example", &["CHILD.example", ".child.example"])).await;
+    // Over REST the listener's own registry would be asked.
+    let asking = g.app.anonymous().asks("did:web:pupil.example", "issue", "edu:degree").of(SUPERIOR);
+    assert_eq!(asking.grpc().await.line(), "200 yes ACTIVE");
+
+    let more = pb::CorrectDelegation { naming_constraints: names(&[".example"]), ..Default::default() };
+    assert_eq!(refused(&otto, narrowed(more)).await, "409 ILLEGAL_TRANSITION");
+    let less = pb::CorrectDelegation { naming_constraints: names(&["child.example"]), ..Default::default() };
+    let done = decides(&g, narrowed(less)).await;
+    let diff: Value = serde_json::from_str(&done.diff_json).expect("JSON");
+    let (from, to) = (json!(["child.example", ".child.example"]), json!(["child.example"]));
+    assert_eq!(
+        diff,
+        json!({ "naming_constraints": { "from": { "permitted": from }, "to": { "permitted": to } } })
+    );
+
+    let late = otto.proposes(named(&g, "late.example", &[])).await.expect("permitted still");
+    g.app.clock.advance(Duration::from_secs(7_200));
+    let refused = g.person("anna").approves(&late).await.expect_err("no longer permitted");
+    assert_eq!(said(&refused), "403 DENIED");
     let line = asking.grpc().await.line();
     assert!(!line.contains("yes"), "{line}");
 }

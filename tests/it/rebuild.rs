@@ -6,6 +6,7 @@ use charter_domain::{
     event::{Change, CredentialTypeDefined, SchemaDeprecated, SchemaPublished, SuperiorJoined, SuperiorLeft},
     recognition::RawPeer,
 };
+use charter_proto::charter::registry::v1::NamingConstraints;
 use charter_store::rebuild::{self, Rebuilt};
 use charter_tests::{AUTHORITY, TestApp};
 
@@ -24,7 +25,9 @@ async fn lived_in() -> TestApp {
         (n, raw)
     });
     registry.loads(rows.collect(), false).await.expect("loaded");
-    let pinned = registry.pinned(&child, &["Licence"], &["0a".repeat(32)]);
+    let mut pinned = registry.pinned(&child, &["Licence"], &["0a".repeat(32)]);
+    let permitted = vec![".example".to_owned()];
+    pinned.naming_constraints = Some(NamingConstraints { permitted, ..Default::default() });
     registry.client().put_delegation(registry.signed(pinned)).await.expect("delegated");
     let peer = child.as_peer();
     let peer = RawPeer { entity_identifier: "https://peer.example".to_owned(), ..peer };
@@ -114,6 +117,7 @@ async fn tampering_with_any_table_is_found_named_and_repaired() {
         ("statements", "jurisdictions = '[\"SE\"]'"),
         ("delegations", "endpoint = 'http://127.0.0.1:1'"),
         ("delegation_pins", "tls_spki_sha256 = '[]'"),
+        ("delegation_names", "naming_constraints = '{}'"),
         ("recognition_peers", "peer = '{}'"),
         ("superiors", "entity_identifier = 'https://other.example'"),
         ("status_changes", "state = 'ENDED', reason = 'OTHER'"),

@@ -20,7 +20,7 @@ const ATTEMPTS: usize = 7_000;
 const RAW_ATTEMPTS: usize = 3_000;
 const WORKERS: u64 = 12;
 /// Every table that holds a tenant's rows and may be read.
-const TABLES: [&str; 48] = [
+const TABLES: [&str; 49] = [
     "retention_runs",
     "accesses",
     "requests",
@@ -43,6 +43,7 @@ const TABLES: [&str; 48] = [
     "tuples",
     "statements",
     "delegations",
+    "delegation_names",
     "delegation_pins",
     "recognition_peers",
     "applications",

@@ -42,8 +42,8 @@ pub use self::{
     joining::{Accept, Applications, Apply, Join, Leave, Rotate},
     key::{CheckKey, EntityKey, Key, ListKeys, Revoke},
     life::{
-        CorrectAccreditation, CorrectEntity, Drafted, ListOf, MakeDelegation, NarrowDelegation, Recognition,
-        Recognize, Scope, Until,
+        CorrectAccreditation, CorrectEntity, Drafted, ListOf, MakeDelegation, Naming, NarrowDelegation,
+        Recognition, Recognize, Scope, Until,
     },
     log::{AuditState, Log, MirrorLog, ProofOf, Source as LogSource, Trusted, VerifyLog, WatchLog},
     login::{Login, WhoAmI},

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AuthorityId, HttpsId, Interval, Invalid, Query, Reason, Scope, SpkiPins, Timestamp,
+    AuthorityId, HttpsId, Interval, Invalid, NamingConstraints, Query, Reason, Scope, SpkiPins, Timestamp,
     status::{self, State, Status},
 };
 
@@ -39,6 +39,9 @@ pub struct Delegation {
     pub tls_spki_sha256: SpkiPins,
     pub scope: Scope,
     pub max_path_length: Option<u8>,
+    /// Which names the subordinate and everybody below it may have; empty: any.
+    #[serde(default, skip_serializing_if = "NamingConstraints::is_empty")]
+    pub naming_constraints: NamingConstraints,
     /// The superior may answer for it; else it refers.
     pub answers_as_own: bool,
     pub valid: Interval,
@@ -74,6 +77,11 @@ impl Delegation {
     /// The question lies inside the delegated scope at `at`.
     pub fn covers(&self, query: &Query, at: Timestamp) -> bool {
         self.scope.covers(&query.action, &query.resource, query.context.jurisdiction.as_ref(), at)
+    }
+
+    /// Whether it permits a name below it.
+    pub fn permits(&self, name: &HttpsId) -> bool {
+        self.naming_constraints.is_empty() || self.naming_constraints.permits(name)
     }
 
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {

@@ -20,6 +20,7 @@ pub mod json;
 #[cfg(feature = "records")]
 pub mod key;
 pub mod measure;
+pub mod naming;
 pub mod policy;
 pub mod privacy;
 #[cfg(feature = "records")]
@@ -49,6 +50,7 @@ pub use crate::{
     decision::{Decision, Outcome},
     delegation::Delegation,
     id::{Action, AuthorityId, EntityId, HttpsId, Resource},
+    naming::NamingConstraints,
     query::{Context, EvidenceLevel, Kind, Query},
     reason::Reason,
     registry::{Registry, RegistryId},

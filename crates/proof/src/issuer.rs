@@ -1,9 +1,9 @@
 //! The party that must have signed the next link down, with everything that its superiors allow it.
 
-use charter_domain::{AuthorityId, HttpsId, Scope, delegation::MAX_DEPTH};
+use charter_domain::{AuthorityId, HttpsId, NamingConstraints, Scope, delegation::MAX_DEPTH};
 use charter_signing::JwkSet;
 
-use crate::{Anchor, FaultCode, RecognitionStatement, SubordinateStatement, naming::NamingConstraints};
+use crate::{Anchor, FaultCode, RecognitionStatement, SubordinateStatement};
 
 /// An issuer that is trusted so far: the anchor, or whoever a verified link names. Going down a chain is
 /// going from issuer to issuer with `descend`; nothing can be gained on the way, only lost.

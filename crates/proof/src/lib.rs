@@ -11,7 +11,6 @@ pub mod document;
 pub mod fault;
 pub mod issuer;
 pub mod log;
-pub mod naming;
 pub mod render;
 pub mod snapshot;
 pub mod verify;

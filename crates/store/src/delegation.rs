@@ -1,7 +1,7 @@
 //! Delegations that this registry has made.
 
 use charter_domain::{
-    AuthorityId, Delegation, HttpsId, Interval, RegistryId, Scope, SpkiPins, Timestamp,
+    AuthorityId, Delegation, HttpsId, Interval, NamingConstraints, RegistryId, Scope, SpkiPins, Timestamp,
     status::{State, Status},
 };
 use diesel::{PgConnection, RunQueryDsl, sql_types};
@@ -24,6 +24,8 @@ struct Row {
     tls_spki_sha256: Option<SpkiPins>,
     scope: Scope,
     max_path_length: Option<u8>,
+    #[serde(default)]
+    naming_constraints: Option<NamingConstraints>,
     answers_as_own: bool,
     f: Option<i64>,
     u: Option<i64>,
@@ -53,6 +55,7 @@ impl From<Row> for Delegation {
             tls_spki_sha256: row.tls_spki_sha256.unwrap_or_default(),
             scope: row.scope,
             max_path_length: row.max_path_length,
+            naming_constraints: row.naming_constraints.unwrap_or_default(),
             answers_as_own: row.answers_as_own,
             valid: interval(row.f, row.u),
             statuses: row.statuses.unwrap_or_default().into_iter().map(status).collect(),
@@ -68,6 +71,8 @@ pub(crate) const RECORDED: &str = "select json_build_object('id', d.delegation_i
     'u', micros(upper(d.valid)),
     'tls_spki_sha256', (select p.tls_spki_sha256 from delegation_pins p
                          where p.registry_id = $1 and p.delegation_id = d.delegation_id and upper_inf(p.recorded)),
+    'naming_constraints', (select n.naming_constraints from delegation_names n
+                            where n.registry_id = $1 and n.delegation_id = d.delegation_id and upper_inf(n.recorded)),
     'statuses', statuses($1, 'delegation', d.delegation_id::text, 9223372036854775806),
     'document', (select jws from documents where registry_id = $1 and target = 'delegation:' || d.delegation_id)
   )::text as value

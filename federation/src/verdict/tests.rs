@@ -1,6 +1,6 @@
 //! What is believed of an answer is what its proof says, not what was written around it.
 
-use charter_domain::Interval;
+use charter_domain::{Interval, NamingConstraints};
 
 use super::*;
 use crate::testing::{HOUR, NOW, Party, party, query};
@@ -39,4 +39,26 @@ fn conditions_of_a_statement_cannot_be_left_out_of_the_answer() {
         statement.conditions = [("eqf_level".to_owned(), ["7".to_owned()].into())].into();
     };
     assert_eq!(believed(limited).expect("proven").unstated, ["eqf_level"]);
+}
+
+#[test]
+fn a_name_that_the_own_delegation_does_not_permit_is_not_believed() {
+    let (root, sector, school) = (party("root"), party("sector"), party("school"));
+    let query = query(&sector);
+    let far = AT.plus(std::time::Duration::from_secs(300));
+    let believed = |permitted: &[&str]| {
+        let permitted = permitted.iter().map(|name| (*name).to_owned()).collect();
+        let naming_constraints = NamingConstraints { permitted, excluded: vec![] };
+        let delegation = Delegation { naming_constraints, ..root.delegation(&sector) };
+        let mut answer = Answer::of(&school.id, 3, charter_domain::Reason::Active, AT, far);
+        let statement = school.states(&query, NOW).sign(&school.signer).expect("signs");
+        answer.chain = vec![statement, sector.delegates(&school)];
+        believe(&root.view(vec![delegation.clone()]), &delegation, &query, answer, (AT, AT), &Seen::default())
+    };
+    assert!(believed(&[]).is_ok());
+    assert!(believed(&["sector.example", "school.example"]).is_ok());
+    let fault = believed(&["sector.example"]).expect_err("the school's name");
+    assert!(fault.contains("https://school.example"), "{fault}");
+    let fault = believed(&["school.example"]).expect_err("the sector's own name");
+    assert!(fault.contains("https://sector.example"), "{fault}");
 }

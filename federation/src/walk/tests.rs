@@ -1,6 +1,6 @@
 //! Tables of the walk.
 
-use charter_domain::{Context, HttpsId, Interval, Reason, Scope, SpkiPins};
+use charter_domain::{Context, HttpsId, Interval, NamingConstraints, Reason, Scope, SpkiPins};
 
 use super::*;
 
@@ -23,6 +23,7 @@ fn delegation(name: &str, resource: &str) -> Delegation {
         tls_spki_sha256: SpkiPins::default(),
         scope: serde_json::from_str::<Scope>(&grant).expect("valid"),
         max_path_length: None,
+        naming_constraints: NamingConstraints::default(),
         answers_as_own: true,
         valid: Interval::ALWAYS,
         statuses: vec![],

@@ -6,8 +6,8 @@ use std::{
 };
 
 use charter_domain::{
-    Context, Delegation, EvidenceLevel, Interval, Kind, Query, Registry, RegistryId, Scope, SpkiPins,
-    Timestamp,
+    Context, Delegation, EvidenceLevel, Interval, Kind, NamingConstraints, Query, Registry, RegistryId,
+    Scope, SpkiPins, Timestamp,
     fact::{Facts, StatementFact},
     registry::Phase,
     scope::{Conditions, Jurisdiction},
@@ -178,6 +178,7 @@ impl Records {
                 tls_spki_sha256: SpkiPins::default(),
                 scope: edge.scope(),
                 max_path_length: edge.path,
+                naming_constraints: NamingConstraints::default(),
                 answers_as_own: true,
                 valid: Interval::ALWAYS,
                 statuses: edge.statuses.clone(),

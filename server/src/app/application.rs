@@ -113,7 +113,7 @@ async fn may_join(
     }
     let new = accept::wished(found, wish, now)?;
     delegations::check(app, tenant, &new).await?;
-    delegations::within_way_up(tenant, &new.scope)?;
+    delegations::inside::heard(tenant, (&new.scope, &new.entity_identifier))?;
     let list = app.store.delegations(registry).await?;
     let theirs =
         |d: &&delegation::Delegation| d.subordinate == *applicant || d.entity_identifier == found.signed.iss;

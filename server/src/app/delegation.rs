@@ -1,13 +1,12 @@
 //! Delegations: a subordinate may speak for a scope, never wider than what this registry may delegate.
 
 use charter_domain::{
-    AuthorityId, Delegation, HttpsId, Interval, Invalid, RegistryId, Scope, SpkiPins,
+    AuthorityId, Delegation, HttpsId, Interval, Invalid, NamingConstraints, RegistryId, Scope, SpkiPins,
     event::{Change, DelegationMade},
     json,
     policy::Caller,
 };
-use charter_proof::SubordinateStatement;
-use charter_signing::{JwkSet, jws};
+use charter_signing::JwkSet;
 use charter_store::request::Call;
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +17,10 @@ use crate::{
         import::permit_load,
         once::{Asked, once, principal},
     },
-    error::Code,
     hosted::Tenant,
 };
+
+pub mod inside;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct NewDelegation {
@@ -32,6 +32,8 @@ pub struct NewDelegation {
     pub tls_spki_sha256: SpkiPins,
     pub scope: Scope,
     pub max_path_length: Option<u8>,
+    #[serde(skip_serializing_if = "NamingConstraints::is_empty")]
+    pub naming_constraints: NamingConstraints,
     pub answers_as_own: bool,
     pub valid: Interval,
     /// From the instant of its event on.
@@ -105,6 +107,7 @@ pub fn made(new: &NewDelegation) -> Result<DelegationMade, charter_store::Error>
         tls_spki_sha256: new.tls_spki_sha256.clone(),
         scope: new.scope.clone(),
         max_path_length: new.max_path_length,
+        naming_constraints: new.naming_constraints.clone(),
         answers_as_own: new.answers_as_own,
         valid: new.valid,
         begins_when_recorded: new.begins_when_recorded,
@@ -119,7 +122,12 @@ pub async fn check(app: &App, tenant: &Tenant, new: &NewDelegation) -> Result<()
     if new.entity_identifier == tenant.registry.entity_identifier {
         return Err(Invalid::new("entity_identifier", "must be another authority's").into());
     }
-    within_own_scope(app, tenant, &new.scope).await
+    let names = &new.naming_constraints;
+    if !names.is_empty() && !names.permits(&new.entity_identifier) {
+        let text = format!("must permit the subordinate's own name, `{}`", new.entity_identifier);
+        return Err(Invalid::new("naming_constraints", text).into());
+    }
+    inside::recorded(app, tenant, (&new.scope, &new.entity_identifier)).await
 }
 
 /// The delegation of a subordinate that holds now, else its last one.
@@ -136,40 +144,6 @@ pub fn current<'a>(
 ) -> Option<&'a Delegation> {
     let of = || list.iter().filter(|d| d.subordinate == *subordinate);
     of().find(|d| d.valid.contains(now)).or_else(|| of().next_back())
-}
-
-/// Checked when written, and again by every verifier: a registry whose superior is of this process may pass on only
-/// what it was given. (A superior elsewhere checks when it reads.)
-pub async fn within_own_scope(app: &App, tenant: &Tenant, scope: &Scope) -> Result<(), Error> {
-    let now = app.clock.now();
-    let own = &tenant.registry.authority;
-    let superiors = tenant.above();
-    let above = |t: &&Tenant| superiors.hints.contains(&t.registry.entity_identifier);
-    for superior in app.hosted.tenants().filter(above) {
-        let delegations = app.store.delegations(superior.registry.id).await?;
-        let given: Vec<_> = delegations.iter().filter(|d| d.subordinate == *own).collect();
-        let passes_on = |d: &&Delegation| d.standing(now).is_ok() && d.scope.may_delegate(scope);
-        if !given.is_empty() && !given.iter().any(passes_on) {
-            let by = &superior.registry.authority;
-            return Err(Error::new(Code::Denied, format!("wider than what `{by}` delegated to `{own}`")));
-        }
-    }
-    Ok(())
-}
-
-/// The same by what a superior elsewhere said last of this registry, where the way up has been heard. Whoever reads a
-/// chain verifies it; here it spares staff a delegation that nobody would believe.
-pub fn within_way_up(tenant: &Tenant, scope: &Scope) -> Result<(), Error> {
-    let upward = tenant.upward();
-    let payload = upward.first().and_then(|token| jws::peek(token).ok());
-    let said = payload.and_then(|p| serde_json::from_slice::<SubordinateStatement>(&p).ok());
-    match said {
-        Some(said) if !said.metadata.trust_registry.scope.may_delegate(scope) => {
-            let (by, own) = (said.iss, &tenant.registry.authority);
-            Err(Error::new(Code::Denied, format!("wider than what `{by}` delegated to `{own}`")))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Overlapping siblings are allowed, and said.

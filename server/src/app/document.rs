@@ -160,7 +160,10 @@ impl Issuing {
             iat: iat.secs(),
             exp: exp.secs(),
             jwks: JwkSet::parse(d.jwks.as_bytes()).map_err(internal)?,
-            constraints: Constraints { max_path_length: d.max_path_length, naming_constraints: None },
+            constraints: Constraints {
+                max_path_length: d.max_path_length,
+                naming_constraints: Some(d.naming_constraints.clone()).filter(|names| !names.is_empty()),
+            },
             metadata: DelegatedMetadata {
                 trust_registry: Delegated {
                     authority_id: d.subordinate.clone(),

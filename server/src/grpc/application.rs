@@ -1,6 +1,6 @@
 //! `charter.registry.v1.ApplicationService` and `JoiningService`.
 
-use charter_domain::{Invalid, Timestamp, scope::Grant};
+use charter_domain::{Invalid, NamingConstraints, Timestamp, scope::Grant};
 use charter_proto::charter::registry::v1::{
     self as pb, application_service_server::ApplicationService, joining_service_server::JoiningService,
     sign_application_request::What,
@@ -38,6 +38,7 @@ fn encode(a: Shown) -> pb::Application {
         tls_spki_sha256: a.tls_spki_sha256.texts(),
         scope: a.scope.0.iter().map(delegation::grant).collect(),
         max_path_length: a.max_path_length.map(u32::from),
+        naming_constraints: delegation::names(&a.naming_constraints),
         answers_as_own: a.answers_as_own,
         valid_until: a.valid_until.map(convert::time),
         contact: a.contact,
@@ -61,6 +62,13 @@ fn path_length(given: Option<u32>) -> Result<Option<u8>, Invalid> {
     given.map(|n| u8::try_from(n).map_err(bad)).transpose()
 }
 
+fn names(given: Option<pb::NamingConstraints>) -> Result<NamingConstraints, Invalid> {
+    given.map_or_else(
+        || Ok(NamingConstraints::default()),
+        |n| NamingConstraints::parse(&delegation::naming(n)),
+    )
+}
+
 fn until(given: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>, Invalid> {
     convert::optional_time("valid_until", given)
 }
@@ -70,6 +78,7 @@ fn wanted(what: Option<What>) -> Result<Wanted, Error> {
         What::Join(wish) => Wanted::Join(Join {
             scope: grants(wish.scope)?,
             max_path_length: path_length(wish.max_path_length)?,
+            naming_constraints: names(wish.naming_constraints)?,
             answers_as_own: wish.answers_as_own,
             valid_until: until(wish.valid_until)?,
             contact: wish.contact,
@@ -150,6 +159,7 @@ impl JoiningService for Doorway {
         let accept = Accept {
             scope: grants(r.scope).map_err(Error::from)?,
             max_path_length: path_length(r.max_path_length).map_err(Error::from)?,
+            naming_constraints: names(r.naming_constraints).map_err(Error::from)?,
             answers_as_own: r.answers_as_own,
             valid_until: until(r.valid_until).map_err(Error::from)?,
             reason: r.reason,

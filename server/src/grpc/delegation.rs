@@ -1,7 +1,7 @@
 //! Delegations as gRPC shows them.
 
 use charter_domain::{
-    Delegation, Timestamp,
+    Delegation, NamingConstraints, Timestamp,
     scope::{Grant, Jurisdiction, Pattern},
     status::state_at,
 };
@@ -25,6 +25,17 @@ pub(super) fn grant(g: &Grant) -> pb::Grant {
     }
 }
 
+/// None where any name will do.
+pub(super) fn names(constraints: &NamingConstraints) -> Option<pb::NamingConstraints> {
+    let NamingConstraints { permitted, excluded } = constraints.clone();
+    (!constraints.is_empty()).then_some(pb::NamingConstraints { permitted, excluded })
+}
+
+/// As they arrive: what is issued is parsed.
+pub(super) fn naming(given: pb::NamingConstraints) -> NamingConstraints {
+    NamingConstraints { permitted: given.permitted, excluded: given.excluded }
+}
+
 pub(super) fn view(d: &Delegation, now: Timestamp) -> Result<pb::Delegation, Error> {
     let state = state_at(&d.statuses, now);
     let since = d.statuses.iter().find(|s| s.state == state && s.effective.contains(now));
@@ -37,6 +48,7 @@ pub(super) fn view(d: &Delegation, now: Timestamp) -> Result<pb::Delegation, Err
         tls_spki_sha256: d.tls_spki_sha256.texts(),
         scope: d.scope.0.iter().map(grant).collect(),
         max_path_length: d.max_path_length.map(u32::from),
+        naming_constraints: names(&d.naming_constraints),
         answers_as_own: d.answers_as_own,
         valid_from: d.valid.from.map(convert::time),
         valid_until: d.valid.until.map(convert::time),

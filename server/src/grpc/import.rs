@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, pin::Pin};
 
 use charter_domain::{
-    AuthorityId, EntityId, HttpsId, Interval, Invalid, Scope, SpkiPins,
+    AuthorityId, EntityId, HttpsId, Interval, Invalid, NamingConstraints, Scope, SpkiPins,
     delegation::endpoint,
     policy::Caller,
     scope::{Grant, Jurisdiction, Pattern},
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Doorway, Reply, convert};
+use super::{Doorway, Reply, convert, delegation::naming};
 use crate::{
     Error,
     app::{
@@ -54,6 +54,7 @@ pub(super) fn grant(g: pb::Grant) -> Result<Grant, Invalid> {
 
 fn delegation(r: pb::PutDelegationRequest) -> Result<NewDelegation, Error> {
     let max_path_length = r.max_path_length.map(u8::try_from).transpose();
+    let names = r.naming_constraints.map(naming).unwrap_or_default();
     let grants = r.scope.into_iter().map(grant).collect::<Result<_, _>>()?;
     Ok(NewDelegation {
         subordinate: AuthorityId::parse(&r.subordinate_id).map_err(|e| e.at("subordinate_id"))?,
@@ -64,6 +65,7 @@ fn delegation(r: pb::PutDelegationRequest) -> Result<NewDelegation, Error> {
         scope: Scope::parse(grants)?,
         max_path_length: max_path_length
             .map_err(|_| Invalid::new("max_path_length", "must be at most 255"))?,
+        naming_constraints: NamingConstraints::parse(&names)?,
         answers_as_own: r.answers_as_own,
         valid: Interval::new(
             convert::optional_time("valid_from", r.valid_from)?,

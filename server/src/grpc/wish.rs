@@ -3,7 +3,7 @@
 use charter_domain::{Invalid, event::Identifier, record::RawRecord};
 use charter_proto::charter::registry::v1::{self as pb, change_status::Target, propose_request::Change};
 
-use super::{convert, import};
+use super::{convert, delegation::naming, import};
 use crate::{
     Error,
     app::govern::wish::{
@@ -181,6 +181,7 @@ fn delegation(c: pb::PutDelegationRequest) -> Result<RawDelegation, Error> {
         tls_spki_sha256: c.tls_spki_sha256,
         scope: c.scope.into_iter().map(import::grant).collect::<Result<_, _>>()?,
         max_path_length: c.max_path_length,
+        naming_constraints: c.naming_constraints.map(naming).unwrap_or_default(),
         answers_as_own: c.answers_as_own,
         valid_from: convert::optional_time("valid_from", c.valid_from)?,
         valid_until: convert::optional_time("valid_until", c.valid_until)?,

@@ -1,6 +1,6 @@
 //! Who a key stands for, and until when.
 
-use charter_domain::{Interval, Scope};
+use charter_domain::{Interval, NamingConstraints, Scope};
 
 use super::*;
 
@@ -28,6 +28,7 @@ fn delegation(name: &str, keys: &[u8], until: Option<i64>) -> Delegation {
         tls_spki_sha256: pins(keys),
         scope: Scope(Vec::new()),
         max_path_length: None,
+        naming_constraints: NamingConstraints::default(),
         answers_as_own: true,
         valid: Interval { from: None, until: until.map(Timestamp::from_secs) },
         statuses: vec![],

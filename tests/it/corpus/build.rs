@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use charter_domain::Timestamp;
-use charter_proto::charter::registry::v1::set_status_request::Target;
+use charter_domain::{NamingConstraints, Timestamp};
+use charter_proto::charter::registry::v1::{self as pb, set_status_request::Target};
 use charter_server::tasks::superior;
 use charter_tests::{Registry, TestApp, TestClock};
 
@@ -85,6 +85,10 @@ async fn delegates(own: &Registry<'_>, to: &Registry<'_>, spec: &Delegation) {
     let resources: Vec<&str> = spec.resources.iter().map(String::as_str).collect();
     let mut request = own.delegation(to, &resources);
     request.max_path_length = spec.max_path_length.or(request.max_path_length);
+    request.naming_constraints = spec.naming_constraints.clone().map(|names| {
+        let NamingConstraints { permitted, excluded } = names;
+        pb::NamingConstraints { permitted, excluded }
+    });
     request.answers_as_own = spec.answers_as_own;
     request.valid_from = spec.valid_from.as_deref().map(instant);
     request.valid_until = spec.valid_until.as_deref().map(instant);

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use charter_domain::{Kind, Outcome, Reason, record::RawAuthorization};
+use charter_domain::{Kind, NamingConstraints, Outcome, Reason, record::RawAuthorization};
 use charter_tests::program;
 use serde::Deserialize;
 
@@ -58,6 +58,7 @@ pub struct Delegation {
     #[serde(default = "usually")]
     pub may_delegate: bool,
     pub max_path_length: Option<u32>,
+    pub naming_constraints: Option<NamingConstraints>,
     #[serde(default = "usually")]
     pub answers_as_own: bool,
     /// Other than where the subordinate is.

@@ -15,6 +15,7 @@ fn join() -> Says {
     Says::Join(Join {
         scope: serde_json::from_value(scope).expect("a scope"),
         max_path_length: None,
+        naming_constraints: charter_domain::NamingConstraints::default(),
         answers_as_own: true,
         valid_until: None,
         contact: "office@sector.example".to_owned(),

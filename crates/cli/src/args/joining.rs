@@ -3,7 +3,11 @@
 use charter_domain::{HttpsId, Timestamp};
 use clap::{Args, Subcommand};
 
-use super::{Call, Draft, Format, ListFormat, life::Scope, reason_code, uuid};
+use super::{
+    Call, Draft, Format, ListFormat,
+    life::{Naming, Scope},
+    reason_code, uuid,
+};
 
 /// From the applicant's side.
 #[derive(Debug, Subcommand)]
@@ -56,6 +60,8 @@ pub struct Apply {
     /// How many authorities may follow below this one.
     #[arg(long, value_name = "N")]
     pub max_path_length: Option<u8>,
+    #[command(flatten)]
+    pub naming: Naming,
     /// The superior may give this registry's answers as its own.
     #[arg(long)]
     pub answers_as_own: bool,
@@ -157,6 +163,8 @@ pub struct Accept {
     pub scope: Scope,
     #[arg(long, value_name = "N")]
     pub max_path_length: Option<u8>,
+    #[command(flatten)]
+    pub naming: Naming,
     #[arg(long, value_name = "BOOL")]
     pub answers_as_own: Option<bool>,
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]

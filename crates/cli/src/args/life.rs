@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use charter_domain::{AuthorityId, EntityId, HttpsId, Timestamp, spki::SpkiSha256};
+use charter_domain::{AuthorityId, EntityId, HttpsId, Timestamp, naming, spki::SpkiSha256};
 use clap::{Args, Subcommand};
 
 use super::{Authorize, Draft, ListFormat, OfStatement, Valid, member, uuid};
@@ -102,6 +102,17 @@ pub struct Scope {
     pub scope: Option<PathBuf>,
 }
 
+/// Which names a subordinate and everybody below it may have.
+#[derive(Debug, Args)]
+pub struct Naming {
+    /// A host that is permitted, or all below one (`.edu.example`); any where none is given; may be given again.
+    #[arg(long, value_name = "HOST", value_parser = naming::entry)]
+    pub permit_name: Vec<String>,
+    /// A host that is not, or all below one, whatever is permitted; may be given again.
+    #[arg(long, value_name = "HOST", value_parser = naming::entry)]
+    pub exclude_name: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub struct MakeDelegation {
     #[arg(value_parser = AuthorityId::parse)]
@@ -123,6 +134,8 @@ pub struct MakeDelegation {
     /// How many authorities may follow below it.
     #[arg(long, value_name = "N")]
     pub max_path_length: Option<u8>,
+    #[command(flatten)]
+    pub naming: Naming,
     /// Its answers are given as one's own, instead of a referral to it.
     #[arg(long)]
     pub answers_as_own: bool,
@@ -155,6 +168,8 @@ pub struct NarrowDelegation {
     /// No longer than it is.
     #[arg(long, value_name = "N")]
     pub max_path_length: Option<u8>,
+    #[command(flatten)]
+    pub naming: Naming,
     #[command(flatten)]
     pub drafted: Drafted,
 }

@@ -20,6 +20,7 @@ struct View {
     tls_spki_sha256: Vec<String>,
     scope: Vec<Grant>,
     max_path_length: Option<u32>,
+    naming_constraints: Option<Names>,
     answers_as_own: bool,
     valid_from: Option<String>,
     valid_until: Option<String>,
@@ -38,6 +39,29 @@ pub(super) struct Grant {
     pub until: Option<String>,
 }
 
+/// Hosts that names below may have, and may not.
+#[derive(Serialize)]
+pub(super) struct Names {
+    permitted: Vec<String>,
+    excluded: Vec<String>,
+}
+
+impl From<pb::NamingConstraints> for Names {
+    fn from(n: pb::NamingConstraints) -> Self {
+        Self { permitted: n.permitted, excluded: n.excluded }
+    }
+}
+
+impl Names {
+    pub(super) fn permitted(of: Option<&Self>) -> String {
+        of.map_or_else(String::new, |names| names.permitted.join(", "))
+    }
+
+    pub(super) fn excluded(of: Option<&Self>) -> String {
+        of.map_or_else(String::new, |names| names.excluded.join(", "))
+    }
+}
+
 impl From<pb::Delegation> for View {
     fn from(d: pb::Delegation) -> Self {
         Self {
@@ -48,6 +72,7 @@ impl From<pb::Delegation> for View {
             tls_spki_sha256: d.tls_spki_sha256,
             scope: d.scope.into_iter().map(Grant::from).collect(),
             max_path_length: d.max_path_length,
+            naming_constraints: d.naming_constraints.map(Names::from),
             answers_as_own: d.answers_as_own,
             valid_from: output::time(d.valid_from),
             valid_until: output::time(d.valid_until),
@@ -108,6 +133,8 @@ impl View {
             ("TLS keys (SPKI SHA-256)", self.tls_spki_sha256.join("\n")),
             ("scope", self.scope()),
             ("max path length", self.max_path_length.map_or_else(String::new, |n| n.to_string())),
+            ("permitted names", Names::permitted(self.naming_constraints.as_ref())),
+            ("excluded names", Names::excluded(self.naming_constraints.as_ref())),
             ("answers as own", self.answers_as_own.to_string()),
             ("valid from", self.valid_from.clone().unwrap_or_default()),
             ("valid until", self.valid_until.clone().unwrap_or_default()),

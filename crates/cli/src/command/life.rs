@@ -7,8 +7,8 @@ use charter_proto::charter::registry::v1::{self as pb, propose_request::Change, 
 
 use crate::{
     args::{
-        Connection, CorrectAccreditation, CorrectEntity, Drafted, MakeDelegation, NarrowDelegation, Scope,
-        Until,
+        Connection, CorrectAccreditation, CorrectEntity, Drafted, MakeDelegation, Naming, NarrowDelegation,
+        Scope, Until,
     },
     command::propose,
     exit::{Exit, Failure},
@@ -63,6 +63,7 @@ pub async fn make(to: &Connection, args: MakeDelegation) -> Result<Exit, Failure
         tls_spki_sha256: hex(&args.tls_key),
         scope,
         max_path_length: args.max_path_length.map(Into::into),
+        naming_constraints: naming(args.naming),
         answers_as_own: args.answers_as_own,
         valid_from: args.valid.valid_from.map(output::timestamp),
         valid_until: args.valid.valid_until.map(output::timestamp),
@@ -81,6 +82,7 @@ pub async fn narrow(to: &Connection, args: NarrowDelegation) -> Result<Exit, Fai
         jwks_json: args.jwks.as_deref().map_or_else(|| Ok(String::new()), read)?,
         answers_as_own: args.answers_as_own,
         max_path_length: args.max_path_length.map(Into::into),
+        naming_constraints: naming(args.naming),
     };
     send(to, args.drafted, Change::CorrectDelegation(change)).await
 }
@@ -94,7 +96,13 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
         .map_err(|e| Failure::usage(format!("cannot read `{}`: {e}", path.display())))
 }
 
-/// Empty where none is given.
+/// None where no option names one.
+pub(super) fn naming(args: Naming) -> Option<pb::NamingConstraints> {
+    let Naming { permit_name: permitted, exclude_name: excluded } = args;
+    let none = permitted.is_empty() && excluded.is_empty();
+    (!none).then_some(pb::NamingConstraints { permitted, excluded })
+}
+
 /// The grants that options or a file name; none where neither does.
 pub(super) fn scope(args: Scope) -> Result<Vec<pb::Grant>, Failure> {
     if let Some(path) = args.scope {

@@ -220,7 +220,7 @@ async fn corrections_renewals_and_delegations_are_sent_as_they_were_given() {
     let make = [&make[..], &["--endpoint", "http://a.example", "--resource", "edu:*"]].concat();
     let tls_key = "0a".repeat(32);
     let tls_key = tls_key.as_str();
-    let cases: [(&[&str], &[&str]); 11] = [
+    let cases: [(&[&str], &[&str]); 12] = [
         (
             &["entity", "correct", id, "--name", "sv=", "--add-identifier", "lei=5", "--end-identifier", "x"],
             &["CorrectEntity", "sv", "lei", "country: \\\"\\\"", "[\\\"x\\\"]"],
@@ -237,6 +237,10 @@ async fn corrections_renewals_and_delegations_are_sent_as_they_were_given() {
             &["CorrectDelegation", "eqf", "answers_as_own: Some(false)", "max_path_length: None"],
         ),
         (&["delegation", "narrow", id, "--tls-key", tls_key], &["CorrectDelegation", tls_key]),
+        (
+            &["delegation", "narrow", id, "--permit-name", ".EDU.example", "--exclude-name", "x.edu.example"],
+            &["CorrectDelegation", "permitted: [\\\".edu.example\\\"]", "excluded: [\\\"x.edu.example\\\"]"],
+        ),
         (&["delegation", "narrow", id, "--no-tls-keys"], &["Some(SpkiPins { sha256: [] })"]),
     ];
     for (args, parts) in cases {

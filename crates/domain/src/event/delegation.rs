@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{AuthorityId, HttpsId, Interval, Scope, SpkiPins};
+use crate::{AuthorityId, HttpsId, Interval, NamingConstraints, Scope, SpkiPins};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DelegationMade {
@@ -16,6 +16,9 @@ pub struct DelegationMade {
     pub tls_spki_sha256: SpkiPins,
     pub scope: Scope,
     pub max_path_length: Option<u8>,
+    /// Absent where any name will do.
+    #[serde(default, skip_serializing_if = "NamingConstraints::is_empty")]
+    pub naming_constraints: NamingConstraints,
     pub answers_as_own: bool,
     #[serde(flatten)]
     pub valid: Interval,
@@ -44,4 +47,7 @@ pub struct DelegationCorrected {
     /// No longer than the one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_path_length: Option<u8>,
+    /// Permits no name that the ones before did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub naming_constraints: Option<NamingConstraints>,
 }

@@ -92,3 +92,19 @@ fn staff_concern_no_answer() {
     assert!(text(&[], &dismissed).contains(r#""data":{"staff_id":4}"#));
     assert_eq!((appointed.subject(), dismissed.subject()), (STAFF.to_owned(), STAFF.to_owned()));
 }
+
+#[test]
+fn a_delegation_without_names_reads_and_writes_as_it_always_did() {
+    let mut before = serde_json::json!({
+        "answers_as_own": true, "endpoint": "https://b.example", "entity_identifier": "https://b.example",
+        "jwks": { "keys": [] }, "max_path_length": null, "scope": [], "subordinate": "did:web:b.example",
+    });
+    let read = |value: &serde_json::Value| -> DelegationMade {
+        serde_json::from_value(value.clone()).expect("a delegation")
+    };
+    let made = read(&before);
+    assert!(made.naming_constraints.is_empty());
+    assert_eq!(serde_json::to_value(&made).expect("JSON"), before);
+    before["naming_constraints"] = serde_json::json!({ "excluded": [".b.example"] });
+    assert_eq!(serde_json::to_value(read(&before)).expect("JSON"), before);
+}

@@ -2,7 +2,7 @@
 
 use super::{lifecycle::require, renewal::goes_on};
 use crate::{
-    Delegation, Interval, Timestamp,
+    Delegation, Interval, NamingConstraints, Timestamp,
     event::{AccreditationCorrected, DelegationCorrected, EntityCorrected, Identifier},
     policy::Refusal,
 };
@@ -37,7 +37,8 @@ pub fn delegation(change: &DelegationCorrected, was: &Delegation, now: Timestamp
         || change.tls_spki_sha256.is_some()
         || change.jwks.is_some()
         || change.answers_as_own.is_some()
-        || change.max_path_length.is_some();
+        || change.max_path_length.is_some()
+        || change.naming_constraints.is_some();
     require(some, nothing)?;
     goes_on(&was.valid, &was.statuses, now)?;
     let inside = change.scope.as_ref().is_none_or(|scope| was.scope.contains(scope));
@@ -45,7 +46,18 @@ pub fn delegation(change: &DelegationCorrected, was: &Delegation, now: Timestamp
         "the scope is wider than it was: a wider one is another delegation, after this one has ended".into()
     })?;
     let shorter = change.max_path_length.is_none_or(|n| was.max_path_length.is_none_or(|m| n <= m));
-    require(shorter, || "`max_path_length` may only become smaller".into())
+    require(shorter, || "`max_path_length` may only become smaller".into())?;
+    change.naming_constraints.as_ref().map_or(Ok(()), |names| naming(names, was))
+}
+
+fn naming(names: &NamingConstraints, was: &Delegation) -> Result<(), Refusal> {
+    require(was.naming_constraints.contains(names), || {
+        "`naming_constraints` may only permit less: each entry inside one before, and nothing excluded is let in".into()
+    })?;
+    let own = &was.entity_identifier;
+    require(names.permits(own), || {
+        format!("`naming_constraints` must permit the subordinate's own name, `{own}`")
+    })
 }
 
 fn nothing() -> String {
@@ -82,6 +94,7 @@ mod tests {
             tls_spki_sha256: SpkiPins::default(),
             scope: scope("a:*"),
             max_path_length: Some(2),
+            naming_constraints: NamingConstraints::default(),
             answers_as_own: true,
             valid: Interval::ALWAYS,
             statuses: vec![],
@@ -96,6 +109,7 @@ mod tests {
             jwks: None,
             answers_as_own: None,
             max_path_length: None,
+            naming_constraints: None,
         };
         let good = |change: &DelegationCorrected| delegation(change, &was, now).is_ok();
         assert!(!good(&none), "nothing");
@@ -104,6 +118,15 @@ mod tests {
         assert!(good(&DelegationCorrected { max_path_length: Some(1), ..none.clone() }));
         assert!(good(&DelegationCorrected { tls_spki_sha256: Some(SpkiPins::default()), ..none.clone() }));
         assert!(!good(&DelegationCorrected { max_path_length: Some(3), ..none.clone() }), "longer");
+        let names =
+            |permitted: &str| NamingConstraints { permitted: vec![permitted.to_owned()], excluded: vec![] };
+        let to =
+            |permitted| DelegationCorrected { naming_constraints: Some(names(permitted)), ..none.clone() };
+        assert!(good(&to("b.example")));
+        assert!(!good(&to("c.example")), "not even its own name");
+        let narrow = Delegation { naming_constraints: names("b.example"), ..was.clone() };
+        assert!(delegation(&to("b.example"), &narrow, now).is_ok());
+        assert!(delegation(&to(".example"), &narrow, now).is_err(), "more names");
         let over = Delegation { valid: Interval { from: None, until: Some(now) }, ..was.clone() };
         let change = DelegationCorrected { answers_as_own: Some(false), ..none };
         assert!(good(&change) && delegation(&change, &over, now).is_err());

@@ -1,11 +1,11 @@
 //! What a superior says about a subordinate: its keys, and what it may speak for, when.
 
-use charter_domain::{AuthorityId, HttpsId, Interval, Scope, SpkiPins};
+use charter_domain::{AuthorityId, HttpsId, Interval, NamingConstraints, Scope, SpkiPins};
 use charter_signing::{JwkSet, Signer};
 use serde::{Deserialize, Serialize};
 
 use super::{Document, ENTITY_STATEMENT};
-use crate::{Error, naming::NamingConstraints};
+use crate::Error;
 
 /// A subordinate statement (OpenID Federation 1.0, 3.1.3) with our delegation in its metadata. It carries no
 /// `crit`, so stock clients can read it; this verifier requires what they may ignore.

@@ -1,7 +1,7 @@
 //! What staff of the superior make of an application: the proposal that it asks for, or a refusal.
 
 use charter_domain::{
-    Interval, Invalid, RegistryId, Scope, Timestamp,
+    Interval, Invalid, NamingConstraints, RegistryId, Scope, Timestamp,
     application::ApplicationState,
     delegation::endpoint,
     policy::{self, Action, Refusal},
@@ -37,6 +37,8 @@ pub struct Accept {
     /// Empty: all of it.
     pub scope: Vec<Grant>,
     pub max_path_length: Option<u8>,
+    /// Empty: those that were applied for.
+    pub naming_constraints: NamingConstraints,
     pub answers_as_own: Option<bool>,
     pub valid_until: Option<Timestamp>,
     /// Why it is proposed.
@@ -55,6 +57,7 @@ pub(super) fn wished(found: &Verified, wish: &Join, now: Timestamp) -> Result<Ne
         tls_spki_sha256: registry.tls_spki_sha256.clone(),
         scope: Scope::parse(wish.scope.clone())?,
         max_path_length: wish.max_path_length,
+        naming_constraints: NamingConstraints::parse(&wish.naming_constraints)?,
         answers_as_own: wish.answers_as_own,
         valid: Interval::new(Some(now), wish.valid_until)?,
         begins_when_recorded: true,
@@ -74,6 +77,15 @@ fn granted(of: &Shown, accept: &Accept) -> Result<RawDelegation, Error> {
         }
         (_, given) => given,
     };
+    let naming_constraints = if accept.naming_constraints.is_empty() {
+        of.naming_constraints.clone()
+    } else {
+        NamingConstraints::parse(&accept.naming_constraints)?
+    };
+    if !of.naming_constraints.contains(&naming_constraints) {
+        let text = "must permit no name that what was applied for does not";
+        return Err(Invalid::new("naming_constraints", text).into());
+    }
     let valid_until = match (of.valid_until, accept.valid_until) {
         (wished, None) => wished,
         (Some(wished), Some(given)) if given > wished => {
@@ -92,6 +104,7 @@ fn granted(of: &Shown, accept: &Accept) -> Result<RawDelegation, Error> {
         tls_spki_sha256: of.tls_spki_sha256.texts(),
         scope: scope.0,
         max_path_length: max_path_length.map(u32::from),
+        naming_constraints,
         answers_as_own: accept.answers_as_own.unwrap_or(of.answers_as_own),
         valid_from: None,
         valid_until,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use charter_domain::{HttpsId, Invalid, Timestamp, json, scope::Grant};
+use charter_domain::{HttpsId, Invalid, NamingConstraints, Timestamp, json, scope::Grant};
 use charter_proof::EntityConfiguration;
 use charter_signing::{JwkSet, Signer, jws};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,8 @@ pub struct Join {
     pub scope: Vec<Grant>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_path_length: Option<u8>,
+    #[serde(default, skip_serializing_if = "NamingConstraints::is_empty")]
+    pub naming_constraints: NamingConstraints,
     pub answers_as_own: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,

@@ -1,6 +1,6 @@
 //! An application as its applicant and as staff see it.
 
-use charter_domain::{Scope, SpkiPins, Timestamp};
+use charter_domain::{NamingConstraints, Scope, SpkiPins, Timestamp};
 use charter_proof::EntityConfiguration;
 use charter_store::application::Application;
 use uuid::Uuid;
@@ -47,6 +47,7 @@ pub struct Shown {
     pub tls_spki_sha256: SpkiPins,
     pub scope: Scope,
     pub max_path_length: Option<u8>,
+    pub naming_constraints: NamingConstraints,
     pub answers_as_own: bool,
     pub valid_until: Option<Timestamp>,
     pub contact: String,
@@ -71,6 +72,7 @@ impl Shown {
             tls_spki_sha256: registry.tls_spki_sha256,
             scope: Scope::default(),
             max_path_length: None,
+            naming_constraints: NamingConstraints::default(),
             answers_as_own: false,
             valid_until: None,
             contact: String::new(),
@@ -84,6 +86,7 @@ impl Shown {
             Says::Join(wish) => {
                 shown.scope = Scope(wish.scope);
                 shown.max_path_length = wish.max_path_length;
+                shown.naming_constraints = wish.naming_constraints;
                 shown.answers_as_own = wish.answers_as_own;
                 shown.valid_until = wish.valid_until;
                 shown.contact = wish.contact;

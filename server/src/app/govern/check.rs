@@ -81,7 +81,7 @@ pub async fn above(app: &App, tenant: &Tenant, change: &Change) -> Result<(), Er
     // Another process may have recorded a superior a moment ago.
     tenant.fresh_above(&app.store).await?;
     key::check::held_down(tenant, change, app.clock.now())?;
-    life::scope(app, tenant, change).await
+    life::bounded(app, tenant, change).await
 }
 
 /// A grant that waited too long for its approvals would begin in the past.

@@ -1,7 +1,7 @@
 //! From what somebody wants to the event that it would be: identifiers resolved, times filled in, everything parsed.
 
 use charter_domain::{
-    AuthorityId, EntityId, HttpsId, Interval, Invalid, Scope, SpkiPins, Timestamp,
+    AuthorityId, EntityId, HttpsId, Interval, Invalid, NamingConstraints, Scope, SpkiPins, Timestamp,
     delegation::endpoint,
     event::{
         AccreditationGranted, Change, EntityRegistered, RehomeAllowed, StaffAppointed, StaffDismissed,
@@ -265,6 +265,7 @@ fn new_delegation(w: RawDelegation) -> Result<NewDelegation, Error> {
         scope: Scope::parse(w.scope)?,
         max_path_length: max_path_length
             .map_err(|_| Invalid::new("max_path_length", "must be at most 255"))?,
+        naming_constraints: NamingConstraints::parse(&w.naming_constraints)?,
         answers_as_own: w.answers_as_own,
         valid: Interval::new(w.valid_from, w.valid_until)?,
         begins_when_recorded: w.valid_from.is_none(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use charter_domain::{
-    Timestamp,
+    NamingConstraints, Timestamp,
     event::Identifier,
     event::LanguageMap,
     record::{RawAccreditation, RawAuthorization},
@@ -116,6 +116,8 @@ pub struct RawDelegation {
     pub scope: Vec<Grant>,
     #[serde(default)]
     pub max_path_length: Option<u32>,
+    #[serde(default, skip_serializing_if = "NamingConstraints::is_empty")]
+    pub naming_constraints: NamingConstraints,
     #[serde(default)]
     pub answers_as_own: bool,
     #[serde(default)]

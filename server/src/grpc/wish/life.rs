@@ -2,7 +2,7 @@
 
 use charter_proto::charter::registry::v1::{self as pb, renew::Target};
 
-use super::{convert, identifier, import};
+use super::{convert, identifier, import, naming};
 use crate::{
     Error,
     app::govern::wish::{CorrectAccreditation, CorrectDelegation, CorrectEntity, Renew},
@@ -40,6 +40,7 @@ pub fn delegation(c: pb::CorrectDelegation) -> Result<CorrectDelegation, Error> 
         jwks_json: c.jwks_json,
         answers_as_own: c.answers_as_own,
         max_path_length: c.max_path_length,
+        naming_constraints: c.naming_constraints.map(naming),
     })
 }
 

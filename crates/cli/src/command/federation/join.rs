@@ -104,6 +104,7 @@ async fn apply(to: &Connection, args: Apply) -> Result<Exit, Failure> {
     let wish = pb::JoinWish {
         scope,
         max_path_length: args.max_path_length.map(u32::from),
+        naming_constraints: life::naming(args.naming),
         answers_as_own: args.answers_as_own,
         valid_until: args.valid_until.map(output::timestamp),
         contact: args.contact,

@@ -1,7 +1,7 @@
 //! What an intermediate must not be able to do.
 
 use super::*;
-use crate::naming::NamingConstraints;
+use charter_domain::NamingConstraints;
 
 #[test]
 fn a_scope_widened_on_the_way_is_refused() {

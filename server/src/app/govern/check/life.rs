@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use charter_domain::{
-    Delegation, RegistryId, Scope, Timestamp,
+    Delegation, RegistryId, Timestamp,
     event::{Change, DelegationCorrected, EntityCorrected, Renewed},
     govern::{correction, renewal},
     policy::Refusal,
@@ -13,7 +13,7 @@ use charter_store::{Tx, target::Held};
 
 use crate::{
     App, Error,
-    app::{delegation, recognition},
+    app::{delegation::inside, recognition},
     error::Code,
     hosted::Tenant,
 };
@@ -60,30 +60,29 @@ pub fn narrowed_locked(tx: &mut Tx<'_>, change: &DelegationCorrected) -> Result<
     Ok(correction::delegation(change, held, now)?)
 }
 
-/// A delegation that is made, corrected or renewed is inside what this registry was delegated itself. (What becomes narrower in the instant between is found by whoever
-/// reads the chain.)
-pub async fn scope(app: &App, tenant: &Tenant, change: &Change) -> Result<(), Error> {
+/// A delegation that is made, corrected or renewed is inside what this registry was delegated itself, and so is the name
+/// of the subordinate. (What becomes narrower in the instant between is found by whoever reads the chain.)
+pub async fn bounded(app: &App, tenant: &Tenant, change: &Change) -> Result<(), Error> {
     let held = match change {
-        Change::DelegationMade(d) => return within(app, tenant, &d.scope).await,
-        Change::DelegationCorrected(DelegationCorrected { scope: Some(scope), .. }) => {
-            return within(app, tenant, scope).await;
-        }
+        Change::DelegationMade(d) => return within(app, tenant, (&d.scope, &d.entity_identifier)).await,
         Change::DelegationCorrected(d) => numbered(app, tenant, d.delegation_id).await?,
         Change::Renewed(r) if r.target == TargetKind::Delegation => {
             numbered(app, tenant, r.target_id.parse().unwrap_or_default()).await?
         }
         _ => None,
     };
-    match held {
-        Some(held) => within(app, tenant, &held.scope).await,
-        None => Ok(()),
-    }
+    let Some(held) = held else { return Ok(()) };
+    let scope = match change {
+        Change::DelegationCorrected(DelegationCorrected { scope: Some(scope), .. }) => scope,
+        _ => &held.scope,
+    };
+    within(app, tenant, (scope, &held.entity_identifier)).await
 }
 
-/// Inside what a superior of this process records, and what one elsewhere said last.
-async fn within(app: &App, tenant: &Tenant, scope: &Scope) -> Result<(), Error> {
-    delegation::within_own_scope(app, tenant, scope).await?;
-    delegation::within_way_up(tenant, scope)
+/// Inside what a superior of this process records, and what those elsewhere said last.
+async fn within(app: &App, tenant: &Tenant, passed_on: inside::PassedOn<'_>) -> Result<(), Error> {
+    inside::recorded(app, tenant, passed_on).await?;
+    inside::heard(tenant, passed_on)
 }
 
 async fn numbered(app: &App, tenant: &Tenant, id: i64) -> Result<Option<Delegation>, Error> {

@@ -60,7 +60,7 @@ async fn delegation(app: &App, registry: RegistryId, id: i64) -> Result<Value, E
     Ok(list.into_iter().find(|d| d.id == id).map_or(Value::Null, |d| {
         json!({
             "scope": d.scope, "endpoint": d.endpoint, "answers_as_own": d.answers_as_own,
-            "max_path_length": d.max_path_length, "tls_spki_sha256": d.tls_spki_sha256,
+            "max_path_length": d.max_path_length, "naming_constraints": d.naming_constraints, "tls_spki_sha256": d.tls_spki_sha256,
             "jwks": serde_json::from_str::<Value>(&d.jwks).unwrap_or_default(),
         })
     }))

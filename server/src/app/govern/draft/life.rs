@@ -1,7 +1,7 @@
 //! Corrections and renewals as the events that they would be.
 
 use charter_domain::{
-    AuthorityId, EntityId, Invalid, Scope, SpkiPins, Timestamp,
+    AuthorityId, EntityId, Invalid, NamingConstraints, Scope, SpkiPins, Timestamp,
     delegation::endpoint,
     event::{
         AccreditationCorrected, Change, DelegationCorrected, EntityCorrected, Identifier, LanguageMap,
@@ -123,6 +123,7 @@ pub async fn delegation(
     };
     let pins = w.tls_spki_sha256.map(|pins| SpkiPins::parse(&pins)).transpose()?;
     let max_path_length = w.max_path_length.map(u8::try_from).transpose();
+    let names = w.naming_constraints.as_ref().map(NamingConstraints::parse).transpose()?;
     let change = DelegationCorrected {
         delegation_id: held.id,
         subordinate,
@@ -141,6 +142,7 @@ pub async fn delegation(
         max_path_length: max_path_length
             .map_err(|_| Invalid::new("max_path_length", "must be at most 255"))?
             .filter(|n| Some(*n) != held.max_path_length),
+        naming_constraints: names.filter(|names| *names != held.naming_constraints),
     };
     correction::delegation(&change, &held, now)?;
     Ok(Change::DelegationCorrected(change))

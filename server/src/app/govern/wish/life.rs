@@ -1,7 +1,7 @@
 //! Wishes to correct and to renew. What is left out stays as it is.
 
 use charter_domain::{
-    Timestamp,
+    NamingConstraints, Timestamp,
     event::{Identifier, LanguageMap},
     scope::Grant,
 };
@@ -44,6 +44,9 @@ pub struct CorrectDelegation {
     pub jwks_json: String,
     pub answers_as_own: Option<bool>,
     pub max_path_length: Option<u32>,
+    /// All that there are from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub naming_constraints: Option<NamingConstraints>,
 }
 
 /// Exactly one of the first three names the target.
