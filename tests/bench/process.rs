@@ -82,19 +82,12 @@ impl Process {
 
     /// Resident memory now, in MB (10^6 bytes).
     pub fn resident(&self) -> anyhow::Result<f64> {
-        self.memory("status", "VmRSS:")
+        memory(self.pid, "status", "VmRSS:")
     }
 
     /// The same with what is shared counted once over all who share it.
     pub fn proportional(&self) -> anyhow::Result<f64> {
-        self.memory("smaps_rollup", "Pss:")
-    }
-
-    fn memory(&self, file: &str, field: &str) -> anyhow::Result<f64> {
-        let text = fs::read_to_string(format!("/proc/{}/{file}", self.pid))?;
-        let line = text.lines().find_map(|l| l.strip_prefix(field)).with_context(|| format!("no {field}"))?;
-        let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        Ok(kib * 1024.0 / 1e6)
+        memory(self.pid, "smaps_rollup", "Pss:")
     }
 
     /// Asks it to stop, and ends it when it does not.
@@ -104,6 +97,32 @@ impl Process {
             let _ = self.child.kill().await;
         }
     }
+}
+
+fn memory(pid: u32, file: &str, field: &str) -> anyhow::Result<f64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}"))?;
+    let line = text.lines().find_map(|l| l.strip_prefix(field)).with_context(|| format!("no {field}"))?;
+    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib * 1024.0 / 1e6)
+}
+
+/// Memory of a process and its children, what is shared counted once, in MB. A child that ends meanwhile is left out.
+pub fn family(parent: u32) -> anyhow::Result<f64> {
+    let mut sum = memory(parent, "smaps_rollup", "Pss:")?;
+    for entry in fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // After the name: the state, then the parent.
+        let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
+        let above: Option<u32> =
+            fields.and_then(|f| f.split_whitespace().nth(1)).and_then(|p| p.parse().ok());
+        if above == Some(parent) {
+            sum += memory(pid, "smaps_rollup", "Pss:").unwrap_or_default();
+        }
+    }
+    Ok(sum)
 }
 
 /// Stops them in this order.

@@ -57,13 +57,26 @@ impl Samples {
 enum Target {
     AtLeast(f64),
     Below(f64),
+    /// Shown for what it is.
+    Open,
+}
+
+impl Target {
+    /// What is wanted of a value, and whether that is met.
+    fn judge(self, value: f64, unit: &str) -> (String, Option<bool>) {
+        match self {
+            Target::AtLeast(t) => (format!(">= {}", shown(t, unit)), Some(value >= t)),
+            Target::Below(t) => (format!("< {}", shown(t, unit)), Some(value < t)),
+            Target::Open => (String::new(), None),
+        }
+    }
 }
 
 /// A row: key, what, unit, target, and what stands beside it.
 type Row = (&'static str, &'static str, &'static str, Target, String);
 
 fn rows(s: &Samples) -> Vec<Row> {
-    use Target::{AtLeast, Below};
+    use Target::{AtLeast, Below, Open};
     let k = |key: &str| format!("{:.1}k/s", s.get(key) / 1e3);
     let rate =
         |key: &str| format!("{} of {}", k(&format!("{key}_charter_rps")), k(&format!("{key}_limit_rps")));
@@ -83,6 +96,12 @@ fn rows(s: &Samples) -> Vec<Row> {
     let levels = format!("the very first {:.1} ms", s.get("levels_first"));
     let again = format!("the same again {}", k("nations_warm"));
     let shared = format!("with shared pages counted once {:.0} MB", s.get("nations_proportional"));
+    let dead = format!(
+        "of {:.0}, the longest {:.1} ms; {:.0} while it was found out",
+        s.get("dead_asked"),
+        s.get("dead_longest"),
+        s.get("dead_before")
+    );
     let added = s.interval("log_cost").map(|end| shown(end, "%"));
     let writes = format!("{} to {}; {:.0} writes/s of one client", added[0], added[1], s.get("log_writes"));
     let worst = format!("slowest {:.1} ms", s.get("history_max"));
@@ -126,7 +145,9 @@ fn rows(s: &Samples) -> Vec<Row> {
         ),
         ("levels_cold", "four levels, cold, P99 of 1,000 entities", "ms", Below(50.0), levels),
         ("revoked_fed", "a revocation, seen four levels above by feeds", "s", Below(2.0), String::new()),
+        ("revoked_cut", "  the same when the feeds die under kept answers", "s", Below(60.0), String::new()),
         ("revoked_polled", "  the same without feeds", "s", Below(60.0), String::new()),
+        ("dead_waits", "one branch dead: answers of the other over 50 ms", "", Below(1.0), dead),
         (
             "nations_cold",
             "200 countries: 10,000 random entities at the root, from cold",
@@ -135,6 +156,13 @@ fn rows(s: &Samples) -> Vec<Row> {
             again,
         ),
         ("nations_resident", "  memory of all processes, everybody asked", "MB", Below(600.0), shared),
+        (
+            "nations_postgres",
+            "  PostgreSQL beside them, shared pages counted once",
+            "MB",
+            Open,
+            String::new(),
+        ),
         ("policy_us", "policy: one check of a right, slowest case", "us", Below(1.0), String::new()),
         ("history_p95", "audit of 1,000,000 events, any filter, P95", "ms", Below(200.0), worst),
         (
@@ -158,6 +186,7 @@ fn rows(s: &Samples) -> Vec<Row> {
 
 fn shown(value: f64, unit: &str) -> String {
     match unit {
+        "" => format!("{value:.0}"),
         "%" => format!("{:.0} %", value * 100.0),
         "MB" => format!("{value:.0} MB"),
         "us" => format!("{value:.3} us"),
@@ -177,11 +206,8 @@ pub fn report(samples: &Samples, pace: &Value) -> anyhow::Result<()> {
         if value.is_nan() {
             continue; // Not measured in this run.
         }
-        let (good, wanted) = match target {
-            Target::AtLeast(t) => (value >= t, format!(">= {}", shown(t, unit))),
-            Target::Below(t) => (value < t, format!("< {}", shown(t, unit))),
-        };
-        let verdict = if good { "met" } else { "MISSED" };
+        let (wanted, good) = target.judge(value, unit);
+        let verdict = good.map_or("", |good| if good { "met" } else { "MISSED" });
         figures.push(json!({
             "figure": key, "what": what.trim(), "value": value, "unit": unit, "target": wanted, "met": good,
         }));

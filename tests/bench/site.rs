@@ -11,7 +11,7 @@ use anyhow::Context;
 use charter_server::demo::cluster::Cluster;
 use charter_store::migrate;
 
-use crate::process::Process;
+use crate::process::{Process, family};
 
 const TEMPLATE: &str = "template";
 
@@ -99,6 +99,12 @@ impl Site {
 
     pub fn postgres(&self) -> anyhow::Result<&Path> {
         Ok(self.cluster()?.dir())
+    }
+
+    /// Memory of Postgres and its processes, what they share counted once, in MB.
+    pub fn postgres_memory(&self) -> anyhow::Result<f64> {
+        let file = fs::read_to_string(self.postgres()?.join("data/postmaster.pid"))?;
+        family(file.lines().next().context("no process")?.trim().parse()?)
     }
 
     /// Makes a server's database, directory and configuration.

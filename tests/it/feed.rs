@@ -1,7 +1,5 @@
 //! Feeds: a superior hears of a subordinate's events as they happen; bad news counts at once, good news when it is proven.
 
-pub mod wire;
-
 use std::{
     net::IpAddr,
     sync::Arc,
@@ -21,9 +19,8 @@ use charter_server::{
     error::Code,
     log::fault::{Point, When},
 };
-use charter_tests::{AUTHORITY, TestApp, TestClock, app::SETTINGS, ask::error};
+use charter_tests::{AUTHORITY, TestApp, TestClock, app::SETTINGS, ask::error, wire::Wire};
 
-use self::wire::Wire;
 use crate::{
     federation::{ISSUER, ROOT, SECTOR},
     kept::until,

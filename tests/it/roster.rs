@@ -7,11 +7,11 @@ use charter_cache::{Dep, Entry, Lookup};
 use charter_domain::{Kind, RegistryId};
 use charter_proto::charter::registry::v1::PutDelegationRequest;
 use charter_server::app::answer::Kept;
-use charter_tests::{TestApp, TestClock, app::SETTINGS};
+use charter_tests::{TestApp, TestClock, app::SETTINGS, wire::Wire};
 
 use crate::{
     federation::{ISSUER, NATION, ROOT, SECTOR},
-    feed::{BEGUN, SOON, slow, wire::Wire},
+    feed::{BEGUN, SOON, slow},
     kept::until,
 };
 

@@ -17,6 +17,7 @@ pub mod raw;
 pub mod rest;
 pub mod terminal;
 pub mod universities;
+pub mod wire;
 
 pub use crate::{actor::Registry, app::TestApp, ask::Said, clock::TestClock, question::Asking, rest::Rest};
 

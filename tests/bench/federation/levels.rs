@@ -1,46 +1,35 @@
-//! Four levels, a process and a database each: what a kept answer costs at the top, what a first one takes, and how
-//! soon a revocation at the bottom is seen there.
+//! Four levels: what a kept answer costs at the top, what a first one takes, and how soon a revocation at the bottom is
+//! seen there by the feeds, and without any.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::{Context, ensure};
-use charter_proto::charter::registry::v1::{SetStatusRequest, set_status_request::Target};
-use charter_server::demo::ask;
-use charter_tests::nations::https;
-use serde_json::Value;
 
+use super::stack::{Level, Stack};
 use crate::{
     Pace,
     client::{Connection, ask_all, p99},
     load,
-    process::{Process, addresses, stop},
-    question::{Asking, Question, entity, sequence},
+    process::{Process, stop},
+    question::{Asking, Question, sequence},
     report::Samples,
-    site::{Registry, Server, Site},
+    site::{Server, Site},
     tools::{Done, Tools},
 };
 
-/// Names of database, authority and registry, from the top down.
-const LEVELS: [(&str, &str, &str); 4] = [
-    ("level_root", "did:web:root.levels.example", "root"),
-    ("level_nation", "did:web:nation.levels.example", "nation"),
-    ("level_sector", "did:web:sector.levels.example", "sector"),
-    ("level_office", "did:web:office.sector.levels.example", "office"),
+/// From the top down.
+const LEVELS: [Level; 4] = [
+    ("level_root", ROOT, "root", None),
+    ("level_nation", "did:web:nation.levels.example", "nation", Some(0)),
+    ("level_sector", "did:web:sector.levels.example", "sector", Some(1)),
+    ("level_office", OFFICE, "office", Some(2)),
 ];
-const ROOT: &str = LEVELS[0].1;
-const OFFICE: &str = LEVELS[3].1;
+const ROOT: &str = "did:web:root.levels.example";
+const OFFICE: &str = "did:web:office.sector.levels.example";
 /// Entities that are asked about again and again; those after them are revoked.
 const ENTITIES: usize = 1_000;
 /// Figures measured in turn, so often in each round.
 const ALTERNATIONS: usize = 3;
-/// A revocation that is not seen by then is a fault.
-const SEEN_WITHIN: Duration = Duration::from_secs(60);
-/// Between two looks for it.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// The same processes without a place for watchers: their superiors must poll.
 const UNFED: &str = "max_watchers = 0\n";
@@ -49,8 +38,7 @@ struct Levels<'a> {
     site: &'a Site,
     tools: &'a Tools,
     pace: Pace,
-    /// From the top down.
-    servers: Vec<Server>,
+    stack: Stack<'a>,
     near: Arc<Vec<Question>>,
     remote: Arc<Vec<Question>>,
     files: [PathBuf; 2],
@@ -65,23 +53,9 @@ pub async fn run(site: &Site, tools: &Tools, pace: Pace, samples: &mut Samples) 
     Ok(())
 }
 
-fn servers() -> anyhow::Result<Vec<Server>> {
-    let addresses = addresses::<4>()?;
-    let superiors = [None].into_iter().chain(LEVELS.map(|(_, authority, _)| Some(https(authority))));
-    let each = LEVELS.into_iter().zip(addresses).zip(superiors);
-    let server = |(((name, authority, slug), address), superior): (_, Option<String>)| {
-        let registries = vec![Registry::new(authority, slug, "FI", superior.as_deref())];
-        Server { name, address, registries, sequence: true, limits: "" }
-    };
-    Ok(each.map(server).collect())
-}
-
 impl<'a> Levels<'a> {
     async fn prepare(site: &'a Site, tools: &'a Tools, pace: Pace) -> anyhow::Result<Self> {
-        let servers = servers()?;
-        for server in &servers {
-            site.prepare(server)?;
-        }
+        let stack = Stack::prepare(site, &LEVELS, "")?;
         let revoked = 2 * pace.rounds as usize;
         let near = Arc::new(sequence(OFFICE, OFFICE, ENTITIES));
         let remote = Arc::new(sequence(ROOT, OFFICE, ENTITIES));
@@ -89,37 +63,18 @@ impl<'a> Levels<'a> {
             tools.bodies("levels-near.txt", &near, Asking::Plain)?,
             tools.bodies("levels-root.txt", &remote, Asking::Plain)?,
         ];
-        let levels = Self { site, tools, pace, servers, near, remote, files };
-        let running = levels.start().await?;
-        let [root, nation, sector, office] = levels.each()?;
+        let running = stack.start().await?;
+        let office = stack.servers.last().context("an office")?;
         let records = [(OFFICE.to_owned(), load::synthetic(ENTITIES + revoked))].into();
         load::records(site, office, records).await?;
-        for (below, (above, child)) in (0..).zip([(sector, office), (nation, sector), (root, nation)]) {
-            let (superior, subordinate) = ((above, authority(above)?), (child, authority(child)?));
-            load::delegate(site, superior, subordinate, (below, &[])).await?;
-        }
+        stack.delegate(&stack.addresses()).await?;
         stop(running).await;
         site.analyze(office).await?;
-        Ok(levels)
-    }
-
-    fn each(&self) -> anyhow::Result<[&Server; 4]> {
-        let all: Vec<&Server> = self.servers.iter().collect();
-        all.try_into().map_err(|_| anyhow::anyhow!("four levels"))
-    }
-
-    /// From the bottom up; the processes are in the order of the servers.
-    async fn start(&self) -> anyhow::Result<Vec<Process>> {
-        let mut running = Vec::new();
-        for server in self.servers.iter().rev() {
-            running.push(self.site.serve(server).await?);
-        }
-        running.reverse();
-        Ok(running)
+        Ok(Self { site, tools, pace, stack, near, remote, files })
     }
 
     async fn round(&self, round: usize, samples: &mut Samples) -> anyhow::Result<()> {
-        let running = self.start().await?;
+        let running = self.stack.start().await?;
         let (root, office) = (running.first().context("a root")?, running.last().context("an office")?);
         self.cold(root, samples).await?;
         ask_all(office.address, &self.near, Asking::Plain, 32).await?;
@@ -132,14 +87,19 @@ impl<'a> Levels<'a> {
         samples.add("revoked_fed", self.revoked(ENTITIES + 2 * round).await?);
         stop(running).await;
         self.limited(UNFED)?;
-        let running = self.start().await?;
+        let running = self.stack.start().await?;
         samples.add("revoked_polled", self.revoked(ENTITIES + 2 * round + 1).await?);
         stop(running).await;
         self.limited("")
     }
 
+    async fn revoked(&self, number: usize) -> anyhow::Result<f64> {
+        self.stack.holds(number).await?;
+        self.stack.revoked(number).await
+    }
+
     fn limited(&self, limits: &'static str) -> anyhow::Result<()> {
-        let mut servers = self.servers.iter();
+        let mut servers = self.stack.servers.iter();
         servers.try_for_each(|server| self.site.configure(&Server { limits, ..server.clone() }, ""))
     }
 
@@ -170,42 +130,4 @@ impl<'a> Levels<'a> {
         let done = self.tools.wrk(process.address, bodies, self.pace.seconds).await?;
         Ok((done, (process.cpu()? - before) * 1e6 / done.requests))
     }
-
-    /// Seconds from asking the office to revoke an entity until the root denies it: more than since the commit, which is
-    /// a lease before the acknowledgement.
-    async fn revoked(&self, number: usize) -> anyhow::Result<f64> {
-        let [root, .., office] = self.each()?;
-        let question = Question::new("/authorization", ROOT, &entity(number), true, OFFICE);
-        let mut connection = Connection::open(root.address).await?;
-        ensure!(reason(&mut connection, &question).await? == "ACTIVE", "not yet revoked");
-        let request = SetStatusRequest {
-            registry_id: OFFICE.to_owned(),
-            target: Some(Target::EntityId(entity(number))),
-            state: "REVOKED".to_owned(),
-            reason: "MEASURED".to_owned(),
-            ..SetStatusRequest::default()
-        };
-        let mut client = ask::importer(&office.url(), &self.site.token(office)?)?;
-        let begun = Instant::now();
-        let seen = async {
-            while reason(&mut connection, &question).await? != "REVOKED" {
-                tokio::time::sleep(LOOK).await;
-            }
-            anyhow::Ok(begun.elapsed().as_secs_f64())
-        };
-        let (revoked, seen) =
-            tokio::join!(client.set_status(request), tokio::time::timeout(SEEN_WITHIN, seen));
-        revoked?;
-        seen.context("the revocation was not seen at the root")?
-    }
-}
-
-fn authority(server: &Server) -> anyhow::Result<&str> {
-    Ok(&server.registries.first().context("no registry")?.authority)
-}
-
-async fn reason(connection: &mut Connection, question: &Question) -> anyhow::Result<String> {
-    let (_, answer) = connection.post(&question.path, question.body(Asking::Plain)).await?;
-    let said: Value = serde_json::from_slice(&answer)?;
-    Ok(said["meta"]["reason"].as_str().unwrap_or_default().to_owned())
 }

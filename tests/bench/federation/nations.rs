@@ -172,6 +172,7 @@ impl Nations {
         }
         samples.add("nations_resident", resident);
         samples.add("nations_proportional", proportional);
+        samples.add("nations_postgres", site.postgres_memory()?);
         stop(running).await;
         Ok(())
     }
