@@ -101,6 +101,7 @@ mod trqp;
 mod walks;
 mod walkthrough;
 mod watch;
+mod ways;
 mod webhook;
 mod witness;
 mod witness_client;
