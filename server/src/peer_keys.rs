@@ -1,7 +1,8 @@
-//! Registries that are known here by their TLS keys: those below by delegations, those above by the way up.
+//! Registries that are known here by their TLS keys: those below by delegations, those above by the way up, recognised
+//! peers by the statements about them.
 //!
-//! Invariants: a key stands for an authority only while a delegation in force or an unexpired way up lists it; what is
-//! looked up is what was last read, and whoever changes it says so.
+//! Invariants: a key stands for an authority only while a delegation or a recognition in force or an unexpired way up lists
+//! it; what is looked up is what was last read, and whoever changes it says so.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,39 +10,62 @@ use std::{
     time::Duration,
 };
 
-use charter_domain::{AuthorityId, Delegation, HttpsId, RegistryId, SpkiPins, Timestamp, spki::SpkiSha256};
+use charter_domain::{
+    AuthorityId, Delegation, HttpsId, Interval, RegistryId, SpkiPins, Timestamp, spki::SpkiSha256,
+};
 use charter_federation::LocalAuthority;
 use tokio::sync::Notify;
 
 use crate::{App, hosted::Tenant};
 
 mod above;
+mod beside;
 pub mod rights;
 
-/// After a registry that could not be read.
+/// After a registry that could not be read; and between two readings of recognitions, which any change may be one of.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// The keys as they were last read. Where no listener asks for certificates nobody reads any.
 pub struct PeerKeys {
     asked_for: bool,
     state: RwLock<State>,
-    moved: RwLock<HashSet<RegistryId>>,
+    moved: Marked,
+    changed: Marked,
+}
+
+/// Registries to be read again.
+#[derive(Default)]
+struct Marked {
+    registries: RwLock<HashSet<RegistryId>>,
     notify: Notify,
+}
+
+impl Marked {
+    fn mark(&self, registry: RegistryId) {
+        self.registries.write().unwrap_or_else(PoisonError::into_inner).insert(registry);
+        self.notify.notify_one();
+    }
+
+    fn take(&self) -> HashSet<RegistryId> {
+        std::mem::take(&mut *self.registries.write().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Who a key stands for at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownPeer {
     pub authority: AuthorityId,
-    /// Above or below a registry of this process; a process that serves several may be both.
+    /// Above or below a registry of this process, or recognised by one; a process that serves several may be all.
     pub superior: bool,
     pub subordinate: bool,
+    pub recognised: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Side {
     Above,
     Below,
+    Beside,
 }
 
 /// An authority with its keys, and until when.
@@ -58,6 +82,8 @@ enum Ground {
         entity: HttpsId,
         until: Timestamp,
     },
+    /// When it is in force.
+    Recognition(Vec<Interval>),
 }
 
 impl Known {
@@ -65,6 +91,7 @@ impl Known {
         match &self.ground {
             Ground::Delegation(delegation) => delegation.standing(now).is_ok(),
             Ground::WayUp { until, .. } => now < *until,
+            Ground::Recognition(valid) => valid.iter().any(|interval| interval.contains(now)),
         }
     }
 
@@ -120,31 +147,38 @@ impl State {
 
 impl PeerKeys {
     pub fn new(asked_for: bool) -> Self {
-        Self { asked_for, state: RwLock::default(), moved: RwLock::default(), notify: Notify::new() }
+        Self { asked_for, state: RwLock::default(), moved: Marked::default(), changed: Marked::default() }
     }
 
     /// Of several authorities with one key, the first by name: a process that serves them is one peer.
     pub fn of(&self, key: &SpkiSha256, now: Timestamp) -> Option<KnownPeer> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let [above, below] = [Side::Above, Side::Below].map(|side| state.first(*key, side, now));
-        let authority = above.into_iter().chain(below).min()?.clone();
-        Some(KnownPeer { authority, superior: above.is_some(), subordinate: below.is_some() })
+        let found = [Side::Above, Side::Below, Side::Beside].map(|side| state.first(*key, side, now));
+        let authority = found.into_iter().flatten().min()?.clone();
+        let [superior, subordinate, recognised] = found.map(|side| side.is_some());
+        Some(KnownPeer { authority, superior, subordinate, recognised })
     }
 
     /// Something registry-wide has changed: its delegations are read again.
     pub fn moved(&self, registry: RegistryId) {
         if self.asked_for {
-            self.moved.write().unwrap_or_else(PoisonError::into_inner).insert(registry);
-            self.notify.notify_one();
+            self.moved.mark(registry);
         }
     }
 
-    fn take(&self) -> HashSet<RegistryId> {
-        std::mem::take(&mut *self.moved.write().unwrap_or_else(PoisonError::into_inner))
+    /// Something of it has changed: its recognitions are read again soon.
+    pub fn changed(&self, registry: RegistryId) {
+        if self.asked_for {
+            self.changed.mark(registry);
+        }
     }
 
     fn put(&self, registry: RegistryId, side: Side, list: Vec<Known>) {
-        self.state.write().unwrap_or_else(PoisonError::into_inner).put(registry, side, list);
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        // Most registries recognise nobody: nothing is sorted for them.
+        if !list.is_empty() || state.known.contains_key(&(registry, side)) {
+            state.put(registry, side, list);
+        }
     }
 
     fn below(&self, registry: RegistryId, delegations: &[Delegation]) {
@@ -193,27 +227,55 @@ impl PeerKeys {
     }
 }
 
-/// Reads the delegations of every registry of this process, where a listener asks for certificates.
+/// Reads the delegations and recognitions of every registry of this process, where a listener asks for certificates.
 pub async fn load(app: &App) {
     if !app.peer_keys.asked_for {
         return;
     }
     for tenant in app.hosted.tenants() {
         refresh(app, tenant.registry.id).await;
+        refresh_beside(app, tenant.registry.id).await;
     }
 }
 
-/// Keeps what is known as it is recorded.
+/// Keeps what is known as it is recorded: delegations within moments, recognitions within a second.
 pub async fn run(app: std::sync::Arc<App>) {
+    tokio::join!(keep_below(&app), keep_beside(&app));
+}
+
+async fn keep_below(app: &App) {
+    let moved = &app.peer_keys.moved;
     loop {
         let mut failed = false;
-        for registry in app.peer_keys.take() {
-            failed |= !refresh(&app, registry).await;
+        for registry in moved.take() {
+            failed |= !refresh(app, registry).await;
         }
         if failed {
             tokio::time::sleep(AGAIN).await;
         } else {
-            app.peer_keys.notify.notified().await;
+            moved.notify.notified().await;
+        }
+    }
+}
+
+async fn keep_beside(app: &App) {
+    let changed = &app.peer_keys.changed;
+    loop {
+        for registry in changed.take() {
+            refresh_beside(app, registry).await;
+        }
+        tokio::time::sleep(AGAIN).await;
+        changed.notify.notified().await;
+    }
+}
+
+/// What could not be read is read again.
+async fn refresh_beside(app: &App, registry: RegistryId) {
+    match beside::known(app, registry).await {
+        Ok(known) => app.peer_keys.put(registry, Side::Beside, known),
+        Err(error) => {
+            tracing::debug!(registry = registry.0, %error, "recognitions could not be read for the keys of peers");
+            app.peer_keys.changed(registry);
         }
     }
 }

@@ -1,7 +1,8 @@
-//! A listener for registries: whoever comes is known by a key that a delegation or the way up lists.
+//! A listener for registries: whoever comes is known by a key that a delegation, a recognition or the way up lists.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use charter_domain::recognition::RawPeer;
 use charter_proto::charter::{
     federation::v1::{self as pb, federation_service_client::FederationServiceClient},
     registry::v1::{PutDelegationRequest, set_status_request::Target},
@@ -17,6 +18,8 @@ use crate::{governance::said, kept::until};
 
 const ROOT: &str = "did:web:root.example";
 const NATION: &str = "did:web:nation.example";
+const SECTOR: &str = "did:web:sector.example";
+const ISLANDS: &str = "did:web:islands.example";
 const ISSUER: &str = "did:web:university.example";
 /// A way up that was not heard is asked for each second.
 const SOON: Duration = Duration::from_secs(10);
@@ -148,6 +151,129 @@ async fn a_subordinate_does_not_ask_what_a_superior_asks() {
         let asked =
             pb::GetSubordinateStatementRequest { subordinate_id: NATION.to_owned(), ..Default::default() };
         client.get_subordinate_statement(asked).await.expect("the statement about itself");
+    }
+}
+
+/// Who may call what: superiors, subordinates, recognised peers.
+const TABLE: [(&str, [bool; 3]); 8] = [
+    ("GetEntityConfiguration", [true, true, true]),
+    ("GetSubordinateStatement", [false, true, false]),
+    ("GetRecognition", [true, true, true]),
+    ("GetEpoch", [true, false, false]),
+    ("GetLogEvidence", [true, false, false]),
+    ("ListPeers", [true, false, false]),
+    ("Resolve", [true, false, true]),
+    ("Watch", [true, false, false]),
+];
+
+/// An empty message to a method, over a new connection.
+async fn calls(pki: &Pki, to: SocketAddr, pair: &Pair, method: &str) -> Result<(), Status> {
+    let mut client = FederationServiceClient::new(pki.channel(to, Some(pair)));
+    match method {
+        "GetEntityConfiguration" => {
+            client.get_entity_configuration(pb::GetEntityConfigurationRequest::default()).await.map(drop)
+        }
+        "GetSubordinateStatement" => {
+            client.get_subordinate_statement(pb::GetSubordinateStatementRequest::default()).await.map(drop)
+        }
+        "GetRecognition" => client.get_recognition(pb::GetRecognitionRequest::default()).await.map(drop),
+        "GetEpoch" => client.get_epoch(pb::GetEpochRequest::default()).await.map(drop),
+        "GetLogEvidence" => client.get_log_evidence(pb::GetLogEvidenceRequest::default()).await.map(drop),
+        "ListPeers" => client.list_peers(pb::ListPeersRequest::default()).await.map(drop),
+        "Resolve" => client.resolve(pb::ResolveRequest::default()).await.map(drop),
+        "Watch" => client.watch(pb::WatchRequest::default()).await.map(drop),
+        other => unreachable!("`{other}` is not called"),
+    }
+}
+
+/// A registry with somebody on each side, known by these keys: its superior, its subordinate, a peer that it recognises.
+async fn amid(pki: &Pki, [above, below, beside]: [&Pair; 3]) -> [TestApp; 2] {
+    let clock = Arc::new(TestClock::default());
+    let announced = format!("tls_spki_sha256 = [\"{}\"]", above.sha256());
+    let root = TestApp::build().clock(&clock).registry(ROOT).details(&announced).start().await;
+    let app = TestApp::build()
+        .clock(&clock)
+        .under(NATION, ROOT)
+        .details(&format!("superior_endpoint = \"{}\"", root.url()))
+        .under(SECTOR, NATION)
+        .listener(&for_peers(pki, "server", NATION));
+    let app = app.start().await;
+    let (nation, sector) = (app.registry(NATION), app.registry(SECTOR));
+    root.registry(ROOT).delegates(&nation, &["Degree"]).await;
+    let made = nation.pinned(&sector, &["Degree"], &[below.sha256()]);
+    nation.client().put_delegation(nation.signed(made)).await.expect("delegated");
+    let peer = RawPeer {
+        entity_identifier: "https://islands.example".to_owned(),
+        tls_spki_sha256: vec![beside.sha256()],
+        ..sector.as_peer()
+    };
+    nation.registers(ISLANDS).recognized("issue", "Degree").peer(peer).await;
+    drop((nation, sector));
+    [app, root]
+}
+
+#[tokio::test]
+async fn each_method_over_the_wire_is_as_the_table_says() {
+    let pki = Pki::new();
+    let pairs = ["root", "sector", "islands"].map(|name| pki.client(name, 1, 3_000));
+    let [app, _root] = amid(&pki, pairs.each_ref()).await;
+    let to = app.addresses[1];
+    for pair in &pairs {
+        until(SOON, "its key is known", async || {
+            calls(&pki, to, pair, "GetEntityConfiguration").await.is_ok()
+        })
+        .await;
+    }
+    let mut methods = charter_proto::methods();
+    methods.retain(|path| path.starts_with("/charter.federation.v1.FederationService/"));
+    assert_eq!(methods.len(), TABLE.len(), "{methods:?}");
+    for (method, rights) in TABLE {
+        for ((pair, may), kind) in pairs.iter().zip(rights).zip(["superior", "subordinate", "recognised"]) {
+            // Let in, an empty message may be refused for what it lacks.
+            let refused = calls(&pki, to, pair, method).await.err().map(|status| said(&status));
+            let denied = refused.as_deref() == Some("403 DENIED");
+            assert_eq!(denied, !may, "{method} by a {kind}: {refused:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_is_recognised_no_more_is_a_stranger() {
+    let pki = Pki::new();
+    let pairs = ["root", "sector", "islands"].map(|name| pki.client(name, 1, 3_000));
+    let [app, _root] = amid(&pki, pairs.each_ref()).await;
+    let (to, beside) = (app.addresses[1], &pairs[2]);
+    let method = "GetEntityConfiguration";
+    until(SOON, "its key is known", async || calls(&pki, to, beside, method).await.is_ok()).await;
+    app.registry(NATION).revokes(ISLANDS).await;
+    until(SOON, "it is refused", async || calls(&pki, to, beside, method).await.is_err()).await;
+}
+
+#[test]
+fn a_listener_that_is_open_to_all_as_for_registries_says_so() {
+    let pki = Pki::new();
+    let said = |address: &str, lines: &str| {
+        let toml = format!(
+            "{SETTINGS}\ndatabase = {{ url = \"host=/tmp\" }}\n[[registries]]\nauthority_id = \"{ROOT}\"\n\
+             slug = \"a\"\nname = \"A\"\njurisdiction = \"FI\"\npublic_url = \"https://a.example\"\n\
+             [[listeners]]\naddress = \"{address}\"\nregistry = \"{ROOT}\"\n{lines}",
+        );
+        charter_server::Config::from_toml(&toml).map(drop).map_err(|faults| faults.to_string())
+    };
+    let files = files(&pki, "server");
+    let pinned = format!("tls = {{ {files}, client_auth = \"pinned\" }}");
+    let tls = format!("tls = {{ {files} }}");
+    for good in ["services = [\"public\", \"staff\"]", "open_peers = true", pinned.as_str()] {
+        assert_eq!(said("0.0.0.0:7443", good), Ok(()), "{good}");
+    }
+    for address in ["127.0.0.1:7443", "[::1]:7443", "[::ffff:127.0.0.1]:7443"] {
+        assert_eq!(said(address, ""), Ok(()), "{address}");
+    }
+    for open in ["", "services = [\"peer\"]", tls.as_str(), "open_peers = false"] {
+        for address in ["0.0.0.0:7443", "[::]:7443", "192.0.2.1:7443"] {
+            let fault = said(address, open).expect_err(open);
+            assert!(fault.contains("open_peers") && fault.contains("1 fault(s)"), "{fault}");
+        }
     }
 }
 

@@ -19,6 +19,10 @@ pub struct Listener {
     /// Without it the listener speaks plaintext.
     #[serde(default)]
     pub tls: Option<Tls>,
+    /// Off loopback too, whoever reaches it may call what is for registries: a proxy before it knows them, or nothing of
+    /// it is secret.
+    #[serde(default)]
+    pub open_peers: bool,
 }
 
 /// PEM files of a listener with TLS.
@@ -37,7 +41,7 @@ pub struct Tls {
 }
 
 /// Whether clients are asked for a certificate. One that is shown must be of an authority in `client_ca_file`; with
-/// `pinned`, one must be shown, whoever issued it, with a key that a delegation or the way up lists.
+/// `pinned`, one must be shown, whoever issued it, with a key that a delegation, a recognition or the way up lists.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuth {
@@ -72,6 +76,16 @@ impl Listener {
     pub fn offers(&self, service: Service) -> bool {
         self.services.contains(&service)
     }
+
+    /// Registries are known by their keys, unless nobody but this machine reaches it. (A certificate of an authority says
+    /// who issued it; which registries there are, delegations and recognitions say.)
+    fn open_fault(&self) -> Option<&'static str> {
+        let open = self.offers(Service::Peer) && self.client_auth() != ClientAuth::Pinned;
+        (open && !self.address.ip().to_canonical().is_loopback() && !self.open_peers).then_some(
+            "service `peer` off loopback needs tls with client_auth = \"pinned\"; leave `peer` out of `services`, or \
+             set open_peers = true where a proxy before it knows registries, or all may call what is for them",
+        )
+    }
 }
 
 impl Tls {
@@ -100,6 +114,7 @@ pub(super) fn faults(list: &[Listener], registries: &[RegistryConfig]) -> Vec<St
         if l.address.port() != 0 && list[..i].iter().any(|o| o.address == l.address) {
             faults.push(format!("listener {}: the address is used twice", l.address));
         }
+        faults.extend(l.open_fault().map(|text| format!("listener {}: {text}", l.address)));
         let fault = l.tls.as_ref().and_then(Tls::fault);
         faults.extend(fault.map(|text| format!("listener {}: tls {text}", l.address)));
     }

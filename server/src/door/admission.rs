@@ -32,13 +32,16 @@ pub fn admit(app: &App, from: Origin) -> Result<Option<KnownPeer>, Error> {
 /// On a listener for registries: asked for each request, since what listed the key may have ended after the handshake.
 pub fn authorize(known: Option<&KnownPeer>, path: &str) -> Result<(), Error> {
     let Some(peer) = known else {
-        let text = "this listener is for registries whose TLS key a delegation lists";
+        let text = "this listener is for registries whose TLS key a delegation or a recognition lists";
         return Err(Error::new(Code::Unauthenticated, text));
     };
     if rights::may(peer, path) {
         return Ok(());
     }
-    let text = format!("`{}` may not call this: questions come from a superior", peer.authority);
+    let text = format!(
+        "`{}` may not call this: questions come from a superior or a recognised peer",
+        peer.authority
+    );
     Err(Error::new(Code::Denied, text))
 }
 

@@ -1,27 +1,28 @@
-//! What a peer may call on a listener for peers: questions come from above, and from below come requests for the
-//! statement about whoever asks.
+//! What a peer may call on a listener for peers: questions come from above and from recognised peers, and from below come
+//! requests for the statement about whoever asks.
 
 use super::KnownPeer;
 
 const FEDERATION: &str = "/charter.federation.v1.FederationService/";
 
-/// Methods of federation by who may call them, superiors and subordinates.
-const RIGHTS: [(&str, [bool; 2]); 8] = [
-    ("GetEntityConfiguration", [true, true]),
-    ("GetSubordinateStatement", [false, true]),
-    ("GetRecognition", [true, true]),
-    ("GetEpoch", [true, false]),
-    ("GetLogEvidence", [true, false]),
-    ("ListPeers", [true, false]),
-    ("Resolve", [true, false]),
-    ("Watch", [true, false]),
+/// Methods of federation by who may call them: superiors, subordinates, recognised peers.
+const RIGHTS: [(&str, [bool; 3]); 8] = [
+    ("GetEntityConfiguration", [true, true, true]),
+    ("GetSubordinateStatement", [false, true, false]),
+    ("GetRecognition", [true, true, true]),
+    ("GetEpoch", [true, false, false]),
+    ("GetLogEvidence", [true, false, false]),
+    ("ListPeers", [true, false, false]),
+    ("Resolve", [true, false, true]),
+    ("Watch", [true, false, false]),
 ];
 
 /// What the listener offers besides federation asks for its own credentials. A method without a row is nobody's.
 pub fn may(peer: &KnownPeer, path: &str) -> bool {
     let Some(method) = path.strip_prefix(FEDERATION) else { return true };
     let row = RIGHTS.iter().find(|(name, _)| *name == method);
-    row.is_some_and(|(_, [above, below])| (peer.superior && *above) || (peer.subordinate && *below))
+    let kinds = [peer.superior, peer.subordinate, peer.recognised];
+    row.is_some_and(|(_, rights)| rights.iter().zip(kinds).any(|(may, is)| *may && is))
 }
 
 #[cfg(test)]
@@ -30,9 +31,9 @@ mod tests {
 
     use super::*;
 
-    fn peer(superior: bool, subordinate: bool) -> KnownPeer {
+    fn peer([superior, subordinate, recognised]: [bool; 3]) -> KnownPeer {
         let authority = AuthorityId::parse("did:web:a.example").expect("valid");
-        KnownPeer { authority, superior, subordinate }
+        KnownPeer { authority, superior, subordinate, recognised }
     }
 
     #[test]
@@ -40,9 +41,10 @@ mod tests {
         let methods = charter_proto::methods();
         let methods: Vec<_> = methods.iter().filter(|path| path.starts_with(FEDERATION)).collect();
         assert_eq!(methods.len(), RIGHTS.len(), "{methods:?}");
-        assert!(methods.iter().all(|path| may(&peer(true, true), path)));
-        assert!(!methods.iter().all(|path| may(&peer(true, false), path)), "a superior");
-        assert!(!methods.iter().all(|path| may(&peer(false, true), path)), "a subordinate");
-        assert!(!may(&peer(true, true), "/charter.federation.v1.FederationService/Unknown"));
+        assert!(methods.iter().all(|path| may(&peer([true; 3]), path)));
+        for one in [[true, false, false], [false, true, false], [false, false, true]] {
+            assert!(!methods.iter().all(|path| may(&peer(one), path)), "{one:?}");
+        }
+        assert!(!may(&peer([true; 3]), "/charter.federation.v1.FederationService/Unknown"));
     }
 }

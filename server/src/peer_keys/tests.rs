@@ -65,12 +65,32 @@ fn a_key_stands_for_its_authority_as_long_as_it_is_listed() {
 fn one_key_of_several_authorities_is_one_peer_with_the_rights_of_all() {
     let keys = PeerKeys::new(true);
     keys.below(RegistryId(1), &[delegation("b", &[1], None), delegation("a", &[1], None)]);
-    let below = KnownPeer { authority: id("a"), superior: false, subordinate: true };
+    let below = KnownPeer { authority: id("a"), superior: false, subordinate: true, recognised: false };
     assert_eq!(keys.of(&key(1), NOW), Some(below.clone()));
     above(&keys, 2, "c", &[1]);
     assert_eq!(keys.of(&key(1), NOW), Some(KnownPeer { superior: true, ..below.clone() }));
     let later = NOW.plus(Duration::from_secs(60));
     assert_eq!(keys.of(&key(1), later), Some(below), "the way up has expired");
+}
+
+#[test]
+fn a_recognised_peer_is_known_while_it_is_recognised() {
+    let keys = PeerKeys::new(true);
+    let until = Timestamp::from_secs(2_000);
+    let recognised = |name: &str, n| {
+        let ground = Ground::Recognition(vec![Interval { from: Some(NOW), until: Some(until) }]);
+        Known { authority: id(name), pins: pins(&[n]), ground }
+    };
+    keys.put(RegistryId(1), Side::Beside, vec![recognised("a", 1), recognised("b", 2)]);
+    let who = |n, at| keys.of(&key(n), at);
+    let peer = KnownPeer { authority: id("a"), superior: false, subordinate: false, recognised: true };
+    assert_eq!(who(1, NOW), Some(peer.clone()));
+    assert_eq!(who(1, until), None, "it is over");
+    keys.below(RegistryId(1), &[delegation("c", &[1], None)]);
+    assert_eq!(who(1, NOW), Some(KnownPeer { subordinate: true, ..peer }), "one key of two");
+    keys.put(RegistryId(1), Side::Beside, vec![recognised("b", 2)]);
+    assert_eq!(who(1, NOW).map(|peer| peer.recognised), Some(false));
+    assert!(who(2, NOW).is_some_and(|peer| peer.recognised));
 }
 
 #[test]

@@ -87,6 +87,7 @@ fn advance(app: &App, registry: RegistryId, epoch: i64, changes: Option<Vec<char
     if changes.iter().any(|change| change.identifiers.is_none()) {
         app.peer_keys.moved(registry);
     }
+    app.peer_keys.changed(registry);
     app.news.moved();
 }
 

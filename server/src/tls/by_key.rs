@@ -42,7 +42,7 @@ impl ClientCertVerifier for ByKey {
         match self.known.of(&key, now) {
             Some(_) => Ok(ClientCertVerified::assertion()),
             None => {
-                tracing::debug!(%key, "a connection was refused: no delegation and no superior lists its key");
+                tracing::debug!(%key, "a connection was refused: no delegation, superior or recognition lists its key");
                 Err(CertificateError::ApplicationVerificationFailure.into())
             }
         }
