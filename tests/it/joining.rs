@@ -2,6 +2,7 @@
 
 mod actors;
 mod leaving;
+mod naming;
 mod refused;
 mod terminal;
 

@@ -74,16 +74,18 @@ async fn corrections_and_renewals_are_drafted_alike_through_both_doors() {
         resources: vec!["edu:a".to_owned()],
         ..pb::Grant::default()
     };
+    let names = vec![".example".to_owned(), "a.example".to_owned()];
     let correct = pb::CorrectDelegation {
         subordinate_id: CHILD.to_owned(),
         scope: vec![grant],
         max_path_length: Some(1),
         tls_spki_sha256: Some(pb::SpkiPins { sha256: vec!["0a".repeat(32)] }),
+        naming_constraints: Some(pb::NamingConstraints { permitted: names.clone(), excluded: vec![] }),
         ..Default::default()
     };
     let member = json!({ "correct_delegation": {
         "subordinate_id": CHILD, "scope": [{ "actions": ["issue"], "resources": ["edu:a"] }], "max_path_length": 1,
-        "tls_spki_sha256": ["0a".repeat(32)],
+        "tls_spki_sha256": ["0a".repeat(32)], "naming_constraints": { "permitted": names },
     } });
     drafted_alike(&g, "otto", Change::CorrectDelegation(correct), member).await;
 

@@ -20,6 +20,7 @@ use serde_json::Value;
 use tonic::{Request, Status, transport::Channel};
 
 use crate::{
+    kept::until,
     life::state_of,
     logged::{published, vkey},
 };
@@ -45,7 +46,7 @@ pub fn grant(resources: &[&str]) -> pb::Grant {
     }
 }
 
-fn wish(resources: &[&str]) -> pb::JoinWish {
+pub fn wish(resources: &[&str]) -> pb::JoinWish {
     pb::JoinWish {
         scope: vec![grant(resources)],
         max_path_length: Some(2),
@@ -217,6 +218,14 @@ impl Two {
     /// The sector records that it joined, by two persons.
     pub async fn joins(&self) -> pb::Proposal {
         by_two(&self.sector, Change::JoinSuperior(self.superior().await)).await
+    }
+
+    /// Waits until the sector has heard what the root says of it.
+    pub async fn hears(&self) {
+        let hosted = &self.sector.app.app.hosted;
+        let id = crate::logged::id(&self.sector.app, SECTOR);
+        let heard = async || !hosted.tenant(id).expect("a registry").upward().is_empty();
+        until(SOON, "the way up is heard", heard).await;
     }
 
     pub async fn leaves(&self) -> pb::Proposal {

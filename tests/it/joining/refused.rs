@@ -7,8 +7,8 @@ use charter_server::app::application::signed::{self, Join, Leave, Says, Signed};
 use charter_tests::governed::Governed;
 use serde_json::json;
 
-use super::actors::{ROOT, SECTOR, SOON, Stranger, Two, grant, https};
-use crate::{governance::said, kept::until};
+use super::actors::{ROOT, SECTOR, Stranger, Two, grant, https};
+use crate::governance::said;
 
 fn join() -> Says {
     let scope = json!([{ "actions": ["issue"], "resources": ["edu:*"] }]);
@@ -114,12 +114,7 @@ async fn who_may_not_decide_neither_signs_nor_answers() {
 async fn a_scope_wider_than_the_superiors_own_is_refused() {
     let two = Two::joined().await;
     // Seen from the sector, the root is above: what would be passed on further lies inside what it gave.
-    until(SOON, "the way up is heard", async || {
-        let hosted = &two.sector.app.app.hosted;
-        let id = hosted.by_authority(SECTOR).expect("a registry");
-        !hosted.tenant(id).expect("a registry").upward().is_empty()
-    })
-    .await;
+    two.hears().await;
     let stranger = Stranger::new();
     let mut wide = stranger.draft(&two, join()).await;
     (wide.iss, wide.aud) = (https("below"), https("sector"));
