@@ -347,18 +347,29 @@ def in_force(intervals, at):
 def climb(case):
     """Down from the anchor to the leaf, which is not looked at: the leaf, who must have signed it, when each link above
     was issued, when the proof ends, and until when what it proves is in force."""
-    from recognition import follow, is_one  # which needs what is here
+    from recognition import follow, in_turn, is_one  # which needs what is here
     links, anchors = read_chain(unbase64(case["chain"])), read_anchors(unbase64(case["anchors"]))
     last = len(links) - 1
     with at_link(last):
         issuer, top = pinned(links[last], anchors, case["now"])
-    dated, ends, until = {}, [top["exp"] * 10**6, anchors["expires"]], []
+    with at_link(last - 1):
+        longest = MAX_DEPTH + (1 if case["query"].get("follow_recognition") else 0)
+        need(last - 1 <= longest, "PATH_TOO_LONG")
+    dated, ends, until, owed = {}, [top["exp"] * 10**6, anchors["expires"]], [], None
     for n in range(last - 1, 0, -1):
         with at_link(n):
-            issuer, link, end = (follow if is_one(links[n]) else delegate)(links[n], issuer, case)
+            if owed is not None:
+                (link, end), owed = in_turn(links[n], owed, case), None
+            elif is_one(links[n]):
+                issuer, link, end = follow(links[n], issuer, case)
+                owed = None if link["one_sided"] else link
+            else:
+                issuer, link, end = delegate(links[n], issuer, case)
         until.append(end)
         dated[n] = link["iat"] * 10**6
         ends.append(link["exp"] * 10**6)
+    with at_link(0):
+        need(owed is None, "MISMATCH", "no recognition in turn")
     return links[0], issuer, dated, ends, until
 
 def pinned(token, anchors, now):

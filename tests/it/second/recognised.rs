@@ -1,4 +1,4 @@
-//! Recognitions that are followed: every claim of one changed, and one where it does not belong.
+//! Recognitions that are followed: every claim of each side changed, and one where it does not belong.
 
 use charter_domain::{AuthorityId, Timestamp};
 use charter_signing::{Algorithm, SoftwareSigner};
@@ -20,7 +20,7 @@ fn recognition(by: &str, of: &str, keys: &SoftwareSigner) -> Value {
         "peer_id": format!("did:web:{of}.example"), "jwks": jwks(keys), "endpoint": format!("https://{of}.example:7443"),
         "scope": [{ "actions": ["issue"], "resources": ["https://schemas.example/diploma/*"], "jurisdictions": ["FI"],
                     "until": "2028-06-01T00:00:00Z" }],
-        "may_follow": true, "valid": [{ "from": "2021-01-01T00:00:00Z", "until": "2029-03-01T00:00:00Z" }],
+        "may_follow": true, "one_sided": false, "valid": [{ "from": "2021-01-01T00:00:00Z", "until": "2029-03-01T00:00:00Z" }],
         "tls_spki_sha256": ["0a".repeat(32)], "seq": 3,
     })
 }
@@ -33,17 +33,61 @@ fn followed(made: &Made, name: impl Into<String>, links: &[String]) -> Case {
     })
 }
 
+/// What the ministry says of the root in turn.
+fn in_turn(made: &Made) -> Value {
+    recognition("ministry", "root", &made.root)
+}
+
 /// The root recognises the ministry, and this token says so.
 fn by(made: &Made, name: impl Into<String>, token: String) -> Case {
+    let counter = signed(&made.ministry, RECOGNITION, &in_turn(made));
+    both(made, name, [counter, token])
+}
+
+/// The same, and the ministry recognises the root by the first of them.
+fn both(made: &Made, name: impl Into<String>, sides: [String; 2]) -> Case {
     let mut links = made.links();
-    links[2] = token;
+    drop(links.splice(2..3, sides));
     followed(made, name, &links)
 }
 
 fn changed(made: &Made) -> Vec<Case> {
     let good = recognition("root", "ministry", &made.ministry);
     let case = |(name, claims): (String, Value)| by(made, name, signed(&made.root, RECOGNITION, &claims));
-    claims::changed(&good).into_iter().map(case).collect()
+    let ours = claims::changed(&good).into_iter().map(case);
+    let first = signed(&made.root, RECOGNITION, &good);
+    let case = |(name, claims): (String, Value)| {
+        let counter = signed(&made.ministry, RECOGNITION, &claims);
+        both(made, format!("in turn {name}"), [counter, first.clone()])
+    };
+    ours.chain(claims::changed(&in_turn(made)).into_iter().map(case)).collect()
+}
+
+/// The peer's side left out, by somebody else, or where none is due.
+fn sides(made: &Made) -> Vec<Case> {
+    let claims = recognition("root", "ministry", &made.ministry);
+    let first = signed(&made.root, RECOGNITION, &claims);
+    let mut alone = claims.clone();
+    alone["one_sided"] = json!(true);
+    let alone = signed(&made.root, RECOGNITION, &alone);
+    let links = made.links();
+    let [leaf, to_agency, _, anchor] = links.as_slice() else { unreachable!("four links") };
+    let chain = |name: &str, links: &[&String]| {
+        followed(made, name, &links.iter().map(|link| (*link).clone()).collect::<Vec<_>>())
+    };
+    let mut all = vec![
+        chain("nothing in turn", &[leaf, to_agency, &first, anchor]),
+        chain("nothing in turn, nobody below", &[leaf, &first, anchor]),
+        chain("one-sided", &[leaf, to_agency, &alone, anchor]),
+        by(made, "one-sided with a statement in turn", alone.clone()),
+    ];
+    for (who, signer) in [("root", &made.root), ("agency", &made.agency)] {
+        let counter = signed(signer, RECOGNITION, &in_turn(made));
+        all.push(both(made, format!("in turn signed by {who}"), [counter, first.clone()]));
+    }
+    let third = signed(&made.ministry, RECOGNITION, &recognition("ministry", "agency", &made.agency));
+    all.push(both(made, "in turn of another", [third, first]));
+    all
 }
 
 /// Under other keys and types, in other places, and asked about otherwise.
@@ -54,19 +98,22 @@ fn placed(made: &Made) -> Vec<Case> {
     let second = signed(&made.ministry, RECOGNITION, &recognition("ministry", "agency", &made.agency));
     let direct = signed(&made.root, RECOGNITION, &recognition("root", "agency", &made.agency));
     let ministry = AuthorityId::parse("did:web:ministry.example").expect("a DID");
+    let counter = signed(&made.ministry, RECOGNITION, &in_turn(made));
+    let [of_root, of_ministry] = [("root", &made.root), ("ministry", &made.ministry)]
+        .map(|(of, keys)| signed(&made.agency, RECOGNITION, &recognition("agency", of, keys)));
     let links = made.links();
     let [leaf, to_agency, to_ministry, anchor] = links.as_slice() else { unreachable!("four links") };
     let chain = |name: &str, links: &[&String]| {
         followed(made, name, &links.iter().map(|link| (*link).clone()).collect::<Vec<_>>())
     };
-    let below = chain("below a delegation", &[leaf, &second, to_ministry, anchor]);
+    let below = chain("below a delegation", &[leaf, &of_ministry, &second, to_ministry, anchor]);
     let strange = SoftwareSigner::generate(Algorithm::Es256).expect("a key");
     let mut closed = claims.clone();
     closed["may_follow"] = json!(false);
     let mut all = vec![
-        chain("nobody below the peer", &[leaf, &direct, anchor]),
-        chain("two hops", &[leaf, &second, &first, anchor]),
-        chain("two hops and a delegation", &[leaf, to_agency, &first, &first, anchor]),
+        chain("nobody below the peer", &[leaf, &of_root, &direct, anchor]),
+        chain("two hops", &[leaf, &second, &counter, &first, anchor]),
+        chain("two hops and a delegation", &[leaf, to_agency, &first, &counter, &first, anchor]),
         chain("as the statement", &[&first, to_ministry, anchor]),
         chain("as the configuration", &[leaf, to_agency, &first]),
         below.with("below a delegation, asked of who recognises", |c| c.query.authority = ministry.clone()),
@@ -108,7 +155,10 @@ async fn both_verifiers_agree_on_recognitions() {
             "followed"
         ]
     );
-    let all = [placed, changed(&made)].concat();
+    let sides = sides(&made);
+    let proven = sides.iter().filter(|case| case.verdict().is_ok()).map(|case| case.name.as_str());
+    assert_eq!(proven.collect::<Vec<_>>(), ["one-sided"]);
+    let all = [placed, sides, changed(&made)].concat();
     let agreed = compare("recognised", &all).await;
     assert!(agreed.cases > 300 && agreed.accepted > 20, "{} of {}", agreed.accepted, agreed.cases);
 }
