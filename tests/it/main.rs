@@ -81,6 +81,7 @@ mod referral;
 mod registry;
 mod registry_policy;
 mod rehome;
+mod rehome_document;
 mod rehome_witness;
 mod renewal;
 mod replay;

@@ -83,11 +83,16 @@ pub(crate) async fn hosted_as(shape: impl FnOnce(Build) -> Build) -> Two {
     let draft = two.proposes(OWN[0], &etag, charter_tests::governed::status(ISSUER, "ACTIVE")).await;
     two.approves(OWN[1], &draft).await.expect("reinstated");
     two.g.app.clock.advance(HOUR);
+    delegates(&two).await;
+    two
+}
+
+/// The superior lets the tenant speak for degrees.
+pub(crate) async fn delegates(two: &Two) {
     let child = two.g.app.registry(TENANT);
     let mut delegation = two.g.app.registry(AUTHORITY).delegation(&child, &["Degree"]);
     delegation.registry_id.clear();
-    by_the_superior(&two, Change::Delegation(delegation)).await;
-    two
+    by_the_superior(two, Change::Delegation(delegation)).await;
 }
 
 /// One proposes at the superior, another approves.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use charter_domain::time::Clock as _;
 use charter_tests::{
     governed::Governed,
     terminal::{Done, Terminal},
@@ -9,6 +10,7 @@ use charter_tests::{
 use serde_json::Value;
 
 use super::actors::{SECTOR, Two};
+use crate::key::DAY;
 
 const ABOVE: [&str; 2] = ["--superior", "https://root.example"];
 
@@ -40,9 +42,51 @@ impl Desks {
 
     /// Approved by Anna; what is proposed is in the answer.
     async fn approves(&self, g: &Governed, answer: &Value) {
+        self.approves_as(g, "anna", answer).await;
+    }
+
+    async fn approves_as(&self, g: &Governed, who: &str, answer: &Value) {
         let id = answer["proposal"]["proposal_id"].as_str().expect("an id");
-        let done = self.asks(g, "anna", &["approval", "approve", id, "-y"]).await;
+        let done = self.asks(g, who, &["approval", "approve", id, "-y"]).await;
         assert!(done.code == 0 && done.out.contains("executed"), "{done:?}");
+    }
+
+    /// States of the sector's keys in use, and whether the root states each; anybody may ask.
+    async fn keys(&self) -> Vec<(String, bool)> {
+        let (root, sector) = (self.two.root.app.url(), self.two.sector.app.url());
+        let args = ["federation", "rotate", "status", "--from", &root, "--server", &sector, "-o", "json"];
+        let done = self.terminal.charter(&args).await;
+        assert_eq!(done.code, 0, "{done:?}");
+        let said: Value = serde_json::from_str(&done.out).expect("JSON");
+        let keys = said["keys"].as_array().expect("a list").iter();
+        let state = |key: &Value| key["state"].as_str().unwrap_or_default().to_owned();
+        let mut keys: Vec<_> = keys.map(|key| (state(key), key["stated"] == true)).collect();
+        keys.sort();
+        keys
+    }
+
+    /// The sector announces another key, and the root states both before it signs.
+    async fn rotates(&self) {
+        let (root, sector) = (&self.two.root, &self.two.sector);
+        let (active, announced) = ("ACTIVE".to_owned(), "ANNOUNCED".to_owned());
+        assert_eq!(self.keys().await, [(active.clone(), true)], "the one in use");
+        let propose = ["federation", "rotate", "propose", "--why", "each year another"];
+        let early = self.asks(sector, "alice", &propose).await;
+        assert!(early.code != 0 && early.err.contains("active_from"), "{early:?}");
+        let from = sector.app.clock.now().plus(2 * DAY).to_string();
+        let ahead = [&propose[..], &["--active-from", &from]].concat();
+        let proposed = self.does(sector, "alice", &ahead).await;
+        assert_eq!(proposed["proposal"]["measure"], "ROTATE_KEY", "{proposed}");
+        self.approves_as(sector, "bob", &proposed).await;
+        assert_eq!(self.keys().await, [(active.clone(), true), (announced.clone(), false)]);
+        let jwks = self.terminal.home().join("jwks.json");
+        std::fs::write(&jwks, proposed["superior_jwks"].to_string()).expect("written");
+        let jwks = jwks.to_str().expect("UTF-8");
+        let narrow = ["delegation", "narrow", SECTOR, "--jwks", jwks, "--why", "its next key"];
+        let narrowed = self.does(root, "otto", &narrow).await;
+        self.approves(root, &narrowed).await;
+        assert_eq!(self.keys().await, [(active, true), (announced, true)]);
+        assert_eq!(self.two.asks().rest().await.line(), "200 yes ACTIVE");
     }
 }
 
@@ -82,11 +126,7 @@ async fn a_sector_joins_rotates_and_leaves_by_commands() {
     assert_eq!(recorded["proposal"]["measure"], "JOIN_SUPERIOR", "{recorded}");
     desks.approves(sector, &recorded).await;
     assert_eq!(desks.two.hints().await, ["https://root.example"]);
-    let keys = ["federation", "rotate", "status", "--from", url.as_str()];
-    let keys =
-        desks.terminal.charter(&[&keys[..], &["--server", &sector.app.url(), "-o", "json"]].concat()).await;
-    let keys: Value = serde_json::from_str(&keys.out).expect("JSON");
-    assert_eq!((&keys["keys"][0]["state"], &keys["keys"][0]["stated"]), (&"ACTIVE".into(), &true.into()));
+    desks.rotates().await;
 
     // And leaves.
     let leave = ["federation", "leave", "record", "--reason", "MERGED", "--why", "merged"];
