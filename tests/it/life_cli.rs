@@ -118,18 +118,22 @@ async fn a_delegation_lives_from_the_command_line() {
     let until = |days: u32| g.app.clock.now().plus(std::time::Duration::from_secs(86_400) * days).to_string();
     let make = ["delegation", "make", CHILD, "--entity-identifier", "https://child.example", "--jwks"];
     let make = [&make[..], &[jwks.to_str().expect("UTF-8"), "--endpoint", "http://127.0.0.1:9"]].concat();
-    let make = [&make[..], &["--resource", "edu:*", "--max-path-length", "3", "--valid-until"]].concat();
+    let make = [&make[..], &["--permit-name", ".EXAMPLE", "--resource", "edu:*"]].concat();
+    let make = [&make[..], &["--max-path-length", "3", "--valid-until"]].concat();
     decided(&g, "otto", &[&make[..], &[until(3).as_str()]].concat()).await;
     let wider = ["delegation", "narrow", CHILD, "--resource", "*", "--why", "w"];
     assert_eq!(charter(&g, "otto", &wider).await.0, 7, "a conflict");
-    decided(&g, "otto", &["delegation", "narrow", CHILD, "--resource", "edu:a", "--max-path-length", "1"])
-        .await;
+    let less = ["delegation", "narrow", CHILD, "--resource", "edu:a", "--max-path-length", "1"];
+    let names = ["--permit-name", ".example", "--exclude-name", ".child.example"];
+    decided(&g, "otto", &[&less[..], &names].concat()).await;
     decided(&g, "otto", &["delegation", "renew", CHILD, "--until", &until(6)]).await;
     let shown = prints(&g, &["delegation", "show", CHILD, "-o", "json"]).await;
     let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
     let held = &shown["delegation"];
     assert_eq!((&held["max_path_length"], &held["valid_until"]), (&1.into(), &until(6).into()));
     assert_eq!(held["scope"][0]["resources"], serde_json::json!(["edu:a"]));
+    let names = serde_json::json!({ "permitted": [".example"], "excluded": [".child.example"] });
+    assert_eq!(held["naming_constraints"], names);
     let listed = prints(&g, &["delegation", "list"]).await;
     assert!(first(&listed, "edu:a") == CHILD && listed.contains("ACTIVE"), "{listed}");
     for verb in ["suspend", "reinstate", "end"] {
