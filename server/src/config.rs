@@ -151,6 +151,7 @@ pub struct Limits {
     pub per_peer_rps: u32,
     pub per_peer_burst: u32,
     pub max_connections: usize,
+    pub max_handshakes_per_address: usize,
     pub max_watchers: usize,
     pub max_watchers_per_address: usize,
     pub first_bytes_ms: u64,
@@ -279,6 +280,10 @@ impl Config {
             "retention.*_days must be 0 (for ever) or 31 to 36500".into(),
         );
         demand(self.limits.max_connections > 0, "limits.max_connections must be at least 1".into());
+        demand(
+            self.limits.max_handshakes_per_address > 0,
+            "limits.max_handshakes_per_address must be at least 1".into(),
+        );
         demand(
             self.limits.max_watchers_per_address > 0,
             "limits.max_watchers_per_address must be at least 1".into(),

@@ -110,6 +110,7 @@ mod tests {
             per_peer_rps: 1,
             per_peer_burst: 2,
             max_connections: 1,
+            max_handshakes_per_address: 1,
             first_bytes_ms: 1,
             drain_secs: 1,
         };

@@ -16,6 +16,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{config::Limits, door::Door, tls};
 
+mod handshakes;
+
+use self::handshakes::Handshakes;
+
 /// Streams of one HTTP/2 connection (tonic and hyper would allow any number).
 const STREAMS: u32 = 128;
 /// HTTP/2 header list, in bytes.
@@ -40,6 +44,7 @@ impl Listening {
         let mut open = JoinSet::new();
         let first_bytes = Duration::from_millis(limits.first_bytes_ms);
         let builder = Arc::new(builder(first_bytes));
+        let handshakes = Handshakes::new(limits.max_handshakes_per_address);
         loop {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
@@ -60,7 +65,7 @@ impl Listening {
                 continue; // Dropping the stream closes it.
             };
             let (builder, door, stop) = (Arc::clone(&builder), self.door.clone(), stop.clone());
-            let tls = self.tls.clone();
+            let tls = self.tls.clone().map(|tls| (tls, Arc::clone(&handshakes)));
             open.spawn(async move {
                 serve(&builder, (stream, peer), tls, door, first_bytes, stop).await;
                 drop(permit);
@@ -95,20 +100,28 @@ fn builder(first_bytes: Duration) -> Builder<TokioExecutor> {
 async fn serve(
     builder: &Builder<TokioExecutor>,
     (stream, peer): (TcpStream, SocketAddr),
-    tls: Option<TlsAcceptor>,
+    tls: Option<(TlsAcceptor, Arc<Handshakes>)>,
     door: Door,
     first_bytes: Duration,
     stop: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
     match tls {
-        Some(tls) => match tls::open(&tls, stream, first_bytes).await {
-            Ok((stream, shown)) => answer(builder, stream, door.for_peer(peer.ip(), shown), stop).await,
-            Err(error) => {
-                metrics::counter!("charter_tls_failures_total").increment(1);
-                tracing::debug!(%error, "a connection was not opened");
+        Some((tls, handshakes)) => {
+            let Some(handshake) = handshakes.begin(peer.ip()) else {
+                metrics::counter!("charter_handshakes_refused_total").increment(1);
+                return; // Dropping the stream closes it.
+            };
+            let opened = tls::open(&tls, stream, first_bytes).await;
+            drop(handshake);
+            match opened {
+                Ok((stream, shown)) => answer(builder, stream, door.for_peer(peer.ip(), shown), stop).await,
+                Err(error) => {
+                    metrics::counter!("charter_tls_failures_total").increment(1);
+                    tracing::debug!(%error, "a connection was not opened");
+                }
             }
-        },
+        }
         None if speaks_in_time(&stream, first_bytes).await => {
             answer(builder, stream, door.for_peer(peer.ip(), None), stop).await;
         }

@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     credential::{bind, bound, in_days, revokes},
     governance::said,
+    kept::until,
 };
 
 /// A second listener, with TLS.
@@ -85,6 +86,35 @@ async fn whoever_stalls_before_or_after_the_handshake_is_let_go() {
     let mut plain = TcpStream::connect(app.address).await.expect("connected");
     plain.write_all(b"PRI * HTTP").await.expect("sent");
     ends(&mut plain).await;
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_handshakes_at_once_and_connections_that_are_open_do_not_count() {
+    let pki = Pki::new();
+    let settings = SETTINGS.replace("limits = {", "limits = { max_handshakes_per_address = 2,");
+    let app = TestApp::build().settings(&settings).listener(&listener(&pki, "none")).start().await;
+    let to = app.addresses[1];
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        let mut stream = pki.connect(to, None, "http/1.1").await.expect("one at a time");
+        // The first bytes are part of it.
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("sent");
+        let mut reply = [0; 15];
+        stream.read_exact(&mut reply).await.expect("an answer");
+        assert_eq!(&reply, b"HTTP/1.1 200 OK");
+        open.push(stream);
+    }
+    let mut silent = Vec::new();
+    for _ in 0..2 {
+        silent.push(TcpStream::connect(to).await.expect("connected"));
+    }
+    until(Duration::from_secs(4), "nobody else is let in", async || {
+        pki.connect(to, None, "h2").await.is_err()
+    })
+    .await;
+    drop(silent);
+    until(Duration::from_secs(5), "there is room again", async || pki.connect(to, None, "h2").await.is_ok())
+        .await;
 }
 
 #[tokio::test]
