@@ -5,11 +5,16 @@ use std::{sync::Arc, time::Duration};
 
 use charter_server::log::fault::{Point, When};
 use charter_tests::{AUTHORITY, TestApp};
+use futures::future::join_all;
 
 use super::{consistent, epoch, id, published, sound};
 use crate::kept::{Dice, raw, until};
 
 const SEEDS: u64 = 20;
+/// Logs beside each other: most of the time each of them waits for its own pauses.
+const LOGS: u64 = 4;
+/// Events before the first failure of one of them: the next steps fill a tile.
+const NEARLY_A_TILE: u64 = 240;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Some entities are loaded, some are revoked; all of it is acknowledged.
@@ -25,10 +30,21 @@ async fn load(app: &TestApp, dice: &mut Dice, name: &str) {
 
 /// One point, all seeds, both ways of failing.
 async fn fails_at(point: Point) {
+    join_all((0..LOGS).map(|log| fails_in(point, log))).await;
+}
+
+/// Its share of the seeds in one log.
+async fn fails_in(point: Point, log: u64) {
     let app = TestApp::start().await;
-    let mut dice = Dice::new(point as u64);
+    let mut dice = Dice::new(point as u64 * LOGS + log);
     let mut seen = vec![published(&app, super::writes(&app, "first").await).await];
-    for seed in 0..SEEDS {
+    while log == 0 && epoch(&app).await < NEARLY_A_TILE {
+        let n = epoch(&app).await;
+        let rows = (0..4).map(|m| (1, raw(&format!("did:web:before-{n}-{m}.example"))));
+        app.registry(AUTHORITY).loads(rows.collect(), false).await.expect("loaded");
+    }
+    let share = SEEDS / LOGS;
+    for seed in log * share..(log + 1) * share {
         let when = if seed % 2 == 0 { When::Before } else { When::After };
         let faults = &app.app.logs.faults;
         faults.set(point, when, 0, 1 + u32::try_from(dice.below(3)).expect("small"));
