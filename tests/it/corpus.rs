@@ -1,14 +1,17 @@
-//! `tests/corpus/*.yaml`: federations, questions, and what must be answered, through every door, offline, and by the
-//! second verifier.
+//! `tests/corpus/*.yaml`: federations, questions, and what must be answered, through every door, by a mirror's copy,
+//! offline, and by the second verifier.
 
 mod build;
+mod copied;
 mod doors;
 mod offline;
 mod spec;
 
 use std::collections::BTreeSet;
 
+use charter_cli::mirror::LocalCopy;
 use charter_domain::{Outcome, Reason};
+use tempfile::TempDir;
 
 use self::{
     build::Servers,
@@ -22,7 +25,15 @@ struct Tried {
     judged: Option<case::Case>,
 }
 
-async fn tries(file: &File, servers: &Servers, case: &Case) -> Tried {
+/// What the cases of a file are put to.
+struct Held {
+    servers: Servers,
+    copy: LocalCopy,
+    dir: TempDir,
+}
+
+async fn tries(file: &File, held: &Held, case: &Case) -> Tried {
+    let servers = &held.servers;
     let mut faults = doors::trqp(servers, case).await;
     let (grpc, rest) = (doors::grpc(servers, case).await, doors::rest(servers, case).await);
     faults.extend(grpc.faults("gRPC", &case.expect));
@@ -43,6 +54,11 @@ async fn tries(file: &File, servers: &Servers, case: &Case) -> Tried {
         None
     };
     faults.extend(judged.iter().filter_map(|judged| offline::fault(judged, &case.expect)));
+    if let Some(judged) = &judged {
+        faults.extend(offline::program(judged, &case.expect, held.dir.path()).await);
+    }
+    let query = offline::query(servers, case);
+    faults.extend(copied::fault(&held.copy, servers, &query, &case.expect));
     let named = |fault: String| format!("{}: {}: {fault}", file.name, case.name);
     Tried { faults: faults.into_iter().map(named).collect(), judged }
 }
@@ -50,11 +66,13 @@ async fn tries(file: &File, servers: &Servers, case: &Case) -> Tried {
 /// All cases of a file, one after the other: what a question leaves in a cache, the next may meet.
 async fn runs(file: &File) -> Vec<Tried> {
     let servers = Servers::start(file).await;
+    let copy = copied::of(&servers).await;
+    let held = Held { servers, copy, dir: tempfile::tempdir().expect("a directory") };
     let mut tried = Vec::new();
     for case in &file.cases {
-        tried.push(tries(file, &servers, case).await);
+        tried.push(tries(file, &held, case).await);
     }
-    servers.stop().await;
+    held.servers.stop().await;
     tried
 }
 
@@ -94,7 +112,7 @@ fn the_corpus_has_every_reason_that_a_chain_can_give() {
         "{faults:?}"
     );
     let bases: BTreeSet<&str> = cases.iter().filter_map(|c| c.expect.basis.as_deref()).collect();
-    assert_eq!(bases, BTreeSet::from(["DIRECT", "DELEGATED"]));
+    assert_eq!(bases, BTreeSet::from(["DIRECT", "DELEGATED", "RECOGNIZED"]));
     assert!(cases.len() >= 24, "{}", cases.len());
     let many = files.iter().filter(|f| f.registries.iter().any(|r| r.server > 1));
     assert!(many.map(|f| f.cases.len()).sum::<usize>() >= 4, "few cases have more than one server");

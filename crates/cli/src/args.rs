@@ -234,6 +234,9 @@ pub struct Against {
     /// It must be about this resource.
     #[arg(long)]
     pub resource: Option<String>,
+    /// It may lead to a peer that this authority recognizes: the question to it said `follow_recognition`.
+    #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
+    pub recognized_by: Option<AuthorityId>,
     /// Use no connection. Verification never does; the option says so in scripts.
     #[arg(long)]
     pub offline: bool,

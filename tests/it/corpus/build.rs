@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use charter_domain::{NamingConstraints, Timestamp};
+use charter_domain::{NamingConstraints, Timestamp, record::RawAuthorization};
 use charter_proto::charter::registry::v1::{self as pb, set_status_request::Target};
 use charter_server::tasks::superior;
 use charter_tests::{Registry, TestApp, TestClock};
 
-use super::spec::{Delegation, File, Record, did};
+use super::spec::{Delegation, File, Recognition, Record, did};
 use crate::kept::until;
 
 pub struct Servers {
@@ -29,6 +29,11 @@ impl Servers {
                 let to = servers.app(file.server_of(&delegation.to)).registry(&did(&delegation.to));
                 delegates(&own, &to, delegation).await;
             }
+            for recognition in &registry.recognizes {
+                let peer = &recognition.peer;
+                let there = servers.app(file.server_of(peer)).registry(&did(peer));
+                recognizes(&own, &there, recognition).await;
+            }
             for record in &registry.records {
                 records(&own, record).await;
             }
@@ -40,6 +45,11 @@ impl Servers {
     /// From 1, as the files count them.
     pub fn app(&self, number: usize) -> &TestApp {
         &self.apps[number - 1]
+    }
+
+    /// The anchor set of the first server, as it serves it.
+    pub async fn anchors(&self) -> Vec<u8> {
+        self.app(1).rest().get("/.well-known/trust-anchors").await.body.to_vec()
     }
 
     async fn add(&mut self, file: &File, number: usize) {
@@ -105,10 +115,31 @@ async fn delegates(own: &Registry<'_>, to: &Registry<'_>, spec: &Delegation) {
     }
 }
 
+async fn recognizes(own: &Registry<'_>, there: &Registry<'_>, spec: &Recognition) {
+    let mut peer = there.as_peer();
+    peer.may_follow = spec.may_follow;
+    if let Some(endpoint) = &spec.endpoint {
+        endpoint.clone_into(&mut peer.endpoint);
+    }
+    let recognition = RawAuthorization {
+        kind: "recognition".to_owned(),
+        action: "issue".to_owned(),
+        resource: spec.resource.clone(),
+        valid_from: spec.valid_from.clone().unwrap_or_default(),
+        valid_until: spec.valid_until.clone().unwrap_or_default(),
+        peer: Some(peer),
+        ..RawAuthorization::default()
+    };
+    states(own, &there.authority, vec![recognition], spec.status.as_deref()).await;
+}
+
 async fn records(own: &Registry<'_>, spec: &Record) {
-    let entity = did(&spec.entity);
-    let registering = own.registers(&entity).with(|raw| raw.authorizations.clone_from(&spec.authorizations));
-    match &spec.status {
+    states(own, &did(&spec.entity), spec.authorizations.clone(), spec.status.as_deref()).await;
+}
+
+async fn states(own: &Registry<'_>, entity: &str, made: Vec<RawAuthorization>, status: Option<&str>) {
+    let registering = own.registers(entity).with(|raw| raw.authorizations = made);
+    match status {
         Some(state) => registering.status(state, "2025-06-01T00:00:00Z").await,
         None => registering.await,
     };

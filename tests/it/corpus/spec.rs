@@ -1,7 +1,7 @@
 //! A file of the corpus: registries and their records, then questions with what is expected. Short names stand for
 //! `did:web:<name>.example`; what is not known to a field is refused.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use charter_domain::{Kind, NamingConstraints, Outcome, Reason, record::RawAuthorization};
 use charter_tests::program;
@@ -34,6 +34,8 @@ pub struct Registry {
     pub records: Vec<Record>,
     #[serde(default)]
     pub delegates: Vec<Delegation>,
+    #[serde(default)]
+    pub recognizes: Vec<Recognition>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,6 +64,23 @@ pub struct Delegation {
     #[serde(default = "usually")]
     pub answers_as_own: bool,
     /// Other than where the subordinate is.
+    pub endpoint: Option<String>,
+}
+
+/// That the peer recognises in turn, stands with the peer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recognition {
+    pub peer: String,
+    #[serde(default = "degree")]
+    pub resource: String,
+    #[serde(default = "usually")]
+    pub may_follow: bool,
+    pub valid_from: Option<String>,
+    pub valid_until: Option<String>,
+    /// Of the peer as it is recorded here, since 2025-06-01.
+    pub status: Option<String>,
+    /// Other than where the peer is.
     pub endpoint: Option<String>,
 }
 
@@ -103,14 +122,24 @@ pub struct Expect {
     pub trqp: u16,
     pub basis: Option<String>,
     pub decided_by: Option<String>,
-    /// The subordinate at which the way down ends.
-    pub link: Option<String>,
+    /// Where the way down ends.
+    pub link: Option<Failing>,
     /// Part of the message.
     pub says: Option<String>,
     #[serde(default)]
     pub unstated: Vec<String>,
     /// Why the chain is refused under the anchor; absent: it proves the yes or the no.
     pub offline: Option<Refused>,
+    /// The reason that a mirror's copy gives instead: it has everything at hand, or does not know whom to ask.
+    pub copy: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failing {
+    pub authority: String,
+    /// From the asked registry, which is 0.
+    pub index: u8,
 }
 
 #[derive(Debug, Deserialize)]
@@ -119,6 +148,12 @@ pub struct Refused {
     pub code: String,
     /// From the statement, which is 0.
     pub link: usize,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at link {}", self.code, self.link)
+    }
 }
 
 fn first() -> usize {
@@ -172,10 +207,12 @@ impl File {
 }
 
 impl Expect {
+    pub fn reason(&self) -> Reason {
+        Reason::parse(&self.reason).unwrap_or_else(|| unreachable!("`{}` is no reason", self.reason))
+    }
+
     pub fn outcome(&self) -> Outcome {
-        let reason =
-            Reason::parse(&self.reason).unwrap_or_else(|| unreachable!("`{}` is no reason", self.reason));
-        reason.outcome()
+        self.reason().outcome()
     }
 
     pub fn is_proven(&self) -> bool {
@@ -184,7 +221,7 @@ impl Expect {
 
     /// What a message must have in it.
     pub fn said(&self) -> impl Iterator<Item = String> {
-        self.link.as_deref().map(did).into_iter().chain(self.says.clone())
+        self.link.as_ref().map(|link| did(&link.authority)).into_iter().chain(self.says.clone())
     }
 
     /// As `Said::line` puts the answer of TRQP.

@@ -214,7 +214,7 @@ impl LocalCopy {
         let document = decision.statement.and_then(|s| s.document).unwrap_or_default();
         match here.prove(&document, query, &self.anchors, at) {
             Ok((chain, unstated)) => Said { chain, unstated, ..said },
-            Err(fault) => of(here, Reason::Unverifiable, fault),
+            Err(fault) => of(here, Reason::Unverifiable, format!("{}: {fault}", here.head.authority_id)),
         }
     }
 

@@ -61,6 +61,11 @@ fn insisted(mut query: Query, args: &Against) -> Result<Query, Failure> {
     if let Some(resource) = &args.resource {
         query.resource = Resource::parse(resource)?;
     }
+    // A recognition in a chain is followed by the one who was asked, which the leaf does not say.
+    if let Some(authority) = &args.recognized_by {
+        query.authority = authority.clone();
+        query.context.follow_recognition = true;
+    }
     Ok(query)
 }
 

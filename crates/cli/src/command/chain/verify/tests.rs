@@ -112,6 +112,7 @@ impl Fixture {
                 entity: None,
                 action: None,
                 resource: None,
+                recognized_by: None,
                 offline: true,
                 output: Format::Json,
             },
