@@ -2,13 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use charter_domain::{NamingConstraints, Timestamp, record::RawAuthorization};
+use charter_domain::{NamingConstraints, Timestamp, record::RawAuthorization, time::Clock};
 use charter_proto::charter::registry::v1::{self as pb, set_status_request::Target};
 use charter_server::tasks::superior;
 use charter_tests::{Registry, TestApp, TestClock};
 
 use super::spec::{Delegation, File, Recognition, Record, did};
 use crate::kept::until;
+
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 pub struct Servers {
     apps: Vec<TestApp>,
@@ -117,16 +119,17 @@ async fn delegates(own: &Registry<'_>, to: &Registry<'_>, spec: &Delegation) {
 
 async fn recognizes(own: &Registry<'_>, there: &Registry<'_>, spec: &Recognition) {
     let mut peer = there.as_peer();
-    peer.may_follow = spec.may_follow;
+    (peer.may_follow, peer.one_sided) = (spec.may_follow, spec.one_sided);
     if let Some(endpoint) = &spec.endpoint {
         endpoint.clone_into(&mut peer.endpoint);
     }
+    let year = || own.app.clock.now().plus(YEAR).to_string();
     let recognition = RawAuthorization {
         kind: "recognition".to_owned(),
         action: "issue".to_owned(),
         resource: spec.resource.clone(),
         valid_from: spec.valid_from.clone().unwrap_or_default(),
-        valid_until: spec.valid_until.clone().unwrap_or_default(),
+        valid_until: spec.valid_until.clone().unwrap_or_else(year),
         peer: Some(peer),
         ..RawAuthorization::default()
     };

@@ -76,7 +76,10 @@ pub struct Recognition {
     pub resource: String,
     #[serde(default = "usually")]
     pub may_follow: bool,
+    #[serde(default)]
+    pub one_sided: bool,
     pub valid_from: Option<String>,
+    /// Absent: for a year.
     pub valid_until: Option<String>,
     /// Of the peer as it is recorded here, since 2025-06-01.
     pub status: Option<String>,
