@@ -1,6 +1,6 @@
 //! An answer: a decision plus what it rests on.
 
-use charter_domain::{AuthorityId, Outcome, Reason, RegistryId, Timestamp};
+use charter_domain::{AuthorityId, FailingLink, Outcome, Reason, RegistryId, Timestamp};
 
 /// Who stated it, seen from the asked registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Answer {
     pub unstated: Vec<String>,
     /// What a person should know: of a negative or an indeterminate answer, and of a recognition that was followed.
     pub detail: String,
+    /// Where the way down ends, of an answer for want of another and of one that a delegation out of force makes.
+    pub failing: Option<FailingLink>,
     /// Whom to ask instead: subordinates that the superior may not answer for.
     pub referrals: Vec<Referral>,
     /// Registries of this process whose subordinates were not all asked, each with the number of what its feeds said of
@@ -96,6 +98,7 @@ impl Answer {
             expires_at: until,
             unstated: Vec::new(),
             detail: String::new(),
+            failing: None,
             referrals: Vec::new(),
             spared: Vec::new(),
             unlisted: false,
@@ -105,6 +108,13 @@ impl Answer {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
+        self
+    }
+
+    /// The way down ends there, so many links below the registry that answers.
+    #[must_use]
+    pub fn failing_at(mut self, index: u8, authority: &AuthorityId) -> Self {
+        self.failing = Some(FailingLink::new(index, authority));
         self
     }
 }

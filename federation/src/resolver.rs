@@ -90,7 +90,8 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         }
         let here = &view.registry.authority;
         let refused = |reason, detail: &str| {
-            Ok(Answer::of(here, epoch, reason, at, now.plus(NEGATIVE_TTL)).with_detail(detail))
+            let answer = Answer::of(here, epoch, reason, at, now.plus(NEGATIVE_TTL));
+            Ok(answer.with_detail(detail).failing_at(0, here))
         };
         if let Some(from) = request.budget.visited.last().filter(|_| request.budget.visited.contains(here)) {
             return refused(Reason::Loop, &format!("{from} -> {here}: the question has been here before"));
@@ -195,7 +196,8 @@ impl<L: LocalAuthority> Resolver<L> {
                 // A yes that cannot be proven is not given away as one.
                 None => {
                     let gone = Answer::of(here, decision.epoch, Reason::Unverifiable, at, now);
-                    return Ok(gone.with_detail(format!("{here}: the statement is not signed yet")));
+                    let text = format!("{here}: the statement is not signed yet");
+                    return Ok(gone.with_detail(text).failing_at(0, here));
                 }
             }
         }
@@ -319,6 +321,7 @@ fn broken(
 ) -> Answer {
     Answer::of(here, 0, reason, at, now.plus(NEGATIVE_TTL))
         .with_detail(format!("{here} -> {}: {why}", delegation.subordinate))
+        .failing_at(1, &delegation.subordinate)
 }
 
 /// With the subordinate on its path: what it would say bears on the answer.
@@ -376,8 +379,13 @@ fn downward(query: &Query, here: &AuthorityId, subordinate: &AuthorityId) -> Que
     let authority = if query.authority == *here { subordinate.clone() } else { query.authority.clone() };
     // Evidence is always asked for: a yes is verified before it is believed. Epochs are numbers of one registry.
     // Recognition is followed by whoever is asked, not by who is below.
-    let (known_at, follow_recognition) = (None, false);
-    let context =
-        Context { evidence: EvidenceLevel::Chain, known_at, follow_recognition, ..query.context.clone() };
+    let passed = query.context.clone();
+    let context = Context {
+        evidence: EvidenceLevel::Chain,
+        known_at: None,
+        follow_recognition: false,
+        max_staleness: None,
+        ..passed
+    };
     Query { authority, context, ..query.clone() }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use charter_domain::{AuthorityId, Delegation, Outcome, Query, Timestamp, delegation::MAX_DEPTH};
+use charter_domain::{
+    AuthorityId, Delegation, FailingLink, Outcome, Query, Timestamp, delegation::MAX_DEPTH,
+};
 use charter_proof::{
     Ancestor, Denial, Issuer,
     document::Asked,
@@ -66,6 +68,10 @@ pub fn reached(answer: &mut Answer, from: &AuthorityId, change: Option<Timestamp
     if answer.path.len() > MAX_STEPS || answer.path.iter().any(|s| s.via.len() > usize::from(MAX_DEPTH)) {
         return Err("its path is longer than a walk can be".to_owned());
     }
+    answer.failing = match answer.failing.take().filter(|_| answer.outcome() != Outcome::Yes) {
+        Some(link) => Some(link.from_above().ok_or("its way down ends further down than a walk can go")?),
+        None => None,
+    };
     answer.next_change = [answer.next_change, change].into_iter().flatten().min();
     Ok(())
 }
@@ -75,6 +81,7 @@ pub fn undecided(view: &RegistryView, from: &AuthorityId, mut answer: Answer, no
     if answer.detail.is_empty() {
         answer.detail = format!("{} -> {from}: it cannot tell, and not why", view.registry.authority);
     }
+    answer.failing.get_or_insert_with(|| FailingLink::new(1, from));
     answer.chain.clear();
     answer.expires_at = now.plus(NEGATIVE_TTL);
     answer

@@ -1,10 +1,12 @@
 //! Errors as callers see them: one table to gRPC, HTTP and problem type. Both doors render from the same row.
 
+use std::collections::HashMap;
+
 use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
 };
-use charter_domain::{Invalid, Reason, policy::Refusal};
+use charter_domain::{AuthorityId, FailingLink, Invalid, Reason, policy::Refusal};
 use serde_json::json;
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -102,11 +104,17 @@ pub struct Error {
     /// What to do about it; never a driver's text.
     pub detail: String,
     pub field: Option<String>,
+    /// Of a question that could not be answered: where the way down ends.
+    pub link: Option<FailingLink>,
 }
+
+/// Members of `ErrorInfo.metadata`.
+const LINK_INDEX: &str = "failing_link_index";
+const LINK_AUTHORITY: &str = "failing_link_authority_id";
 
 impl Error {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), field: None }
+        Self { code, detail: detail.into(), field: None, link: None }
     }
     pub fn not_found(noun: &str, id: impl std::fmt::Display) -> Self {
         Self::new(Code::NotFound, format!("{noun} `{id}` does not exist"))
@@ -116,7 +124,7 @@ impl Error {
         Self::new(code, detail)
     }
 
-    /// RFC 9457, with `code` and, for a field, `errors`.
+    /// RFC 9457, with `code`, for a field `errors`, and for a way down that ends `failing_link`.
     pub fn problem(&self) -> serde_json::Value {
         let mut body = json!({
             "type": self.code.problem_type(),
@@ -130,6 +138,9 @@ impl Error {
             let pointer = format!("/{}", field.replace('.', "/"));
             body["errors"] =
                 json!([{ "pointer": pointer, "code": self.code.as_str(), "detail": self.detail }]);
+        }
+        if let Some(link) = &self.link {
+            body["failing_link"] = json!(link);
         }
         body
     }
@@ -158,7 +169,12 @@ impl Error {
 
 impl From<Error> for tonic::Status {
     fn from(e: Error) -> Self {
-        let mut details = ErrorDetails::with_error_info(e.code.as_str(), DOMAIN, []);
+        let mut metadata = HashMap::new();
+        if let Some(link) = &e.link {
+            metadata.insert(LINK_INDEX.to_owned(), link.index.to_string());
+            metadata.insert(LINK_AUTHORITY.to_owned(), link.authority_id.to_string());
+        }
+        let mut details = ErrorDetails::with_error_info(e.code.as_str(), DOMAIN, metadata);
         if let Some(field) = &e.field {
             details.add_bad_request_violation(field, &e.detail);
         }
@@ -178,12 +194,22 @@ impl From<Error> for tonic::Status {
 /// What a gRPC method said, for the other door.
 impl From<&tonic::Status> for Error {
     fn from(status: &tonic::Status) -> Self {
-        let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+        let info = status.get_details_error_info();
+        let link = info.as_ref().and_then(|info| link(&info.metadata));
+        let reason = info.map(|info| info.reason).unwrap_or_default();
         let code = Code::ALL.iter().copied().find(|code| code.as_str() == reason);
         let faults = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
         let field = faults.into_iter().next().map(|fault| fault.field);
-        Self { code: code.unwrap_or(Code::Internal), detail: status.message().to_owned(), field }
+        let detail = status.message().to_owned();
+        Self { code: code.unwrap_or(Code::Internal), detail, field, link }
     }
+}
+
+/// The failing link that details of an error name.
+fn link(metadata: &HashMap<String, String>) -> Option<FailingLink> {
+    let index = metadata.get(LINK_INDEX)?.parse().ok()?;
+    let authority_id = AuthorityId::parse(metadata.get(LINK_AUTHORITY)?).ok()?;
+    Some(FailingLink { index, authority_id })
 }
 
 impl axum::response::IntoResponse for Error {
@@ -194,7 +220,8 @@ impl axum::response::IntoResponse for Error {
 
 impl From<Invalid> for Error {
     fn from(e: Invalid) -> Self {
-        Self { code: Code::Invalid, detail: e.to_string(), field: Some(e.field) }
+        let detail = e.to_string();
+        Self { field: Some(e.field), ..Self::new(Code::Invalid, detail) }
     }
 }
 
@@ -250,9 +277,8 @@ impl From<charter_federation::Error> for Error {
         match e {
             F::Invalid(invalid) => invalid.into(),
             F::TimeOutOfRange(_) => Self {
-                code: Code::TimeOutOfRange,
-                detail: e.to_string(),
                 field: Some("context.time".to_owned()),
+                ..Self::new(Code::TimeOutOfRange, e.to_string())
             },
             F::UnknownRegistry(id) => Self::not_found("registry", id),
             // No lease and no Postgres: whatever is kept could be outdated.
@@ -284,8 +310,11 @@ mod tests {
     #[test]
     fn each_code_renders_the_same_at_both_doors() {
         for code in Code::ALL {
-            let error = Error { field: Some("context.time".into()), ..Error::new(*code, "why") };
+            let whom = AuthorityId::parse("did:web:a.example").expect("a DID");
+            let link = Some(FailingLink::new(2, &whom));
+            let error = Error { field: Some("context.time".into()), link, ..Error::new(*code, "why") };
             let problem = error.problem();
+            assert_eq!(problem["failing_link"], json!({ "index": 2, "authority_id": whom }));
             assert_eq!(problem["code"], code.as_str());
             assert_eq!(problem["errors"][0]["pointer"], "/context/time");
             let status = tonic::Status::from(error.clone());

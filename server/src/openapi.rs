@@ -98,6 +98,8 @@ fn problem() -> Value {
             "detail": { "type": "string" },
             "code": { "type": "string" },
             "retryable": { "type": "boolean" },
+            "failing_link": { "type": "object", "properties": {
+                "index": { "type": "integer" }, "authority_id": { "type": "string" } } },
             "errors": { "type": "array", "items": { "type": "object", "properties": {
                 "pointer": { "type": "string" }, "code": { "type": "string" }, "detail": { "type": "string" } } } },
         },

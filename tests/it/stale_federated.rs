@@ -62,7 +62,29 @@ async fn a_yes_that_cannot_be_confirmed_is_given_to_who_accepts_it_and_says_so()
         json!({ "entity_id": ISSUER, "action": "issue", "resource": "Degree", "max_staleness_secs": 60 });
     let said = root.rest().post("/api/v1/resolve", &body).await.json();
     assert_eq!((&said["outcome"], &said["stale"]), (&"yes".into(), &true.into()), "{said}");
-    assert_eq!(root.anonymous().asks(ISSUER, "issue", "Degree").rest().await.line(), "503 UNVERIFIABLE");
+    let asking = || root.anonymous().asks(ISSUER, "issue", "Degree");
+    let refused = asking().rest().await;
+    assert_eq!((refused.line().as_str(), refused.age), ("503 UNVERIFIABLE", None));
+    assert_eq!(refused.failing, Some((1, SECTOR.to_owned())));
+    for said in
+        [asking().with("max_staleness", "60").rest().await, asking().with("max_staleness", "60").grpc().await]
+    {
+        assert_eq!((said.line().as_str(), said.decided_by.as_str()), ("200 yes ACTIVE", SECTOR));
+        assert!(said.age.is_some_and(|age| (1..60).contains(&age)), "{said:?}");
+        assert!(said.message.contains("last confirmed"), "{}", said.message);
+        assert_eq!(said.context.get("max_staleness").map(String::as_str), Some("60"));
+    }
+    for said in
+        [asking().with("max_staleness", "1").rest().await, asking().with("max_staleness", "0").grpc().await]
+    {
+        assert_eq!((said.line().as_str(), said.age), ("503 UNVERIFIABLE", None));
+    }
+    let denied = root.anonymous().asks(REVOKED, "issue", "Degree").with("max_staleness", "60").both().await;
+    assert_eq!(denied.line(), "503 UNVERIFIABLE", "only a yes");
+    for bad in ["-1", "+1", "1.5", "", "01", "4294967296"] {
+        let said = asking().with("max_staleness", bad).both().await;
+        assert_eq!((said.status, said.field.as_str()), (400, "context.max_staleness"), "{bad}");
+    }
     // Past the end of its statement it is none: documents live 24 h at most.
     clock.advance(Duration::from_secs(25 * 3_600));
     assert_eq!(asks(&root, ISSUER, 3_600).await.reason, "UNVERIFIABLE");

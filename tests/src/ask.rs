@@ -32,6 +32,10 @@ pub struct Said {
     pub chain: Vec<String>,
     /// Field that an error names.
     pub field: String,
+    /// Where the way down ends: links below the asked registry, and who is there.
+    pub failing: Option<(u64, String)>,
+    /// Seconds since a stale answer was confirmed.
+    pub age: Option<u64>,
 }
 
 impl Said {
@@ -50,6 +54,10 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+fn failing(value: &Value) -> Option<(u64, String)> {
+    Some((value["index"].as_u64()?, value["authority_id"].as_str()?.to_owned()))
+}
+
 fn list(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().map(text).collect()
 }
@@ -65,7 +73,8 @@ pub async fn rest(q: &Asking<'_>) -> Said {
         let (status, reason) = reply.problem();
         let field = text(&body["errors"][0]["pointer"]).trim_start_matches('/').replace('/', ".");
         let message = text(&body["detail"]);
-        return Said { status, reason, field, message, ..Said::default() };
+        let failing = failing(&body["failing_link"]);
+        return Said { status, reason, field, message, failing, ..Said::default() };
     }
     for name in ["authority_id", "entity_id", "action", "resource"] {
         assert_eq!(body[name], q.json()[name], "the echo of {name}");
@@ -86,6 +95,8 @@ pub async fn rest(q: &Asking<'_>) -> Said {
         epoch: meta["epoch"].as_i64().expect("an epoch"),
         chain: list(&body["evidence"]["chain"]),
         field: String::new(),
+        failing: failing(&meta["failing_link"]),
+        age: meta["stale"].as_bool().filter(|stale| *stale).and(meta["age_secs"].as_u64()),
     }
 }
 
@@ -95,7 +106,11 @@ fn time(t: prost_types::Timestamp) -> String {
 
 /// An error of gRPC in the words of REST.
 pub fn error(status: &tonic::Status) -> Said {
-    let reason = status.get_details_error_info().map(|i| i.reason).unwrap_or_default();
+    let info = status.get_details_error_info();
+    let named = |name: &str| info.as_ref().and_then(|info| info.metadata.get(name));
+    let index = named("failing_link_index").and_then(|index| index.parse().ok());
+    let failing = index.zip(named("failing_link_authority_id").cloned());
+    let reason = info.map(|info| info.reason).unwrap_or_default();
     let Some(code) = Code::ALL.iter().find(|c| c.as_str() == reason) else {
         return Said { reason: format!("{:?}", status.code()), ..Said::default() };
     };
@@ -106,6 +121,7 @@ pub fn error(status: &tonic::Status) -> Said {
         reason,
         message: status.message().to_owned(),
         field: violations.into_iter().next().map(|v| v.field).unwrap_or_default(),
+        failing,
         ..Said::default()
     }
 }
@@ -125,6 +141,8 @@ fn answer((yes, meta, [evaluated, requested], message): Parts) -> Said {
         requested: requested.map(time),
         expires: meta.expires_at.map(time).unwrap_or_default(),
         epoch: meta.epoch,
+        failing: meta.failing_link.map(|link| (link.index.into(), link.authority_id)),
+        age: meta.stale.then_some(meta.age_secs),
         ..Said::default()
     }
 }

@@ -13,6 +13,7 @@ pub mod delegation;
 #[cfg(feature = "records")]
 pub mod event;
 pub mod fact;
+pub mod failing_link;
 #[cfg(feature = "records")]
 pub mod govern;
 pub mod id;
@@ -49,6 +50,7 @@ pub use crate::{
     decide::decide,
     decision::{Decision, Outcome},
     delegation::Delegation,
+    failing_link::FailingLink,
     id::{Action, AuthorityId, EntityId, HttpsId, Resource},
     naming::NamingConstraints,
     query::{Context, EvidenceLevel, Kind, Query},

@@ -1,6 +1,6 @@
 //! A question as TRQP v2 puts it, past the door: parsed, bounded, with its context understood.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,9 @@ pub struct Context {
     pub evidence: EvidenceLevel,
     /// A recognised peer may be asked, where its recognition says so too: one hop, by the asked authority alone.
     pub follow_recognition: bool,
+    /// How long ago a yes of other registries may have been confirmed last, where it cannot be confirmed now. Of the asked
+    /// registry alone: it is not passed on.
+    pub max_staleness: Option<Duration>,
     pub conditions: BTreeMap<String, String>,
 }
 
@@ -83,6 +86,7 @@ impl Context {
                 }
                 "evidence" => context.evidence = parse_evidence(value)?,
                 "follow_recognition" => context.follow_recognition = parse_follow(value)?,
+                "max_staleness" => context.max_staleness = Some(parse_staleness(value)?),
                 _ => {
                     context.conditions.insert(name.to_owned(), value.to_owned());
                 }
@@ -91,7 +95,7 @@ impl Context {
         Ok(context)
     }
 
-    /// Only `evidence` may be set: the answer does not depend on anything but the four terms.
+    /// Only `evidence` and `max_staleness` may be set: what is decided depends on nothing but the four terms.
     pub fn is_plain(&self) -> bool {
         self.time.is_none()
             && self.known_at.is_none()
@@ -114,6 +118,14 @@ fn parse_follow(value: &str) -> Result<bool, Invalid> {
         "true" => Ok(true),
         "false" => Ok(false),
         _ => Err(Invalid::new("context.follow_recognition", "must be `true` or `false`")),
+    }
+}
+
+fn parse_staleness(value: &str) -> Result<Duration, Invalid> {
+    // As the native doors have it, and no other spelling of the number.
+    match value.parse::<u32>() {
+        Ok(secs) if secs.to_string() == value => Ok(Duration::from_secs(secs.into())),
+        _ => Err(Invalid::new("context.max_staleness", "must be a whole number of seconds, 0 or more")),
     }
 }
 

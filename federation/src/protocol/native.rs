@@ -12,7 +12,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use charter_domain::{AuthorityId, EvidenceLevel, Kind, Query, Reason, SpkiPins, Timestamp, time::Clock};
+use charter_domain::{
+    AuthorityId, EvidenceLevel, FailingLink, Kind, Query, Reason, SpkiPins, Timestamp, time::Clock,
+};
 use charter_proto::charter::federation::v1::{
     self as pb, QueryKind, ResolveMode, federation_service_client::FederationServiceClient,
 };
@@ -324,6 +326,10 @@ fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
             document: Some(r.subordinate_statement).filter(|d| !d.is_empty()),
         })
     };
+    let failing = |f: pb::FailingLink| {
+        let index = u8::try_from(f.index).map_err(|e| e.to_string())?;
+        Ok::<_, String>(FailingLink { index, authority_id: authority(&f.authority_id)? })
+    };
     Ok(Answer {
         reason: outcome,
         basis: if reply.basis == Basis::Direct.code() { Basis::Direct } else { Basis::Delegated },
@@ -335,6 +341,7 @@ fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
         expires_at: time(reply.expires_at).ok_or("no expiry")?,
         unstated: reply.unstated_conditions,
         detail: reply.detail.chars().take(500).collect(),
+        failing: reply.failing_link.map(failing).transpose()?,
         referrals: reply.referrals.into_iter().take(8).map(referral).collect::<Result<_, String>>()?,
         spared: Vec::new(),
         unlisted: reply.unlisted,

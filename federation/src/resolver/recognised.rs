@@ -75,7 +75,8 @@ impl<L: LocalAuthority> Resolver<L> {
         let documents = self.local.recognitions(request.registry, &request.query, MAX_LOOKED_AT).await?;
         let peers = peers(view, documents, &request.query, (at, now));
         let refused = |reason, detail: String| {
-            Ok(Answer::of(here, 0, reason, at, now.plus(NEGATIVE_TTL)).with_detail(detail))
+            let answer = Answer::of(here, 0, reason, at, now.plus(NEGATIVE_TTL));
+            Ok(answer.with_detail(detail).failing_at(0, here))
         };
         if peers.is_empty() {
             return Ok(own);
@@ -119,6 +120,7 @@ impl<L: LocalAuthority> Resolver<L> {
         let fail = |why: String| {
             Answer::of(here, 0, Reason::Unverifiable, at, now.plus(NEGATIVE_TTL))
                 .with_detail(format!("{here} -> {there} (recognised): {why}"))
+                .failing_at(1, there)
         };
         let unheard = |failure: &Failure| {
             tracing::warn!(peer = %there, %failure, "a recognised peer could not be asked");
@@ -257,7 +259,11 @@ fn peers(
 /// The question as the peer is asked: of it as a whole, and not to be followed further. The rest stays as it is: a no is
 /// signed for the question as it was put.
 fn across(query: &Query, statement: &RecognitionStatement) -> Query {
-    let context =
-        Context { evidence: EvidenceLevel::Chain, follow_recognition: false, ..query.context.clone() };
+    let context = Context {
+        evidence: EvidenceLevel::Chain,
+        follow_recognition: false,
+        max_staleness: None,
+        ..query.context.clone()
+    };
     Query { authority: statement.peer_id.clone(), context, ..query.clone() }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use charter_cache::{BootInstant, DEP_LEASE, Entry, Filled};
-use charter_domain::{AuthorityId, Outcome, Reason, Timestamp};
+use charter_domain::{AuthorityId, FailingLink, Outcome, Reason, Timestamp};
 use charter_federation::{
     Answer, Basis,
     answer::{Referral, UNHEARD},
@@ -29,6 +29,9 @@ pub struct Kept {
     pub path: Vec<KeptStep>,
     pub unstated: Vec<String>,
     pub detail: String,
+    /// Where the way down ends.
+    #[serde(default)]
+    pub failing: Option<FailingLink>,
     /// It rests on registries below that are not in the path.
     #[serde(default)]
     pub unlisted: bool,
@@ -188,6 +191,7 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
             path: answer.path.into_iter().map(step).collect(),
             unstated: answer.unstated,
             detail: answer.detail,
+            failing: answer.failing,
             unlisted,
             referrals: answer.referrals,
             prepared: OnceLock::new(),

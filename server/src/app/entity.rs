@@ -12,9 +12,8 @@ use crate::{App, Error, app::answer::Reply, error::Code};
 pub async fn get(app: &App, registry: RegistryId, identifier: &str) -> Result<EntityView, Error> {
     let found = app.store.entity(registry, identifier).await?;
     found.ok_or_else(|| Error {
-        code: Code::UnknownEntity,
-        detail: format!("entity `{identifier}` does not exist"),
         field: Some("entity_id".to_owned()),
+        ..Error::new(Code::UnknownEntity, format!("entity `{identifier}` does not exist"))
     })
 }
 

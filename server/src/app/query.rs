@@ -36,7 +36,7 @@ pub struct Asked {
 
 impl Asked {
     pub fn new(registry: RegistryId, query: Query, budget: Budget) -> Self {
-        let (mode, max_staleness) = (Mode::Recurse, Duration::ZERO);
+        let (mode, max_staleness) = (Mode::Recurse, query.context.max_staleness.unwrap_or_default());
         Self { registry, query, budget, mode, max_staleness, anonymous: false, strained: false }
     }
 
@@ -165,5 +165,6 @@ pub fn trqp_error(app: &App, reply: &Reply) -> Option<Error> {
         Reason::UnknownResource => Some("resource"),
         _ => None,
     };
-    Some(Error { code, detail: reply.message(), field: field.map(str::to_owned) })
+    let link = reply.failing.clone();
+    Some(Error { field: field.map(str::to_owned), link, ..Error::new(code, reply.message()) })
 }

@@ -73,6 +73,7 @@ fn asked(door: &Doorway, here: &Here, r: &pb::ResolveRequest) -> Result<Asked, E
     // What a registry passes on is no stranger's question, also where it shows no key.
     let anonymous = here.certificate.is_none() && budget.visited.is_empty();
     let asked = Asked::new(registry, query, budget);
+    let max_staleness = asked.max_staleness.max(max_staleness);
     Ok(Asked { mode, max_staleness, anonymous, strained: here.strained, ..asked })
 }
 
@@ -127,6 +128,10 @@ fn encode(
         log: log::state::log(app, asked, reply).to_owned(),
         log_evidence: None,
         unlisted: reply.unlisted,
+        failing_link: reply.failing.as_ref().map(|link| pb::FailingLink {
+            index: link.index.into(),
+            authority_id: link.authority_id.to_string(),
+        }),
     }
 }
 

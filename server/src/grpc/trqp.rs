@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use charter_cache::Lookup;
-use charter_domain::{Context, EvidenceLevel, Kind, Query, RegistryId};
+use charter_domain::{Context, EvidenceLevel, FailingLink, Kind, Query, RegistryId};
 use charter_proto::trqp::v2::{self as pb, trust_registry_query_service_server::TrustRegistryQueryService};
 use tonic::{Request, Response};
 
@@ -129,10 +129,15 @@ impl Doorway {
                 code: e.code.as_str().to_owned(),
                 message: e.detail,
                 field: e.field.unwrap_or_default(),
+                failing_link: e.link.as_ref().map(failing),
             }),
         };
         Ok(pb::BatchItem { result: Some(result) })
     }
+}
+
+fn failing(link: &FailingLink) -> pb::FailingLink {
+    pb::FailingLink { index: link.index.into(), authority_id: link.authority_id.to_string() }
 }
 
 fn meta(app: &App, asked: RegistryId, reply: &Reply) -> pb::Meta {
@@ -146,6 +151,8 @@ fn meta(app: &App, asked: RegistryId, reply: &Reply) -> pb::Meta {
         stale: reply.stale.is_some(),
         published_size: log::state::shown(app, asked),
         log: log::state::log(app, asked, reply).to_owned(),
+        failing_link: reply.failing.as_ref().map(failing),
+        age_secs: reply.stale.map(|age| age.as_secs()).unwrap_or_default(),
     }
 }
 

@@ -45,7 +45,9 @@ pub async fn trqp(
         "query_types": ["authorization", "recognition"],
         "governance_framework": tenant.config.governance_framework,
         "history_since": tenant.registry.history_since,
-        "context_allowlist": ["time", "locator", "jurisdiction", "known_at", "evidence", "follow_recognition"],
+        "context_allowlist": [
+            "time", "locator", "jurisdiction", "known_at", "evidence", "follow_recognition", "max_staleness",
+        ],
         "freshness": {
             "max_staleness_seconds": 0,
             "default_expires_seconds": app.config.answers.max_age_secs,

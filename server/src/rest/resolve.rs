@@ -76,8 +76,9 @@ pub async fn resolve(
     let terms =
         (authority, question.entity_id.as_str(), question.action.as_str(), question.resource.as_str());
     let query = Query::parse(Kind::parse(&question.kind)?, terms, context)?;
-    let max_staleness = Duration::from_secs(question.max_staleness_secs.into());
-    let asked = Asked { mode: question.mode.into(), max_staleness, ..here.asks(query.clone()) };
+    let asked = here.asks(query.clone());
+    let max_staleness = asked.max_staleness.max(Duration::from_secs(question.max_staleness_secs.into()));
+    let asked = Asked { mode: question.mode.into(), max_staleness, ..asked };
     let reply = app_resolve::answer(&app, asked, question.min_epoch).await?;
     let chain = app_resolve::full_chain(&app, here.registry, &reply).await?;
     let mut body = render(&app, &here, (&query, &reply), &chain);
@@ -118,6 +119,7 @@ fn render(app: &App, here: &Here, (query, reply): (&Query, &Reply), chain: &[Str
         "next_change": reply.entry.next_change,
         "unstated_conditions": reply.unstated,
         "stale": reply.stale.is_some(),
+        "failing_link": reply.failing,
         "path": path(app, here.registry, reply),
         "chain": chain,
         "referrals": reply.referrals.iter().map(referral).collect::<Value>(),

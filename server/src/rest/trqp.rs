@@ -166,6 +166,13 @@ fn plain(query: &Query, reply: &Reply, [evaluated, log, expires]: [&str; 3], pub
     if !reply.unstated.is_empty() {
         meta["unstated_conditions"] = json!(reply.unstated);
     }
+    if let Some(link) = &reply.failing {
+        meta["failing_link"] = json!(link);
+    }
+    if let Some(age) = reply.stale {
+        meta["stale"] = json!(true);
+        meta["age_secs"] = json!(age.as_secs());
+    }
     json!({
         "entity_id": query.entity,
         "authority_id": query.authority,
@@ -202,6 +209,7 @@ pub fn understood(query: &Query) -> BTreeMap<String, String> {
         ("locator", c.locator.as_ref().map(ToString::to_string)),
         ("jurisdiction", c.jurisdiction.as_ref().map(|j| j.as_str().to_owned())),
         ("follow_recognition", c.follow_recognition.then(|| "true".to_owned())),
+        ("max_staleness", c.max_staleness.map(|age| age.as_secs().to_string())),
         ("evidence", (c.evidence != EvidenceLevel::None).then(|| level(c.evidence).to_owned())),
     ]
     .into_iter()

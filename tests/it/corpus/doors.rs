@@ -20,6 +20,7 @@ pub struct Given {
     decided_by: String,
     message: String,
     unstated: Vec<String>,
+    failing: Option<(u64, String)>,
     pub chain: Vec<String>,
 }
 
@@ -42,8 +43,17 @@ impl Given {
         }
         same("what is left open", &self.unstated.join(","), &expect.unstated.join(","));
         faults.extend(unsaid(door, &self.message, expect));
+        faults.extend(elsewhere(door, self.failing.as_ref(), expect));
         faults
     }
+}
+
+/// Whether the way down ends elsewhere than expected. Those cases that name no link may have one.
+fn elsewhere(door: &str, failing: Option<&(u64, String)>, expect: &Expect) -> Option<String> {
+    let link = expect.link.as_ref()?;
+    let expected = (u64::from(link.index), did(&link.authority));
+    (failing != Some(&expected))
+        .then(|| format!("{door}: the failing link is {failing:?}, expected {expected:?}"))
 }
 
 fn unsaid(door: &str, message: &str, expect: &Expect) -> Vec<String> {
@@ -77,6 +87,7 @@ pub async fn trqp(servers: &Servers, case: &Case) -> Vec<String> {
             faults.push(format!("TRQP: `{}`, expected `{}`: {}", said.line(), expect.line(), said.message));
         }
         faults.extend(unsaid("TRQP", &said.message, expect));
+        faults.extend(elsewhere("TRQP", said.failing.as_ref(), expect));
         let by = expect.decided_by.as_deref().map(did).filter(|_| said.status == 200);
         if by.is_some_and(|by| by != said.decided_by) {
             faults.push(format!("TRQP: `{}` decided", said.decided_by));
@@ -115,6 +126,7 @@ pub async fn grpc(servers: &Servers, case: &Case) -> Given {
         decided_by: reply.decided_by,
         message: reply.detail,
         unstated: reply.unstated_conditions,
+        failing: reply.failing_link.map(|link| (link.index.into(), link.authority_id)),
         chain: reply.chain,
     }
 }
@@ -137,6 +149,9 @@ pub async fn rest(servers: &Servers, case: &Case) -> Given {
         decided_by: text("decided_by"),
         message: text("message"),
         unstated: list("unstated_conditions"),
+        failing: body["failing_link"]["index"]
+            .as_u64()
+            .zip(body["failing_link"]["authority_id"].as_str().map(str::to_owned)),
         chain: list("chain"),
     }
 }
