@@ -181,7 +181,7 @@ async fn the_lines_of_the_document_move_a_registry() {
     assert!(!desk.status("old site").await.is_empty(), "a move that was begun");
     desk.operates("old site", "charterd rehome abort --registry DID").await;
     desk.has_left(false).await;
-    assert_eq!(desk.line().await, "200 yes ACTIVE");
+    until(SOON, "it answers again", async || desk.line().await == "200 yes ACTIVE").await;
     let again = desk.site.file("second").display().to_string();
     desk.words.insert("FILE", again);
 
