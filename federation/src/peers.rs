@@ -69,6 +69,8 @@ pub struct Heard {
     /// -1 where none was heard.
     pub published: i64,
     pub ago: Option<Duration>,
+    /// By its feed, which is alive; else its epoch is polled.
+    pub fed: bool,
     /// Polls in a row that failed.
     pub failures: u32,
     /// How the last of them failed; empty for none.

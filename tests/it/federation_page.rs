@@ -3,6 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use charter_domain::time::Clock;
 use charter_proto::charter::{
     federation::v1::{self as fed, federation_service_client::FederationServiceClient},
     registry::v1::set_status_request::Target,
@@ -15,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     federation::{ISSUER, NATION, ROOT, SECTOR, Three},
     kept::until,
-    peer::{PEER, Peer},
+    peer::{PEER, Peer, statement, yes},
     tls::charter,
 };
 
@@ -33,6 +34,42 @@ fn path(page: &Reply) -> Vec<String> {
     let words = between(&words, "<li>", "</li>");
     assert_eq!(words, between(&text, "<g><title>", "</title>"), "{text}");
     words.into_iter().map(str::to_owned).collect()
+}
+
+/// The cells of an authority's row in the table, without marks: state, scope, end, epoch, published, heard, failures,
+/// breaker.
+fn cells(page: &str, authority: &str) -> Vec<String> {
+    let rows = between(page, "<tr>", "</tr>");
+    let row = rows.into_iter().find(|row| row.contains("<th scope=\"row\">") && row.contains(authority));
+    let text = |part: &str| part.rsplit('>').next().unwrap_or_default().to_owned();
+    let plain = |cell: &str| cell.split('<').map(text).collect::<String>();
+    between(row.expect("its row"), "<td>", "</td>").into_iter().map(plain).collect()
+}
+
+/// Longer than a tree is kept.
+const NEW_TREE: Duration = Duration::from_secs(12);
+
+#[tokio::test]
+async fn the_table_says_by_what_each_is_heard_and_how_freshly_and_what_its_breaker_says() {
+    let three = Three::start().await;
+    three.root.anonymous().asks(ISSUER, "issue", "Degree").rest().await;
+    let (rest, app) = (three.root.rest(), TestApp::start().await);
+    until(NEW_TREE, "a feed is heard", async || {
+        let told = cells(&rest.get("/federation").await.text(), NATION);
+        told[5].contains(" s ago, by its feed") && told[6] == "none" && told[7] == "closed"
+    })
+    .await;
+    let peer = Peer::start(Duration::ZERO).await;
+    peer.is_delegated(&app).await;
+    let (entity, now) = ("did:web:honest.example", app.clock.now());
+    peer.says(entity, Ok(yes(vec![statement(entity, now).sign(&peer.signer).expect("signed")], now)));
+    let (rest, asking) = (app.rest(), app.anonymous().asks(entity, "issue", "Degree"));
+    until(NEW_TREE, "one without a feed is polled", async || {
+        asking.rest().await;
+        let told = cells(&rest.get("/federation").await.text(), PEER);
+        told[3] == "3" && told[5].ends_with(" s ago, by poll") && told[7] == "closed"
+    })
+    .await;
 }
 
 async fn root_suspends(three: &Three, subordinate: &str, state: &str) {
@@ -121,6 +158,8 @@ async fn who_cannot_be_asked_is_shown_as_such() {
     assert!(way[2].starts_with(&format!("{SECTOR} (registry): UNVERIFIABLE,")), "{way:?}");
     let above = nation.rest().get("/federation").await.text();
     assert!(above.contains("could not be asked"), "{above}");
+    let told = cells(&above, SECTOR);
+    assert!(told[7].starts_with("open: asked again in "), "{told:?}");
     let mut client = FederationServiceClient::new(nation.channel());
     let said = client.list_peers(fed::ListPeersRequest::default()).await.expect("said").into_inner();
     let peer = &said.peers[0];

@@ -139,7 +139,7 @@ async fn heard(app: &App, superior: &Tenant, d: &Delegation) -> Heard {
         let epoch = app.hosted.epoch(id).await.unwrap_or(-1);
         let (published, ago) = (shown(app, id), Some(Duration::ZERO));
         let (failures, last_failure, rests) = (0, String::new(), None);
-        return Heard { hosted: true, epoch, published, ago, failures, last_failure, rests };
+        return Heard { hosted: true, epoch, published, ago, fed: false, failures, last_failure, rests };
     }
     let path = [superior.registry.authority.to_string(), d.subordinate.to_string()];
     let dep = app.dependencies.find(&path);
@@ -154,6 +154,7 @@ async fn heard(app: &App, superior: &Tenant, d: &Delegation) -> Heard {
         epoch: known.as_ref().map_or(-1, |dep| dep.epoch()),
         published: known.as_ref().map_or(-1, |dep| dep.published()),
         ago,
+        fed: known.as_ref().is_some_and(|dep| dep.is_fed()),
         failures: resting.as_ref().map_or(0, |r| r.failures).max(trouble.failures),
         last_failure: last.to_owned(),
         rests: resting.map(|r| r.again_in),

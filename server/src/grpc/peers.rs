@@ -63,6 +63,7 @@ fn peer(p: Peer) -> pb::Peer {
         last_failure: p.heard.last_failure,
         doubted: p.doubted,
         rests_ms: millis(p.heard.rests),
+        fed: p.heard.fed,
         published_size: p.heard.published,
     }
 }

@@ -92,6 +92,7 @@ fn peer(p: &pb::Peer) -> Result<Peer, String> {
             epoch: p.epoch,
             published: p.published_size,
             ago: millis(p.heard_ms),
+            fed: p.fed,
             failures: p.failures,
             last_failure: cut(&p.last_failure, 32),
             rests: millis(p.rests_ms),

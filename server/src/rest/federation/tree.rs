@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use charter_domain::{Reason, Timestamp};
-use charter_federation::peers::Peer;
+use charter_federation::peers::{Heard, Peer};
 use maud::{Markup, html};
 
 use super::html::{cut, shown};
@@ -21,7 +21,7 @@ pub fn table(root: &Node) -> Markup {
                 thead {
                     tr {
                         @for heading in [
-                            "Authority", "State", "Scope", "Valid until", "Epoch", "Published", "Heard", "Failures",
+                            "Authority", "State", "Scope", "Valid until", "Epoch", "Published", "Heard", "Failures", "Breaker",
                         ] {
                             th scope="col" { (heading) }
                         }
@@ -45,11 +45,19 @@ fn row(node: &Node, peer: &Peer) -> Markup {
             td { (until(peer.valid_until)) }
             td { (number(epoch)) }
             td { (number(published)) }
-            td { (if node.said.is_some() { "for this page".to_owned() } else { ago(peer.heard.ago) }) }
+            td {
+                (heard(&peer.heard))
+                @if node.said.is_some() { "; asked for this page" }
+            }
             td {
                 @if peer.heard.failures == 0 { "none" }
                 @else { span class="bad" { (peer.heard.failures) ", last " (cut(&peer.heard.last_failure, 32)) } }
-                @if let Some(rest) = peer.heard.rests { ", asked again in " (seconds(rest)) }
+            }
+            td {
+                @match peer.heard.rests {
+                    None => "closed",
+                    Some(rest) => { span class="bad" { "open: asked again in " (seconds(rest)) } }
+                }
             }
         }
     }
@@ -99,11 +107,13 @@ fn number(n: i64) -> String {
     if n < 0 { "not known".to_owned() } else { n.to_string() }
 }
 
-fn ago(ago: Option<Duration>) -> String {
-    match ago {
+/// How lately, and by what.
+fn heard(heard: &Heard) -> String {
+    let by = if heard.fed { "by its feed" } else { "by poll" };
+    match heard.ago {
+        _ if heard.hosted => "now, in the same process".to_owned(),
         None => "not lately".to_owned(),
-        Some(ago) if ago.is_zero() => "now".to_owned(),
-        Some(ago) => format!("{} ago", seconds(ago)),
+        Some(ago) => format!("{} ago, {by}", seconds(ago)),
     }
 }
 

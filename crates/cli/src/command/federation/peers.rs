@@ -39,6 +39,8 @@ struct View {
     epoch: Option<i64>,
     published_size: Option<i64>,
     heard_ms: Option<i64>,
+    hosted: bool,
+    fed: bool,
     failures: u32,
     last_failure: String,
     rests_ms: Option<i64>,
@@ -58,6 +60,8 @@ impl From<pb::Peer> for View {
             epoch: known(p.epoch),
             published_size: known(p.published_size),
             heard_ms: known(p.heard_ms),
+            hosted: p.hosted,
+            fed: p.fed,
             failures: p.failures,
             last_failure: p.last_failure,
             rests_ms: known(p.rests_ms),
@@ -72,7 +76,12 @@ impl View {
         let number = |n: Option<i64>| n.map(|n| n.to_string()).unwrap_or_default();
         let below = self.relation == "subordinate";
         let seconds = |ms: i64| format!("{}.{} s", ms / 1_000, ms % 1_000 / 100);
-        let heard = self.heard_ms.map(|ms| format!("{} ago", seconds(ms)));
+        let by = match (self.hosted, self.fed) {
+            (true, _) => "",
+            (false, true) => ", by its feed",
+            (false, false) => ", by poll",
+        };
+        let heard = self.heard_ms.map(|ms| format!("{} ago{by}", seconds(ms)));
         let again = self.rests_ms.map(|ms| format!(", asked again in {}", seconds(ms))).unwrap_or_default();
         let failures = match self.last_failure.as_str() {
             "" if below => self.failures.to_string(),
