@@ -69,7 +69,7 @@ pub fn reached(answer: &mut Answer, from: &AuthorityId, change: Option<Timestamp
         return Err("its path is longer than a walk can be".to_owned());
     }
     answer.failing = match answer.failing.take().filter(|_| answer.outcome() != Outcome::Yes) {
-        Some(link) => Some(link.from_above().ok_or("its way down ends further down than a walk can go")?),
+        Some(link) => Some(link.one_further().ok_or("its way down ends further down than a walk can go")?),
         None => None,
     };
     answer.next_change = [answer.next_change, change].into_iter().flatten().min();

@@ -79,7 +79,7 @@ async fn a_yes_that_cannot_be_confirmed_is_given_to_who_accepts_it_and_says_so()
     {
         assert_eq!((said.line().as_str(), said.age), ("503 UNVERIFIABLE", None));
     }
-    let denied = root.anonymous().asks(REVOKED, "issue", "Degree").with("max_staleness", "60").both().await;
+    let denied = root.anonymous().asks(REVOKED, "issue", "Degree").with("max_staleness", "60").rest().await;
     assert_eq!(denied.line(), "503 UNVERIFIABLE", "only a yes");
     for bad in ["-1", "+1", "1.5", "", "01", "4294967296"] {
         let said = asking().with("max_staleness", bad).both().await;

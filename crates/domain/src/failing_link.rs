@@ -20,7 +20,7 @@ impl FailingLink {
 
     /// As whoever asked from one link above sees it; `None` where no way is as long.
     #[must_use]
-    pub fn from_above(self) -> Option<Self> {
+    pub fn one_further(self) -> Option<Self> {
         // A recognition comes on top of the deepest way, and a registry that was met before below it.
         let longest = MAX_DEPTH + 2;
         (self.index < longest).then(|| Self { index: self.index + 1, ..self })
@@ -34,9 +34,9 @@ mod tests {
     #[test]
     fn it_is_one_link_further_from_above_up_to_the_longest_way() {
         let id = AuthorityId::parse("did:web:a.example").expect("a DID");
-        let one = FailingLink::new(0, &id).from_above();
+        let one = FailingLink::new(0, &id).one_further();
         assert_eq!(one, Some(FailingLink::new(1, &id)));
-        assert_eq!(FailingLink::new(MAX_DEPTH + 2, &id).from_above(), None);
-        assert_eq!(FailingLink::new(u8::MAX, &id).from_above(), None);
+        assert_eq!(FailingLink::new(MAX_DEPTH + 2, &id).one_further(), None);
+        assert_eq!(FailingLink::new(u8::MAX, &id).one_further(), None);
     }
 }
