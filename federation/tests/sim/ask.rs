@@ -2,7 +2,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use charter_domain::{Outcome, Query, RegistryId, Timestamp};
+use charter_cache::DEP_LEASE;
+use charter_domain::{Outcome, Query, Timestamp};
 use charter_federation::{Answer, Budget, Mode, budget::DEFAULT_DEADLINE, resolver::Request};
 use charter_proof::{Chain, verify::verify, verify_denial};
 use charter_signing::jws;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
+    memory::id,
     network::{COUNTS, Counts},
     oracle::Window,
     paper::{LIFETIME, PLACE},
@@ -21,6 +23,10 @@ use crate::{
 /// What an attacker kept proves a yes until it expires, by clocks that differ by a minute.
 const REPLAYED: Duration = Duration::from_secs(LIFETIME.unsigned_abs() + 60);
 
+/// Within this time everybody hears of what somebody has recorded: a lease for each level of the deepest chain, and the
+/// time of a question.
+const HEARD: Duration = Duration::from_secs(20);
+
 /// What did not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
@@ -30,7 +36,7 @@ pub enum Broken {
     Unproven,
     /// More questions, deeper or wider than a budget allows, or later than its deadline.
     Unbounded,
-    /// A no to what was stated all the time: silence became a no.
+    /// A no to what was in force for as long as news take: silence became a no.
     WrongNo,
     /// Not the answer of the model after the network was whole for three pulls.
     NotConverged,
@@ -59,6 +65,12 @@ impl fmt::Display for Failed {
 #[derive(Debug)]
 pub struct Said {
     pub outcome: Outcome,
+    /// Who decided.
+    pub by: String,
+    /// Of the chain.
+    pub links: usize,
+    /// Another process decided, and was not asked now.
+    pub kept: bool,
     pub sent: u32,
     pub altered: u32,
 }
@@ -71,8 +83,8 @@ struct Put {
     /// By the clock of the asked process.
     at: Timestamp,
     from: Timestamp,
-    changes: u64,
-    expected: Rest,
+    /// It is in force, and nothing overrides it, however many may be asked.
+    stated: bool,
 }
 
 impl Put {
@@ -84,8 +96,9 @@ impl Put {
             query: tuple.query(&node.party),
             at: world.clock(node.site),
             from: world.time(),
-            changes: lock(&world.history).changes,
-            expected: rest::expected(world, asked, tuple),
+            stated: [rest::expected(world, asked, tuple), rest::unbounded(world, asked, tuple)]
+                .iter()
+                .all(|rest| matches!(rest, Rest::Yes(_))),
         }
     }
 }
@@ -94,7 +107,7 @@ impl Put {
 pub async fn ask(world: &Arc<World>, asked: usize, tuple: Tuple) -> Result<Said, Failed> {
     let (put, start) = (Put::new(world, asked, tuple), Instant::now());
     let counts = Arc::default();
-    let registry = RegistryId(i32::try_from(asked).unwrap_or_default());
+    let registry = id(asked);
     let budget = Budget::fresh(start);
     let request = Request { registry, query: put.query.clone(), budget, mode: Mode::Recurse };
     let resolver = world.resolver(world.nodes[asked].site);
@@ -113,7 +126,16 @@ pub async fn ask(world: &Arc<World>, asked: usize, tuple: Tuple) -> Result<Said,
         return Err(Failed::new(Broken::Unbounded, format!("answered after {:?}", start.elapsed())));
     }
     check(world, &put, &answer, counts.altered)?;
-    Ok(Said { outcome: answer.outcome(), sent: counts.sent, altered: counts.altered })
+    let decider = world.find(&answer.decided_by);
+    let elsewhere = decider.is_some_and(|n| world.nodes[n].site != world.nodes[asked].site);
+    Ok(Said {
+        outcome: answer.outcome(),
+        by: answer.decided_by.to_string(),
+        links: answer.chain.len(),
+        kept: elsewhere && counts.sent == 0,
+        sent: counts.sent,
+        altered: counts.altered,
+    })
 }
 
 fn check(world: &World, put: &Put, answer: &Answer, altered: u32) -> Result<(), Failed> {
@@ -123,8 +145,9 @@ fn check(world: &World, put: &Put, answer: &Answer, altered: u32) -> Result<(), 
             proven(world, put, answer)
         }
         Outcome::No if altered == 0 => {
-            let still = lock(&world.history).changes == put.changes;
-            if still && matches!(put.expected, Rest::Yes(_)) {
+            let long_ago = put.from.minus(HEARD);
+            let still = lock(&world.history).changed.is_none_or(|at| at < long_ago);
+            if still && put.stated {
                 let text = format!("{:?} was in force, and {} says {}", put.tuple, put.asked, answer.reason);
                 return Err(Failed::new(Broken::WrongNo, text));
             }
@@ -158,7 +181,10 @@ fn whole(world: &World, put: &Put, answer: &Answer) -> Result<Chain, Failed> {
 
 fn grounded(world: &World, put: &Put, answer: &Answer, altered: u32) -> Result<(), Failed> {
     let fails = |text: String| Err(Failed::new(Broken::Unsupported, text));
-    let from = if altered > 0 { put.from.minus(REPLAYED) } else { put.from };
+    // What each registry on the way has kept was confirmed within a lease.
+    let delegations = u32::try_from(answer.chain.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let kept = DEP_LEASE.saturating_mul(delegations);
+    let from = put.from.minus(if altered > 0 { REPLAYED.max(kept) } else { kept });
     let window = Window { from, to: world.time() };
     let history = lock(&world.history);
     if !history.supports(&world.nodes, put.asked, &answer.decided_by, put.tuple, window) {

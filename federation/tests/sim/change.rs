@@ -6,6 +6,7 @@ use charter_domain::{Timestamp, status::State};
 use rand::{Rng as _, rngs::StdRng};
 
 use crate::{
+    feed,
     record::{Edge, Nature, Records, Tuple, open, set},
     weather::at_work,
     world::{ENTITIES, FAMILIES, World, lock},
@@ -31,7 +32,9 @@ pub fn happens(world: &Arc<World>) {
     });
     if let Some(decided) = decided {
         lock(&world.history).note(world.time(), n, &records);
+        drop(records);
         world.say(|| format!("{n} {decided}"));
+        feed::tells(world, n);
     }
 }
 
@@ -56,7 +59,7 @@ fn grants(rng: &mut StdRng, records: &mut Records, given: &BTreeSet<usize>) -> O
     }
     let seq = records.statements.values().map(|s| s.seq).max().unwrap_or_default() + 1;
     records.statements.entry(tuple).or_default().seq = seq;
-    records.changed(Some(tuple));
+    records.changed(Some(tuple), false);
     Some(format!("states {tuple:?}"))
 }
 
@@ -65,7 +68,7 @@ fn sets_statement(rng: &mut StdRng, records: &mut Records, now: Timestamp) -> Op
     let (tuple, stated) = records.statements.iter_mut().nth(rng.random_range(0..many.max(1)))?;
     let (tuple, state) = (*tuple, following(rng, open(&stated.statuses))?);
     set(&mut stated.statuses, state, now);
-    records.changed(Some(tuple));
+    records.changed(Some(tuple), state != State::Active);
     Some(format!("sets {tuple:?} to {state:?}"))
 }
 
@@ -93,7 +96,7 @@ fn sets_delegation(rng: &mut StdRng, records: &mut Records, now: Timestamp) -> O
     };
     let to = edge.to;
     set(&mut edge.statuses, state, now);
-    records.changed(None);
+    records.changed(None, state != State::Active);
     Some(format!("sets the delegation of {to} to {state:?}"))
 }
 
@@ -103,7 +106,7 @@ fn narrows(rng: &mut StdRng, records: &mut Records) -> Option<String> {
         return None;
     }
     let (to, family) = (edge.to, edge.families.pop_last()?);
-    records.changed(None);
+    records.changed(None, true);
     Some(format!("no longer delegates family {family} to {to}"))
 }
 
@@ -120,7 +123,7 @@ fn conforms(records: &mut Records, given: &BTreeSet<usize>, now: Timestamp) -> O
         }
     }
     if some {
-        records.changed(None);
+        records.changed(None, true);
     }
     some.then(|| "takes back what it was not given".to_owned())
 }
@@ -129,5 +132,7 @@ fn conforms(records: &mut Records, given: &BTreeSet<usize>, now: Timestamp) -> O
 fn doubts(records: &mut Records, caught: impl Fn(&Edge) -> bool) -> Option<String> {
     let edge = records.edges.iter_mut().find(|e| !e.doubted && caught(e))?;
     edge.doubted = true;
-    Some(format!("doubts {}", edge.to))
+    let to = edge.to;
+    records.changed(None, true);
+    Some(format!("doubts {to}"))
 }

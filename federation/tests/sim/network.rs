@@ -18,9 +18,11 @@ use rand::Rng as _;
 
 use crate::{
     liar,
+    plant::Plant,
+    poll,
     process::upgraded,
     record::{Nature, Tuple},
-    weather::Reach,
+    weather::{Fate, Reach},
     world::{World, lock},
 };
 
@@ -86,6 +88,11 @@ fn count(budget: &Budget) -> Result<(), Failure> {
     }
 }
 
+/// How often that has happened on behalf of this question.
+pub fn so_far_altered() -> u32 {
+    COUNTS.try_with(|counts| lock(counts).altered).unwrap_or_default()
+}
+
 pub fn altered() {
     // Outside of a question nobody counts.
     let _ = COUNTS.try_with(|counts| lock(counts).altered += 1);
@@ -111,23 +118,34 @@ impl Protocol for Wire {
         budget: &Budget,
     ) -> Result<Answer, Failure> {
         let world = upgraded(&self.world);
-        count(budget)?;
-        let to = endpoint.url.strip_prefix("sim://").and_then(|n| n.parse().ok());
-        let (Some(to), Some(node)) = (to, world.find(authority)) else {
-            return Err(Failure::Refused(format!("nobody is at {}", endpoint.url)));
-        };
+        let memory = world.memory(self.site);
+        if lock(&memory.given_up).contains(&endpoint.url) {
+            return Err(Failure::Unreachable("it could not be reached once".to_owned()));
+        }
+        let (to, node) = place(&world, endpoint, authority)?;
         let call = Call { from: self.site, to, node, query: query.clone(), budget: budget.clone() };
-        let reply = tokio::time::timeout(budget.time_left(), carry(&world, call));
-        reply.await.map_err(|_| Failure::Late)?
+        let sent = async {
+            count(budget)?;
+            carry(&world, call).await
+        };
+        let reply = memory.breakers.ask(endpoint, budget.time_left(), sent).await;
+        let failed = matches!(reply, Err(Failure::Unreachable(_) | Failure::Late));
+        if failed && world.planted(Plant::NeverAsksAgain) {
+            lock(&memory.given_up).insert(endpoint.url.clone());
+        }
+        reply
     }
 
     async fn epochs(
         &self,
-        _: &PeerEndpoint,
-        _: &AuthorityId,
-        _: &[Vec<AuthorityId>],
+        endpoint: &PeerEndpoint,
+        authority: &AuthorityId,
+        paths: &[Vec<AuthorityId>],
     ) -> Result<Vec<Polled>, Failure> {
-        Err(Failure::Refused("the resolver polls nobody: that is a task of the server".to_owned()))
+        let world = upgraded(&self.world);
+        let (_, node) = place(&world, endpoint, authority)?;
+        let memory = world.memory(self.site);
+        memory.breakers.ask(endpoint, poll::PATIENCE, poll::told(&world, (self.site, node), paths)).await
     }
 
     async fn log_evidence(
@@ -141,16 +159,29 @@ impl Protocol for Wire {
     }
 }
 
+/// The process and the registry that are meant.
+fn place(world: &World, endpoint: &PeerEndpoint, authority: &AuthorityId) -> Result<(usize, usize), Failure> {
+    let to = endpoint.url.strip_prefix("sim://").and_then(|n| n.parse().ok());
+    let nobody = || Failure::Refused(format!("nobody is at {}", endpoint.url));
+    to.zip(world.find(authority)).ok_or_else(nobody)
+}
+
+/// The way there.
+pub async fn arrives(world: &World, from: usize, to: usize) -> Result<Fate, Failure> {
+    let fate = world.draw(|rng| lock(&world.weather).fate(rng, from, to));
+    match fate.reach {
+        Reach::Refused => return Err(Failure::Unreachable("connection refused".to_owned())),
+        Reach::Silent => return silence().await,
+        Reach::Through => tokio::time::sleep(fate.there).await,
+    }
+    up(world, to)?;
+    Ok(fate)
+}
+
 /// There, and back again.
 pub fn carry(world: &Arc<World>, call: Call) -> BoxFuture<'_, Result<Answer, Failure>> {
     async move {
-        let fate = world.draw(|rng| lock(&world.weather).fate(rng, call.from, call.to));
-        match fate.reach {
-            Reach::Refused => return Err(Failure::Unreachable("connection refused".to_owned())),
-            Reach::Silent => return silence().await,
-            Reach::Through => tokio::time::sleep(fate.there).await,
-        }
-        up(world, call.to)?;
+        let fate = arrives(world, call.from, call.to).await?;
         let reply = said(world, &call).await;
         tokio::time::sleep(fate.back).await;
         up(world, call.to)?;
@@ -161,12 +192,12 @@ pub fn carry(world: &Arc<World>, call: Call) -> BoxFuture<'_, Result<Answer, Fai
 }
 
 /// Longer than anybody waits.
-pub async fn silence() -> Result<Answer, Failure> {
+pub async fn silence<T>() -> Result<T, Failure> {
     tokio::time::sleep(Duration::from_secs(60)).await;
     Err(Failure::Late)
 }
 
-fn up(world: &World, site: usize) -> Result<(), Failure> {
+pub fn up(world: &World, site: usize) -> Result<(), Failure> {
     let down = lock(&world.weather).is_down(site);
     if down { Err(Failure::Unreachable("connection reset".to_owned())) } else { Ok(()) }
 }

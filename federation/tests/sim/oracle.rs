@@ -30,8 +30,8 @@ type Course<T> = Vec<(Timestamp, T)>;
 pub struct History {
     delegations: BTreeMap<(usize, usize), Course<Delegated>>,
     statements: BTreeMap<(usize, Tuple), Course<bool>>,
-    /// How often anything changed.
-    pub changes: u64,
+    /// When anything changed last.
+    pub changed: Option<Timestamp>,
 }
 
 fn push<T: PartialEq>(course: &mut Course<T>, now: Timestamp, state: T) {
@@ -51,7 +51,7 @@ fn held<T>(course: &[(Timestamp, T)], window: Window) -> impl Iterator<Item = &T
 impl History {
     /// Takes down how the records of a registry are from now on.
     pub fn note(&mut self, now: Timestamp, n: usize, records: &Records) {
-        self.changes += 1;
+        self.changed = Some(now);
         for edge in &records.edges {
             let stands = edge.stands() && !edge.doubted;
             let families = if stands { edge.families.clone() } else { BTreeSet::new() };

@@ -6,10 +6,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use charter_domain::{Outcome, Query, Reason, SpkiPins};
-use charter_federation::{
-    Answer, Basis, Budget, Error, PeerEndpoint, Protocol as _, Resolve, resolver::Request,
-};
+use charter_domain::{Outcome, Query, Reason};
+use charter_federation::{Answer, Basis, Budget, Error, Protocol as _, Resolve, resolver::Request};
 use tokio::time::Instant;
 
 use crate::{
@@ -33,6 +31,19 @@ pub enum Plant {
     DropsDenial,
     /// Whatever it is asked, it cannot tell.
     NeverTells,
+    /// What is kept rests on nobody else.
+    IgnoresEpochs,
+    /// A feed that confirms what is kept and takes no news.
+    DeafFeed,
+    /// Who could not be reached once is not asked again.
+    NeverAsksAgain,
+}
+
+impl Plant {
+    /// Not of what stands before it or behind it.
+    pub fn is_of_resolver(self) -> bool {
+        !matches!(self, Self::IgnoresEpochs | Self::DeafFeed | Self::NeverAsksAgain)
+    }
 }
 
 /// The resolver of a process, with the fault around it.
@@ -65,8 +76,7 @@ impl Faulty {
         };
         let node = &world.nodes[to];
         let query = Query { authority: node.party.id.clone(), ..request.query.clone() };
-        let endpoint = PeerEndpoint { url: format!("sim://{}", node.site), pins: SpkiPins::default() };
-        let said = self.wire.resolve(&endpoint, &node.party.id, &query, &request.budget).await.ok()?;
+        let said = self.wire.resolve(&node.endpoint(), &node.party.id, &query, &request.budget).await.ok()?;
         Some(Answer { basis: Basis::Delegated, ..said })
     }
 }
@@ -111,6 +121,10 @@ impl Resolve for Faulty {
             }
             Plant::ForgetsBudget => {
                 request.budget = Budget::fresh(Instant::now());
+                self.inner.resolve(request).await
+            }
+            // Elsewhere.
+            Plant::IgnoresEpochs | Plant::DeafFeed | Plant::NeverAsksAgain => {
                 self.inner.resolve(request).await
             }
         }

@@ -13,7 +13,7 @@ use charter_domain::{
     scope::{Conditions, Jurisdiction},
     status::{State, Status, in_force},
 };
-use charter_federation::RegistryView;
+use charter_federation::{PeerEndpoint, RegistryView};
 
 use crate::paper::{LIFETIME, PLACE, Party, scope};
 
@@ -26,10 +26,14 @@ pub struct Tuple {
 
 impl Tuple {
     pub fn query(self, authority: &Party) -> Query {
-        let (entity, resource) = (format!("did:web:e{}.example", self.entity), format!("f{}:x", self.family));
+        let (entity, resource) = (self.entity_id(), format!("f{}:x", self.family));
         let context = Context { evidence: EvidenceLevel::Chain, ..Context::default() };
         let terms = (authority.id.as_str(), entity.as_str(), "issue", resource.as_str());
         Query::parse(Kind::Authorization, terms, context).expect("a question")
+    }
+
+    pub fn entity_id(self) -> String {
+        format!("did:web:e{}.example", self.entity)
     }
 
     /// The reverse of `query`.
@@ -93,9 +97,20 @@ pub fn set(statuses: &mut Vec<Status>, state: State, now: Timestamp) {
     }
 }
 
+/// A change, as the feed tells it.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub seq: i64,
+    /// It may take a yes away.
+    pub negative: bool,
+    /// What it is about; none where it is about the whole registry.
+    pub tuple: Option<Tuple>,
+}
+
 #[derive(Debug, Default)]
 pub struct Records {
     pub epoch: i64,
+    pub events: Vec<Event>,
     pub statements: BTreeMap<Tuple, Stated>,
     pub edges: Vec<Edge>,
     /// As last read, while nothing has changed.
@@ -122,15 +137,28 @@ pub struct Node {
     pub records: Mutex<Records>,
 }
 
+impl Node {
+    /// Where it answers, as delegations to it say.
+    pub fn endpoint(&self) -> PeerEndpoint {
+        PeerEndpoint { url: format!("sim://{}", self.site), pins: SpkiPins::default() }
+    }
+}
+
 /// A document is good for more than half of its life.
 fn is_fresh(signed: Timestamp, now: Timestamp) -> bool {
     now.secs() - signed.secs() < LIFETIME / 2
 }
 
 impl Records {
+    /// Those of a registry of which one event tells that it was made.
+    pub fn begun() -> Self {
+        Self { epoch: 1, ..Self::default() }
+    }
+
     /// Something was decided: what was read before is out of date.
-    pub fn changed(&mut self, tuple: Option<Tuple>) {
+    pub fn changed(&mut self, tuple: Option<Tuple>, negative: bool) {
         self.epoch += 1;
+        self.events.push(Event { seq: self.epoch, negative, tuple });
         match tuple.and_then(|t| self.statements.get_mut(&t)) {
             Some(stated) => stated.signed = None,
             None => self.view = None,
@@ -174,7 +202,7 @@ impl Records {
                 subordinate: to.party.id.clone(),
                 entity_identifier: to.party.https.clone(),
                 jwks: to.party.jwks_json().to_owned(),
-                endpoint: format!("sim://{}", to.site),
+                endpoint: to.endpoint().url,
                 tls_spki_sha256: SpkiPins::default(),
                 scope: edge.scope(),
                 max_path_length: edge.path,

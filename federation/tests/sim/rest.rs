@@ -4,6 +4,7 @@ use charter_domain::{Outcome, Scope, delegation::MAX_DEPTH, status::State};
 use charter_federation::budget::MAX_QUERIES;
 
 use crate::{
+    ask::Said,
     record::{Edge, Nature, Records, Tuple, open},
     world::{World, lock},
 };
@@ -42,11 +43,14 @@ pub struct Ground {
 }
 
 impl Rest {
-    pub fn agrees(&self, outcome: Outcome) -> bool {
+    /// The same outcome by the same registry, a yes over the shortest chain. Of a no, more than one way may be the first.
+    pub fn is(&self, said: &Said) -> bool {
         match self {
-            Self::Yes(_) => outcome == Outcome::Yes,
-            Self::No(..) => outcome == Outcome::No,
-            Self::Cannot => outcome == Outcome::Indeterminate,
+            Self::Yes(ground) => {
+                said.outcome == Outcome::Yes && (ground.links, &ground.by) == (said.links, &said.by)
+            }
+            Self::No(_, ground) => said.outcome == Outcome::No && ground.by == said.by,
+            Self::Cannot => said.outcome == Outcome::Indeterminate,
             Self::Unsure => true,
         }
     }
@@ -55,6 +59,27 @@ impl Rest {
 /// Asked of the registry `n` with a fresh budget.
 pub fn expected(world: &World, n: usize, tuple: Tuple) -> Rest {
     walk(world, n, tuple, (MAX_QUERIES, MAX_DEPTH), &[])
+}
+
+/// The same with as many questions as it takes.
+pub fn unbounded(world: &World, n: usize, tuple: Tuple) -> Rest {
+    walk(world, n, tuple, (u32::MAX, MAX_DEPTH), &[])
+}
+
+/// Whether nothing hangs on how a question comes to a registry: what one has kept, it was asked in another way.
+pub fn is_plain(world: &World, n: usize, tuple: Tuple) -> bool {
+    !circles(world, n, tuple, &[]) && expected(world, n, tuple) == unbounded(world, n, tuple)
+}
+
+/// A way down comes back to where it was.
+fn circles(world: &World, n: usize, tuple: Tuple, visited: &[usize]) -> bool {
+    if visited.contains(&n) {
+        return true;
+    }
+    let covers = |e: &&Edge| e.families.contains(&tuple.family) && e.stands();
+    let below: Vec<usize> = lock(&world.nodes[n].records).edges.iter().filter(covers).map(|e| e.to).collect();
+    let visited = [visited, &[n]].concat();
+    below.into_iter().any(|to| circles(world, to, tuple, &visited))
 }
 
 fn walk(world: &World, n: usize, tuple: Tuple, (queries, depth): (u32, u8), visited: &[usize]) -> Rest {

@@ -30,6 +30,7 @@ pub struct Weather {
 }
 
 /// What becomes of one call.
+#[derive(Debug)]
 pub struct Fate {
     pub reach: Reach,
     pub there: Duration,
@@ -46,6 +47,11 @@ pub enum Reach {
 }
 
 impl Weather {
+    /// With a process that takes so many milliseconds longer.
+    pub fn with_slow(slow: Option<(usize, u64)>) -> Self {
+        Self { slow: slow.into_iter().collect(), ..Self::default() }
+    }
+
     pub fn is_down(&self, site: usize) -> bool {
         self.down.contains(&site)
     }

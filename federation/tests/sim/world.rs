@@ -2,17 +2,26 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
+use charter_cache::Ticks;
 use charter_domain::{AuthorityId, Timestamp};
 use charter_federation::{Protocol, Resolve, Resolver};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use tokio::time::Instant;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 
 use crate::{
+    feed,
     heard::Heard,
+    memory::{Front, Memory},
     network::Wire,
     oracle::History,
     paper::Party,
@@ -33,6 +42,10 @@ const LEVELS: usize = 4;
 const BREADTH: usize = 4;
 /// Seconds that a clock is wrong by: any two differ by 60 at most.
 const SKEW: i64 = 30;
+/// How long before questions feeds and polls are at work; in longer pauses nobody asks, and they rest.
+const LIVELY: Duration = Duration::from_secs(2);
+/// What the clock of leases shows when a world begins, in nanoseconds: 0 is never there.
+const BOOTED: u64 = 3_600_000_000_000;
 /// When every world begins, 2026-11-20T12:00:00Z.
 const BEGINNING: i64 = 1_795_176_000;
 
@@ -40,7 +53,13 @@ const BEGINNING: i64 = 1_795_176_000;
 pub struct Site {
     /// Seconds ahead of the true time.
     pub skew: i64,
-    resolver: Mutex<Option<Arc<dyn Resolve>>>,
+    running: Mutex<Option<Running>>,
+}
+
+/// What runs there, from its start to its crash.
+struct Running {
+    memory: Arc<Memory>,
+    resolver: Arc<dyn Resolve>,
 }
 
 pub struct World {
@@ -52,6 +71,10 @@ pub struct World {
     rng: Mutex<StdRng>,
     plant: Option<Plant>,
     start: Instant,
+    ticks: Ticks,
+    /// Feeds and polls are at work.
+    lively: AtomicBool,
+    woken: Arc<Notify>,
     happened: Option<Mutex<Vec<String>>>,
 }
 
@@ -65,17 +88,21 @@ impl World {
         let mut rng = StdRng::seed_from_u64(seed);
         let nodes = layout(&mut rng);
         let count = nodes.iter().map(|n| n.site).max().unwrap_or_default() + 1;
-        let site = |_| Site { skew: rng.random_range(-SKEW..=SKEW), resolver: Mutex::new(None) };
+        let site = |_| Site { skew: rng.random_range(-SKEW..=SKEW), running: Mutex::new(None) };
         let sites = (0..count).map(site).collect();
+        let slow = (count > 1).then(|| (rng.random_range(1..count), rng.random_range(100..5_000)));
         let world = Arc::new(Self {
             history: Mutex::new(History::default()),
-            weather: Mutex::default(),
+            weather: Mutex::new(Weather::with_slow(slow)),
             heard: Mutex::default(),
             rng: Mutex::new(rng),
             nodes,
             sites,
             plant,
             start: Instant::now(),
+            ticks: Ticks::hand(),
+            lively: AtomicBool::new(true),
+            woken: Arc::default(),
             happened: (told == Told::All).then(Mutex::default),
         });
         for site in 0..world.sites.len() {
@@ -86,24 +113,73 @@ impl World {
             world.say(|| format!("{n} is {:?}, process {}, delegates to {edges:?}", node.nature, node.site));
             lock(&world.history).note(world.time(), n, &lock(&node.records));
         }
+        tokio::spawn(feed::keeps_time(Arc::downgrade(&world), Arc::clone(&world.woken)));
         world
     }
 
     /// A process begins with an empty memory; its records are where they were.
     pub fn boot(self: &Arc<Self>, site: usize) {
+        let memory = Arc::new(Memory::new(self, site));
         let process = Process { world: Arc::downgrade(self), site };
         let wire = Arc::new(Wire { world: Arc::downgrade(self), site });
         let protocol: Arc<dyn Protocol> = Arc::<Wire>::clone(&wire);
         let resolver: Arc<dyn Resolve> = Arc::new(Resolver::new(Arc::new(process), protocol));
-        let resolver = match self.plant {
-            Some(plant) => plant::within(plant, self, wire, resolver),
-            None => resolver,
+        let resolver: Arc<dyn Resolve> = match self.plant {
+            // What is kept would cover it up.
+            Some(plant) if plant.is_of_resolver() => plant::within(plant, self, wire, resolver),
+            _ => {
+                let (world, memory) = (Arc::downgrade(self), Arc::clone(&memory));
+                Arc::new(Front { world, site, memory, inner: resolver })
+            }
         };
-        *lock(&self.sites[site].resolver) = Some(resolver);
+        *lock(&self.sites[site].running) = Some(Running { memory, resolver });
     }
 
     pub fn resolver(&self, site: usize) -> Arc<dyn Resolve> {
-        lock(&self.sites[site].resolver).clone().expect("every process was booted")
+        let running = lock(&self.sites[site].running);
+        running.as_ref().map(|it| Arc::clone(&it.resolver)).expect("every process was booted")
+    }
+
+    pub fn memory(&self, site: usize) -> Arc<Memory> {
+        let running = lock(&self.sites[site].running);
+        running.as_ref().map(|it| Arc::clone(&it.memory)).expect("every process was booted")
+    }
+
+    pub fn planted(&self, plant: Plant) -> bool {
+        self.plant == Some(plant)
+    }
+
+    /// The clock that leases are measured with, brought to this instant.
+    pub fn ticks(&self) -> &Ticks {
+        if let Ticks::Hand(nanos) = &self.ticks {
+            let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            nanos.store(BOOTED.saturating_add(elapsed), Ordering::Release);
+        }
+        &self.ticks
+    }
+
+    pub fn is_lively(&self) -> bool {
+        self.lively.load(Ordering::Acquire)
+    }
+
+    /// Somebody leaves an honest process alone, since it could not be reached.
+    pub fn rests_somewhere(&self) -> bool {
+        let honest: Vec<_> = self.nodes.iter().filter(|n| n.nature == Nature::Honest).collect();
+        (0..self.sites.len()).any(|site| {
+            let memory = self.memory(site);
+            honest.iter().any(|n| memory.breakers.look(&n.endpoint(), Instant::now()).is_some())
+        })
+    }
+
+    /// Lets time pass in which nobody asks.
+    pub async fn pass(&self, time: Duration) {
+        if let Some(quiet) = time.checked_sub(LIVELY) {
+            self.lively.store(false, Ordering::Release);
+            sleep(quiet).await;
+            self.lively.store(true, Ordering::Release);
+            self.woken.notify_one();
+        }
+        sleep(time.min(LIVELY)).await;
     }
 
     /// The true time.
@@ -129,6 +205,11 @@ impl World {
         self.nodes.iter().position(|n| n.party.id == *id)
     }
 
+    /// The same by the text of its name.
+    pub fn named(&self, id: &str) -> Option<usize> {
+        self.nodes.iter().position(|n| n.party.id.as_str() == id)
+    }
+
     pub fn say(&self, what: impl FnOnce() -> String) {
         if let Some(happened) = &self.happened {
             lock(happened).push(format!("{:9.3} {}", self.start.elapsed().as_secs_f64(), what()));
@@ -151,12 +232,16 @@ fn layout(rng: &mut StdRng) -> Vec<Node> {
     let mut nodes = vec![node(0, 0, 0, Nature::Honest)];
     let mut held: Vec<BTreeSet<usize>> = vec![(0..FAMILIES).collect()];
     let liars = rng.random_range(0..=3);
+    // One of each in every world.
+    let (liar, equivocator) = (rng.random_range(1..NODES / 2), rng.random_range(NODES / 2..NODES));
     while nodes.len() < NODES {
         let n = nodes.len();
         let open = |p: &usize| nodes[*p].level < LEVELS && lock(&nodes[*p].records).edges.len() < BREADTH;
         let candidates: Vec<usize> = (0..n).filter(open).collect();
         let superior = candidates[rng.random_range(0..candidates.len())];
         let nature = match rng.random_range(0..NODES) {
+            _ if n == liar => Nature::Liar,
+            _ if n == equivocator => Nature::Equivocator,
             x if x < liars => Nature::Liar,
             x if x == NODES - 1 => Nature::Equivocator,
             _ => Nature::Honest,
@@ -171,6 +256,7 @@ fn layout(rng: &mut StdRng) -> Vec<Node> {
         held.push(families);
     }
     across(rng, &nodes, &mut held);
+    around(rng, &nodes, &held);
     for (n, node) in nodes.iter().enumerate() {
         for seq in 1..=rng.random_range(1..=3) {
             let family = some_of(rng, &held[n]).first().copied().unwrap_or_default();
@@ -187,7 +273,7 @@ fn node(n: usize, site: usize, level: usize, nature: Nature) -> Node {
         site,
         level,
         nature,
-        records: Mutex::new(Records::default()),
+        records: Mutex::new(Records::begun()),
     }
 }
 
@@ -202,6 +288,21 @@ fn delegate(rng: &mut StdRng, superior: &Node, to: usize, families: BTreeSet<usi
     let may_delegate = rng.random_bool(0.85);
     let path = rng.random_bool(0.5).then_some(4);
     records.edges.push(Edge { to, families, may_delegate, path, statuses: Vec::new(), doubted: false });
+}
+
+/// A loop: somebody delegates back to the anchor.
+fn around(rng: &mut StdRng, nodes: &[Node], held: &[BTreeSet<usize>]) {
+    let may = |n: &usize| {
+        let to_anchor = lock(&nodes[*n].records).edges.iter().any(|e| e.to == 0);
+        nodes[*n].nature == Nature::Honest && nodes[*n].site != nodes[0].site && !to_anchor
+    };
+    let candidates: Vec<usize> = (1..NODES).filter(may).collect();
+    if candidates.is_empty() {
+        return;
+    }
+    let from = candidates[rng.random_range(0..candidates.len())];
+    let families = some_of(rng, &held[from]).into_iter().take(1).collect();
+    delegate(rng, &nodes[from], 0, families);
 }
 
 /// Second superiors, and delegations that lead back up: nobody but the two sees that.
