@@ -145,8 +145,9 @@ fn check(world: &World, put: &Put, answer: &Answer, altered: u32) -> Result<(), 
             proven(world, put, answer)
         }
         Outcome::No if altered == 0 => {
-            let long_ago = put.from.minus(HEARD);
-            let still = lock(&world.history).changed.is_none_or(|at| at < long_ago);
+            let news = if world.keeps_answers() { HEARD } else { Duration::ZERO };
+            let before = put.from.minus(news);
+            let still = lock(&world.history).changed.is_none_or(|at| at <= before);
             if still && put.stated {
                 let text = format!("{:?} was in force, and {} says {}", put.tuple, put.asked, answer.reason);
                 return Err(Failed::new(Broken::WrongNo, text));

@@ -125,8 +125,7 @@ impl World {
         let protocol: Arc<dyn Protocol> = Arc::<Wire>::clone(&wire);
         let resolver: Arc<dyn Resolve> = Arc::new(Resolver::new(Arc::new(process), protocol));
         let resolver: Arc<dyn Resolve> = match self.plant {
-            // What is kept would cover it up.
-            Some(plant) if plant.is_of_resolver() => plant::within(plant, self, wire, resolver),
+            Some(plant) if !self.keeps_answers() => plant::within(plant, self, wire, resolver),
             _ => {
                 let (world, memory) = (Arc::downgrade(self), Arc::clone(&memory));
                 Arc::new(Front { world, site, memory, inner: resolver })
@@ -143,6 +142,11 @@ impl World {
     pub fn memory(&self, site: usize) -> Arc<Memory> {
         let running = lock(&self.sites[site].running);
         running.as_ref().map(|it| Arc::clone(&it.memory)).expect("every process was booted")
+    }
+
+    /// Not in front of a fault of the resolver: what is kept would cover it up.
+    pub fn keeps_answers(&self) -> bool {
+        !self.plant.is_some_and(Plant::is_of_resolver)
     }
 
     pub fn planted(&self, plant: Plant) -> bool {
