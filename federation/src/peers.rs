@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use charter_domain::{AuthorityId, HttpsId, Reason, Timestamp};
+use charter_domain::{AuthorityId, HttpsId, Reason, SpkiPins, Timestamp};
 
 /// Most peers of one page.
 pub const MAX_PEERS: usize = 200;
@@ -54,9 +54,22 @@ pub struct Peer {
     /// In words, at most `MAX_SCOPE` characters.
     pub scope: String,
     pub answers_as_own: bool,
+    /// Keys of TLS that the delegation states.
+    pub stated: SpkiPins,
+    /// Those that the subordinate announces, as far as its feed has said.
+    pub announced: SpkiPins,
     pub heard: Heard,
     /// Its log showed two histories.
     pub doubted: bool,
+}
+
+impl Peer {
+    /// It is known to announce keys of TLS, and others than the delegation states.
+    pub fn announces_others(&self) -> bool {
+        let beyond = |keys: &SpkiPins, of: &SpkiPins| keys.iter().any(|key| !of.contains(key));
+        let differ = beyond(&self.announced, &self.stated) || beyond(&self.stated, &self.announced);
+        !self.announced.is_empty() && differ
+    }
 }
 
 /// What the superior's process knows of a subordinate's changes, and how lately.

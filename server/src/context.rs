@@ -15,7 +15,7 @@ use crate::{
     app::{
         answer::Kept,
         credential::Uses,
-        peers::{Contacts, tree::Trees},
+        peers::{Announced, Contacts, tree::Trees},
         query::SPARE,
         watch::News,
     },
@@ -50,6 +50,8 @@ pub struct App {
     pub protocol: Arc<Native>,
     /// Which subordinates could not be asked lately.
     pub contacts: Contacts,
+    /// Keys of TLS that subordinates announce.
+    pub announced: Announced,
     /// Woken when what stands above a registry here was changed by this process.
     pub risen: Notify,
     /// What is below each registry, as it was drawn last.
@@ -171,6 +173,7 @@ impl App {
             resolver,
             protocol,
             contacts: Contacts::default(),
+            announced: Announced::default(),
             risen: Notify::new(),
             trees: Trees::default(),
             uses: Uses::default(),

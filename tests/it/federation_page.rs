@@ -1,6 +1,9 @@
 //! The federation as it is seen: the page, the drawn path of a question, and the same from the command line.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use charter_domain::time::Clock;
@@ -9,7 +12,7 @@ use charter_proto::charter::{
     registry::v1::set_status_request::Target,
 };
 use charter_server::app::peers::tree::TURNS;
-use charter_tests::{AUTHORITY, TestApp, rest::Reply};
+use charter_tests::{AUTHORITY, TestApp, TestClock, rest::Reply};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -68,6 +71,26 @@ async fn the_table_says_by_what_each_is_heard_and_how_freshly_and_what_its_break
         asking.rest().await;
         let told = cells(&rest.get("/federation").await.text(), PEER);
         told[3] == "3" && told[5].ends_with(" s ago, by poll") && told[7] == "closed"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_that_are_announced_and_not_stated_are_shown() {
+    let clock = Arc::new(TestClock::default());
+    let root = TestApp::build().clock(&clock).registry(ROOT).start().await;
+    let announced = format!("tls_spki_sha256 = [\"{}\"]", "0a".repeat(32));
+    let nation = TestApp::build().clock(&clock).under(NATION, ROOT).details(&announced).start().await;
+    root.registry(ROOT).delegates(&nation.registry(NATION), &["Degree"]).await;
+    nation.registry(NATION).registers(ISSUER).authorized("issue", "Degree").await;
+    until(NEW_TREE, "its configuration is heard", async || {
+        let (code, table) = charter(&root.url(), &["federation", "peers"]).await;
+        code == Some(0) && table.contains("ACTIVE, announces other TLS keys")
+    })
+    .await;
+    let rest = root.rest();
+    until(NEW_TREE, "the page shows it", async || {
+        cells(&rest.get("/federation").await.text(), NATION)[0].contains("announces other TLS keys")
     })
     .await;
 }

@@ -1,5 +1,6 @@
 //! Who is below a registry, and how fresh is what is known of them: everything here is public.
 
+pub mod announced;
 pub mod contact;
 pub mod tree;
 pub mod way;
@@ -18,7 +19,7 @@ use charter_federation::{
 };
 use tokio::time::Instant;
 
-pub use self::contact::Contacts;
+pub use self::{announced::Announced, contact::Contacts};
 use crate::{
     App, Error,
     app::{
@@ -31,6 +32,9 @@ use crate::{
 
 /// A page ends after so many bytes of text: peers take no answer above 256 KiB.
 const MOST_BYTES: usize = 160 * 1024;
+
+/// A key of TLS in an answer: 64 digits, a tag, a length.
+const KEY: usize = 67;
 
 /// Kept back at each level, so that a superior can still say that a subordinate was late.
 const RESERVE: Duration = Duration::from_millis(100);
@@ -86,7 +90,8 @@ async fn own(app: &App, registry: RegistryId, page: &Page) -> Result<Peers, Erro
             break;
         }
         let peer = peer(app, tenant, delegation, now).await;
-        bytes += 2 * id.as_str().len() + peer.endpoint.len() + peer.scope.len();
+        let keys = peer.stated.iter().chain(peer.announced.iter()).count();
+        bytes += 2 * id.as_str().len() + peer.endpoint.len() + peer.scope.len() + keys * KEY;
         list.push(peer);
     }
     Ok(Peers {
@@ -121,6 +126,8 @@ async fn peer(app: &App, superior: &Tenant, d: &Delegation, now: Timestamp) -> P
         valid_until: d.valid.until,
         scope: scope.chars().take(MAX_SCOPE).collect(),
         answers_as_own: d.answers_as_own,
+        stated: d.tls_spki_sha256.clone(),
+        announced: app.announced.of(superior.registry.id, &d.subordinate),
         heard: heard(app, superior, d).await,
         doubted: app.hosted.doubts(superior.registry.id, &d.entity_identifier),
     }

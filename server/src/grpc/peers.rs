@@ -64,6 +64,8 @@ fn peer(p: Peer) -> pb::Peer {
         doubted: p.doubted,
         rests_ms: millis(p.heard.rests),
         fed: p.heard.fed,
+        tls_spki_sha256: p.stated.iter().map(ToString::to_string).collect(),
+        announced_tls_spki_sha256: p.announced.iter().map(ToString::to_string).collect(),
         published_size: p.heard.published,
     }
 }

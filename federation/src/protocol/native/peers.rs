@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use charter_domain::{AuthorityId, HttpsId, Reason};
+use charter_domain::{AuthorityId, HttpsId, Reason, SpkiPins};
 use charter_proto::charter::federation::v1 as pb;
 
 use super::{Failure, Native, PeerEndpoint, addressed, ask, time, with_trace};
@@ -62,6 +62,10 @@ fn authority(text: &str) -> Result<AuthorityId, String> {
     AuthorityId::parse(text).map_err(|e| e.to_string())
 }
 
+fn pins(texts: &[String]) -> Result<SpkiPins, String> {
+    SpkiPins::parse(texts).map_err(|e| e.to_string())
+}
+
 fn decode(reply: &pb::ListPeersResponse) -> Result<Peers, String> {
     if reply.peers.len() > MAX_PEERS || reply.authority_hints.len() > MAX_HINTS {
         return Err("more delegations or superiors than a page may have".to_owned());
@@ -87,6 +91,8 @@ fn peer(p: &pb::Peer) -> Result<Peer, String> {
         valid_until: time(p.valid_until),
         scope: cut(&p.scope, MAX_SCOPE),
         answers_as_own: p.answers_as_own,
+        stated: pins(&p.tls_spki_sha256)?,
+        announced: pins(&p.announced_tls_spki_sha256)?,
         heard: Heard {
             hosted: p.hosted,
             epoch: p.epoch,

@@ -95,6 +95,7 @@ fn state(peer: &Peer) -> Markup {
     html! {
         span class=(class) { (peer.state.code()) }
         @if !peer.answers_as_own { ", answers for itself" }
+        @if peer.announces_others() { ", announces other TLS keys than are stated" }
         @if peer.doubted { ", " span class="bad" { "its log showed two histories" } }
     }
 }

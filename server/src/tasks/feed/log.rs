@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use charter_domain::{Delegation, RegistryId, Timestamp};
+use charter_domain::{Delegation, RegistryId, SpkiPins, Timestamp};
 use charter_proof::EntityConfiguration;
 use charter_signing::JwkSet;
 use charter_tlog::{checkpoint::SignedCheckpoint, note::Vkey, witness::Equivocation};
@@ -13,13 +13,13 @@ use crate::{
 };
 
 /// The checkpoint, if the key of the subordinate's log signed it: one of the keys that were delegated to signs the
-/// configuration, and that names the log's.
+/// configuration, and that names the log's. And the keys of TLS that the configuration announces.
 pub fn verified(
     delegation: &Delegation,
     checkpoint: &str,
     configuration: &str,
     now: Timestamp,
-) -> Result<SignedCheckpoint, String> {
+) -> Result<(SignedCheckpoint, SpkiPins), String> {
     let jwks = JwkSet::parse(delegation.jwks.as_bytes()).map_err(|e| e.to_string())?;
     let said = EntityConfiguration::parse_verified(configuration, &jwks).map_err(|e| e.to_string())?;
     let registry = &said.metadata.trust_registry;
@@ -36,7 +36,7 @@ pub fn verified(
     }
     let signed = SignedCheckpoint::parse(checkpoint.as_bytes()).map_err(|e| e.to_string())?;
     signed.verify_log(&key).map_err(|e| e.to_string())?;
-    Ok(signed)
+    Ok((signed, registry.tls_spki_sha256.clone()))
 }
 
 /// Whether what a checkpoint proves may count: the registry's own witness has cosigned as much of that log, where it was

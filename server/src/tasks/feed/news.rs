@@ -27,7 +27,9 @@ pub async fn step(app: &Arc<App>, below: &Below, known: &mut Known, open: &mut O
             // As it stands now: its keys may have changed since the feed was opened.
             let delegation = delegation(app, below).await.ok_or(End::Done)?;
             let signed = log::verified(&delegation, &checkpoint, &configuration, app.clock.now());
-            known.tree.checkpoint(signed.map_err(End::Refused)?).map(|_| ())
+            let (signed, announced) = signed.map_err(End::Refused)?;
+            app.announced.note(below.registry, &below.subordinate, announced);
+            known.tree.checkpoint(signed).map(|_| ())
         }
         News::Below(tags) => {
             app.hosted.rosters.tags(below.registry, &below.subordinate, tags);

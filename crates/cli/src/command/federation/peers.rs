@@ -1,5 +1,7 @@
 //! `charter federation peers`.
 
+use std::collections::BTreeSet;
+
 use charter_domain::AuthorityId;
 use charter_proto::charter::federation::v1 as pb;
 use serde::Serialize;
@@ -45,6 +47,9 @@ struct View {
     last_failure: String,
     rests_ms: Option<i64>,
     doubted: bool,
+    tls_spki_sha256: Vec<String>,
+    /// Differs from the above where the delegation is to be corrected, or another answers; empty where it is not known.
+    announced_tls_spki_sha256: Vec<String>,
     endpoint: String,
 }
 
@@ -66,6 +71,8 @@ impl From<pb::Peer> for View {
             last_failure: p.last_failure,
             rests_ms: known(p.rests_ms),
             doubted: p.doubted,
+            tls_spki_sha256: p.tls_spki_sha256,
+            announced_tls_spki_sha256: p.announced_tls_spki_sha256,
             endpoint: p.endpoint,
         }
     }
@@ -88,7 +95,10 @@ impl View {
             "" => String::new(),
             last => format!("{} {last}{again}", self.failures),
         };
-        let state = if self.doubted { format!("{}, doubted", self.state) } else { self.state.clone() };
+        let doubted = if self.doubted { ", doubted" } else { "" };
+        let other = other_keys(&self.tls_spki_sha256, &self.announced_tls_spki_sha256);
+        let state =
+            format!("{}{doubted}{}", self.state, if other { ", announces other TLS keys" } else { "" });
         vec![
             self.relation.to_owned(),
             self.id.clone(),
@@ -102,6 +112,12 @@ impl View {
             self.endpoint.clone(),
         ]
     }
+}
+
+/// Whether the keys that a subordinate announces are known, and others than the delegation states.
+pub(super) fn other_keys(stated: &[String], announced: &[String]) -> bool {
+    let all = |keys: &[String]| keys.iter().cloned().collect::<BTreeSet<String>>();
+    !announced.is_empty() && all(stated) != all(announced)
 }
 
 pub async fn run(

@@ -1,9 +1,10 @@
 //! `charter federation scope`: what an authority may speak for, grant by grant.
 
 use charter_domain::AuthorityId;
-use charter_proto::charter::registry::v1 as pb;
+use charter_proto::charter::{federation::v1 as fed, registry::v1 as pb};
 use serde_json::Value;
 
+use super::peers::other_keys;
 use crate::{
     args::{Connection, ListFormat},
     command::delegation::Grant,
@@ -22,7 +23,7 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     let server = Server::connect(to).await?;
     let request = pb::GetDelegationRequest {
-        registry_id: registry.map_or_else(String::new, String::from),
+        registry_id: registry.as_ref().map_or_else(String::new, ToString::to_string),
         subordinate_id: authority.to_string(),
     };
     let answer = server.registry().get_delegation(server.request(request)).await?.into_inner();
@@ -34,7 +35,25 @@ pub async fn run(
     let grants: Vec<Grant> = found.scope.into_iter().map(Grant::from).collect();
     output::list(format, ("grants", None), &grants, &HEADINGS, row)?;
     output::note(&format!("the delegation to `{authority}` is {state}, {end}"));
+    say_keys(&server, registry.as_ref(), &authority).await;
     Ok(Exit::Ok)
+}
+
+/// What the subordinate announces and the delegation does not state, where the server tells: a listener without the
+/// services for registries does not.
+async fn say_keys(server: &Server, registry: Option<&AuthorityId>, authority: &AuthorityId) {
+    let request = fed::ListPeersRequest {
+        authority_id: registry.map(ToString::to_string).unwrap_or_default(),
+        subordinate_id: authority.to_string(),
+        ..Default::default()
+    };
+    let Ok(reply) = server.federation().list_peers(server.request(request)).await else { return };
+    let found = reply.into_inner().peers;
+    for peer in found.iter().filter(|p| other_keys(&p.tls_spki_sha256, &p.announced_tls_spki_sha256)) {
+        let list = |keys: &[String]| if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+        let (stated, announced) = (list(&peer.tls_spki_sha256), list(&peer.announced_tls_spki_sha256));
+        output::say(&format!("it announces other TLS keys than are stated: {announced}; stated: {stated}"));
+    }
 }
 
 /// What is not restricted is said to be so.
