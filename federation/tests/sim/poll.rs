@@ -51,6 +51,9 @@ pub fn epoch(world: &World, n: usize) -> i64 {
     lock(&world.nodes[n].records).epoch
 }
 
+/// What rests on a registry, and the way to it from the peer that is asked.
+type Due = (Arc<Dep>, Vec<AuthorityId>);
+
 /// One round of a process.
 pub async fn run(world: Arc<World>, site: usize) {
     if lock(&world.weather).is_down(site) {
@@ -60,7 +63,7 @@ pub async fn run(world: Arc<World>, site: usize) {
     let mut deps = world.memory(site).dependencies.in_use();
     deps.retain(|dep| !dep.is_fed());
     deps.sort_by(|a, b| a.path().cmp(b.path()));
-    let mut by_peer: BTreeMap<usize, Vec<(Arc<Dep>, Vec<AuthorityId>)>> = BTreeMap::new();
+    let mut by_peer: BTreeMap<usize, Vec<Due>> = BTreeMap::new();
     for dep in deps {
         let names: Option<Vec<AuthorityId>> = dep.path().iter().map(|a| AuthorityId::parse(a).ok()).collect();
         let Some((first, via)) = names.as_deref().and_then(<[AuthorityId]>::split_first) else { continue };
@@ -74,7 +77,7 @@ pub async fn run(world: Arc<World>, site: usize) {
     join_all(by_peer.into_iter().map(|(n, list)| peer(&world, site, n, list))).await;
 }
 
-async fn peer(world: &Arc<World>, site: usize, n: usize, list: Vec<(Arc<Dep>, Vec<AuthorityId>)>) {
+async fn peer(world: &Arc<World>, site: usize, n: usize, list: Vec<Due>) {
     let (deps, paths): (Vec<_>, Vec<_>) = list.into_iter().unzip();
     let before = world.ticks().now();
     let wire = Wire { world: Arc::downgrade(world), site };

@@ -28,11 +28,13 @@ async fn a_recognition_is_followed_only_while_both_sides_are_in_force() {
     let said = two.follows("Degree").both().await;
     assert_eq!(said.line(), "404 UNKNOWN_ENTITY", "half a minute after the other side's suspension");
     assert!(said.message.contains("one-sided"), "{}", said.message);
-    two.there.stop().await;
-    let gone = shown(&two.here, THERE, true).await;
+    let Two { here, there, clock, below: _below } = two;
+    there.stop().await;
+    let gone = shown(&here, THERE, true).await;
     assert!(!gone.mutual && gone.detail.contains("could not be had"), "{}", gone.detail);
-    two.clock.advance(SHOWN);
-    let said = two.follows("Degree").rest().await;
+    clock.advance(SHOWN);
+    let asking = here.anonymous().asks(SCHOOL, "issue", "Degree").with("follow_recognition", "true");
+    let said = asking.rest().await;
     assert_eq!(said.line(), "503 UNVERIFIABLE", "whether it is mutual is not known: {}", said.message);
 }
 
