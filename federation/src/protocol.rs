@@ -1,10 +1,10 @@
 //! How registries are asked. One file per protocol; everything is parsed before it leaves this module.
 
-mod address;
+pub mod address;
 pub mod native;
 pub mod tls;
 
-use std::time::Duration;
+use std::{error::Error, io, time::Duration};
 
 use async_trait::async_trait;
 use charter_domain::{AuthorityId, Delegation, Query, SpkiPins};
@@ -112,4 +112,11 @@ pub trait Superior: Send + Sync {
         endpoint: &PeerEndpoint,
         subordinate: &AuthorityId,
     ) -> Result<Vec<String>, Failure>;
+}
+
+/// The cause of this type that an `io::Error` among the causes holds: it says who its own cause is in another way.
+fn held<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let causes = std::iter::successors(Some(error), |cause| (*cause).source());
+    let mut inner = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()?.get_ref());
+    inner.find_map(|cause| cause.downcast_ref::<T>())
 }

@@ -27,7 +27,7 @@ use crate::{
     log::Logs,
     mirror::push,
     oidc::Oidc,
-    outbox::{Outbox, system_lookup},
+    outbox::{Lookup, Outbox},
     peer_keys::PeerKeys,
     tasks::outbox::Told,
     witness::Witnesses,
@@ -127,8 +127,9 @@ impl From<charter_store::Error> for Startup {
 }
 
 impl App {
-    /// Connects, opens what the configuration names, loads keys. Nothing is served yet.
-    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Startup> {
+    /// Connects, opens what the configuration names, loads keys. Nothing is served yet. Names of peers and of webhooks
+    /// are looked up by `lookup`.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>, lookup: Lookup) -> Result<Arc<Self>, Startup> {
         let store = Store::new(store_settings(&config), Arc::clone(&clock))?;
         let log_store = store.apart(LOG_CONNECTIONS)?;
         let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
@@ -142,7 +143,8 @@ impl App {
             Hosted::open(&config, store.clone(), vault, Arc::clone(&register), Arc::clone(&clock)).await?,
         );
         let to_peers = crate::tls::to_peers(&config.peer_tls, &clock).map_err(Startup::PeerTls)?;
-        let protocol = Arc::new(Native::new(to_peers, Arc::clone(&clock)).map_err(Startup::PeerTls)?);
+        let protocol = Native::new(to_peers, Arc::clone(&lookup), Arc::clone(&clock));
+        let protocol = Arc::new(protocol.map_err(Startup::PeerTls)?);
         let resolver = Resolver::new(Arc::clone(&hosted), protocol.clone());
         let redis = redis(&config).await?;
         let answers = Answers::new(Arc::clone(&register), config.cache.capacity, redis);
@@ -156,7 +158,7 @@ impl App {
                 config.listeners.iter().any(|l| l.client_auth() != ClientAuth::None),
             )),
             news: News::new(&config.limits),
-            outbox: Outbox::new(&config.webhooks, system_lookup()).map_err(Startup::Webhooks)?,
+            outbox: Outbox::new(&config.webhooks, lookup).map_err(Startup::Webhooks)?,
             told: Told::default(),
             logs,
             witness: Witnesses::new().map_err(Startup::Witnesses)?,

@@ -7,9 +7,9 @@ pub mod address;
 mod send;
 pub mod target;
 
-use std::{io, net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
+pub use charter_federation::protocol::address::Lookup;
 use rustls::{ClientConfig, RootCertStore, pki_types::pem::PemObject};
 use tokio_rustls::TlsConnector;
 
@@ -18,9 +18,6 @@ use crate::config::Webhooks;
 
 /// From looking up the name to the last byte of the answer.
 pub const DEADLINE: Duration = Duration::from_secs(5);
-
-/// Addresses of a host name.
-pub type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
 
 /// Why a message did not arrive, as the log of deliveries has it: a class, never an answer's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,14 +131,4 @@ fn roots(file: &Path) -> Result<RootCertStore, String> {
         let _ = store.add(certificate);
     }
     Ok(store)
-}
-
-/// The resolver of the operating system.
-pub fn system_lookup() -> Lookup {
-    Arc::new(|host| {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((host, 0)).await?;
-            Ok(found.map(|socket| socket.ip()).collect())
-        })
-    })
 }

@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use charter_domain::time::Clock;
+use charter_federation::protocol::address::{Lookup, system_lookup};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{App, Config, context::Startup, door::Door, listener::Listening, tasks, telemetry};
@@ -16,8 +17,13 @@ pub struct Running {
     tasks: tokio::task::JoinSet<()>,
 }
 
-/// Starts a server: configuration is valid already; the lease is held before the first port is opened.
+/// Starts a server that looks names up as the operating system does.
 pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Startup> {
+    start_with(config, clock, system_lookup()).await
+}
+
+/// Starts a server: configuration is valid already; the lease is held before the first port is opened.
+pub async fn start_with(config: Config, clock: Arc<dyn Clock>, lookup: Lookup) -> Result<Running, Startup> {
     telemetry::metrics();
     if config.database.migrate_at_start {
         let url = config.database.owner_url.clone();
@@ -28,7 +34,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Sta
             tracing::info!(?applied, "migrations were run");
         }
     }
-    let app = App::start(config, clock).await?;
+    let app = App::start(config, clock, lookup).await?;
     crate::witness::quarantine::look(&app).await;
     let mut reader = None;
     tasks::epoch::poll(&app, &mut reader).await?;

@@ -74,6 +74,7 @@ mod prefetch;
 mod privacy;
 mod procedure;
 mod proof;
+mod rebinding;
 mod rebuild;
 mod recognition;
 mod redis_faults;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use charter_domain::time::Clock;
+use charter_federation::protocol::address::{Lookup, system_lookup};
 use charter_server::{App, Config, serve};
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
@@ -41,6 +42,8 @@ pub struct Build {
     /// It may work as the owner of its database.
     owner: bool,
     address: SocketAddr,
+    /// How it looks up the names of others.
+    lookup: Lookup,
 }
 
 pub struct TestApp {
@@ -106,6 +109,11 @@ impl Build {
         self.address = free.expect("a port");
         self
     }
+    /// Looks up the names of others as the test says.
+    pub fn lookup(mut self, lookup: Lookup) -> Self {
+        self.lookup = lookup;
+        self
+    }
     pub fn redis(mut self) -> Self {
         self.redis = true;
         self
@@ -166,7 +174,8 @@ impl Build {
         let toml = self.toml(&database, &path, address);
         let config = Config::from_toml(&toml).expect("a valid configuration");
         charter_server::telemetry::init_logs(&config.log);
-        let running = serve::start(config, Arc::clone(&self.clock) as Arc<dyn Clock>).await?;
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let running = serve::start_with(config, clock, self.lookup).await?;
         let token = std::fs::read_to_string(path.join("token")).expect("a token");
         Ok(TestApp {
             app: Arc::clone(&running.app),
@@ -209,6 +218,7 @@ impl TestApp {
             at: None,
             owner: false,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            lookup: system_lookup(),
         }
     }
 

@@ -1,6 +1,15 @@
 //! A certificate authority of a test: it certifies a server on loopback and clients.
 
-use std::{io, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use charter_server::peer_keys::PeerKeys;
 use hyper_util::rt::TokioIo;
@@ -54,11 +63,17 @@ impl Pair {
 pub struct Switch {
     address: SocketAddr,
     acceptor: watch::Sender<TlsAcceptor>,
+    met: Arc<AtomicUsize>,
 }
 
 impl Switch {
     pub fn url(&self) -> String {
         format!("https://{}", self.address)
+    }
+
+    /// Connections that it has taken.
+    pub fn met(&self) -> usize {
+        self.met.load(Ordering::SeqCst)
     }
 
     /// Shows another certificate from now on; connections of before are over.
@@ -161,11 +176,19 @@ impl Pki {
 
     /// The same with a certificate that can be changed meanwhile.
     pub async fn switch(&self, to: SocketAddr, pair: &Pair) -> Switch {
-        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
+        self.switch_at(SocketAddr::from(([127, 0, 0, 1], 0)), to, pair).await
+    }
+
+    /// The same at an address of this machine.
+    pub async fn switch_at(&self, at: SocketAddr, to: SocketAddr, pair: &Pair) -> Switch {
+        let socket = TcpListener::bind(at).await.expect("a socket");
+        let met = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&met);
         let address = socket.local_addr().expect("an address");
         let (acceptor, current) = watch::channel(pair.acceptor());
         tokio::spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
                 let mut current = current.clone();
                 tokio::spawn(async move {
                     let acceptor = current.borrow_and_update().clone();
@@ -181,7 +204,7 @@ impl Pki {
                 });
             }
         });
-        Switch { address, acceptor }
+        Switch { address, acceptor, met }
     }
 
     /// The path of one of its files.

@@ -27,6 +27,7 @@ use tonic::{
 
 use super::{
     Failure, PeerEndpoint, Polled, Protocol, Superior,
+    address::{self, Lookup},
     tls::{self, Tls},
 };
 pub use crate::breaker::FAIR;
@@ -52,18 +53,20 @@ const IDLE: Duration = Duration::from_secs(600);
 pub struct Native {
     channels: Cache<PeerEndpoint, Channel>,
     tls: Tls,
+    lookup: Lookup,
     breakers: Breakers,
     /// Of which the deadline of a question is a time.
     clock: Arc<dyn Clock>,
 }
 
 impl Native {
-    /// Looks whether `tls` can be used at all.
-    pub fn new(tls: Tls, clock: Arc<dyn Clock>) -> Result<Self, String> {
+    /// Looks whether `tls` can be used at all; names of peers are looked up by `lookup`.
+    pub fn new(tls: Tls, lookup: Lookup, clock: Arc<dyn Clock>) -> Result<Self, String> {
         tls.config(&SpkiPins::default()).map_err(|e| e.to_string())?;
         Ok(Self {
             channels: Cache::builder().max_capacity(1_000).time_to_idle(IDLE).build(),
             tls,
+            lookup,
             breakers: Breakers::default(),
             clock,
         })
@@ -98,8 +101,9 @@ impl Native {
             return Ok(endpoint.connect_lazy());
         }
         let config = self.tls.config(&to.pins).map_err(|e| Failure::Untrusted(e.to_string()))?;
-        let config = Arc::new(config);
-        let connector = tower::service_fn(move |uri: Uri| tls::dial(Arc::clone(&config), uri));
+        let (config, lookup) = (Arc::new(config), Arc::clone(&self.lookup));
+        let dial = move |uri: Uri| tls::dial(Arc::clone(&config), Arc::clone(&lookup), uri);
+        let connector = tower::service_fn(dial);
         Ok(endpoint.connect_with_connector_lazy(connector))
     }
 }
@@ -135,6 +139,9 @@ fn with_trace<T>(message: T, timeout: Duration) -> tonic::Request<T> {
 fn failure(status: &Status) -> Failure {
     if let Some(why) = status.source().and_then(tls::fault) {
         return Failure::Untrusted(why);
+    }
+    if let Some(why) = status.source().and_then(address::fault) {
+        return Failure::Unreachable(why);
     }
     let broken = status.source().is_some();
     match status.code() {

@@ -23,7 +23,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::Uri;
 
-use super::address;
+use super::{
+    address::{self, Lookup},
+    held,
+};
 
 /// What the gRPC of peers is spoken in.
 const HTTP2: &[u8] = b"h2";
@@ -123,12 +126,16 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-/// Connects, and finishes the handshake.
-pub(super) async fn dial(config: Arc<ClientConfig>, uri: Uri) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
+/// Connects to where the name leads, and finishes the handshake.
+pub(super) async fn dial(
+    config: Arc<ClientConfig>,
+    lookup: Lookup,
+    uri: Uri,
+) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
     let unnamed = |_| io::Error::new(io::ErrorKind::InvalidInput, "the address names no host");
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(host.clone()).map_err(unnamed)?;
-    let addresses = address::of(&host, uri.port_u16().unwrap_or(HTTPS_PORT)).await?;
+    let addresses = address::of(&lookup, &host, uri.port_u16().unwrap_or(HTTPS_PORT)).await?;
     let stream = TcpStream::connect(addresses.as_slice()).await?;
     stream.set_nodelay(true)?;
     TlsConnector::from(config).connect(name, stream).await.map(TokioIo::new)
@@ -136,10 +143,7 @@ pub(super) async fn dial(config: Arc<ClientConfig>, uri: Uri) -> io::Result<Toki
 
 /// What TLS did not like of the peer, or the peer of us, where that is why something failed.
 pub(super) fn fault(error: &(dyn Error + 'static)) -> Option<String> {
-    let causes = std::iter::successors(Some(error), |cause| (*cause).source());
-    // An io::Error says who its own cause is in another way.
-    let of_tls = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()?.get_ref());
-    of_tls.filter_map(|cause| cause.downcast_ref::<rustls::Error>()).map(text).next()
+    held(error).map(text)
 }
 
 fn text(error: &rustls::Error) -> String {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use charter_federation::protocol::address::system_lookup;
+
 use super::refill::{ensure, known};
 use crate::{App, Config, clock::WallClock, context::Startup};
 
 /// Of one registry, or of all. False where events are still missing; the reason is printed.
 pub async fn refill(config: &Config, registry: Option<&str>) -> Result<bool, Startup> {
-    let app = App::start(config.clone(), Arc::new(WallClock)).await?;
+    let app = App::start(config.clone(), Arc::new(WallClock), system_lookup()).await?;
     if let Some(authority) = registry.filter(|authority| app.hosted.by_authority(authority).is_none()) {
         return Err(Startup::Registry(authority.to_owned(), "is not served here".to_owned()));
     }
