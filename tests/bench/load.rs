@@ -62,7 +62,7 @@ pub async fn records(
     // The importer of the demo has a deadline of some seconds for each call: here a call is a run of chunks.
     let mut loaded = 0;
     for run in requests.chunks(4) {
-        let mut client = ask::importer(&format!("http://{}", server.address), &token)?;
+        let mut client = ask::importer(&server.url(), &token)?;
         let mut replies = client.import_records(futures::stream::iter(run.to_vec())).await?.into_inner();
         while let Some(reply) = replies.message().await? {
             if let Some(e) = reply.errors.first() {

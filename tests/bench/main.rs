@@ -54,7 +54,7 @@ struct Args {
     /// The figures about the transparency log alone.
     #[arg(long)]
     log: bool,
-    /// The figures about many registries alone: four levels, 200 countries.
+    /// The figures about many registries alone: four levels, with feeds that die, a dead branch, 200 countries.
     #[arg(long)]
     federation: bool,
     /// The policy check alone: no server is started.

@@ -39,7 +39,7 @@ pub use self::{
     entity::Entity,
     federation::{Federation, GraphFormat},
     grant::{Accreditation, Authorize, Grant, OfAccreditation, OfStatement, Statement, Status, Valid},
-    joining::{Accept, Applications, Apply, Join, Leave, Rotate},
+    joining::{Accept, Applications, Apply, Join, Leave, Rotate, Sent},
     key::{CheckKey, EntityKey, Key, ListKeys, Revoke},
     life::{
         CorrectAccreditation, CorrectEntity, Drafted, ListOf, MakeDelegation, Naming, NarrowDelegation,

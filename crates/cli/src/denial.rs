@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use charter_domain::{AuthorityId, Context, Outcome, Query, Timestamp};
 use charter_proof::{
     AnchorSet, Chain, Denied,
     document::{AUTHORITY_DENIAL, Asked},
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -28,21 +27,17 @@ struct Claims {
     asked: Asked,
 }
 
-/// Header (0) or payload (1) of the leaf, unverified.
-fn part<T: DeserializeOwned>(chain: &Chain, n: usize) -> Option<T> {
-    let part = chain.links().first()?.split('.').nth(n)?;
-    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
-}
-
 /// Whether the leaf says that it is a denial. Whoever verifies it holds it to that.
 pub fn is_one(chain: &Chain) -> bool {
-    part::<Header>(chain, 0).is_some_and(|header| header.typ == AUTHORITY_DENIAL)
+    let header = chain.links().first().and_then(|leaf| evidence::part::<Header>(leaf, 0));
+    header.is_some_and(|header| header.typ == AUTHORITY_DENIAL)
 }
 
 /// The question that a denial claims to answer, and the instant that it names.
 pub fn claimed(chain: &Chain) -> Result<(Query, Option<Timestamp>), Failure> {
-    let claims = part::<Claims>(chain, 1)
-        .ok_or_else(|| Failure::new(Exit::CannotVerify, "MALFORMED at link 0: it is not a denial"))?;
+    let claims = chain.links().first().and_then(|leaf| evidence::part::<Claims>(leaf, 1));
+    let claims =
+        claims.ok_or_else(|| Failure::new(Exit::CannotVerify, "MALFORMED at link 0: it is not a denial"))?;
     let Asked { kind, authority, entity, action, resource, time, locator, jurisdiction, conditions } =
         claims.asked;
     let context = Context { time, locator, jurisdiction, conditions, ..Context::default() };

@@ -7,7 +7,7 @@ use charter_domain::{AuthorityId, Query, Timestamp};
 use charter_proof::{
     AnchorSet, Chain, Fault, FaultCode, LogEvidence, ProofFile, Verified, chain::MAX_BYTES, log::Policy,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 
@@ -118,19 +118,17 @@ pub struct Opened {
     pub payload: Value,
 }
 
+/// Header (0) or payload (1) of a token, **unverified**.
+pub fn part<T: DeserializeOwned>(token: &str, n: usize) -> Option<T> {
+    let json = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(n)?).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
 /// Decodes the links, **unverified**.
 pub fn open(chain: &Chain) -> Result<Vec<Opened>, Failure> {
-    let link = |(n, token): (usize, &String)| {
-        let mut parts = token.split('.').map(|part| {
-            BASE64_URL_SAFE_NO_PAD
-                .decode(part)
-                .ok()
-                .and_then(|json| serde_json::from_slice::<Value>(&json).ok())
-        });
-        match (parts.next().flatten(), parts.next().flatten()) {
-            (Some(header), Some(payload)) => Ok(Opened { header, payload }),
-            _ => Err(Failure::new(Exit::CannotVerify, format!("link {n} is not a signed JSON document"))),
-        }
+    let link = |(n, token): (usize, &String)| match (part(token, 0), part(token, 1)) {
+        (Some(header), Some(payload)) => Ok(Opened { header, payload }),
+        _ => Err(Failure::new(Exit::CannotVerify, format!("link {n} is not a signed JSON document"))),
     };
     chain.links().iter().enumerate().map(link).collect()
 }
@@ -147,11 +145,10 @@ pub struct Claimed {
 
 impl Claimed {
     pub fn read(chain: &Chain) -> Result<Self, Failure> {
-        let malformed =
-            || Failure::new(Exit::CannotVerify, "MALFORMED at link 0: it is not an authority statement");
-        let token = chain.links().first().ok_or_else(malformed)?;
-        let payload = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
-        serde_json::from_slice(&payload.ok_or_else(malformed)?).map_err(|_| malformed())
+        let claimed = chain.links().first().and_then(|token| part(token, 1));
+        claimed.ok_or_else(|| {
+            Failure::new(Exit::CannotVerify, "MALFORMED at link 0: it is not an authority statement")
+        })
     }
 
     pub fn query(&self, at: Option<Timestamp>) -> Result<Query, Failure> {

@@ -7,6 +7,7 @@ use super::{
     Call, Draft, Format, ListFormat,
     life::{Naming, Scope},
     reason_code, uuid,
+    webhook::One,
 };
 
 /// From the applicant's side.
@@ -70,6 +71,13 @@ pub struct Apply {
     /// Whom the superior's staff can reach.
     #[arg(long, value_name = "TEXT")]
     pub contact: String,
+    #[command(flatten)]
+    pub sent: Sent,
+}
+
+/// How what the registry's key signs is sent.
+#[derive(Debug, Args)]
+pub struct Sent {
     /// Where the superior answers gRPC.
     #[arg(long, value_name = "URL")]
     pub to: Option<String>,
@@ -101,16 +109,8 @@ pub enum Leave {
     Notify {
         #[command(flatten)]
         above: Above,
-        /// Where the superior answers gRPC.
-        #[arg(long, value_name = "URL")]
-        to: Option<String>,
-        /// Sign, and send nothing.
-        #[arg(long)]
-        dry_run: bool,
         #[command(flatten)]
-        call: Call,
-        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-        output: Format,
+        sent: Sent,
     },
 }
 
@@ -140,25 +140,18 @@ pub enum Applications {
     Accept(Box<Accept>),
     /// Ends an application without a proposal; the applicant is shown why.
     Refuse {
-        #[arg(value_parser = uuid)]
-        id: String,
+        #[command(flatten)]
+        one: One,
         /// Why; the applicant is shown it.
         #[arg(long, value_name = "TEXT")]
         why: String,
-        /// Check everything, keep nothing.
-        #[arg(long)]
-        dry_run: bool,
-        #[command(flatten)]
-        call: Call,
-        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-        output: Format,
     },
 }
 
 #[derive(Debug, Args)]
 pub struct Accept {
-    #[arg(value_parser = uuid)]
-    pub id: String,
+    #[command(flatten)]
+    pub one: One,
     #[command(flatten)]
     pub scope: Scope,
     #[arg(long, value_name = "N")]
@@ -172,13 +165,6 @@ pub struct Accept {
     /// Why it is proposed, for those who approve; not public.
     #[arg(long, value_name = "TEXT")]
     pub why: String,
-    /// Check everything, keep nothing.
-    #[arg(long)]
-    pub dry_run: bool,
-    #[command(flatten)]
-    pub call: Call,
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Format,
 }
 
 #[derive(Debug, Subcommand)]

@@ -84,6 +84,7 @@ pub enum Webhook {
     },
 }
 
+/// A change of one thing, by its id.
 #[derive(Debug, Args)]
 pub struct One {
     #[arg(value_parser = uuid)]
@@ -92,6 +93,7 @@ pub struct One {
     pub at: At,
 }
 
+/// How a change is made that takes effect at once.
 #[derive(Debug, Args)]
 pub struct At {
     /// Check everything, keep nothing.

@@ -1,4 +1,4 @@
-//! Files of a log over HTTP: kept connections, no redirects, answers of bounded size, a few tries.
+//! Files of a log, a snapshot or an anchor set over HTTP: kept connections, no redirects, answers of bounded size, a few tries.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use hyper_util::{
 use super::source::Fault;
 use crate::{args::Connection, exit::Failure, tls};
 
-/// Tries of one file, the first included: a log may be restarting, or limit how fast it is read.
+/// Tries of one file, the first included: a server may be restarting, or limit how fast it is read.
 const TRIES: u32 = 5;
 /// Pause before the first further try; it doubles. A longer `Retry-After` counts, up to `LONGEST_PAUSE`.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -32,7 +32,7 @@ enum Tried {
     Never(Fault),
 }
 
-/// A log's address. What is read is public and signed: neither redirects nor proxies are followed, plain http is.
+/// An address that files are read from. What is read is public and signed: neither redirects nor proxies are followed, plain http is.
 pub struct Http {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     prefix: String,

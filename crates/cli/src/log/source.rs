@@ -1,4 +1,4 @@
-//! Where the files of a log come from: an address, or a directory that holds a copy in the same layout.
+//! Where the files of a log or an anchor set come from: an address, or a directory that holds a copy in the same layout.
 
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,7 @@ impl From<Fault> for Failure {
     }
 }
 
-/// The files of one log: `checkpoint`, `tile/..`.
+/// The files of one log (`checkpoint`, `tile/..`), or the versions of an anchor set.
 pub enum Source {
     Address(Http),
     Directory(PathBuf),

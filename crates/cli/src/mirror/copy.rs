@@ -183,12 +183,9 @@ impl LocalCopy {
         // What is recognised below is not recognised here.
         let followed = query.kind == Kind::Authorization;
         let covering = if followed { covering(here, query, moment.at) } else { Vec::new() };
-        let mut answers: Vec<Said> = own.into_iter().collect();
-        if answers.is_empty() && covering.is_empty() {
-            answers.push(of(here, Reason::NotListed, String::new()));
-        }
-        answers.extend(covering.into_iter().map(|below| self.below(here, below, query, moment)));
-        let mut said = compose(answers).unwrap_or_else(|| of(here, Reason::NotListed, String::new()));
+        let below = covering.into_iter().map(|below| self.below(here, below, query, moment));
+        let mut said = compose(own.into_iter().chain(below).collect())
+            .unwrap_or_else(|| of(here, Reason::NotListed, String::new()));
         said.as_of = said.as_of.min(here.as_of());
         said.path.retain(|step| step.authority != here.head.authority_id);
         said.path.insert(0, step(here, said.reason));

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    args::{Accept, Applications, Connection, Format},
+    args::{Accept, Applications, At, Connection, Format},
     command::{
         delegation::{Grant, Names},
         life, propose,
@@ -147,11 +147,12 @@ pub async fn run(to: &Connection, command: Applications) -> Result<Exit, Failure
             output::note("only that it has the key is proven: compare the thumbprint by another way");
         }
         Applications::Accept(args) => return accept(to, *args).await,
-        Applications::Refuse { id, why, dry_run, call, output } => {
+        Applications::Refuse { one, why } => {
+            let At { dry_run, call, output } = one.at;
             let desk = Desk::open(to, call).await?;
             let request = pb::RefuseApplicationRequest {
                 registry_id: desk.registry_id(),
-                application_id: id,
+                application_id: one.id,
                 reason: why,
                 validate_only: dry_run,
             };
@@ -168,23 +169,24 @@ pub async fn run(to: &Connection, command: Applications) -> Result<Exit, Failure
 }
 
 async fn accept(to: &Connection, args: Accept) -> Result<Exit, Failure> {
-    let desk = Desk::open(to, args.call).await?;
+    let At { dry_run, call, output } = args.one.at;
+    let desk = Desk::open(to, call).await?;
     let request = pb::AcceptApplicationRequest {
         registry_id: desk.registry_id(),
-        application_id: args.id,
+        application_id: args.one.id,
         scope: life::scope(args.scope)?,
         max_path_length: args.max_path_length.map(u32::from),
         naming_constraints: life::naming(args.naming),
         answers_as_own: args.answers_as_own,
         valid_until: args.valid_until.map(output::timestamp),
         reason: args.why,
-        validate_only: args.dry_run,
+        validate_only: dry_run,
     };
     let reply = desk.joining().accept_application(desk.request(request)).await?.into_inner();
     let view = proposal::View::from(proposal::given(reply.proposal)?);
-    match args.output {
+    match output {
         Format::Json => output::json(&json!({ "proposal": view }))?,
-        Format::Table => output::text(&propose::said(&view, args.dry_run))?,
+        Format::Table => output::text(&propose::said(&view, dry_run))?,
     };
     Ok(Exit::Ok)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    args::{Apply, Call, Connection, Format, Join, Leave},
+    args::{Apply, Call, Connection, Format, Join, Leave, Sent},
     command::{life, propose},
     connect::Server,
     desk::Desk,
@@ -86,10 +86,8 @@ pub async fn leave(to: &Connection, command: Leave) -> Result<Exit, Failure> {
             let leave = pb::LeaveSuperior { superior: above.superior.into(), code: reason };
             propose::send(to, draft, why, Change::LeaveSuperior(leave)).await
         }
-        Leave::Notify { above, to: url, dry_run, call, output } => {
-            let notice = What::Leave(pb::LeaveNotice {});
-            let token = signed(to, call, above.superior.into(), notice).await?;
-            send(to, token, url.filter(|_| !dry_run), output).await
+        Leave::Notify { above, sent } => {
+            send(to, above.superior.into(), What::Leave(pb::LeaveNotice {}), sent).await
         }
     }
 }
@@ -109,8 +107,7 @@ async fn apply(to: &Connection, args: Apply) -> Result<Exit, Failure> {
         valid_until: args.valid_until.map(output::timestamp),
         contact: args.contact,
     };
-    let token = signed(to, args.call, args.above.superior.into(), What::Join(wish)).await?;
-    send(to, token, args.to.filter(|_| !args.dry_run), args.output).await
+    send(to, args.above.superior.into(), What::Join(wish), args.sent).await
 }
 
 /// The registry's key signs where it is: at its own server.
@@ -121,14 +118,11 @@ async fn signed(to: &Connection, call: Call, superior: String, what: What) -> Re
     Ok(desk.joining().sign_application(desk.request(request)).await?.into_inner().application)
 }
 
-/// Sends it; where nobody is named, it goes to standard output for who carries it.
-async fn send(
-    to: &Connection,
-    application: String,
-    url: Option<String>,
-    format: Format,
-) -> Result<Exit, Failure> {
-    let Some(url) = url else {
+/// Has it signed and sends it; where nobody is named, it goes to standard output for who carries it.
+async fn send(to: &Connection, superior: String, what: What, sent: Sent) -> Result<Exit, Failure> {
+    let Sent { to: url, dry_run, call, output: format } = sent;
+    let application = signed(to, call, superior, what).await?;
+    let Some(url) = url.filter(|_| !dry_run) else {
         match format {
             Format::Json => output::json(&json!({ "application": application }))?,
             Format::Table => output::text(&application)?,

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use charter_proto::charter::registry::v1 as pb;
 use serde::Serialize;
 use serde_json::Value;
@@ -13,6 +12,7 @@ use crate::{
     args::{Connection, ListFormat, Rotate},
     command::key,
     connect::Server,
+    evidence,
     exit::{Exit, Failure},
     output,
 };
@@ -80,9 +80,8 @@ async fn status(to: &Connection, from: &str, format: ListFormat) -> Result<Exit,
 
 /// Of the keys that a statement lists.
 fn kids(statement: &str) -> Result<BTreeSet<String>, Failure> {
-    let unreadable = || Failure::new(Exit::Unexpected, "the superior's statement cannot be read");
-    let payload = statement.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
-    let claims: Value = serde_json::from_slice(&payload.ok_or_else(unreadable)?).map_err(|_| unreadable())?;
+    let claims: Value = evidence::part(statement, 1)
+        .ok_or_else(|| Failure::new(Exit::Unexpected, "the superior's statement cannot be read"))?;
     let keys = claims["jwks"]["keys"].as_array().into_iter().flatten();
     Ok(keys.filter_map(|key| key["kid"].as_str().map(str::to_owned)).collect())
 }
