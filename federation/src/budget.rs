@@ -9,7 +9,8 @@ use tokio::time::Instant;
 pub const MAX_QUERIES: u32 = 32;
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(2);
 pub const MAX_DEADLINE: Duration = Duration::from_secs(10);
-/// What one registry gets at most to answer: a slow branch does not eat the whole of the question's time.
+/// What one registry gets to answer: this, or half of what is left where that is more. A slow branch does not eat the whole
+/// of the question's time.
 pub const HOP: Duration = Duration::from_secs(1);
 /// Kept back at each level, so that a superior can still say what it knows when a subordinate is late.
 const RESERVE: Duration = Duration::from_millis(50);
@@ -38,10 +39,11 @@ impl Budget {
         let share = (self.queries_left / children).checked_sub(1)?;
         let mut visited = self.visited.clone();
         visited.push(here.clone());
+        let hop = HOP.max(self.time_left() / 2);
         Some(Self {
             depth_left: self.depth_left.checked_sub(1)?,
             queries_left: share,
-            deadline: self.deadline.checked_sub(RESERVE).unwrap_or(self.deadline).min(Instant::now() + HOP),
+            deadline: self.deadline.checked_sub(RESERVE).unwrap_or(self.deadline).min(Instant::now() + hop),
             visited,
         })
     }
@@ -68,5 +70,14 @@ mod tests {
             levels += 1;
         }
         assert!(levels <= usize::from(MAX_DEPTH));
+    }
+
+    #[test]
+    fn who_gives_more_time_gives_each_half_of_it() {
+        let here = AuthorityId::parse("did:web:a.example").expect("valid");
+        let now = Instant::now();
+        let patient = Budget { deadline: now + MAX_DEADLINE, ..Budget::fresh(now) };
+        let next = patient.split(&here, 2).expect("enough for two");
+        assert!(next.deadline > now + HOP * 4 && next.deadline < now + MAX_DEADLINE, "half of 10 s");
     }
 }

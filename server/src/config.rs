@@ -155,7 +155,15 @@ pub struct Limits {
     pub max_watchers: usize,
     pub max_watchers_per_address: usize,
     pub first_bytes_ms: u64,
+    pub deadline_ms: u64,
     pub drain_secs: u64,
+}
+
+impl Limits {
+    /// Of a request whose caller names none.
+    pub fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
 }
 
 /// How long personal data is kept, in days; 0 is for ever.
@@ -287,6 +295,10 @@ impl Config {
         demand(
             self.limits.max_watchers_per_address > 0,
             "limits.max_watchers_per_address must be at least 1".into(),
+        );
+        demand(
+            (100..=10_000).contains(&self.limits.deadline_ms),
+            "limits.deadline_ms must be 100 to 10000".into(),
         );
         demand(
             matches!(self.log.format.as_str(), "json" | "text"),

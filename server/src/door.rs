@@ -11,11 +11,7 @@ use std::{
 
 use axum::body::Body;
 use charter_domain::{Kind, Query, RegistryId, spki::SpkiSha256};
-use charter_federation::{
-    Budget,
-    budget::{DEFAULT_DEADLINE, MAX_DEADLINE},
-    trace,
-};
+use charter_federation::{Budget, budget::MAX_DEADLINE, trace};
 use charter_proto::trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
@@ -210,7 +206,7 @@ fn prepare(inner: &Inner, from: Origin, request: &mut Request<Body>) -> Result<H
     }
     held::open(&inner.app, registry, request.uri().path())?;
     let wish = request.headers().get("grpc-timeout").and_then(|v| grpc_timeout(v.as_bytes()));
-    let limit = wish.map_or(DEFAULT_DEADLINE, |w| w.min(MAX_DEADLINE));
+    let limit = wish.map_or(inner.app.config.limits.deadline(), |w| w.min(MAX_DEADLINE));
     if limit.is_zero() {
         return Err(Error::new(Code::DeadlineExceeded, "the deadline had passed when the request came"));
     }

@@ -112,6 +112,7 @@ mod tests {
             max_connections: 1,
             max_handshakes_per_address: 1,
             first_bytes_ms: 1,
+            deadline_ms: 2_000,
             drain_secs: 1,
         };
         let limiter = Limiter::new(&limits);

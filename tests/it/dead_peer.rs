@@ -16,9 +16,13 @@ use charter_tests::{AUTHORITY, Asking, TestApp};
 use serde_json::json;
 use tokio::{io::AsyncReadExt, net::TcpListener};
 
-use crate::peer::{PEER, Peer, statement, yes};
+use crate::{
+    kept::until,
+    peer::{PEER, Peer, statement, yes},
+};
 
 const DEAD: &str = "did:web:dead.example";
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Questions to the other branch.
 const OTHERS: usize = 100;
 const ENTITY: &str = "did:web:honest.example";
@@ -74,14 +78,20 @@ async fn delegates(app: &TestApp, endpoint: String) {
     registry.client().put_delegation(registry.signed(request)).await.expect("delegated");
 }
 
-/// The shortest of a few askings: a busy machine is no slow answer.
+/// Half of the shortest hop: whoever had to wait for a registry would take longer.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+/// The shortest of a few askings, of no more than it takes: a busy machine is no slow answer.
 async fn quickest(asking: &Asking<'_>, line: &str) -> Duration {
     let mut best = Duration::MAX;
-    for _ in 0..3 {
+    for _ in 0..20 {
         let start = Instant::now();
         let said = asking.rest().await;
         assert_eq!(said.line(), line, "{}", said.message);
         best = best.min(start.elapsed());
+        if best < AT_ONCE {
+            break;
+        }
     }
     best
 }
@@ -95,7 +105,7 @@ async fn a_dead_subordinate_is_waited_for_once_and_the_other_branch_never_again(
     let now = app.clock.now();
     peer.says(ENTITY, Ok(yes(vec![statement(ENTITY, now).sign(&peer.signer).expect("signed")], now)));
     // Only the dead one may speak for it.
-    let alone = app.anonymous().asks(ENTITY, "issue", "Licence");
+    let alone = app.anonymous().asks(ENTITY, "issue", "Licence").at_once();
     let said = alone.rest().await;
     assert_eq!(said.line(), "503 UNVERIFIABLE");
     assert!(
@@ -103,17 +113,15 @@ async fn a_dead_subordinate_is_waited_for_once_and_the_other_branch_never_again(
         "{}",
         said.message
     );
-    // Nobody knocks again: what was learnt from the first is said at once.
-    let said = alone.grpc().await;
-    assert!(said.message.contains("it is asked again in"), "{}", said.message);
-    assert_eq!(knocks.connections(), 1);
+    // Nobody knocks again while it rests: what was learnt from the first is said.
+    let opened = knocks.connections();
+    until(PATIENCE, "it rests", async || alone.grpc().await.message.contains("it is asked again in")).await;
+    assert_eq!(knocks.connections(), opened);
     // With a time nothing is kept: each is asked for anew.
     let both = app.anonymous().asks(ENTITY, "issue", "Degree").at(now);
     let (rested, other) =
         (quickest(&alone, "503 UNVERIFIABLE").await, quickest(&both, "200 yes ACTIVE").await);
-    // Half of what one hop may take: whoever knocked would have waited twice that.
-    let most = Duration::from_millis(500);
-    assert!(rested < most && other < most, "{rested:?} {other:?}");
+    assert!(rested < AT_ONCE && other < AT_ONCE, "{rested:?} {other:?}");
     let said = both.grpc().await;
     assert_eq!((said.line().as_str(), said.decided_by.as_str()), ("200 yes ACTIVE", PEER));
     // Questions that the other branch alone can answer: each is asked there, and none waits for the dead one.

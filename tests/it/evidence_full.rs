@@ -143,7 +143,7 @@ async fn evidence_travels_up_the_federation() {
     let served = sector.rest().get("/.well-known/openid-federation").await.text();
     assert_eq!(evidence(&asking).await["configuration"], served);
     // The root learns with the next poll of epochs, though its answer is kept.
-    until(Duration::from_secs(3), "published", async || log().await == "PUBLISHED").await;
+    until(Duration::from_secs(60), "published", async || log().await == "PUBLISHED").await;
     let question = json!({ "entity_id": ISSUER, "action": "issue", "resource": "Degree" });
     let native = root.rest().post("/api/v1/resolve", &question).await.json();
     let own = published(&root, ROOT).await.size;

@@ -123,13 +123,34 @@ impl Dice {
     }
 }
 
-/// Waits until a condition holds; panics when it does not within the limit.
+/// Waits until a condition holds; panics when it does not within the limit. The last look begins after the limit: a
+/// machine that stood still for a moment is no reason to fail.
 pub async fn until<F: Future<Output = bool>>(limit: Duration, what: &str, mut holds: impl FnMut() -> F) {
     let end = tokio::time::Instant::now() + limit;
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < end, "not within {limit:?}: {what}");
+    loop {
+        let last = tokio::time::Instant::now() >= end;
+        if holds().await {
+            return;
+        }
+        assert!(!last, "not within {limit:?}: {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// What is measured takes less than the limit: the best of three counts, since a busy machine may spoil one.
+pub async fn within<F: Future<Output = Duration>>(
+    limit: Duration,
+    what: &str,
+    mut measure: impl FnMut() -> F,
+) {
+    let mut best = Duration::MAX;
+    for _ in 0..3 {
+        best = best.min(measure().await);
+        if best < limit {
+            break;
+        }
+    }
+    assert!(best < limit, "not within {limit:?} but {best:?}: {what}");
 }
 
 /// The smallest of the times that at least that share of all does not exceed.

@@ -45,7 +45,7 @@ const LOCALLY: Duration = Duration::from_secs(2);
 const BY_THE_FEED: Duration = Duration::from_secs(2);
 const EVERYWHERE: Duration = Duration::from_secs(60);
 /// For what a busy machine may be late with.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const VERIFIERS: usize = 4;
 
 /// A sealed root and a sealed sector below it, each with staff of its own.

@@ -24,7 +24,7 @@ pub fn id(app: &TestApp, authority: &str) -> RegistryId {
 pub async fn published(app: &TestApp, authority: &str) -> Arc<Published> {
     let id = id(app, authority);
     let epoch = app.app.store.epoch(id).await.expect("an epoch");
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     app.app.logs.wait(id, epoch.unsigned_abs(), deadline).await.expect("published")
 }
 

@@ -15,7 +15,7 @@ use charter_proof::{
 };
 use charter_proto::charter::federation::v1::{self as pb, ResolveResponse};
 use charter_signing::{Algorithm, Signer as _, SoftwareSigner};
-use charter_tests::{AUTHORITY, Asking, TestApp};
+use charter_tests::{AUTHORITY, Asking, TestApp, app::hurried};
 use futures::future::join_all;
 use tonic::Status;
 
@@ -232,19 +232,21 @@ async fn an_error_of_a_subordinate_is_neither_yes_nor_no() {
     for (n, code) in (0..=16).map(tonic::Code::from_i32).enumerate().skip(1) {
         let entity = format!("did:web:failing-{n}.example");
         peer.says(&entity, Err(Status::new(code, "no")));
-        assert_eq!(asks(&app, &entity).rest().await.line(), "503 UNVERIFIABLE", "{code:?}");
+        assert_eq!(asks(&app, &entity).at_once().rest().await.line(), "503 UNVERIFIABLE", "{code:?}");
     }
 }
 
 #[tokio::test]
 async fn a_subordinate_that_dawdles_is_waited_for_no_longer_than_the_deadline() {
-    let (app, peer) = (TestApp::start().await, Peer::start(Duration::from_secs(30)).await);
+    let app = TestApp::build().settings(&hurried()).start().await;
+    let peer = Peer::start(Duration::from_secs(60)).await;
     peer.is_delegated(&app).await;
     let start = Instant::now();
-    let said = asks(&app, "did:web:slow.example").rest().await;
+    let said = asks(&app, "did:web:slow.example").at_once().rest().await;
     println!("{} after {:.2?}", said.line(), start.elapsed());
     assert_eq!(said.line(), "503 UNVERIFIABLE");
-    assert!(start.elapsed() < Duration::from_millis(2_500), "{:?}", start.elapsed());
+    // A second, and what a busy machine adds: far from the minute that it dawdles.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ impl<'a> Anonymous<'a> {
             action: action.to_owned(),
             resource: resource.to_owned(),
             context: BTreeMap::new(),
+            patient: true,
         }
     }
 }

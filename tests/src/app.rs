@@ -20,10 +20,11 @@ use crate::{
     rest::Rest,
 };
 
-/// Fast leases make acknowledgements fast; limits are out of the way unless a test wants them.
+/// Fast leases make acknowledgements fast; limits are out of the way unless a test wants them, and so is the usual deadline:
+/// a busy machine is no reason to fail.
 pub const SETTINGS: &str = "
 cache = { lease_ms = 200, poll_ms = 50 }
-limits = { per_address_rps = 100000, per_address_burst = 100000, global_rps = 100000 }
+limits = { per_address_rps = 100000, per_address_burst = 100000, global_rps = 100000, deadline_ms = 10000 }
 webhooks = { allow_loopback = true }
 ";
 
@@ -44,6 +45,11 @@ pub struct Build {
     address: SocketAddr,
     /// How it looks up the names of others.
     lookup: Lookup,
+}
+
+/// [`SETTINGS`] with the deadline that sites have by default: for tests of those who are late.
+pub fn hurried() -> String {
+    SETTINGS.replace(", deadline_ms = 10000", "")
 }
 
 pub struct TestApp {
@@ -123,7 +129,8 @@ impl Build {
     pub fn toml(&self, database: &Database, dir: &std::path::Path, address: SocketAddr) -> String {
         let owner = if self.owner { database.url("charter_owner") } else { String::new() };
         let mut toml = format!(
-            "{}\ndatabase = {{ url = \"{}\", owner_url = \"{owner}\", pool_size = 4, hot_connections = 1 }}\n\
+            "{}\ndatabase = {{ url = \"{}\", owner_url = \"{owner}\", pool_size = 4, hot_connections = 1, \
+             statement_timeout_ms = 10000 }}\n\
              keys = {{ kek_file = \"{}\" }}\nbootstrap = {{ token_file = \"{}\" }}\n\
              log = {{ filter = \"warn\", format = \"text\" }}\n",
             self.settings,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use charter_domain::{Kind, Timestamp};
+use charter_federation::protocol::Failure;
 use charter_proto::trqp::v2::{
     self as pb, trust_registry_query_service_client::TrustRegistryQueryServiceClient,
 };
@@ -47,6 +48,11 @@ impl Said {
             _ => "",
         };
         format!("{} {answer}{}", self.status, self.reason)
+    }
+
+    /// Nothing was decided, since a registry on the way did not answer in time, or rests because it did not.
+    pub fn is_late(&self) -> bool {
+        self.status == 503 && self.message.contains(&Failure::Late.to_string())
     }
 }
 

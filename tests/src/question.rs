@@ -4,10 +4,12 @@ use std::{
     collections::BTreeMap,
     future::{Future, IntoFuture},
     pin::Pin,
+    time::Duration,
 };
 
 use charter_domain::{Kind, Timestamp};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{
     TestApp,
@@ -23,11 +25,22 @@ pub struct Asking<'a> {
     pub action: String,
     pub resource: String,
     pub context: BTreeMap<String, String>,
+    /// What a late registry left open is asked again: a busy machine is no reason to fail.
+    pub patient: bool,
 }
+
+/// How long an answer that a registry was late for is waited for: it rests a second or two, then it is asked again.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Asking<'_> {
     pub fn of(mut self, authority: &str) -> Self {
         authority.clone_into(&mut self.authority);
+        self
+    }
+    /// Takes the first answer, also where it is that a registry was late.
+    pub fn at_once(mut self) -> Self {
+        self.patient = false;
         self
     }
     pub fn recognition(mut self) -> Self {
@@ -56,11 +69,23 @@ impl Asking<'_> {
     }
 
     pub async fn rest(&self) -> Said {
-        ask::rest(self).await
+        self.heard(|| ask::rest(self)).await
     }
 
     pub async fn grpc(&self) -> Said {
-        ask::grpc(self).await
+        self.heard(|| ask::grpc(self)).await
+    }
+
+    /// Asks until no registry was late, or it is certain that one is. A yes or a no is taken as it comes.
+    async fn heard<F: Future<Output = Said>>(&self, ask: impl Fn() -> F) -> Said {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let said = ask().await;
+            if !self.patient || !said.is_late() || Instant::now() >= end {
+                return said;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Both doors, twice each: the second answer may come from a cache, and must be the same.

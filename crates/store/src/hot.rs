@@ -14,10 +14,9 @@ use tokio_postgres::{Client, NoTls, Statement};
 
 use crate::{Error, Store};
 
+/// A question waits as long for Postgres, connecting included, or for as long as a statement may take.
+const PATIENCE: Duration = Duration::from_millis(1_500);
 const FACTS: &str = "select facts($1, $2, $3, $4, $5, $6)";
-/// A question waits no longer than this for Postgres; the door's deadline is longer.
-const DEADLINE: Duration = Duration::from_millis(1_500);
-
 /// One question of one registry, past the door.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
@@ -38,15 +37,16 @@ struct Conn {
 /// Slots are opened when first used and reopened when found closed.
 pub(crate) struct Hot {
     config: tokio_postgres::Config,
+    patience: Duration,
     slots: Vec<Mutex<Option<Arc<Conn>>>>,
     next: AtomicUsize,
 }
 
 impl Hot {
-    pub(crate) fn new(url: &str, connections: usize) -> Result<Self, Error> {
+    pub(crate) fn new(url: &str, connections: usize, statement: Duration) -> Result<Self, Error> {
         let config = parse(url)?;
         let slots = (0..connections.max(1)).map(|_| Mutex::new(None)).collect();
-        Ok(Self { config, slots, next: AtomicUsize::new(0) })
+        Ok(Self { config, patience: statement.max(PATIENCE), slots, next: AtomicUsize::new(0) })
     }
 
     async fn connection(&self) -> Result<Arc<Conn>, Error> {
@@ -98,7 +98,7 @@ impl Store {
                 .await?;
             Ok::<String, Error>(row.try_get(0)?)
         };
-        let json = tokio::time::timeout(DEADLINE, ask)
+        let json = tokio::time::timeout(self.hot.patience, ask)
             .await
             .map_err(|_| Error::Unavailable("the hot read timed out".to_owned()))??;
         Facts::from_wire(&json).map_err(|e| Error::Internal(format!("facts: {e}")))

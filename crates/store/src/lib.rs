@@ -70,6 +70,7 @@ pub struct Settings {
     pub pool_size: usize,
     /// Pipelined connections for the hot read.
     pub hot_connections: usize,
+    /// Of a statement; where it is longer than what they have, also of the hot read and of waiting for a connection.
     pub statement_timeout: Duration,
 }
 
@@ -85,15 +86,16 @@ impl Store {
     /// Makes the pools; connections are opened when first used, so this does not fail when Postgres is away.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let url = with_options(&settings.url, settings.statement_timeout);
-        let pool = pool(&url, settings.pool_size)?;
-        let hot = Arc::new(hot::Hot::new(&url, settings.hot_connections)?);
+        let pool = pool(&url, settings.pool_size, settings.statement_timeout)?;
+        let hot = Arc::new(hot::Hot::new(&url, settings.hot_connections, settings.statement_timeout)?);
         Ok(Self { pool, hot, clock, settings: Arc::new(settings) })
     }
 
     /// The same over connections of its own, for what must not stand in line behind everybody's changes.
     pub fn apart(&self, connections: usize) -> Result<Self, Error> {
         let url = with_options(&self.settings.url, self.settings.statement_timeout);
-        Ok(Self { pool: pool(&url, connections)?, ..self.clone() })
+        let pool = pool(&url, connections, self.settings.statement_timeout)?;
+        Ok(Self { pool, ..self.clone() })
     }
 
     /// A change, in one named transaction: locks the registry's epoch, runs `change`, commits. Retried on
@@ -180,8 +182,8 @@ impl Store {
     }
 }
 
-fn pool(url: &str, size: usize) -> Result<Pool, Error> {
-    let wait = Some(Duration::from_secs(2));
+fn pool(url: &str, size: usize, statement: Duration) -> Result<Pool, Error> {
+    let wait = Some(statement.max(Duration::from_secs(2)));
     Pool::builder(Manager::new(url, Runtime::Tokio1))
         .max_size(size)
         .timeouts(Timeouts { wait, create: wait, recycle: Some(Duration::from_secs(1)) })

@@ -76,7 +76,7 @@ impl Servers {
             for tenant in app.app.hosted.tenants() {
                 let id = &tenant.registry.authority;
                 let what = format!("{id} knows its superiors");
-                until(Duration::from_secs(5), &what, async || superior::fetch(&app.app, tenant).await).await;
+                until(Duration::from_secs(60), &what, async || superior::fetch(&app.app, tenant).await).await;
             }
         }
     }

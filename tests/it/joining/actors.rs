@@ -30,7 +30,7 @@ pub const SECTOR: &str = "did:web:sector.example";
 /// Stated by the sector for two credentials.
 pub const PUPIL: &str = "did:web:pupil.example";
 /// In which what another process does is heard.
-pub const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(60);
 
 pub struct Two {
     pub root: Governed,

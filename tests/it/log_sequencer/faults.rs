@@ -15,7 +15,7 @@ const SEEDS: u64 = 20;
 const LOGS: u64 = 4;
 /// Events before the first failure of one of them: the next steps fill a tile.
 const NEARLY_A_TILE: u64 = 240;
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Some entities are loaded, some are revoked; all of it is acknowledged.
 async fn load(app: &TestApp, dice: &mut Dice, name: &str) {
@@ -62,17 +62,12 @@ async fn fails_in(point: Point, log: u64) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         if point == Point::TakeLock {
-            let mut done = false;
-            for _ in 0..50 {
+            until(LIMIT, "it is written", async || {
                 let rows = vec![(1, raw(&format!("did:web:taken-{seed}.example")))];
                 let loaded = app.registry(AUTHORITY).loads(rows, false).await;
-                done = loaded.is_ok_and(|r| r[0].errors.is_empty());
-                if done {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            assert!(done, "nothing is taken");
+                loaded.is_ok_and(|r| r[0].errors.is_empty())
+            })
+            .await;
         } else {
             load(&app, &mut dice, &format!("s{seed}")).await;
         }

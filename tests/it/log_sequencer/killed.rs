@@ -28,7 +28,7 @@ use crate::kept::{Dice, until};
 
 const KILLS: u64 = 20;
 const WRITERS: u64 = 4;
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// One server, again and again on the same files and the same database.
 struct Site {

@@ -20,7 +20,7 @@ async fn nothing_beyond_the_published_size_is_seen_at_any_door() {
     loads(&app, AUTHORITY, 126, 30).await;
     let registry = id(&app, AUTHORITY);
     let grown = before.size + 60;
-    let limit = Duration::from_secs(10);
+    let limit = Duration::from_secs(60);
     until(limit, "sequenced", async || app.app.logs.sequenced(registry) == grown).await;
     let (rest, size) = (app.rest(), before.size);
     let checkpoint = rest.get("/log/checkpoint").await;
@@ -72,7 +72,7 @@ async fn before_the_first_checkpoint_there_is_none() {
     let app = TestApp::build().registry(AUTHORITY).details(&details).start().await;
     loads(&app, AUTHORITY, 0, 2).await;
     let registry = id(&app, AUTHORITY);
-    let limit = Duration::from_secs(10);
+    let limit = Duration::from_secs(60);
     until(limit, "sequenced", async || app.app.logs.sequenced(registry) >= 5).await;
     let rest = app.rest();
     for path in [
