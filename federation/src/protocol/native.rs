@@ -32,7 +32,7 @@ use super::{
 };
 pub use crate::breaker::FAIR;
 use crate::{
-    answer::{Answer, Basis, LogEvidence, Referral, Step},
+    answer::{Answer, Basis, LogEvidence, Referral, Step, UNHEARD},
     breaker::{Breakers, Resting},
     budget::Budget,
     trace,
@@ -40,9 +40,6 @@ use crate::{
 
 /// A chain of 8 links with evidence is under 32 KiB; a peer gets no more than this into memory.
 const MAX_MESSAGE: usize = 256 * 1024;
-/// Entries of a path that are kept: fan-out 8, a few levels.
-const MAX_PATH: usize = 64;
-
 /// Characters of a peer's own words about why it refuses.
 const MAX_REMARK: usize = 300;
 
@@ -320,7 +317,8 @@ fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
     let step = |s: pb::ResolveStep| {
         Ok(Step {
             authority: authority(&s.authority_id)?,
-            epoch: s.epoch,
+            // Every registry has an event: whoever says of one that it is nowhere has not heard it.
+            epoch: if s.epoch > 0 { s.epoch } else { UNHEARD },
             reason: reason(&s.reason)?,
             via: s.via.iter().map(|v| authority(v)).collect::<Result<_, String>>()?,
             published: s.published_size,
@@ -339,10 +337,11 @@ fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
     };
     Ok(Answer {
         reason: outcome,
-        basis: if reply.basis == Basis::Direct.code() { Basis::Direct } else { Basis::Delegated },
+        // Seen from here, whatever it was there.
+        basis: Basis::Delegated,
         decided_by: authority(&reply.decided_by)?,
         chain: reply.chain,
-        path: reply.path.into_iter().take(MAX_PATH).map(step).collect::<Result<_, String>>()?,
+        path: reply.path.into_iter().map(step).collect::<Result<_, String>>()?,
         as_of: time(reply.as_of).ok_or("no time")?,
         next_change: time(reply.next_change),
         expires_at: time(reply.expires_at).ok_or("no expiry")?,
