@@ -58,34 +58,20 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// Delegations of the registry that `via` leads to.
-    async fn below(&self, via: &[AuthorityId], page: &Page) -> Vec<Peer> {
+    /// The delegation to `below` of the registry that `via` leads to.
+    async fn delegation(&self, via: &[AuthorityId], below: &AuthorityId) -> Option<Peer> {
         let far = !matches!(locate(self.app, self.registry, via).await, Some(Place::Here(_)));
         if self.spared && far {
-            return Vec::new();
-        }
-        let found = peers::of(self.app, self.registry, via, page, self.deadline).await;
-        found.map(|peers| peers.list).unwrap_or_default()
-    }
-
-    async fn delegation(&self, via: &[AuthorityId], below: &AuthorityId) -> Option<Peer> {
-        let page = Page { only: Some(below.clone()), ..Page::default() };
-        self.below(via, &page).await.into_iter().next()
-    }
-
-    /// The delegation at which the way ended: who decided names the subordinate in the detail of its answer.
-    async fn broken(&self, via: &[AuthorityId], reply: &Reply) -> Option<Peer> {
-        let ancestor = matches!(
-            reply.reason,
-            Reason::AncestorSuspended | Reason::AncestorRevoked | Reason::AncestorExpired
-        );
-        if !ancestor && reply.reason.outcome() != Outcome::Indeterminate {
             return None;
         }
-        let below = self.below(via, &Page::default()).await;
-        let named = below.into_iter().filter(|peer| reply.detail.contains(peer.authority.as_str()));
-        // The longest: one id may begin with another.
-        named.max_by_key(|peer| peer.authority.as_str().len())
+        let page = Page { only: Some(below.clone()), ..Page::default() };
+        let found = peers::of(self.app, self.registry, via, &page, self.deadline).await;
+        found.ok()?.list.into_iter().next()
+    }
+
+    /// The delegation at which the way ended, where it is one of who decided.
+    async fn broken(&self, via: &[AuthorityId], reply: &Reply) -> Option<Peer> {
+        self.delegation(via, &reply.failing.as_ref()?.authority_id).await
     }
 }
 
