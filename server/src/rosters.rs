@@ -22,7 +22,7 @@ use charter_federation::Lacking;
 use self::below::Below;
 pub use self::below::{Further, Sign, Summary};
 
-/// Most tags of entities in this process: about 15 bytes each. What is beyond is asked for.
+/// Most tags of entities in this process: about 20 bytes each. What is beyond is asked for.
 const MAX_TAGS: usize = 20_000_000;
 
 pub struct Rosters {

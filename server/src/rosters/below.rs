@@ -2,7 +2,7 @@
 //! answers rest on for which some were not asked. Pure but for the instants that it is given.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Weak},
 };
 
@@ -90,8 +90,9 @@ pub struct Below {
     past: Vec<Weak<Dep>>,
     /// Number of what has appeared and of who was lost.
     moves: i64,
-    /// Tags in the order of their appearance, once for each subordinate.
+    /// Tags in the order of their first appearance. What was told of a subordinate that is followed anew is no news.
     appeared: Vec<u32>,
+    known: BTreeSet<u32>,
     /// Changes with what superiors should hear soon.
     version: u64,
 }
@@ -101,11 +102,10 @@ impl Below {
         let path = vec![registry.to_string()];
         let roll = Arc::new(Dep::alone(&path, 0));
         let (followed, past, appeared) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { path, followed, roll, past, moves: 0, appeared, version: 0 }
+        Self { path, followed, roll, past, moves: 0, appeared, known: BTreeSet::new(), version: 0 }
     }
 
-    /// Takes an event of a subordinate, and whether it counts at once: whose answers it touches. A roster that would
-    /// hold more than `room` further tags is given up.
+    /// Takes an event of a subordinate, and whether it counts at once: whose answers it touches.
     pub fn event(
         &mut self,
         subordinate: &AuthorityId,
@@ -241,7 +241,8 @@ impl Below {
         }
         self.moves += 1;
         self.version += 1;
-        self.appeared.extend(&tags);
+        let known = &mut self.known;
+        self.appeared.extend(tags.iter().filter(|tag| known.insert(**tag)));
         let touched = Touched::Entities(tags);
         self.roll.tell(self.moves, &touched);
         for dep in self.past.iter().filter_map(Weak::upgrade) {

@@ -108,3 +108,13 @@ fn no_way_down_leads_in_a_circle() {
     let told: Vec<_> = below.summary(at(1)).heard.into_iter().map(|heard| heard.via).collect();
     assert_eq!(told, [vec![id("a")], vec![id("a"), id("b")]]);
 }
+
+#[test]
+fn who_is_followed_anew_tells_nothing_twice() {
+    let mut below = Below::new(&id("root"));
+    for _ in 0..2 {
+        registers(&mut below, "a", 1, "x");
+        assert_eq!(below.appeared(0, 9), [entity_tag("x")]);
+        below.forget(&id("a"));
+    }
+}
