@@ -170,18 +170,20 @@ fn forget(app: &App, below: &Below, known: &mut Known) {
     }
 }
 
-async fn delegation(app: &App, below: &Below) -> Option<Delegation> {
-    let view = app.hosted.view(below.registry).await.ok()?;
-    let now = app.clock.now();
-    Delegation::current(&view.delegations, &below.subordinate, now).cloned()
+/// As it stands now. That it cannot be read says nothing of what was heard.
+async fn delegation(app: &App, below: &Below) -> Result<Delegation, Failure> {
+    let view = app.hosted.view(below.registry).await;
+    let view = view.map_err(|e| Failure::Unreachable(e.to_string()))?;
+    let found = Delegation::current(&view.delegations, &below.subordinate, app.clock.now());
+    found.cloned().ok_or_else(|| Failure::Refused("there is no delegation to it".to_owned()))
 }
 
 /// One feed, from where the last one ended.
 async fn stream(app: &Arc<App>, below: &Below, known: &mut Known) -> End {
-    let Some(delegation) = delegation(app, below).await else {
-        return End::Lost(Failure::Refused("there is no delegation to it".to_owned()));
+    let endpoint = match delegation(app, below).await {
+        Ok(delegation) => PeerEndpoint::from(&delegation),
+        Err(failure) => return End::Lost(failure),
     };
-    let endpoint = PeerEndpoint::from(&delegation);
     let (opened, end) = (BootInstant::now(), Instant::now() + REOPEN);
     let source = match Source::open(app, &endpoint, &below.subordinate, known.tree.heard()).await {
         Ok(source) => source,

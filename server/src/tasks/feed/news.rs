@@ -25,7 +25,7 @@ pub async fn step(app: &Arc<App>, below: &Below, known: &mut Known, open: &mut O
         News::Event { seq, body } => event(app, below, known, dep.as_deref(), (seq, &body)),
         News::Published { checkpoint, configuration } => {
             // As it stands now: its keys may have changed since the feed was opened.
-            let delegation = delegation(app, below).await.ok_or(End::Done)?;
+            let delegation = delegation(app, below).await?;
             let signed = log::verified(&delegation, &checkpoint, &configuration, app.clock.now());
             let (signed, announced) = signed.map_err(End::Refused)?;
             app.announced.note(below.registry, &below.subordinate, announced);
@@ -37,9 +37,9 @@ pub async fn step(app: &Arc<App>, below: &Below, known: &mut Known, open: &mut O
         }
         News::Beat(beat) => {
             // It may answer elsewhere by now, or under other keys: who is left behind confirms nothing.
-            let place = delegation(app, below).await.map(|d| PeerEndpoint::from(&d));
+            let place = PeerEndpoint::from(&delegation(app, below).await?);
             let stays = open.source.is_where_it_was(app, &below.subordinate);
-            if !stays || place.as_ref() != Some(&open.endpoint) {
+            if !stays || place != open.endpoint {
                 return Err(End::Done);
             }
             return confirm(app, below, known, dep.as_ref(), (beat, open.opened)).await;
