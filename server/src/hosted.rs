@@ -22,10 +22,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::{
     anchors::Published,
-    app::{
-        document::{self, Issuing},
-        superior::Above,
-    },
+    app::document::{self, Issuing},
     config::{Config, RegistryConfig},
     context::Startup,
     keyring::Keyring,
@@ -35,10 +32,11 @@ use crate::{
     witness::Quarantine,
 };
 
+mod above;
 mod tenant;
 
 use self::tenant::Read;
-pub use self::tenant::Tenant;
+pub use self::{above::Above, tenant::Tenant};
 
 pub struct Hosted {
     pub store: Store,

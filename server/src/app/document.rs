@@ -23,8 +23,11 @@ use charter_store::{
     document::{Document, StatementSnapshot, Which},
 };
 
-use super::superior::Above;
-use crate::{config::RegistryConfig, hosted::Tenant, keyring::Keyring};
+use crate::{
+    config::RegistryConfig,
+    hosted::{Above, Tenant},
+    keyring::Keyring,
+};
 
 mod announced;
 mod recognition;

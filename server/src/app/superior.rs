@@ -8,14 +8,14 @@ use charter_domain::{
     event::{Change, SuperiorJoined, SuperiorLeft},
     policy::Refusal,
 };
-use charter_federation::{PeerEndpoint, protocol::Superior as _};
+use charter_federation::protocol::Superior as _;
 use charter_proof::SubordinateStatement;
-use charter_store::{Tx, superior::RecordedSuperior};
+use charter_store::Tx;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::application::signed;
-use crate::{App, Error, config::RegistryConfig, hosted::Tenant};
+use crate::{App, Error, hosted::Tenant};
 
 /// Most superiors that an entity configuration may name.
 const MOST: usize = 8;
@@ -36,41 +36,6 @@ pub struct JoinSuperior {
 pub struct LeaveSuperior {
     pub superior: String,
     pub code: String,
-}
-
-/// What stands above a registry now.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Above {
-    /// `authority_hints` (OpenID Federation 1.0, 3.1.2); none: this is an anchor.
-    pub hints: Vec<HttpsId>,
-    /// Where the way up is fetched.
-    pub endpoint: Option<PeerEndpoint>,
-    /// Superiors that were left: the endpoint that is configured may be theirs.
-    left: Vec<HttpsId>,
-}
-
-impl Above {
-    /// What was recorded counts before what is configured.
-    pub fn of(config: &RegistryConfig, recorded: &[RecordedSuperior]) -> Self {
-        let left =
-            |id: &HttpsId| recorded.iter().any(|r| r.joined().is_none() && r.entity_identifier() == id);
-        let mut hints: Vec<HttpsId> = config.superiors.iter().filter(|id| !left(id)).cloned().collect();
-        let configured = config.superior_endpoint.as_ref();
-        let configured = configured.filter(|_| config.superiors.is_empty() || !hints.is_empty());
-        let configured = configured
-            .map(|url| PeerEndpoint { url: url.clone(), pins: config.superior_tls_spki_sha256.clone() });
-        let mut joined = None;
-        for superior in recorded.iter().filter_map(RecordedSuperior::joined) {
-            if !hints.contains(&superior.entity_identifier) {
-                hints.push(superior.entity_identifier.clone());
-            }
-            let pins = superior.tls_spki_sha256.clone();
-            joined = Some(PeerEndpoint { url: superior.endpoint.clone(), pins });
-        }
-        let left = recorded.iter().filter(|r| r.joined().is_none());
-        let left = left.map(|r| r.entity_identifier().clone()).collect();
-        Self { hints, endpoint: joined.or(configured), left }
-    }
 }
 
 /// The event that a superior's statement comes to: it must be about this registry, its keys among those stated, in force
@@ -168,7 +133,7 @@ pub async fn fetch(app: &App, tenant: &Tenant) -> bool {
         return true;
     };
     match app.protocol.way_up(endpoint, &tenant.registry.authority).await {
-        Ok(chain) if issuer(&chain).is_some_and(|id| above.left.contains(&id)) => {
+        Ok(chain) if issuer(&chain).is_some_and(|id| above.was_left(&id)) => {
             put(tenant, Vec::new());
             true
         }

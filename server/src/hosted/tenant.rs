@@ -9,12 +9,9 @@ use charter_signing::KeyStore;
 use charter_store::Store;
 use tokio::sync::Mutex;
 
+use super::Above;
 use crate::{
-    anchors::Published,
-    app::{document, superior::Above},
-    config::RegistryConfig,
-    keyring::Keyring,
-    log::keys::LogKeys,
+    anchors::Published, app::document, config::RegistryConfig, keyring::Keyring, log::keys::LogKeys,
 };
 
 /// One registry with its keys.
