@@ -8,23 +8,21 @@ use axum::{
     extract::{FromRequest, FromRequestParts as _, State},
     http::{Request, Response},
 };
-use charter_domain::Invalid;
 use charter_proto::charter::registry::v1::{
     application_service_server::ApplicationService as _, joining_service_server::JoiningService as _,
 };
 use prost::Message;
-use prost_reflect::Value as Field;
+use prost_reflect::{ReflectMessage as _, Value as Field};
 use serde_json::Value;
 
 use super::{
     body, query,
-    transcode::{Method, Read, lost},
+    transcode::{self, Method, Read, lost},
 };
 use crate::{
     App, Error,
     error::Code,
     grpc::{Doorway, Reply},
-    proto::{self, parse},
 };
 
 type Answer = Result<Response<Body>, Error>;
@@ -84,15 +82,10 @@ impl Post {
         A: Message,
         F: Future<Output = Reply<A>> + Send,
     {
-        let input = proto::method(method.service, method.name).ok_or_else(lost)?.input();
-        if let Some((name, place)) = ELSEWHERE.iter().find(|(name, _)| self.body.get(name).is_some()) {
-            return Err(Invalid::new(*name, *place).into());
-        }
-        let mut message = parse::message(&input, &self.body, "")?;
-        if let (Some(field), Some(id)) = (input.get_field_by_name(ID), id) {
+        let mut message = transcode::message(method, &self.body, &ELSEWHERE)?;
+        if let (Some(field), Some(id)) = (message.descriptor().get_field_by_name(ID), id) {
             message.set_field(&field, Field::String(id.to_owned()));
         }
-        let message = message.encode_to_vec();
         self.read.sends(method, &message, call).await
     }
 }

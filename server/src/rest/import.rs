@@ -8,21 +8,19 @@ use axum::{
     extract::{FromRequest, FromRequestParts as _},
     http::{Request, Response},
 };
-use charter_domain::Invalid;
 use charter_proto::charter::registry::v1::import_service_server::ImportService as _;
 use prost::Message;
-use prost_reflect::Value as Field;
+use prost_reflect::{ReflectMessage as _, Value as Field};
 use serde_json::Value;
 
 use super::{
     body, query, tag,
-    transcode::{Method, Read, lost},
+    transcode::{self, Method, Read},
 };
 use crate::{
     App, Error,
     app::once,
     grpc::{Doorway, Reply},
-    proto::{self, parse},
 };
 
 type Answer = Result<Response<Body>, Error>;
@@ -74,15 +72,10 @@ impl Load {
         A: Message,
         F: Future<Output = Reply<A>> + Send,
     {
-        let input = proto::method(method.service, method.name).ok_or_else(lost)?.input();
-        if let Some((name, place)) = ELSEWHERE.iter().find(|(name, _)| self.body.get(name).is_some()) {
-            return Err(Invalid::new(*name, *place).into());
-        }
-        let mut message = parse::message(&input, &self.body, "")?;
-        if let Some(field) = input.get_field_by_name(REQUEST_ID) {
+        let mut message = transcode::message(method, &self.body, &ELSEWHERE)?;
+        if let Some(field) = message.descriptor().get_field_by_name(REQUEST_ID) {
             message.set_field(&field, Field::String(tag::request_id(&self.read.headers)?));
         }
-        let message = message.encode_to_vec();
         self.read.sends(method, &message, call).await
     }
 }

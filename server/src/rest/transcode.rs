@@ -85,6 +85,20 @@ fn value(field: &FieldDescriptor, text: &str) -> Result<Field, Error> {
     }
 }
 
+/// The members of a body as the message that a method takes; `elsewhere` are fields that are no members, and where they
+/// are.
+pub(super) fn message(
+    method: Method,
+    body: &Value,
+    elsewhere: &[(&str, &str)],
+) -> Result<DynamicMessage, Error> {
+    let input = proto::method(method.service, method.name).ok_or_else(lost)?.input();
+    if let Some((name, place)) = elsewhere.iter().find(|(name, _)| body.get(name).is_some()) {
+        return Err(Invalid::new(*name, *place).into());
+    }
+    Ok(parse::message(&input, body, "")?)
+}
+
 /// The parameters that a method takes over REST, by field.
 pub fn parameters(input: &MessageDescriptor, method: Method) -> Vec<FieldDescriptor> {
     // The registry is in the address.
@@ -123,7 +137,7 @@ impl Read {
         F: Future<Output = Reply<A>> + Send,
     {
         let descriptor = proto::method(method.service, method.name).ok_or_else(lost)?;
-        let message = self.request(&descriptor.input(), method)?.encode_to_vec();
+        let message = self.request(&descriptor.input(), method)?;
         self.sends(method, &message, call).await
     }
 
@@ -131,7 +145,7 @@ impl Read {
     pub(super) async fn sends<Q, A, F>(
         self,
         method: Method,
-        message: &[u8],
+        message: &DynamicMessage,
         call: impl FnOnce(Doorway, Request<Q>) -> F,
     ) -> Result<Response<Body>, Error>
     where
@@ -140,7 +154,7 @@ impl Read {
         F: Future<Output = Reply<A>> + Send,
     {
         let descriptor = proto::method(method.service, method.name).ok_or_else(lost)?;
-        let message = Q::decode(message).map_err(|_| lost())?;
+        let message = Q::decode(message.encode_to_vec().as_slice()).map_err(|_| lost())?;
         let mut request = Request::new(message);
         request.extensions_mut().insert(self.here);
         *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
