@@ -30,7 +30,7 @@ impl Store {
         .await
     }
 
-    /// Those of all peers that may be followed or are known in TLS, the latest first; at most `most`.
+    /// Those of all peers, the latest first; at most `most`.
     ///
     /// # Errors
     /// The database is unavailable.

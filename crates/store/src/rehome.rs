@@ -63,6 +63,11 @@ pub struct Subject {
 }
 
 #[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = sql_types::BigInt)]
+    value: i64,
+}
+#[derive(QueryableByName)]
 struct Text {
     #[diesel(sql_type = sql_types::Text)]
     value: String,
@@ -115,6 +120,7 @@ fn set_moved(conn: &mut PgConnection, registry: RegistryId, at: Option<Timestamp
     Ok(())
 }
 
+/// One end of a move, with its codes.
 #[derive(QueryableByName)]
 struct End {
     #[diesel(sql_type = sql_types::Uuid)]

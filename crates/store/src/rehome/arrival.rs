@@ -9,7 +9,7 @@ use diesel::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Row, Subject, Table, Text, enter, lock, newest, refused, set_moved, table};
+use super::{Number, Row, Subject, Table, Text, enter, lock, newest, refused, set_moved, table};
 use crate::{
     Error, event_chain,
     key::{self, Opening},
@@ -38,11 +38,6 @@ pub struct Arrival<'c> {
     writing: Option<Table>,
 }
 
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = sql_types::BigInt)]
-    value: i64,
-}
 #[derive(QueryableByName)]
 struct Bytes {
     #[diesel(sql_type = sql_types::Binary)]
@@ -150,12 +145,17 @@ fn before(conn: &mut PgConnection, registry: RegistryId, rehome: Uuid) -> Result
             .bind::<sql_types::Integer, _>(registry.0)
             .get_result(conn)
             .optional()?;
-    let published: Number = sql_query(
+    Ok(Before { epoch, head: head.map(|row| row.value), published: published(conn, registry)? })
+}
+
+/// Entries that its log has published, as far as this database knows.
+fn published(conn: &mut PgConnection, registry: RegistryId) -> Result<i64, Error> {
+    let row: Number = sql_query(
         "select coalesce(max(published_size), 0)::bigint as value from log_heads where registry_id = $1",
     )
     .bind::<sql_types::Integer, _>(registry.0)
     .get_result(conn)?;
-    Ok(Before { epoch, head: head.map(|row| row.value), published: published.value })
+    Ok(row.value)
 }
 
 impl Arrival<'_> {
@@ -252,12 +252,7 @@ impl Arrival<'_> {
         if here.map(|row| row.value) != before.head {
             return Err(damaged("does not begin with the events that this database has of the registry"));
         }
-        let published: Number = sql_query(
-            "select coalesce(max(published_size), 0)::bigint as value from log_heads where registry_id = $1",
-        )
-        .bind::<sql_types::Integer, _>(self.registry.0)
-        .get_result(self.conn)?;
-        if published.value < before.published {
+        if published(self.conn, self.registry)? < before.published {
             return Err(damaged("has less of the log published than this database"));
         }
         Ok(())

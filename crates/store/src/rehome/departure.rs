@@ -6,9 +6,8 @@ use diesel::{
     sql_types,
 };
 use time::OffsetDateTime;
-use uuid::Uuid;
 
-use super::{Codes, Row, Subject, Table, digest, enter, lock, refused, set_moved, table};
+use super::{Codes, End, Number, Row, Subject, Table, digest, enter, lock, refused, set_moved, table};
 use crate::{
     Error, migrate,
     statement::sql_query,
@@ -31,18 +30,6 @@ struct Allowed {
     recorded_at: OffsetDateTime,
     #[diesel(sql_type = sql_types::Text)]
     recipient: String,
-}
-
-#[derive(QueryableByName)]
-struct Begun {
-    #[diesel(sql_type = sql_types::Uuid)]
-    rehome_id: Uuid,
-    #[diesel(sql_type = sql_types::Text)]
-    state: String,
-    #[diesel(sql_type = sql_types::Text)]
-    receipt: String,
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
-    release_code: Option<String>,
 }
 
 /// Fences a registry whose move to `recipient` was approved: nothing of it is answered, recorded, signed or published
@@ -96,9 +83,9 @@ fn allowed(conn: &mut PgConnection, registry: RegistryId) -> Result<Allowed, Err
     })
 }
 
-fn begun(conn: &mut PgConnection, registry: RegistryId, allowed: i64) -> Result<Option<Begun>, Error> {
+fn begun(conn: &mut PgConnection, registry: RegistryId, allowed: i64) -> Result<Option<End>, Error> {
     let found = sql_query(
-        "select rehome_id, state, receipt, release_code from rehomes
+        "select rehome_id, state, receipt, release_code, release_sha256 from rehomes
           where registry_id = $1 and way = 'OUT' and allowed = $2",
     )
     .bind::<sql_types::Integer, _>(registry.0)
@@ -108,7 +95,7 @@ fn begun(conn: &mut PgConnection, registry: RegistryId, allowed: i64) -> Result<
     Ok(found)
 }
 
-fn go_on(begun: Begun) -> Result<Codes, Error> {
+fn go_on(begun: End) -> Result<Codes, Error> {
     if begun.state != "EXPORTED" {
         return Err(refused("the approval of its move was used: propose it again"));
     }
@@ -137,12 +124,6 @@ fn record(
     .bind::<sql_types::Timestamptz, _>(offset(now))
     .execute(conn)?;
     Ok(())
-}
-
-#[derive(QueryableByName)]
-struct Longest {
-    #[diesel(sql_type = sql_types::BigInt)]
-    value: i64,
 }
 
 /// What leaves, in this order.
@@ -191,7 +172,7 @@ fn rows(
     each: &mut impl FnMut(Departure) -> Result<(), Error>,
 ) -> Result<(), Error> {
     each(Departure::Table(table.clone()))?;
-    let longest: Longest = diesel::sql_query(table.longest()).get_result(conn)?;
+    let longest: Number = diesel::sql_query(table.longest()).get_result(conn)?;
     let batch = usize::try_from((BYTES / longest.value.max(1)).clamp(1, ROWS)).unwrap_or(1);
     // A cursor is no statement that is worth keeping prepared.
     let declared = format!("declare leaving no scroll cursor for {}", table.reading());
