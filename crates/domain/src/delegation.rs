@@ -25,6 +25,15 @@ pub fn endpoint(text: &str) -> Result<String, Invalid> {
     Err(Invalid::new("endpoint", why))
 }
 
+/// How many registries may follow below a subordinate, as it arrives.
+///
+/// # Errors
+/// Names the member `max_path_length`.
+pub fn path_length(given: Option<u32>) -> Result<Option<u8>, Invalid> {
+    let fault = |_| Invalid::new("max_path_length", "must be at most 255");
+    given.map(u8::try_from).transpose().map_err(fault)
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delegation {
     pub id: i64,

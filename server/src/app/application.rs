@@ -106,7 +106,8 @@ async fn may_join(
     let (tenant, now) = (tenant(app, registry)?, app.clock.now());
     text("contact", &wish.contact)?;
     if wish.max_path_length.is_some_and(|n| n > delegation::MAX_DEPTH) {
-        return Err(Invalid::new("max_path_length", "must be at most 8").into());
+        let text = format!("must be at most {}", delegation::MAX_DEPTH);
+        return Err(Invalid::new("max_path_length", text).into());
     }
     if wish.valid_until.is_some_and(|until| until <= now) {
         return Err(Invalid::new("valid_until", "must be in the future").into());

@@ -2,9 +2,11 @@
 
 use charter_domain::{
     AuthorityId, Delegation, HttpsId, Interval, Invalid, NamingConstraints, RegistryId, Scope, SpkiPins,
+    Timestamp,
     event::{Change, DelegationMade},
     json,
     policy::Caller,
+    status::{State, state_at},
 };
 use charter_signing::JwkSet;
 use charter_store::request::Call;
@@ -137,13 +139,19 @@ pub async fn of(app: &App, registry: RegistryId, subordinate: &AuthorityId) -> R
     found.ok_or_else(|| Error::not_found("delegation of", subordinate))
 }
 
+/// Of those whose time it is the one in force, else one that is suspended: what was revoked stands in no other's way.
 pub fn current<'a>(
     list: &'a [Delegation],
     subordinate: &AuthorityId,
-    now: charter_domain::Timestamp,
+    now: Timestamp,
 ) -> Option<&'a Delegation> {
     let of = || list.iter().filter(|d| d.subordinate == *subordinate);
-    of().find(|d| d.valid.contains(now)).or_else(|| of().next_back())
+    let rank = |d: &&Delegation| match state_at(&d.statuses, now) {
+        State::Active => 0,
+        State::Suspended => 1,
+        State::Ended | State::Revoked => 2,
+    };
+    of().filter(|d| d.valid.contains(now)).min_by_key(rank).or_else(|| of().next_back())
 }
 
 /// Overlapping siblings are allowed, and said.
@@ -157,4 +165,42 @@ async fn overlaps(app: &App, registry: RegistryId, new: &NewDelegation) -> Resul
         .filter(overlapping)
         .map(|d| format!("the scope overlaps that of `{}`", d.subordinate))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use charter_domain::status::Status;
+
+    use super::{State as S, *};
+
+    #[test]
+    fn what_was_revoked_does_not_hide_the_delegation_that_came_after_it() {
+        let now = Timestamp::from_secs(1_000);
+        let subordinate = AuthorityId::parse("did:web:b.example").expect("a DID");
+        let delegation = |id, state| Delegation {
+            id,
+            subordinate: subordinate.clone(),
+            entity_identifier: HttpsId::parse("https://b.example").expect("an https id"),
+            jwks: String::new(),
+            endpoint: String::new(),
+            tls_spki_sha256: SpkiPins::default(),
+            scope: Scope::default(),
+            max_path_length: None,
+            naming_constraints: NamingConstraints::default(),
+            answers_as_own: true,
+            valid: Interval::ALWAYS,
+            statuses: vec![Status { state, effective: Interval::ALWAYS }],
+            document: None,
+        };
+        let chosen = |states: &[State]| {
+            let list: Vec<Delegation> = (1..).zip(states).map(|(id, state)| delegation(id, *state)).collect();
+            current(&list, &subordinate, now).map(|d| d.id)
+        };
+        assert_eq!(chosen(&[S::Revoked, S::Active]), Some(2));
+        assert_eq!(chosen(&[S::Revoked, S::Suspended]), Some(2));
+        assert_eq!(chosen(&[S::Suspended, S::Revoked]), Some(1));
+        assert_eq!(chosen(&[S::Suspended, S::Active]), Some(2));
+        assert_eq!(chosen(&[S::Ended, S::Revoked]), Some(1));
+        assert_eq!(chosen(&[]), None);
+    }
 }

@@ -1,6 +1,6 @@
 //! `charter.registry.v1.ApplicationService` and `JoiningService`.
 
-use charter_domain::{Invalid, NamingConstraints, Timestamp, scope::Grant};
+use charter_domain::{Invalid, NamingConstraints, Timestamp, delegation::path_length, scope::Grant};
 use charter_proto::charter::registry::v1::{
     self as pb, application_service_server::ApplicationService, joining_service_server::JoiningService,
     sign_application_request::What,
@@ -55,11 +55,6 @@ fn encode(a: Shown) -> pb::Application {
 
 fn grants(list: Vec<pb::Grant>) -> Result<Vec<Grant>, Invalid> {
     list.into_iter().map(import::grant).collect()
-}
-
-fn path_length(given: Option<u32>) -> Result<Option<u8>, Invalid> {
-    let bad = |_| Invalid::new("max_path_length", "must be at most 255");
-    given.map(|n| u8::try_from(n).map_err(bad)).transpose()
 }
 
 fn names(given: Option<pb::NamingConstraints>) -> Result<NamingConstraints, Invalid> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, pin::Pin};
 
 use charter_domain::{
     AuthorityId, EntityId, HttpsId, Interval, Invalid, NamingConstraints, Scope, SpkiPins,
-    delegation::endpoint,
+    delegation::{endpoint, path_length},
     policy::Caller,
     scope::{Grant, Jurisdiction, Pattern},
     status::State,
@@ -53,7 +53,6 @@ pub(super) fn grant(g: pb::Grant) -> Result<Grant, Invalid> {
 }
 
 fn delegation(r: pb::PutDelegationRequest) -> Result<NewDelegation, Error> {
-    let max_path_length = r.max_path_length.map(u8::try_from).transpose();
     let names = r.naming_constraints.map(naming).unwrap_or_default();
     let grants = r.scope.into_iter().map(grant).collect::<Result<_, _>>()?;
     Ok(NewDelegation {
@@ -63,8 +62,7 @@ fn delegation(r: pb::PutDelegationRequest) -> Result<NewDelegation, Error> {
         endpoint: endpoint(&r.endpoint)?,
         tls_spki_sha256: SpkiPins::parse(&r.tls_spki_sha256)?,
         scope: Scope::parse(grants)?,
-        max_path_length: max_path_length
-            .map_err(|_| Invalid::new("max_path_length", "must be at most 255"))?,
+        max_path_length: path_length(r.max_path_length)?,
         naming_constraints: NamingConstraints::parse(&names)?,
         answers_as_own: r.answers_as_own,
         valid: Interval::new(

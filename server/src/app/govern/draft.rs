@@ -2,7 +2,7 @@
 
 use charter_domain::{
     AuthorityId, EntityId, HttpsId, Interval, Invalid, NamingConstraints, Scope, SpkiPins, Timestamp,
-    delegation::endpoint,
+    delegation::{endpoint, path_length},
     event::{
         AccreditationGranted, Change, EntityRegistered, RehomeAllowed, StaffAppointed, StaffDismissed,
         StatementMade, StatusChanged,
@@ -255,7 +255,6 @@ async fn owner(
 }
 
 fn new_delegation(w: RawDelegation) -> Result<NewDelegation, Error> {
-    let max_path_length = w.max_path_length.map(u8::try_from).transpose();
     Ok(NewDelegation {
         subordinate: AuthorityId::parse(&w.subordinate_id).map_err(|e| e.at("subordinate_id"))?,
         entity_identifier: HttpsId::parse(&w.entity_identifier)?,
@@ -263,8 +262,7 @@ fn new_delegation(w: RawDelegation) -> Result<NewDelegation, Error> {
         endpoint: endpoint(&w.endpoint)?,
         tls_spki_sha256: SpkiPins::parse(&w.tls_spki_sha256)?,
         scope: Scope::parse(w.scope)?,
-        max_path_length: max_path_length
-            .map_err(|_| Invalid::new("max_path_length", "must be at most 255"))?,
+        max_path_length: path_length(w.max_path_length)?,
         naming_constraints: NamingConstraints::parse(&w.naming_constraints)?,
         answers_as_own: w.answers_as_own,
         valid: Interval::new(w.valid_from, w.valid_until)?,

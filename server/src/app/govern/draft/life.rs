@@ -2,7 +2,7 @@
 
 use charter_domain::{
     AuthorityId, EntityId, Invalid, NamingConstraints, Scope, SpkiPins, Timestamp,
-    delegation::endpoint,
+    delegation::{endpoint, path_length},
     event::{
         AccreditationCorrected, Change, DelegationCorrected, EntityCorrected, Identifier, LanguageMap,
         Renewed,
@@ -122,7 +122,6 @@ pub async fn delegation(
         text => Some(delegation::keys(text)?),
     };
     let pins = w.tls_spki_sha256.map(|pins| SpkiPins::parse(&pins)).transpose()?;
-    let max_path_length = w.max_path_length.map(u8::try_from).transpose();
     let names = w.naming_constraints.as_ref().map(NamingConstraints::parse).transpose()?;
     let change = DelegationCorrected {
         delegation_id: held.id,
@@ -139,9 +138,7 @@ pub async fn delegation(
             .map_err(|e| Invalid::new("jwks_json", e.to_string()))?
             .filter(|keys| serde_json::from_str(&held.jwks).ok().as_ref() != Some(keys)),
         answers_as_own: w.answers_as_own.filter(|a| *a != held.answers_as_own),
-        max_path_length: max_path_length
-            .map_err(|_| Invalid::new("max_path_length", "must be at most 255"))?
-            .filter(|n| Some(*n) != held.max_path_length),
+        max_path_length: path_length(w.max_path_length)?.filter(|n| Some(*n) != held.max_path_length),
         naming_constraints: names.filter(|names| *names != held.naming_constraints),
     };
     correction::delegation(&change, &held, now)?;
