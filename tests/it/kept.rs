@@ -11,7 +11,7 @@ use charter_domain::{
 };
 use charter_server::{Config, serve};
 use charter_store::{Error, Question, Settings, Store, Tx, registry::NewRegistry};
-use charter_tests::{TestApp, TestClock, app::Build, database::Database};
+use charter_tests::{Asking, Said, TestApp, TestClock, app::Build, database::Database};
 
 /// A store with nothing in front of it.
 pub struct Kept {
@@ -151,6 +151,27 @@ pub async fn within<F: Future<Output = Duration>>(
         }
     }
     assert!(best < limit, "not within {limit:?} but {best:?}: {what}");
+}
+
+/// Asks until the answer is the new one. The old one is right for `limit` at most: not for who asks after that, however long
+/// the answer takes.
+pub async fn turns(
+    asking: &Asking<'_>,
+    limit: Duration,
+    old: impl Fn(&Said) -> bool,
+    new: impl Fn(&Said) -> bool,
+) {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let asked = begun.elapsed();
+        let said = asking.rest().await;
+        if new(&said) {
+            return;
+        }
+        assert!(asked < limit || !old(&said), "asked after {asked:?}: {said:?}");
+        assert!(asked < Duration::from_secs(30), "not within 30 s: {said:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 /// The smallest of the times that at least that share of all does not exceed.

@@ -11,7 +11,7 @@ use charter_domain::{
     record::{RawAuthorization, RawRecord},
 };
 use charter_server::{log::Published, witness::state};
-use charter_tests::{AUTHORITY, TestApp, app::Build, database::Database};
+use charter_tests::{AUTHORITY, TestApp, app::Build, database::Database, program::free_address};
 use charter_tlog::{
     checkpoint::SignedCheckpoint,
     cosign,
@@ -22,12 +22,6 @@ use tokio::time::Instant;
 
 const MIRROR: &str = "did:web:mirror.example";
 const ORIGIN: &str = "registry.example/log";
-
-/// A port that nobody has now.
-fn port() -> SocketAddr {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    socket.local_addr().expect("bound")
-}
 
 fn id(app: &TestApp, authority: &str) -> RegistryId {
     app.app.hosted.by_authority(authority).expect("a registry")
@@ -134,7 +128,7 @@ async fn same(app: &TestApp, mirror: &TestApp, size: u64) {
 
 #[tokio::test]
 async fn nothing_is_published_that_the_mirror_does_not_have() {
-    let (dir, address) = (tempfile::tempdir().expect("a directory"), port());
+    let (dir, address) = (tempfile::tempdir().expect("a directory"), free_address());
     let app = logged(address).start().await;
     loads(&app, 0, 5).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
@@ -161,7 +155,7 @@ async fn nothing_is_published_that_the_mirror_does_not_have() {
 
 #[tokio::test]
 async fn a_mirror_goes_on_where_it_was() {
-    let (dir, address) = (tempfile::tempdir().expect("a directory"), port());
+    let (dir, address) = (tempfile::tempdir().expect("a directory"), free_address());
     let app = logged(address).start().await;
     let first = mirror(&vkey(&app), dir.path(), address).await;
     loads(&app, 0, 140).await;

@@ -25,7 +25,7 @@ use self::served::{ByCountry, DEGREE, Federation, ROOT};
 /// Questions under way at once: with more, this build answers the last of them too late.
 const IN_FLIGHT: usize = 8;
 /// All rows of the file, answered by a build that is not optimized.
-const LIMIT: Duration = Duration::from_secs(150);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// Who may do what, and where it is asked about.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ async fn decisions(client: &Client, questions: Vec<Question>) -> Vec<(Question, 
             .collect()
             .await;
         for (question, said) in said {
-            if said.reason == Reason::Unverifiable.code() {
+            if matches!(said.status, 503 | 504) {
                 left.push(question);
             } else {
                 decided.push((question, said));

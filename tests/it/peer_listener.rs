@@ -22,7 +22,7 @@ const SECTOR: &str = "did:web:sector.example";
 const ISLANDS: &str = "did:web:islands.example";
 const ISSUER: &str = "did:web:university.example";
 /// A way up that was not heard is asked for each second.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 /// The files of a pair.
 fn files(pki: &Pki, name: &str) -> String {

@@ -17,7 +17,7 @@ const ROOT: &str = "did:web:root.example";
 const NATION: &str = "did:web:nation.example";
 const SECTOR: &str = "did:web:sector.example";
 /// A peer that was lost is asked again within this time.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 /// An entity that nobody has asked about yet.
 fn entity(n: usize) -> String {

@@ -15,7 +15,7 @@ use charter_tests::{
     AUTHORITY, Rest, TestApp,
     database::Database,
     issuer::Issuer,
-    program::built,
+    program::{built, free_address},
     terminal::{self, Done, Terminal},
 };
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const PIN: &str = "8153-pin-of-the-user";
 const ENTITY: &str = "did:web:university.example";
 /// A process starts, or a document is signed again, within this on a busy machine.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 /// A token called `charter`, found by what `softhsm2.conf` says, and the file `pin`.
 pub async fn make_token(home: &Path) {
@@ -63,8 +63,7 @@ struct Site {
 
 impl Site {
     async fn start(store: &str) -> Self {
-        let free =
-            std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
+        let free = free_address();
         let mut site = Self {
             terminal: Terminal::default(),
             issuer: Issuer::start(&Arc::new(WallClock)),

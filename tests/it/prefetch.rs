@@ -28,7 +28,7 @@ async fn an_answer_in_use_is_looked_up_again_before_it_ends() {
     app.clock.advance(Duration::from_secs(290));
     says(app.clock.now());
     assert_eq!(asking.rest().await.line(), "200 yes ACTIVE");
-    until(Duration::from_secs(5), "asked for again", async || peer.asked().len() > before).await;
+    until(Duration::from_secs(30), "asked for again", async || peer.asked().len() > before).await;
     let last = peer.asked().pop().expect("asked").request;
     assert_eq!((last.entity_id.as_str(), last.queries_left), (ENTITY, Some(31)));
     app.clock.advance(Duration::from_secs(20));

@@ -11,10 +11,10 @@ use charter_proto::charter::{
     registry::v1::{self as pb, propose_request::Change},
 };
 use charter_signing::{Algorithm, SoftwareSigner};
-use charter_tests::{AUTHORITY, Asking, TestApp, TestClock, governed::Governed};
+use charter_tests::{AUTHORITY, Asking, Said, TestApp, TestClock, governed::Governed};
 
 use crate::{
-    kept::until,
+    kept::turns,
     peer::{PEER, Peer, denial, no, statement, yes},
 };
 
@@ -174,16 +174,15 @@ async fn a_revocation_by_the_peer_is_seen_by_who_follows() {
     let two = Two::mutual().await;
     assert_eq!(two.follows("Degree").both().await.line(), "200 yes ACTIVE");
     two.below.registry(BELOW).revokes(SCHOOL).await;
-    let asking = two.follows("Degree");
-    until(Duration::from_secs(2), "revoked", async || asking.rest().await.line() == "200 no REVOKED").await;
+    let revoked = |said: &Said| said.line() == "200 no REVOKED";
+    turns(&two.follows("Degree"), Duration::from_secs(2), |said| said.yes, revoked).await;
 }
 
 #[tokio::test]
 async fn recognition_is_one_hop() {
-    let clock = Arc::new(TestClock::default());
     let third_authority = "did:web:mainland.example";
-    let (two, third) =
-        (Two::mutual().await, TestApp::build().clock(&clock).registry(third_authority).start().await);
+    let two = Two::mutual().await;
+    let third = TestApp::build().clock(&two.clock).registry(third_authority).start().await;
     let far = "did:web:far.mainland.example";
     third.registry(third_authority).registers(far).authorized("issue", "Degree").await;
     let (third, there) = (third.registry(third_authority), two.there.registry(THERE));

@@ -25,7 +25,7 @@ use crate::{
     logged,
 };
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 const HOUR: Duration = Duration::from_secs(3_600);
 pub(crate) const ANY: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 

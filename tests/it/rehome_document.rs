@@ -23,7 +23,7 @@ use crate::{
     rehome::{ANY, Site, build, delegates},
 };
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(30);
 
 /// Where a line is run, and the line.
 fn lines() -> Vec<(String, String)> {

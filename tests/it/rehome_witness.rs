@@ -31,5 +31,5 @@ async fn a_witness_cosigns_the_next_checkpoint_wherever_the_registry_is() {
     lives(&two, &own).await;
     let now = logged::published(&own, TENANT).await;
     assert!(now.size > before.size);
-    until(Duration::from_secs(5), "cosigned", async || peer.has() == now.size).await;
+    until(Duration::from_secs(30), "cosigned", async || peer.has() == now.size).await;
 }

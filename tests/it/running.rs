@@ -12,6 +12,7 @@ use charter_tests::{
     AUTHORITY, Rest, TestApp,
     ask::error,
     database::{CLUSTER, Database, REDIS},
+    program::free_address,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -21,6 +22,9 @@ use tokio::{
 };
 
 use crate::{kept::until, logged::id};
+
+/// For what comes at all, on a busy machine.
+const LATEST: Duration = Duration::from_secs(60);
 
 /// `charterd`, built by the harness beside this test binary.
 fn charterd() -> Command {
@@ -113,8 +117,13 @@ async fn health_says_what_holds_and_metrics_are_ours() {
     app.anonymous().asks(&issuer, "issue", "Degree").both().await;
     let rest = app.rest();
     assert_eq!(rest.get("/livez").await.status, 200);
-    let ready = rest.get("/readyz").await;
-    assert_eq!((ready.status, ready.json()), (200, json!({ "ready": true, "reasons": [], "details": [] })));
+    // The lease of a busy process may be over for a moment.
+    let well = json!({ "ready": true, "reasons": [], "details": [] });
+    until(LATEST, "it is ready", async || {
+        let ready = rest.get("/readyz").await;
+        ready.status == 200 && ready.json() == well
+    })
+    .await;
     let metrics = rest.get("/metrics").await;
     assert!(metrics.header("content-type").starts_with("text/plain"));
     for name in [
@@ -128,9 +137,12 @@ async fn health_says_what_holds_and_metrics_are_ours() {
     ] {
         assert!(metrics.text().contains(name), "{name} in {}", metrics.text());
     }
-    let mut health = tonic_health::pb::health_client::HealthClient::new(app.channel());
-    let reply = health.check(tonic_health::pb::HealthCheckRequest::default()).await.expect("healthy");
-    assert_eq!(reply.into_inner().status, 1);
+    let health = tonic_health::pb::health_client::HealthClient::new(app.channel());
+    until(LATEST, "it serves", async || {
+        let reply = health.clone().check(tonic_health::pb::HealthCheckRequest::default()).await;
+        reply.expect("healthy").into_inner().status == 1
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -138,21 +150,20 @@ async fn more_than_an_address_may_send_is_429_with_what_to_do() {
     let limits = "limits = { per_address_rps = 1, per_address_burst = 5 }";
     let app = TestApp::build().settings(limits).start().await;
     let rest = app.rest();
-    let mut statuses = Vec::new();
-    for _ in 0..8 {
-        statuses.push(rest.get("/livez").await.status);
+    for n in 0..5 {
+        assert_eq!(rest.get("/livez").await.status, 200, "{n}");
     }
-    assert_eq!(statuses[..5], [200; 5]);
-    assert!(statuses[5..].contains(&429), "{statuses:?}");
-    let mut refused = rest.get("/livez").await;
+    let (mut refused, mut more) = (rest.get("/livez").await, 0);
     while refused.status == 200 {
+        more += 1;
+        assert!(more < 1_000, "one a second, and nobody is that slow");
         refused = rest.get("/livez").await;
     }
     assert_eq!(refused.problem(), (429, "RATE_LIMITED".to_owned()));
     assert_eq!(refused.header("retry-after"), "1");
     assert!(refused.header("ratelimit").contains("r=0"), "{:?}", refused.headers);
-    let said = app.anonymous().asks("did:web:a.example", "issue", "Degree").grpc().await;
-    assert_eq!(said.line(), "429 RATE_LIMITED");
+    let asking = app.anonymous().asks("did:web:a.example", "issue", "Degree");
+    until(LATEST, "over gRPC", async || asking.grpc().await.line() == "429 RATE_LIMITED").await;
 }
 
 /// A `charterd serve` of its own, and where it listens.
@@ -168,8 +179,7 @@ impl Served {
     async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let database = Database::create().await;
-        let free =
-            std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
+        let free = free_address();
         let settings = "cache = { lease_ms = 1000, poll_ms = 250 }";
         let build = TestApp::build().registry(AUTHORITY).settings(settings);
         let file = dir.path().join("charter.toml");
@@ -178,12 +188,8 @@ impl Served {
         command.args(["serve", "--config"]).arg(&file).stderr(Stdio::null());
         let child = command.spawn().expect("charterd runs");
         let rest = Rest::new(free);
-        for _ in 0..200 {
-            if TcpStream::connect(free).await.is_ok() && rest.ready().await {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
+        let up = async || TcpStream::connect(free).await.is_ok() && rest.ready().await;
+        until(LATEST, "charterd is ready", up).await;
         let token = std::fs::read_to_string(dir.path().join("token")).expect("a token");
         Self { child, rest, address: free, token: token.trim().to_owned(), _dir: dir }
     }
@@ -198,6 +204,7 @@ impl Served {
         let mut request = tonic::Request::new(message);
         let token = format!("Bearer {}", self.token).parse().expect("ASCII");
         request.metadata_mut().insert("authorization", token);
+        request.set_timeout(Duration::from_secs(10));
         request
     }
 }
@@ -218,7 +225,7 @@ async fn sigterm_lets_requests_in_flight_finish_and_then_ends() {
     let replies = client.import_records(served.signed(tokio_stream::iter([chunk]))).await.expect("read");
     assert_eq!(replies.into_inner().message().await.expect("loaded").expect("one").accepted, 1);
 
-    // A revocation is held back for a lease, and half of a question is still on its way.
+    // A revocation is held back for a lease after it was recorded, and half of a question is still on its way.
     let request = served.signed(pb::SetStatusRequest {
         target: Some(Target::EntityId("did:web:issuer.example".to_owned())),
         state: "REVOKED".to_owned(),
@@ -226,6 +233,11 @@ async fn sigterm_lets_requests_in_flight_finish_and_then_ends() {
         ..Default::default()
     });
     let revoking = tokio::spawn(async move { client.set_status(request).await });
+    let recorded = async || {
+        let entity = served.rest.get("/api/v1/entities/did:web:issuer.example").await;
+        entity.text().contains("REVOKED")
+    };
+    until(LATEST, "the revocation is recorded", recorded).await;
     let mut socket = TcpStream::connect(served.address).await.expect("a connection");
     let body = json!({
         "authority_id": AUTHORITY, "entity_id": "did:web:nobody.example", "action": "issue", "resource": "x",
@@ -237,17 +249,18 @@ async fn sigterm_lets_requests_in_flight_finish_and_then_ends() {
     );
     let (first, second) = body.split_at(body.len() / 2);
     socket.write_all(format!("{head}{first}").as_bytes()).await.expect("sent");
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Who has connected after it is answered: so it was accepted.
+    assert_eq!(Rest::new(served.address).get("/livez").await.status, 200);
     served.terminate();
     let closed = async || TcpStream::connect(served.address).await.is_err();
-    until(Duration::from_secs(2), "no new connections are taken", closed).await;
+    until(LATEST, "no new connections are taken", closed).await;
     socket.write_all(second.as_bytes()).await.expect("sent");
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("UNKNOWN_"), "{answer}");
     let receipt = revoking.await.expect("joined");
     assert!(receipt.is_ok(), "{:?}", receipt.map_err(|s| error(&s)));
-    let ended = tokio::time::timeout(Duration::from_secs(10), served.child.wait()).await;
+    let ended = tokio::time::timeout(LATEST, served.child.wait()).await;
     assert_eq!(ended.expect("ended in time").expect("ended").code(), Some(0));
 }
 
@@ -263,5 +276,5 @@ async fn a_second_process_on_the_port_exits_and_says_which_port() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains(&served.address.to_string()), "{text}");
-    assert!(served.rest.ready().await);
+    until(LATEST, "the first is as before", async || served.rest.ready().await).await;
 }

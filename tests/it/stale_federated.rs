@@ -46,7 +46,7 @@ async fn a_yes_that_cannot_be_confirmed_is_given_to_who_accepts_it_and_says_so()
     // Each answer is confirmed alone, the one that was given last for the longest.
     let unverifiable = async |entity| asks(&root, entity, 0).await.reason == "UNVERIFIABLE";
     let lost = async || unverifiable(ISSUER).await && unverifiable(REVOKED).await;
-    until(Duration::from_secs(10), "the lease on what the sector said is over", lost).await;
+    until(Duration::from_secs(30), "the lease on what the sector said is over", lost).await;
     let stale = asks(&root, ISSUER, 60).await;
     assert_eq!((stale.reason.as_str(), stale.stale), ("ACTIVE", true), "{}", stale.detail);
     assert!(stale.detail.contains("last confirmed"), "{}", stale.detail);
@@ -100,7 +100,7 @@ async fn what_is_known_to_have_changed_is_never_served_stale() {
     assert_eq!(asks(&root, ISSUER, 0).await.reason, "ACTIVE");
     sector.stop().await;
     let stale = async || asks(&root, ISSUER, 60).await.stale;
-    until(Duration::from_secs(10), "it is stale", stale).await;
+    until(Duration::from_secs(30), "it is stale", stale).await;
     top.sets(Target::SubordinateId(SECTOR.to_owned()), "SUSPENDED").await;
     let said = asks(&root, ISSUER, 60).await;
     assert_eq!((said.reason.as_str(), said.stale), ("ANCESTOR_SUSPENDED", false));

@@ -80,7 +80,7 @@ async fn under_load_others_are_asked_only_for_who_signed_in() {
     assert_eq!(refused.err().expect("not to be answered from here").code, Code::Unavailable);
     // CACHED_ONLY is the same by choice, and says whom to ask. What the nation kept since before it changed is kept here
     // once its feed has told what changed.
-    until(Duration::from_secs(10), "it is kept", async || {
+    until(Duration::from_secs(30), "it is kept", async || {
         let asked = asks(&root, (BELOW, "Degree"), false).await.expect("asked");
         let kept = cached(&root, BELOW).await;
         asked.is_yes() && kept.is_yes() && kept.referrals.is_empty()

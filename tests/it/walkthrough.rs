@@ -6,7 +6,7 @@ use charter_server::clock::WallClock;
 use charter_tests::{
     database::Database,
     issuer::Issuer,
-    program::{built, root},
+    program::{built, free_address, root},
     terminal::{self, Click, Terminal},
 };
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -64,7 +64,6 @@ pub fn script(steps: &[Step]) -> String {
 /// The document, but for where this test's database, provider, programs and port are.
 fn adapted(database: &Database, issuer: &Issuer) -> String {
     let document = std::fs::read_to_string(root().join("docs/WALKTHROUGH.md")).expect("the document");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
     let programs = built("charter").parent().expect("a directory").display().to_string();
     let of = |role: &str| format!("host=/var/run/postgresql dbname=charter user={role}");
     [
@@ -72,7 +71,7 @@ fn adapted(database: &Database, issuer: &Issuer) -> String {
         (of("charter_owner"), database.url("charter_owner")),
         ("http://127.0.0.1:8080/realms/trust".to_owned(), issuer.url()),
         ("$PWD/target/release".to_owned(), programs),
-        ("127.0.0.1:7100".to_owned(), port.expect("a port").to_string()),
+        ("127.0.0.1:7100".to_owned(), free_address().to_string()),
     ]
     .iter()
     .fold(document, |document, (written, here)| {

@@ -6,9 +6,9 @@ use charter_domain::{Context, Kind, Query, time::Clock};
 use charter_proof::{AnchorSet, Chain, verify::verify};
 use charter_proto::charter::registry::v1::{Grant, set_status_request::Target};
 use charter_signing::jws;
-use charter_tests::{TestApp, TestClock, question::Asking};
+use charter_tests::{Said, TestApp, TestClock, question::Asking};
 
-use crate::kept::until;
+use crate::kept::{turns, until};
 
 const ROOT: &str = "did:web:root.example";
 const COUNTRY: &str = "did:web:country.example";
@@ -18,7 +18,7 @@ const NEAR: &str = "did:web:near.example";
 const DESK: &str = "did:web:desk.example";
 const ISSUER: &str = "did:web:university.example";
 const BOTH: [&str; 2] = ["Degree", "Diploma"];
-/// A subordinate's epoch is polled once a second where no feed tells it.
+/// A subordinate's epoch is polled once a second where no feed tells it: no answer of before is given later.
 const SOON: Duration = Duration::from_secs(3);
 
 /// Root, country, region and sector: four servers with four databases, each delegating to the next.
@@ -92,15 +92,14 @@ async fn of_two_ways_the_shorter_answers_while_it_holds() {
     assert_eq!(four.decided("Degree").await, shorter, "both hold");
     assert_eq!(four.decided("Diploma").await, longer, "the shorter is too narrow");
 
-    let decides = async |by: &'static str| {
-        until(SOON, by, async || four.asks("Degree").rest().await.decided_by == by).await;
-    };
     let desk = || Target::SubordinateId(DESK.to_owned());
     near.sets(desk(), "SUSPENDED").await;
-    decides(SECTOR).await;
+    let by = |who: &'static str| move |said: &Said| said.decided_by == who;
+    turns(&four.asks("Degree"), SOON, by(DESK), by(SECTOR)).await;
     assert_eq!(four.decided("Degree").await, longer, "the shorter is suspended halfway");
     near.sets(desk(), "ACTIVE").await;
-    decides(DESK).await;
+    let again = async || four.asks("Degree").rest().await.decided_by == DESK;
+    until(Duration::from_secs(30), "the desk decides again", again).await;
     assert_eq!(four.decided("Degree").await, shorter, "both hold again");
 }
 
@@ -115,7 +114,7 @@ async fn four_levels_on_four_servers_answer_with_four_signatures() {
 
     four.country.registry(COUNTRY).sets(Target::SubordinateId(REGION.to_owned()), "SUSPENDED").await;
     let line = "200 no ANCESTOR_SUSPENDED";
-    until(SOON, line, async || four.asks("Degree").rest().await.line() == line).await;
+    turns(&four.asks("Degree"), SOON, |said| said.yes, |said| said.line() == line).await;
     let said = four.asks("Degree").both().await;
     assert_eq!((said.line().as_str(), said.decided_by.as_str()), (line, COUNTRY));
 }

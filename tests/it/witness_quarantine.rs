@@ -17,7 +17,7 @@ const ROOT: &str = "did:web:root.example";
 const SECTOR: &str = "did:web:sector.example";
 const ISSUER: &str = "did:web:university.example";
 const OTHER: &str = "did:web:suspended.example";
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn a_planted_equivocation_is_caught_and_nothing_new_is_believed() {

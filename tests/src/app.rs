@@ -17,6 +17,7 @@ use crate::{
     AUTHORITY, TestClock,
     actor::{Anonymous, Registry},
     database::{self, Database},
+    program::free_address,
     rest::Rest,
 };
 
@@ -111,8 +112,7 @@ impl Build {
     }
     /// At a port that is known before, so that its configuration says where it answers.
     pub fn reachable(mut self) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        self.address = free.expect("a port");
+        self.address = free_address();
         self
     }
     /// Looks up the names of others as the test says.

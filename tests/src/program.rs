@@ -1,9 +1,10 @@
 //! The programs that the harness built, beside this test binary.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{self, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -27,6 +28,25 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_path_buf()
 }
 
+/// Ports below those that Linux gives out by itself (`ip_local_port_range`, from 32768 on).
+const PORTS: std::ops::Range<u32> = 10_000..32_000;
+/// What one process may take before it meets those of the next.
+const EACH: u32 = 40;
+static TAKEN: AtomicU32 = AtomicU32::new(0);
+
+/// An address on loopback that nobody has, and that nobody gets who asks for any: for a server that is started later, or
+/// again. Each process of tests looks at others first.
+pub fn free_address() -> SocketAddr {
+    loop {
+        let n = process::id().wrapping_mul(EACH).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + n % (PORTS.end - PORTS.start);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, u16::try_from(port).expect("a port")));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
 /// A `charterd serve` of its own; it ends with this.
 pub struct Served {
     pub address: SocketAddr,
@@ -36,7 +56,7 @@ pub struct Served {
 impl Served {
     /// With a configuration for the address that it gets; returns when it is ready.
     pub async fn start(dir: &Path, toml: impl FnOnce(SocketAddr) -> String) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
+        let free = free_address();
         let file = dir.join(format!("charter-{}.toml", free.port()));
         std::fs::write(&file, toml(free)).expect("written");
         let mut command = Command::new(built("charterd"));

@@ -10,10 +10,10 @@ use charter_tests::{
 use charter_tlog::proof;
 use tokio_postgres::error::SqlState;
 
-use super::{epoch, id, loads, logged, mirror, port, published, rows, vkey};
+use super::{epoch, free_address, id, loads, logged, mirror, published, rows, vkey};
 use crate::kept::until;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(30);
 
 struct Lost {
     /// Of the log and of the mirror.
@@ -37,7 +37,7 @@ async fn lost() -> Lost {
 
 async fn goes_on(sealed: bool) -> Lost {
     let dirs = [tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory")];
-    let address = port();
+    let address = free_address();
     let app = logged(address).at(dirs[0].path()).start().await;
     let mirror = mirror(&vkey(&app), dirs[1].path(), address).await;
     loads(&app, 0, 140).await;

@@ -14,7 +14,7 @@ use charter_tests::{TestApp, hand_log::HandLog, rest::Reply};
 use charter_tlog::{Hash, hash, tree};
 use http_body_util::Full;
 
-use super::{copied, mirror, port};
+use super::{copied, free_address, mirror};
 
 const SIZE: u64 = 600;
 
@@ -81,7 +81,7 @@ fn info(reply: &Reply) -> (u16, String) {
 #[tokio::test]
 async fn what_does_not_belong_to_the_log_is_refused_and_leaves_no_trace() {
     let (dir, log) = (tempfile::tempdir().expect("a directory"), HandLog::new("hand.example/log", SIZE));
-    let app = mirror(&log.vkey, dir.path(), port()).await;
+    let app = mirror(&log.vkey, dir.path(), free_address()).await;
     let origin = log.origin();
     let refused = sends(&app, body(origin, 0, 1)).await.problem();
     assert_eq!(refused, (422, "INCONSISTENT".to_owned()), "no checkpoint yet");
@@ -140,7 +140,7 @@ async fn what_does_not_belong_to_the_log_is_refused_and_leaves_no_trace() {
 #[tokio::test]
 async fn an_upload_that_breaks_off_goes_on_where_it_was() {
     let (dir, log) = (tempfile::tempdir().expect("a directory"), HandLog::new("hand.example/log", SIZE));
-    let app = mirror(&log.vkey, dir.path(), port()).await;
+    let app = mirror(&log.vkey, dir.path(), free_address()).await;
     submits(&app, &log, 0, 300).await;
     let all = body(log.origin(), 0, 300);
     assert_eq!(info(&sends(&app, all[..all.len() - 5].to_vec()).await), (202, "300\n256\n\n".to_owned()));
@@ -161,7 +161,7 @@ async fn an_upload_that_breaks_off_goes_on_where_it_was() {
 async fn a_request_is_taken_up_to_its_32nd_package() {
     let size = (MAX_PACKAGES as u64 + 2) * 256;
     let (dir, log) = (tempfile::tempdir().expect("a directory"), HandLog::new("hand.example/log", size));
-    let app = mirror(&log.vkey, dir.path(), port()).await;
+    let app = mirror(&log.vkey, dir.path(), free_address()).await;
     submits(&app, &log, 0, size).await;
     let next = MAX_PACKAGES as u64 * 256;
     assert_eq!(info(&sends(&app, body(log.origin(), 0, size)).await), (202, format!("{size}\n{next}\n\n")));

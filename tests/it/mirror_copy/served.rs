@@ -94,7 +94,7 @@ async fn a_copy_is_asked_over_http_and_takes_up_what_is_new() {
     federation.health.registry(HEALTH).revokes(&entity("hospital")).await;
     federation.syncs().await.expect("a copy");
     let hospital = question("hospital", "Prescription");
-    let within = Duration::from_secs(10);
+    let within = Duration::from_secs(30);
     until(within, "the newer copy", async || {
         rest.post("/authorization", &hospital).await.json()["meta"]["reason"] == "REVOKED"
     })

@@ -16,6 +16,8 @@ use tokio::sync::mpsc;
 
 /// From commit to receiver.
 pub const SOON: Duration = Duration::from_secs(2);
+/// For what comes at all, on a busy machine.
+pub const LATEST: Duration = Duration::from_secs(30);
 
 /// What came.
 #[derive(Debug)]
@@ -89,8 +91,7 @@ impl Receiver {
 
     /// The next message; a retry comes within a second of when it is due.
     pub async fn next(&mut self) -> Hook {
-        let limit = Duration::from_secs(10);
-        tokio::time::timeout(limit, self.came.recv()).await.expect("in time").expect("a message")
+        tokio::time::timeout(LATEST, self.came.recv()).await.expect("in time").expect("a message")
     }
 
     pub fn is_empty(&self) -> bool {

@@ -16,7 +16,7 @@ use http_body_util::Full;
 use super::{ADD, ORIGIN, asks, file, folder, time_of, witness_of};
 use crate::kept::until;
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(30);
 
 /// The note in the database follows the answer.
 pub(super) async fn noted(app: &TestApp, size: u64) {
