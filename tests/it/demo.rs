@@ -24,7 +24,7 @@ async fn line_with(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) -> Str
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), found).await.expect("the line within a minute")
+    tokio::time::timeout(Duration::from_secs(150), found).await.expect("the line in time")
 }
 
 async fn started(dir: &Path, base_port: u16) -> (Child, Lines<BufReader<ChildStdout>>) {
@@ -43,7 +43,7 @@ fn nobody_listens(base_port: u16) -> bool {
 async fn until(what: &str, mut good: impl FnMut() -> bool) {
     let mut rounds = 0;
     while !good() {
-        assert!(rounds < 400, "{what} did not happen within 20 s");
+        assert!(rounds < 1_200, "{what} did not happen within a minute");
         tokio::time::sleep(Duration::from_millis(50)).await;
         rounds += 1;
     }
@@ -76,7 +76,7 @@ async fn a_killed_demo_leaves_nothing_that_keeps_the_next_from_starting() {
     rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::TERM).expect("signalled");
     line_with(&mut lines, "stopping").await;
     let status =
-        tokio::time::timeout(Duration::from_secs(20), child.wait()).await.expect("ends").expect("ended");
+        tokio::time::timeout(Duration::from_secs(60), child.wait()).await.expect("ends").expect("ended");
     assert!(status.success());
     assert!(nobody_listens(32_100));
 }

@@ -202,14 +202,19 @@ async fn who_cannot_be_asked_is_shown_as_such() {
 #[tokio::test]
 async fn who_was_given_no_time_has_not_failed() {
     let app = TestApp::start().await;
-    let peer = Peer::start(Duration::from_secs(5)).await;
+    let peer = Peer::start(Duration::from_secs(60)).await;
     peer.is_delegated(&app).await;
     let mut client = FederationServiceClient::new(app.channel());
     let below = fed::ListPeersRequest { via: vec![PEER.to_owned()], ..Default::default() };
-    let mut asked = tonic::Request::new(below);
-    asked.set_timeout(Duration::from_millis(300));
-    client.list_peers(asked).await.expect_err("there was no time");
-    assert_eq!(peer.looked_at.load(Ordering::Relaxed), 1);
+    // Where the machine is late itself, there is no time left to ask at all.
+    until(NEW_TREE, "it was asked", async || {
+        let mut asked = tonic::Request::new(below.clone());
+        asked.set_timeout(Duration::from_millis(300));
+        let mut client = FederationServiceClient::new(app.channel());
+        client.list_peers(asked).await.expect_err("there was no time");
+        peer.looked_at.load(Ordering::Relaxed) > 0
+    })
+    .await;
     let said = client.list_peers(fed::ListPeersRequest::default()).await.expect("said").into_inner();
     assert_eq!((said.peers[0].failures, said.peers[0].last_failure.as_str()), (0, ""), "{said:?}");
 }

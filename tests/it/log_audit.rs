@@ -131,7 +131,7 @@ async fn two_logs_verify_and_are_followed_while_load_runs() {
             let state = app.directory().join(format!("watched-{n}"));
             let state = state.to_str().expect("UTF-8");
             let options: Vec<&str> = options.iter().map(String::as_str).collect();
-            let watch = ["log", "watch", "--for", "4s", "--every", "50ms", "-o", "json", "--state", state];
+            let watch = ["log", "watch", "--for", "12s", "--every", "50ms", "-o", "json", "--state", state];
             let args = [&watch[..], &options].concat();
             let watched = charter(app, &args);
             let verifies = async {

@@ -22,7 +22,7 @@ use tonic::{
 };
 use tonic_types::StatusExt;
 
-const WITHIN: Duration = Duration::from_secs(5);
+const WITHIN: Duration = Duration::from_secs(20);
 
 pub struct Http {
     pub status: u16,
