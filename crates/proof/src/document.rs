@@ -1,7 +1,7 @@
 //! The signed documents (OpenID Federation 1.0, 3, where it has one). Each is a compact JWS; `sign` and
 //! `parse_verified` hold it to the same rules, so nothing is signed that would not be accepted.
 
-use charter_domain::Timestamp;
+use charter_domain::{HttpsId, Timestamp};
 use charter_signing::{JwkSet, Signer, jws};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -35,7 +35,6 @@ pub const AUTHORITY_STATEMENT: &str = "authority-statement+jwt";
 pub const AUTHORITY_DENIAL: &str = "authority-denial+jwt";
 /// `typ` of recognition statements.
 pub const RECOGNITION_STATEMENT: &str = "recognition-statement+jwt";
-
 /// `typ` of the index of a snapshot.
 pub const SNAPSHOT_INDEX: &str = "snapshot-index+jwt";
 
@@ -43,6 +42,7 @@ pub const SNAPSHOT_INDEX: &str = "snapshot-index+jwt";
 pub(crate) trait Document: Serialize + DeserializeOwned {
     const TYP: &'static str;
 
+    fn iss(&self) -> &HttpsId;
     fn iat(&self) -> i64;
     fn exp(&self) -> i64;
     /// Rules of this document beyond its types.

@@ -46,6 +46,9 @@ pub struct Accreditation {
 impl Document for AuthorityStatement {
     const TYP: &'static str = AUTHORITY_STATEMENT;
 
+    fn iss(&self) -> &HttpsId {
+        &self.iss
+    }
     fn iat(&self) -> i64 {
         self.iat
     }

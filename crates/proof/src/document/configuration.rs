@@ -127,6 +127,9 @@ fn is_text(text: &str) -> bool {
 impl Document for EntityConfiguration {
     const TYP: &'static str = ENTITY_STATEMENT;
 
+    fn iss(&self) -> &HttpsId {
+        &self.iss
+    }
     fn iat(&self) -> i64 {
         self.iat
     }

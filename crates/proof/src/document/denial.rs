@@ -71,6 +71,9 @@ impl Denial {
 impl Document for Denial {
     const TYP: &'static str = AUTHORITY_DENIAL;
 
+    fn iss(&self) -> &HttpsId {
+        &self.iss
+    }
     fn iat(&self) -> i64 {
         self.iat
     }

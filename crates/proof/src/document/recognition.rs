@@ -43,6 +43,10 @@ pub struct RecognitionStatement {
 
 impl Document for RecognitionStatement {
     const TYP: &'static str = RECOGNITION_STATEMENT;
+
+    fn iss(&self) -> &HttpsId {
+        &self.iss
+    }
     fn iat(&self) -> i64 {
         self.iat
     }

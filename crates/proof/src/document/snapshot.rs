@@ -114,6 +114,9 @@ impl Contents {
 impl Document for SnapshotIndex {
     const TYP: &'static str = SNAPSHOT_INDEX;
 
+    fn iss(&self) -> &HttpsId {
+        &self.iss
+    }
     fn iat(&self) -> i64 {
         self.iat
     }

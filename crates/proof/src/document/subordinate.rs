@@ -56,6 +56,9 @@ pub struct Delegated {
 impl Document for SubordinateStatement {
     const TYP: &'static str = ENTITY_STATEMENT;
 
+    fn iss(&self) -> &HttpsId {
+        &self.iss
+    }
     fn iat(&self) -> i64 {
         self.iat
     }

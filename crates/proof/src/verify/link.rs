@@ -5,47 +5,12 @@ use charter_signing::{Error as Signing, JwkSet};
 
 use super::{SKEW, claimed_issuer};
 use crate::{
-    AuthorityStatement, Denial, EntityConfiguration, Error, Fault, FaultCode, RecognitionStatement,
-    SnapshotIndex, SubordinateStatement,
+    Error, Fault, FaultCode,
     document::{Document, instant, parse_verified},
 };
 
-pub(super) trait Issued: Document {
-    fn iss(&self) -> &HttpsId;
-}
-impl Issued for EntityConfiguration {
-    fn iss(&self) -> &HttpsId {
-        &self.iss
-    }
-}
-impl Issued for SubordinateStatement {
-    fn iss(&self) -> &HttpsId {
-        &self.iss
-    }
-}
-impl Issued for RecognitionStatement {
-    fn iss(&self) -> &HttpsId {
-        &self.iss
-    }
-}
-impl Issued for AuthorityStatement {
-    fn iss(&self) -> &HttpsId {
-        &self.iss
-    }
-}
-impl Issued for SnapshotIndex {
-    fn iss(&self) -> &HttpsId {
-        &self.iss
-    }
-}
-impl Issued for Denial {
-    fn iss(&self) -> &HttpsId {
-        &self.iss
-    }
-}
-
 /// Opens link `n` with the keys of the link above, and checks who issued it and when.
-pub(super) fn open<D: Issued>(
+pub(super) fn open<D: Document>(
     n: usize,
     token: &str,
     keys: &JwkSet,

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use crate::{
     AuthorityStatement, Denial, EntityConfiguration, Fault, FaultCode, Issuer, RecognitionStatement,
-    SubordinateStatement, document::instant, error::shown,
+    SubordinateStatement,
+    document::{Document, instant},
+    error::shown,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -81,69 +83,54 @@ pub(super) fn check_age(links: &[Link], now: Timestamp, max_age: Option<Duration
 }
 
 impl Link {
-    pub(super) fn configuration(c: &EntityConfiguration) -> Self {
+    /// `sub` is whom it is about, `authority` as of [`Self::authority_id`].
+    fn of<D: Document>(
+        kind: LinkKind,
+        document: &D,
+        (sub, authority): (String, &AuthorityId),
+        note: String,
+    ) -> Self {
         Self {
-            kind: LinkKind::Configuration,
-            iss: c.iss.clone(),
-            sub: c.sub.to_string(),
-            authority_id: c.metadata.trust_registry.authority_id.clone(),
-            iat: instant(c.iat),
-            exp: instant(c.exp),
-            note: format!("{}, an anchor you pinned", shown(&c.metadata.federation_entity.organization_name)),
+            kind,
+            iss: document.iss().clone(),
+            sub,
+            authority_id: authority.clone(),
+            iat: instant(document.iat()),
+            exp: instant(document.exp()),
+            note,
         }
+    }
+
+    pub(super) fn configuration(c: &EntityConfiguration) -> Self {
+        let about = (c.sub.to_string(), &c.metadata.trust_registry.authority_id);
+        let note =
+            format!("{}, an anchor you pinned", shown(&c.metadata.federation_entity.organization_name));
+        Self::of(LinkKind::Configuration, c, about, note)
     }
 
     pub(super) fn delegation(d: &SubordinateStatement, until: Option<Timestamp>) -> Self {
         let delegated = &d.metadata.trust_registry;
-        Self {
-            kind: LinkKind::Delegation,
-            iss: d.iss.clone(),
-            sub: d.sub.to_string(),
-            authority_id: delegated.authority_id.clone(),
-            iat: instant(d.iat),
-            exp: instant(d.exp),
-            note: format!("may speak for {}, {}", words::scope(&delegated.scope, shown), ending(until)),
-        }
+        let note = format!("may speak for {}, {}", words::scope(&delegated.scope, shown), ending(until));
+        Self::of(LinkKind::Delegation, d, (d.sub.to_string(), &delegated.authority_id), note)
     }
 
     pub(super) fn recognition(r: &RecognitionStatement, until: Option<Timestamp>) -> Self {
-        Self {
-            kind: LinkKind::Recognition,
-            iss: r.iss.clone(),
-            sub: r.sub.to_string(),
-            authority_id: r.peer_id.clone(),
-            iat: instant(r.iat),
-            exp: instant(r.exp),
-            note: format!("a peer, recognised for {}, {}", words::scope(&r.scope, shown), ending(until)),
-        }
+        let note = format!("a peer, recognised for {}, {}", words::scope(&r.scope, shown), ending(until));
+        Self::of(LinkKind::Recognition, r, (r.sub.to_string(), &r.peer_id), note)
     }
 
     fn statement(s: &AuthorityStatement, until: Option<Timestamp>) -> Self {
         let place = words::list(s.jurisdictions.iter().map(Jurisdiction::as_str), " in ");
         let (kind, sub, action, resource) = (s.kind.as_str(), &s.sub, &s.action, &s.resource);
-        Self {
-            kind: LinkKind::Statement,
-            iss: s.iss.clone(),
-            sub: sub.to_string(),
-            authority_id: s.authority_id.clone(),
-            iat: instant(s.iat),
-            exp: instant(s.exp),
-            note: format!("{kind}: {sub} may {action} {resource}{place}, {}", ending(until)),
-        }
+        let note = format!("{kind}: {sub} may {action} {resource}{place}, {}", ending(until));
+        Self::of(LinkKind::Statement, s, (sub.to_string(), &s.authority_id), note)
     }
 
     pub(super) fn denial(d: &Denial) -> Self {
         let (kind, sub) = (d.asked.kind.as_str(), &d.asked.entity);
         let (action, resource, reason) = (&d.asked.action, &d.asked.resource, d.reason);
-        Self {
-            kind: LinkKind::Denial,
-            iss: d.iss.clone(),
-            sub: sub.to_string(),
-            authority_id: d.authority_id.clone(),
-            iat: instant(d.iat),
-            exp: instant(d.exp),
-            note: format!("{kind}: it does not say that {sub} may {action} {resource}: {reason}"),
-        }
+        let note = format!("{kind}: it does not say that {sub} may {action} {resource}: {reason}");
+        Self::of(LinkKind::Denial, d, (sub.to_string(), &d.authority_id), note)
     }
 }
 
