@@ -7,6 +7,7 @@ use charter_tests::{
 };
 use futures::future::join_all;
 use serde_json::json;
+use tonic::Code;
 
 pub fn said(status: &tonic::Status) -> String {
     error(status).line()
@@ -83,7 +84,9 @@ async fn of_a_hundred_approvals_at_once_one_wins() {
     .await;
     assert_eq!(tried.iter().filter(|t| t.is_ok()).count(), 1);
     for refused in tried.iter().filter_map(|t| t.as_ref().err()) {
-        assert!(matches!(said(refused).as_str(), "409 PROPOSAL_CLOSED" | "503 UNAVAILABLE"), "{refused:?}");
+        // Who stood in line for too long was not heard.
+        let late = matches!(refused.code(), Code::DeadlineExceeded | Code::Cancelled | Code::Unavailable);
+        assert!(late || said(refused) == "409 PROPOSAL_CLOSED", "{refused:?}");
     }
     let events = g.person("aino").reads_events(ISSUER).await.expect("read");
     assert_eq!(events.iter().filter(|e| e["kind"] == "StatusChanged").count(), 1);

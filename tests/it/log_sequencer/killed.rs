@@ -2,7 +2,7 @@
 //! is sound in the end.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
     sync::{
@@ -16,7 +16,7 @@ use charter_proto::charter::registry::v1::{self as pb, import_service_client::Im
 use charter_tests::{
     AUTHORITY, Rest, TestApp,
     database::{CLUSTER, Database, REDIS},
-    program::built,
+    program::{built, free_address},
 };
 use charter_tlog::{Hash, checkpoint::SignedCheckpoint, hash, tree::root_of};
 use tokio::{
@@ -47,7 +47,7 @@ fn charterd(config: &Path) -> Command {
 impl Site {
     fn new(database: &Database) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
+        let free = free_address();
         let config = dir.path().join("charter.toml");
         let toml = TestApp::build().registry(AUTHORITY).toml(database, dir.path(), free);
         std::fs::write(&config, toml).expect("written");
