@@ -69,7 +69,7 @@ async fn every_university_is_loaded_and_asked_at_its_sector() {
     let distinct: BTreeSet<&str> = all.values().flatten().map(|(_, r)| r.identifier.as_str()).collect();
     let distinct = distinct.len();
     // A lease as in production: with hundreds of registries under load, a poll takes longer than the tests' usual one.
-    let settings = "limits = { per_address_rps = 100000, per_address_burst = 100000 }";
+    let settings = "limits = { per_address_rps = 100000, per_address_burst = 100000, deadline_ms = 10000 }";
     let mut build = TestApp::build().settings(settings);
     for country in all.keys() {
         build = build.registry(&nation(country)).under(&education(country), &nation(country));

@@ -73,7 +73,8 @@ impl Site {
         };
         make_token(site.terminal.home()).await;
         let settings = format!(
-            "cache = {{ lease_ms = 1000, poll_ms = 250 }}\ndocuments = {{ renew_every_secs = 1 }}\n{}",
+            "cache = {{ lease_ms = 1000, poll_ms = 250 }}\ndocuments = {{ renew_every_secs = 1 }}\n\
+             limits = {{ deadline_ms = 10000 }}\n{}",
             site.issuer.toml()
         );
         let build = TestApp::build().registry(AUTHORITY).settings(&settings);

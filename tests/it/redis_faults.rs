@@ -63,7 +63,7 @@ fn free_port() -> u16 {
 fn with_redis(port: u16, secret: &std::path::Path) -> Build {
     let settings = format!(
         "cache = {{ lease_ms = 500, poll_ms = 100 }}
-         limits = {{ per_address_rps = 100000, per_address_burst = 100000, global_rps = 100000 }}
+         limits = {{ per_address_rps = 100000, per_address_burst = 100000, global_rps = 100000, deadline_ms = 10000 }}
          redis = {{ url = \"redis://127.0.0.1:{port}\", secret_file = \"{}\" }}",
         secret.display()
     );

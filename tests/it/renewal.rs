@@ -19,7 +19,7 @@ const ROUND: Duration = Duration::from_secs(1_800);
 const ROUNDS: u64 = 60 * 48;
 const SETTINGS: &str = "
 cache = { lease_ms = 1000, poll_ms = 250 }
-limits = { per_address_rps = 100000, per_address_burst = 100000, global_rps = 100000 }
+limits = { per_address_rps = 100000, per_address_burst = 100000, global_rps = 100000, deadline_ms = 10000 }
 documents = { lifetime_secs = 86400, renew_every_secs = 1800, renew_batch = 100 }
 ";
 

@@ -180,7 +180,7 @@ impl Served {
         let dir = tempfile::tempdir().expect("a directory");
         let database = Database::create().await;
         let free = free_address();
-        let settings = "cache = { lease_ms = 1000, poll_ms = 250 }";
+        let settings = "cache = { lease_ms = 1000, poll_ms = 250 }\nlimits = { deadline_ms = 10000 }";
         let build = TestApp::build().registry(AUTHORITY).settings(settings);
         let file = dir.path().join("charter.toml");
         std::fs::write(&file, build.toml(&database, dir.path(), free)).expect("written");

@@ -93,7 +93,7 @@ async fn a_yes_that_cannot_be_confirmed_is_given_to_who_accepts_it_and_says_so()
 #[tokio::test]
 async fn what_is_known_to_have_changed_is_never_served_stale() {
     let root = TestApp::build().registry(ROOT).start().await;
-    let sector = TestApp::build().under(SECTOR, ROOT).start().await;
+    let sector = TestApp::build().clock(&root.clock).under(SECTOR, ROOT).start().await;
     let top = root.registry(ROOT);
     top.delegates(&sector.registry(SECTOR), &["Degree"]).await;
     sector.registry(SECTOR).registers(ISSUER).authorized("issue", "Degree").await;

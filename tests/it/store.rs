@@ -124,7 +124,7 @@ async fn facts_that_overlap_are_refused_and_nothing_of_them_stays() {
 
 #[tokio::test]
 async fn a_lock_held_by_somebody_else_ends_in_an_error_soon_and_passes() {
-    let limit = Duration::from_millis(300);
+    let limit = Duration::from_secs(1);
     let kept = Kept::with(2, limit).await;
     let (registry, permit) = kept.registry("one").await;
     let admin = kept.database.admin(&kept.database.name).await;
@@ -141,7 +141,7 @@ async fn a_lock_held_by_somebody_else_ends_in_an_error_soon_and_passes() {
     assert!(matches!(write, Err(Error::Unavailable(_))), "{write:?}");
     assert!(matches!(read, Err(Error::Unavailable(_))), "{read:?}");
     assert!(matches!(facts, Err(Error::Unavailable(_))), "{facts:?}");
-    assert!(start.elapsed() < 5 * limit, "{:?}", start.elapsed());
+    assert!(start.elapsed() < 20 * limit, "{:?}", start.elapsed());
     admin.batch_execute("rollback").await.expect("unlocked");
     kept.store.facts(question(registry.id, "did:web:a.example")).await.expect("it works again");
     assert_eq!(kept.store.entities(registry.id, None, 10).await.expect("it works again").len(), 0);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use charter_domain::{Context, Kind, Query};
-use charter_federation::{Budget, Mode};
+use charter_federation::{Budget, Mode, budget::MAX_DEADLINE};
 use charter_proto::charter::federation::v1::{
     ResolveRequest, federation_service_client::FederationServiceClient,
 };
@@ -30,6 +30,12 @@ const OWN: &str = "did:web:own.example";
 const BELOW: &str = "did:web:university.example";
 const MANY: &str = "did:web:college.example";
 
+/// All the time that a caller may give: a busy machine is no reason to fail.
+fn patient() -> Budget {
+    let now = Instant::now();
+    Budget { deadline: now + MAX_DEADLINE, ..Budget::fresh(now) }
+}
+
 /// Asks the root; `anonymous` under load, or as somebody known.
 async fn asks(app: &TestApp, terms: (&str, &str), anonymous: bool) -> Result<Reply, charter_server::Error> {
     asks_with(app, terms, anonymous, Context::default()).await
@@ -43,14 +49,14 @@ async fn asks_with(
 ) -> Result<Reply, charter_server::Error> {
     let registry = app.app.hosted.by_authority(ROOT).expect("served");
     let query = Query::parse(Kind::Authorization, (ROOT, entity, "issue", resource), context);
-    let asked = Asked::new(registry, query.expect("a question"), Budget::fresh(Instant::now()));
+    let asked = Asked::new(registry, query.expect("a question"), patient());
     answer(&app.app, Asked { anonymous, strained: true, ..asked }).await
 }
 
 #[tokio::test]
 async fn under_load_others_are_asked_only_for_who_signed_in() {
     let root = TestApp::build().registry(ROOT).start().await;
-    let nation = TestApp::build().under(NATION, ROOT).start().await;
+    let nation = TestApp::build().clock(&root.clock).under(NATION, ROOT).start().await;
     let top = root.registry(ROOT);
     top.delegates(&nation.registry(NATION), &["Degree"]).await;
     top.registers(OWN).authorized("issue", "Licence").authorized("issue", "Degree").await;
@@ -64,10 +70,13 @@ async fn under_load_others_are_asked_only_for_who_signed_in() {
             asks(&root, (entity, "Degree"), true).await.err().expect("not to be answered from here");
         assert_eq!(refused.code, Code::Unavailable);
     }
-    for anonymous in [false, true] {
-        let said = asks(&root, (BELOW, "Degree"), anonymous).await.expect("asked, and then kept");
-        assert!(said.is_yes() && !said.direct && said.decided_by == NATION);
-    }
+    let below = |said: &Reply| said.is_yes() && !said.direct && said.decided_by == NATION;
+    // What is kept counts while the nation is heard of: a busy machine may have to ask again.
+    until(Duration::from_secs(30), "asked, and then kept", async || {
+        assert!(below(&asks(&root, (BELOW, "Degree"), false).await.expect("asked")));
+        asks(&root, (BELOW, "Degree"), true).await.is_ok_and(|said| below(&said))
+    })
+    .await;
     // Many at once: who signed in does not share the refusals of the others.
     nation.registry(NATION).registers(MANY).authorized("issue", "Degree").await;
     let crowd = join_all((0..40).map(|n| asks(&root, (MANY, "Degree"), n % 2 == 0))).await;
@@ -94,7 +103,7 @@ async fn under_load_others_are_asked_only_for_who_signed_in() {
 async fn cached(root: &TestApp, entity: &str) -> Reply {
     let registry = root.app.hosted.by_authority(ROOT).expect("served");
     let query = Query::parse(Kind::Authorization, (ROOT, entity, "issue", "Degree"), Context::default());
-    let asked = Asked::new(registry, query.expect("a question"), Budget::fresh(Instant::now()));
+    let asked = Asked::new(registry, query.expect("a question"), patient());
     answer(&root.app, Asked { mode: Mode::CachedOnly, ..asked }).await.expect("a decision")
 }
 
@@ -120,9 +129,9 @@ async fn hammers(root: &TestApp, visited: &[String]) -> usize {
 
 #[tokio::test]
 async fn a_question_over_grpc_is_spared_like_any_other_unless_a_registry_passes_it_on() {
-    let settings = SETTINGS.replace("global_rps = 100000", "global_rps = 40");
+    let settings = SETTINGS.replace("global_rps = 100000", "global_rps = 20");
     let root = TestApp::build().registry(ROOT).settings(&settings).start().await;
-    let nation = TestApp::build().under(NATION, ROOT).start().await;
+    let nation = TestApp::build().clock(&root.clock).under(NATION, ROOT).start().await;
     root.registry(ROOT).delegates(&nation.registry(NATION), &["Degree"]).await;
     assert!(hammers(&root, &[]).await > 0);
     assert_eq!(hammers(&root, &["did:web:above.example".to_owned()]).await, 0);
@@ -134,12 +143,15 @@ async fn under_load_a_way_is_shown_as_far_as_it_is_known_here() {
     let registry = three.root.app.hosted.by_authority(ROOT).expect("served");
     let states = async |strained: bool| {
         let query = Query::parse(Kind::Authorization, (ROOT, ISSUER, "issue", "Degree"), Context::default());
-        let asked = Asked::new(registry, query.expect("a question"), Budget::fresh(Instant::now()));
+        let asked = Asked::new(registry, query.expect("a question"), patient());
         let asked = Asked { anonymous: true, strained, ..asked };
         let way = way::of(&three.root.app, asked).await.expect("a way");
         way.hops.iter().filter_map(|hop| hop.link.as_ref()).map(|link| link.state).collect::<Vec<_>>()
     };
-    assert_eq!(states(false).await, ["ACTIVE", "ACTIVE", "ACTIVE"]);
+    until(Duration::from_secs(30), "the whole way", async || {
+        states(false).await == ["ACTIVE", "ACTIVE", "ACTIVE"]
+    })
+    .await;
     assert_eq!(
         states(true).await,
         ["ACTIVE", "NOT_KNOWN", "ACTIVE"],

@@ -1,6 +1,6 @@
 //! TLS on a listener, and services that sign in with a client certificate.
 
-use std::{path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use charter_proto::charter::registry::v1::{self as pb, registry_service_client::RegistryServiceClient};
 use charter_tests::{
@@ -13,13 +13,18 @@ use charter_tests::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::Instant,
 };
+use tokio_rustls::client::TlsStream;
 
 use crate::{
     credential::{bind, bound, in_days, revokes},
     governance::said,
     kept::until,
 };
+
+/// For what comes at all, on a busy machine.
+const LATEST: Duration = Duration::from_secs(30);
 
 /// A second listener, with TLS.
 pub fn listener(pki: &Pki, auth: &str) -> String {
@@ -62,6 +67,17 @@ async fn a_listener_with_tls_speaks_both_protocols_and_no_plaintext() {
     assert!(Pki::new().connect(to, None, "h2").await.is_err(), "a client that does not trust it");
 }
 
+/// A handshake in the time that the server gives: a busy machine may need another.
+async fn shaken(pki: &Pki, to: SocketAddr) -> TlsStream<TcpStream> {
+    let end = Instant::now() + LATEST;
+    loop {
+        match pki.connect(to, None, "h2").await {
+            Ok(stream) => return stream,
+            Err(error) => assert!(Instant::now() < end, "no handshake: {error}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn whoever_stalls_before_or_after_the_handshake_is_let_go() {
     let pki = Pki::new();
@@ -70,28 +86,30 @@ async fn whoever_stalls_before_or_after_the_handshake_is_let_go() {
     let to = app.addresses[1];
     let ends = async |stream: &mut (dyn tokio::io::AsyncRead + Unpin + Send)| {
         let mut rest = Vec::new();
-        let end = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
+        let end = tokio::time::timeout(LATEST, stream.read_to_end(&mut rest)).await;
         assert!(end.is_ok(), "it was kept open");
     };
     for start in [b"".as_slice(), b"\x16\x03\x01\x02\x00", b"PRI "] {
         let mut stream = TcpStream::connect(to).await.expect("connected");
-        stream.write_all(start).await.expect("sent");
+        let _sent = stream.write_all(start).await;
         ends(&mut stream).await;
     }
     for start in [b"".as_slice(), b"GET", b"PRI * HTTP"] {
-        let mut stream = pki.connect(to, None, "h2").await.expect("a handshake");
-        stream.write_all(start).await.expect("sent");
+        let mut stream = shaken(&pki, to).await;
+        // On a busy machine it may be let go by now.
+        let _sent = stream.write_all(start).await;
         ends(&mut stream).await;
     }
     let mut plain = TcpStream::connect(app.address).await.expect("connected");
-    plain.write_all(b"PRI * HTTP").await.expect("sent");
+    let _sent = plain.write_all(b"PRI * HTTP").await;
     ends(&mut plain).await;
 }
 
 #[tokio::test]
 async fn an_address_has_so_many_handshakes_at_once_and_connections_that_are_open_do_not_count() {
     let pki = Pki::new();
-    let settings = SETTINGS.replace("limits = {", "limits = { max_handshakes_per_address = 2,");
+    let settings =
+        SETTINGS.replace("limits = {", "limits = { max_handshakes_per_address = 2, first_bytes_ms = 60000,");
     let app = TestApp::build().settings(&settings).listener(&listener(&pki, "none")).start().await;
     let to = app.addresses[1];
     let mut open = Vec::new();
@@ -108,13 +126,9 @@ async fn an_address_has_so_many_handshakes_at_once_and_connections_that_are_open
     for _ in 0..2 {
         silent.push(TcpStream::connect(to).await.expect("connected"));
     }
-    until(Duration::from_secs(4), "nobody else is let in", async || {
-        pki.connect(to, None, "h2").await.is_err()
-    })
-    .await;
+    until(LATEST, "nobody else is let in", async || pki.connect(to, None, "h2").await.is_err()).await;
     drop(silent);
-    until(Duration::from_secs(5), "there is room again", async || pki.connect(to, None, "h2").await.is_ok())
-        .await;
+    until(LATEST, "there is room again", async || pki.connect(to, None, "h2").await.is_ok()).await;
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ async fn an_answer_kept_in_a_cache_ends_when_a_fact_ends() {
 
 #[tokio::test]
 async fn unknown_terms_are_false_where_the_site_says_so() {
-    let settings = "answers = { unknown = \"false\" }";
+    let settings = "answers = { unknown = \"false\" }\nlimits = { deadline_ms = 10000 }";
     let app = TestApp::build().settings(settings).start().await;
     records(&app.registry(AUTHORITY)).await;
     let said = app.anonymous().asks("did:web:stranger.example", "issue", "Degree").both().await;

@@ -149,7 +149,7 @@ async fn only_what_was_asked_for_is_sent() {
 
 #[tokio::test]
 async fn an_address_watches_so_often_and_no_more() {
-    let settings = "cache = { lease_ms = 200, poll_ms = 50 }\nlimits = { max_watchers_per_address = 2 }";
+    let settings = "cache = { lease_ms = 200, poll_ms = 50 }\nlimits = { max_watchers_per_address = 2, deadline_ms = 10000 }";
     let app = TestApp::build().settings(settings).start().await;
     let first = watches(&app, 0).await;
     let _second = watches(&app, 0).await;

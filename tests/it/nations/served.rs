@@ -33,7 +33,7 @@ const DELEGATIONS: usize = 24;
 /// about once a minute: this build would be busy with it, and each question is asked once.
 const SETTINGS: &str = "
 cache = { peer_poll_ms = 60000 }
-limits = { per_address_rps = 100000, per_address_burst = 100000, global_rps = 100000, max_watchers_per_address = 1000 }
+limits = { per_address_rps = 100000, per_address_burst = 100000, global_rps = 100000, max_watchers_per_address = 1000, deadline_ms = 10000 }
 ";
 
 pub type ByCountry = BTreeMap<String, Vec<University>>;
