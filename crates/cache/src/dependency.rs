@@ -132,7 +132,7 @@ impl Dep {
     }
 
     /// An entry about the entity that saw the registry at `epoch` may be served; counts as use.
-    pub fn fresh(&self, tag: u32, epoch: i64, lease: Duration) -> bool {
+    fn fresh(&self, tag: u32, epoch: i64) -> bool {
         let now = self.ticks.now();
         // Once a second is enough, and keeps the line shared among the cores.
         if now.since(BootInstant::from_nanos(self.last_used.load(Ordering::Relaxed))) > Duration::from_secs(1)
@@ -140,14 +140,14 @@ impl Dep {
             self.last_used.store(now.nanos(), Ordering::Relaxed);
         }
         let polled = self.polled_before.load(Ordering::Acquire);
-        polled != 0 && now.since(BootInstant::from_nanos(polled)) < lease && self.accepts(tag, epoch)
+        polled != 0 && now.since(BootInstant::from_nanos(polled)) < DEP_LEASE && self.accepts(tag, epoch)
     }
 
     /// The same of an entry whose answer was given to a question sent after `asked`. That confirms the entry and no other:
     /// what a registry kept itself may be of an epoch of some time ago.
     pub(crate) fn holds(&self, tag: u32, epoch: i64, asked: Option<BootInstant>) -> bool {
         let lately = |asked| !self.alone && self.ticks.now().since(asked) < DEP_LEASE;
-        self.fresh(tag, epoch, DEP_LEASE) || asked.is_some_and(lately) && self.accepts(tag, epoch)
+        self.fresh(tag, epoch) || asked.is_some_and(lately) && self.accepts(tag, epoch)
     }
 
     /// When the registry last said that nothing has touched the entry; `None` once something is known to have.
@@ -259,14 +259,14 @@ mod tests {
         let ticks = Ticks::hand();
         let deps = Dependencies::with_ticks(ticks.clone());
         let dep = deps.get_or_track(&path("a"), 7);
-        assert!(!dep.fresh(TAG, 7, DEP_LEASE) && dep.age().is_none(), "never polled");
+        assert!(!dep.fresh(TAG, 7) && dep.age().is_none(), "never polled");
         dep.polled(7, ticks.now());
-        assert!(dep.fresh(TAG, 7, DEP_LEASE) && !dep.fresh(TAG, 6, DEP_LEASE));
+        assert!(dep.fresh(TAG, 7) && !dep.fresh(TAG, 6));
         ticks.advance(DEP_LEASE);
         assert_eq!(dep.age(), Some(DEP_LEASE));
-        assert!(!dep.fresh(TAG, 7, DEP_LEASE), "the lease is over");
+        assert!(!dep.fresh(TAG, 7), "the lease is over");
         dep.polled(8, ticks.now());
-        assert!(!dep.fresh(TAG, 7, DEP_LEASE) && dep.fresh(TAG, 8, DEP_LEASE));
+        assert!(!dep.fresh(TAG, 7) && dep.fresh(TAG, 8));
     }
 
     #[test]
@@ -275,13 +275,13 @@ mod tests {
         let dep = Dependencies::with_ticks(ticks.clone()).get_or_track(&path("a"), 7);
         assert!(!dep.is_fed());
         dep.fed(7, ticks.now());
-        assert!(dep.is_fed() && dep.fresh(TAG, 7, DEP_LEASE));
+        assert!(dep.is_fed() && dep.fresh(TAG, 7));
         dep.tell(8, &Touched::Everybody);
-        assert!(dep.is_fed() && !dep.fresh(TAG, 7, DEP_LEASE) && dep.fresh(TAG, 8, DEP_LEASE));
+        assert!(dep.is_fed() && !dep.fresh(TAG, 7) && dep.fresh(TAG, 8));
         ticks.advance(DEP_LEASE);
-        assert!(!dep.is_fed() && !dep.fresh(TAG, 8, DEP_LEASE));
+        assert!(!dep.is_fed() && !dep.fresh(TAG, 8));
         dep.polled(8, ticks.now());
-        assert!(!dep.is_fed() && dep.fresh(TAG, 8, DEP_LEASE), "a poll is no feed");
+        assert!(!dep.is_fed() && dep.fresh(TAG, 8), "a poll is no feed");
     }
 
     #[test]
@@ -292,9 +292,7 @@ mod tests {
         dep.begin(7, 7);
         dep.fed(7, ticks.now());
         dep.tell(8, &Touched::Entities(vec![one]));
-        assert!(
-            !dep.fresh(one, 7, DEP_LEASE) && dep.fresh(one, 8, DEP_LEASE) && dep.fresh(other, 7, DEP_LEASE)
-        );
+        assert!(!dep.fresh(one, 7) && dep.fresh(one, 8) && dep.fresh(other, 7));
         dep.polled(9, ticks.now());
         assert!(!dep.accepts(other, 7) && !dep.accepts(other, 8), "nobody knows whom it touched");
         dep.heard(9);
@@ -342,7 +340,7 @@ mod tests {
         }
         assert_eq!(deps.in_use().len(), MAX_TRACKED);
         ticks.advance(IDLE);
-        kept.fresh(TAG, 1, DEP_LEASE);
+        kept.fresh(TAG, 1);
         ticks.advance(Duration::from_secs(1));
         let left = deps.in_use();
         assert!(left.len() == 1 && Arc::ptr_eq(&left[0], &kept));

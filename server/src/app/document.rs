@@ -1,6 +1,7 @@
 //! Signed documents: statements when they are written, the registry's own configuration when it opens.
 
 use std::{
+    fmt::Display,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
     time::Duration,
@@ -55,7 +56,7 @@ pub struct Issuing {
     lifetime: Duration,
 }
 
-pub fn internal(e: impl std::fmt::Display) -> Error {
+pub fn internal(e: impl Display) -> Error {
     Error::Internal(e.to_string())
 }
 
@@ -182,25 +183,35 @@ impl Issuing {
     fn signed_statement(&self, s: StatementSnapshot, now: Timestamp) -> Result<Document, Error> {
         let target = format!("statement:{}", s.id);
         let exp = self.expiry(&target, now);
-        let signer = self.signer(now)?;
-        let jws = self.statement(s, now, exp).sign(signer).map_err(internal)?;
-        Ok(Document { target, jws, kid: signer.key().kid().to_owned(), iat: now, exp })
+        let claims = self.statement(s, now, exp);
+        self.signed(target, (now, exp), now, |signer| claims.sign(signer))
     }
 
     fn signed_recognition(&self, s: &StatementSnapshot, now: Timestamp) -> Result<Document, Error> {
         let target = format!("recognition:{}", s.id);
         let exp = self.expiry(&target, now);
-        let signer = self.signer(now)?;
-        let jws = self.recognition(s, now, exp)?.sign(signer).map_err(internal)?;
-        Ok(Document { target, jws, kid: signer.key().kid().to_owned(), iat: now, exp })
+        let claims = self.recognition(s, now, exp)?;
+        self.signed(target, (now, exp), now, |signer| claims.sign(signer))
     }
 
     fn signed_delegation(&self, d: &Delegation, now: Timestamp) -> Result<Document, Error> {
         let target = format!("delegation:{}", d.id);
         let exp = self.expiry(&target, now);
+        let claims = self.delegation(d, now, exp)?;
+        self.signed(target, (now, exp), now, |signer| claims.sign(signer))
+    }
+
+    /// A document to keep, signed with the key that is in use at `now`.
+    pub fn signed<E: Display>(
+        &self,
+        target: String,
+        (iat, exp): (Timestamp, Timestamp),
+        now: Timestamp,
+        sign: impl FnOnce(&dyn Signer) -> Result<String, E>,
+    ) -> Result<Document, Error> {
         let signer = self.signer(now)?;
-        let jws = self.delegation(d, now, exp)?.sign(signer).map_err(internal)?;
-        Ok(Document { target, jws, kid: signer.key().kid().to_owned(), iat: now, exp })
+        let (jws, kid) = (sign(signer).map_err(internal)?, signer.key().kid().to_owned());
+        Ok(Document { target, jws, kid, iat, exp })
     }
 
     /// Signs these statements and puts them on file, in the transaction that changed them.

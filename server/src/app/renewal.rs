@@ -109,9 +109,7 @@ fn statement(
         return Err(changed());
     }
     (claims.iat, claims.exp) = (iat.secs(), exp.secs());
-    let signer = issuing.signer(now)?;
-    let (jws, kid) = (claims.sign(signer).map_err(internal)?, signer.key().kid().to_owned());
-    Ok(Document { target: filed.target.clone(), jws, kid, iat, exp })
+    issuing.signed(filed.target.clone(), (iat, exp), now, |signer| claims.sign(signer))
 }
 
 fn recognition(
@@ -129,9 +127,7 @@ fn recognition(
         return Err(changed());
     }
     (claims.iat, claims.exp) = (iat.secs(), exp.secs());
-    let signer = issuing.signer(now)?;
-    let (jws, kid) = (claims.sign(signer).map_err(internal)?, signer.key().kid().to_owned());
-    Ok(Document { target: filed.target.clone(), jws, kid, iat, exp })
+    issuing.signed(filed.target.clone(), (iat, exp), now, |signer| claims.sign(signer))
 }
 
 fn delegation(
@@ -155,7 +151,5 @@ fn delegation(
     }
     (claims.iat, claims.exp) = (iat.secs(), exp.secs());
     claims.metadata.trust_registry.status = status;
-    let signer = issuing.signer(now)?;
-    let (jws, kid) = (claims.sign(signer).map_err(internal)?, signer.key().kid().to_owned());
-    Ok(Document { target: filed.target.clone(), jws, kid, iat, exp })
+    issuing.signed(filed.target.clone(), (iat, exp), now, |signer| claims.sign(signer))
 }
