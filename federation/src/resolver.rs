@@ -6,20 +6,20 @@ use async_trait::async_trait;
 use charter_domain::{
     AuthorityId, Context, Delegation, EvidenceLevel, Outcome, Query, Reason, RegistryId, Timestamp,
 };
-use charter_proof::Denial;
 use futures::future::join_all;
 
 use crate::{
     Error,
-    answer::{Answer, Basis, Referral, Step, UNHEARD},
+    answer::{Answer, Referral, Step, UNHEARD},
     budget::Budget,
     local::{LocalAuthority, RegistryView},
     protocol::{Failure, PeerEndpoint, Protocol},
     seen::Seen,
-    verdict::{self, believe},
+    verdict::believe,
     walk::{self, Next, Whom},
 };
 
+mod conclusion;
 mod counter;
 mod recognised;
 
@@ -143,27 +143,8 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
             let whom: Vec<&str> = composed.referrals.iter().map(|r| r.authority.as_str()).collect();
             composed.detail = format!("ask {}", whom.join(", "));
         }
-        let mut composed = self.followed(&view, &request, composed, at, now).await?;
-        // Nobody below knew: that is our answer, not one of theirs. Of another authority that was named we say no more
-        // than that we know no way there.
-        let named = request.query.authority != *here;
-        if composed.reason.is_unknown() && (!named || composed.reason == Reason::UnknownAuthority) {
-            if composed.reason == Reason::UnknownAction && delegates_action(&view, &request.query) {
-                composed.reason = Reason::UnknownResource;
-            }
-            composed.decided_by = here.clone();
-            composed.basis = Basis::Direct;
-        }
-        if composed.outcome() == Outcome::No && composed.decided_by == *here {
-            let denial = verdict::denial(&view, (&request.query, epoch), &composed, (at, now));
-            composed.chain = self.signed(&request, denial).await;
-        }
-        // The asked registry comes first in the path, once.
-        composed.path.retain(|s| s.authority != *here);
-        let (authority, reason) = (here.clone(), composed.reason);
-        let step = Step { authority, epoch, reason, via: vec![], published: 0 };
-        composed.path.insert(0, step);
-        Ok(composed)
+        let composed = self.followed(&view, &request, composed, at, now).await?;
+        Ok(self.concluded(&view, &request, composed, epoch, (at, now)).await)
     }
 }
 
@@ -202,19 +183,6 @@ impl<L: LocalAuthority> Resolver<L> {
             }
         }
         Ok(answer)
-    }
-
-    /// A no as the links of a chain. One that is not signed is a no still, for whoever asks this registry itself.
-    async fn signed(&self, request: &Request, denial: Option<Denial>) -> Vec<String> {
-        let Some(mut denial) = denial else { return Vec::new() };
-        denial.published_size = self.local.published(request.registry).clamp(0, denial.epoch);
-        match self.local.deny(request.registry, denial).await {
-            Ok(token) => vec![token],
-            Err(error) => {
-                tracing::warn!(registry = %request.registry, %error, "a denial could not be signed");
-                Vec::new()
-            }
-        }
     }
 
     /// What those say that are asked, and why the others are not; an error where there is not a question for each. Those
@@ -355,12 +323,6 @@ fn unasked(
         document: delegation.document.clone(),
     });
     Some(answer)
-}
-
-/// An action that is delegated is known, whatever resource it is asked for.
-fn delegates_action(view: &RegistryView, query: &Query) -> bool {
-    let grants = view.delegations.iter().flat_map(|d| &d.scope.0);
-    grants.flat_map(|g| &g.actions).any(|p| p.matches(query.action.as_str()))
 }
 
 /// When a signed document expires, as it says itself: of documents that are our own, or were verified before.
