@@ -1,7 +1,7 @@
 //! A copy of a federation: it answers as the servers do, without them, until it is too old; and nothing of it changes by what
 //! cannot be believed.
 
-mod forged;
+pub mod forged;
 mod served;
 
 use std::{path::Path, sync::Arc, time::Duration};

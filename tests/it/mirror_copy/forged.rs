@@ -9,7 +9,7 @@ use charter_tests::TestApp;
 use super::{EDU, Federation, LATER, entity};
 
 /// Puts a text where the server takes its newest index from.
-async fn serves(app: &TestApp, jws: &str) {
+pub async fn serves(app: &TestApp, jws: &str) {
     let admin = app.database.admin(&app.database.name).await;
     let changed = admin.execute("update snapshot_heads set jws = $1", &[&jws]).await.expect("changed");
     assert_eq!(changed, 1);

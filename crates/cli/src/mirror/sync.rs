@@ -8,7 +8,7 @@ use std::{
 };
 
 use charter_domain::{AuthorityId, Timestamp};
-use charter_proof::{AnchorSet, SnapshotIndex, verify_subordinate};
+use charter_proof::{AnchorSet, Issuer, SnapshotIndex, verify_snapshot, verify_subordinate};
 use futures::StreamExt as _;
 
 use super::{
@@ -98,16 +98,16 @@ async fn gather(round: &Round<'_>, held: &[Head]) -> Result<Gathered, Failure> {
     let mut level = gathered.take(round, found);
     for _ in 0..MAX_DEPTH {
         let reads = level.into_iter().map(|wanted| {
-            let authority = wanted.issuer.authority_id.clone();
-            let before = by_authority.get(&authority).copied();
-            async move { (authority, fetch::registry(round, wanted, before).await) }
+            let issuer = wanted.issuer.clone();
+            let before = by_authority.get(&issuer.authority_id).copied();
+            async move { (issuer, fetch::registry(round, wanted, before).await) }
         });
         let done: Vec<_> = futures::stream::iter(reads).buffered(AT_ONCE).collect().await;
         level = Vec::new();
-        for (authority, result) in done {
+        for (issuer, result) in done {
             match result {
                 Ok(found) => level.extend(gathered.take(round, found)),
-                Err(failure) => gathered.keep(&authority, failure.message, held),
+                Err(failure) => gathered.keep(&issuer, failure.message, held),
             }
         }
     }
@@ -160,18 +160,25 @@ impl Gathered {
         below
     }
 
-    /// Keeps what is held of a registry that could not be had, and of those below it.
-    fn keep(&mut self, authority: &AuthorityId, why: String, held: &[Head]) {
-        let mut kept = HashSet::new();
+    /// Keeps what is held of a registry that could not be had, and of those below it; unless a key signed it that its
+    /// superior does not state any more: it may be a stolen one.
+    fn keep(&mut self, issuer: &Issuer, mut why: String, held: &[Head]) {
+        let authority = &issuer.authority_id;
+        let (mut kept, mut left_out) = (HashSet::new(), false);
         for head in held {
             let Some(superior) = &head.superior else { continue };
-            let is_it = head.authority_id == *authority;
+            let named = head.authority_id == *authority;
+            let is_it = named && verify_snapshot(&head.index, issuer, head.verified_at).is_ok();
+            left_out |= named && !is_it;
             let is_below = kept.contains(superior) && self.seen.insert(head.authority_id.clone());
             let has_place = self.heads.iter().any(|h| h.authority_id == *superior);
             if has_place && (is_it || is_below) {
                 kept.insert(head.authority_id.clone());
                 self.heads.push(head.clone());
             }
+        }
+        if left_out {
+            why.push_str("; what was held of it is left out: its superior states its key no longer");
         }
         self.synced.failed.push((authority.to_string(), why));
     }
