@@ -1,6 +1,7 @@
 //! Our own HTTP/1.1 client: for correctness passes, and for latency at a fixed rate (open loop).
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -47,6 +48,17 @@ impl Connection {
         self.exchange(request).await
     }
 
+    /// Asks, and checks what the answer says; how long the answer took.
+    async fn ask(&mut self, question: &Question, asking: Asking) -> anyhow::Result<Duration> {
+        let asked = Instant::now();
+        let (status, answer) = self.post(&question.path, question.body(asking)).await?;
+        let took = asked.elapsed();
+        question
+            .check(asking, status, &answer)
+            .with_context(|| format!("{status} {}", String::from_utf8_lossy(&answer)))?;
+        Ok(took)
+    }
+
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<(u16, Bytes)> {
         self.send.ready().await?;
         let response = self.send.send_request(request).await?;
@@ -68,10 +80,7 @@ pub async fn ask_all(
         workers.spawn(async move {
             let mut connection = Connection::open(address).await?;
             for question in questions.iter().skip(worker).step_by(connections) {
-                let (status, answer) = connection.post(&question.path, question.body(asking)).await?;
-                question
-                    .check(asking, status, &answer)
-                    .with_context(|| format!("{status} {}", String::from_utf8_lossy(&answer)))?;
+                connection.ask(question, asking).await?;
             }
             anyhow::Ok(())
         });
@@ -80,6 +89,22 @@ pub async fn ask_all(
         done??;
     }
     Ok(())
+}
+
+/// How long the first question about each of so many entities takes, one after the other, every answer checked.
+pub async fn firsts(
+    address: SocketAddr,
+    questions: &[Question],
+    count: usize,
+) -> anyhow::Result<Vec<Duration>> {
+    let mut connection = Connection::open(address).await?;
+    let mut seen = BTreeSet::new();
+    let mut latencies = Vec::new();
+    for question in questions.iter().filter(|q| seen.insert(&q.entity)).take(count) {
+        latencies.push(connection.ask(question, Asking::Plain).await?);
+    }
+    ensure!(latencies.len() == count, "too few entities");
+    Ok(latencies)
 }
 
 /// Requests at a fixed rate, whatever the answers do; each latency counts from when its request was due.

@@ -1,11 +1,7 @@
 //! The three-level answer: the EU root asks Finland, which asks its education registry, each a process of its own.
 
-use std::time::Instant;
-
-use anyhow::{Context, ensure};
-
 use crate::{
-    client::{self, Connection},
+    client,
     question::Asking,
     report::{Samples, median},
     rounds::Field,
@@ -18,7 +14,8 @@ pub async fn round(field: &Field<'_>, samples: &mut Samples) -> anyhow::Result<(
     let education = field.site.serve(&field.education).await?;
     let finland = field.site.serve(&field.finland).await?;
     let eu = field.site.serve(&field.eu).await?;
-    let cold = cold(field, &eu).await?;
+    let cold = client::firsts(eu.address, &field.remote, COLD).await?;
+    let cold: Vec<f64> = cold.iter().map(|latency| latency.as_secs_f64() * 1e3).collect();
     samples.add("cold_first", cold[0]);
     samples.add("cold", median(&cold));
 
@@ -33,22 +30,4 @@ pub async fn round(field: &Field<'_>, samples: &mut Samples) -> anyhow::Result<(
         process.stop().await;
     }
     Ok(())
-}
-
-/// Milliseconds of the first question about each of some entities, one after the other; nothing is cached anywhere.
-async fn cold(field: &Field<'_>, eu: &crate::process::Process) -> anyhow::Result<Vec<f64>> {
-    let mut connection = Connection::open(eu.address).await?;
-    let mut seen = std::collections::BTreeSet::new();
-    let fresh = field.remote.iter().filter(|q| seen.insert(&q.entity));
-    let mut latencies = Vec::new();
-    for question in fresh.take(COLD) {
-        let asked = Instant::now();
-        let (status, answer) = connection.post(&question.path, question.body(Asking::Plain)).await?;
-        latencies.push(asked.elapsed().as_secs_f64() * 1e3);
-        question
-            .check(Asking::Plain, status, &answer)
-            .with_context(|| format!("{status} {}", String::from_utf8_lossy(&answer)))?;
-    }
-    ensure!(latencies.len() == COLD, "too few entities");
-    Ok(latencies)
 }

@@ -35,8 +35,8 @@ pub struct Field<'a> {
     pub eu: Server,
     /// All entities, asked of the education registry itself.
     pub local: Arc<Vec<Question>>,
-    /// Fewer entities, asked of the same and of the EU root: federated answers are kept for 10 to 30 s only, and are
-    /// measured while they are kept.
+    /// Fewer entities, asked of the same and of the EU root: federated answers are kept for minutes only, and are measured
+    /// while they are kept.
     pub near: Arc<Vec<Question>>,
     pub remote: Arc<Vec<Question>>,
     /// A few with a yes: what the limits answer too.
@@ -115,12 +115,8 @@ impl<'a> Field<'a> {
         federated::round(self, samples).await
     }
 
-    /// A run of `wrk` after a warm-up, with the server's CPU time for each request in microseconds.
     pub async fn wrk(&self, process: &Process, bodies: &std::path::Path) -> anyhow::Result<(Done, f64)> {
-        self.tools.wrk(process.address, bodies, self.pace.warm).await?;
-        let before = process.cpu()?;
-        let done = self.tools.wrk(process.address, bodies, self.pace.seconds).await?;
-        Ok((done, (process.cpu()? - before) * 1e6 / done.requests))
+        self.tools.costed(process, bodies, self.pace).await
     }
 
     async fn rest(&self, charter: &Process, samples: &mut Samples) -> anyhow::Result<()> {

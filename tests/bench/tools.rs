@@ -10,7 +10,11 @@ use std::{
 use anyhow::{Context, bail};
 use tokio::process::Command;
 
-use crate::question::{Asking, Question, lines};
+use crate::{
+    Pace,
+    process::Process,
+    question::{Asking, Question, lines},
+};
 
 /// Reads a body from each line of the file it is given; each thread starts elsewhere.
 const SCRIPT: &str = r#"
@@ -66,8 +70,16 @@ impl Tools {
         Ok(path)
     }
 
+    /// A run of `wrk` after a warm-up, with the server's CPU time for each request in microseconds.
+    pub async fn costed(&self, process: &Process, bodies: &Path, pace: Pace) -> anyhow::Result<(Done, f64)> {
+        self.wrk(process.address, bodies, pace.warm).await?;
+        let before = process.cpu()?;
+        let done = self.wrk(process.address, bodies, pace.seconds).await?;
+        Ok((done, (process.cpu()? - before) * 1e6 / done.requests))
+    }
+
     /// 32 connections, each asking when it was answered. Every answer must be a 200.
-    pub async fn wrk(&self, address: SocketAddr, bodies: &Path, seconds: u32) -> anyhow::Result<Done> {
+    async fn wrk(&self, address: SocketAddr, bodies: &Path, seconds: u32) -> anyhow::Result<Done> {
         let mut command = Command::new("wrk");
         command.args(["-t", "2", "-c", "32", "-d", &format!("{seconds}s"), "-s"]);
         command.arg(self.dir.join("spread.lua")).arg(format!("http://{address}")).arg("--").arg(bodies);

@@ -1,14 +1,14 @@
 //! Four levels: what a kept answer costs at the top, what a first one takes, and how soon a revocation at the bottom is
 //! seen there by the feeds, and without any.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{path::PathBuf, sync::Arc};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 use super::stack::{Level, Stack};
 use crate::{
     Pace,
-    client::{Connection, ask_all, p99},
+    client::{ask_all, firsts, p99},
     load,
     process::{Process, stop},
     question::{Asking, Question, sequence},
@@ -105,29 +105,14 @@ impl<'a> Levels<'a> {
 
     /// The first question about each entity, one after the other; nothing is kept anywhere.
     async fn cold(&self, root: &Process, samples: &mut Samples) -> anyhow::Result<()> {
-        let mut connection = Connection::open(root.address).await?;
-        let mut seen = std::collections::BTreeSet::new();
-        let mut latencies = Vec::new();
-        for question in self.remote.iter().filter(|q| seen.insert(q.entity.clone())) {
-            let asked = Instant::now();
-            let (status, answer) = connection.post(&question.path, question.body(Asking::Plain)).await?;
-            latencies.push(asked.elapsed());
-            question
-                .check(Asking::Plain, status, &answer)
-                .with_context(|| format!("{status} {}", String::from_utf8_lossy(&answer)))?;
-        }
-        ensure!(latencies.len() == ENTITIES, "too few entities");
+        let latencies = firsts(root.address, &self.remote, ENTITIES).await?;
         samples.add("levels_first", latencies[0].as_secs_f64() * 1e3);
         samples.add("levels_cold", p99(latencies));
         Ok(())
     }
 
-    /// A run of `wrk` after a warm-up, with the server's CPU time for each request in microseconds.
     async fn wrk(&self, process: &Process, file: usize) -> anyhow::Result<(Done, f64)> {
         let bodies = self.files.get(file).context("a file of bodies")?;
-        self.tools.wrk(process.address, bodies, self.pace.warm).await?;
-        let before = process.cpu()?;
-        let done = self.tools.wrk(process.address, bodies, self.pace.seconds).await?;
-        Ok((done, (process.cpu()? - before) * 1e6 / done.requests))
+        self.tools.costed(process, bodies, self.pace).await
     }
 }
