@@ -22,7 +22,7 @@ use crate::{
     caller,
     config::{keys::Place, listener::ClientAuth},
     error::Error,
-    hosted::Hosted,
+    hosted::{Hosted, Tenant},
     limit::Limiter,
     log::Logs,
     mirror::push,
@@ -192,6 +192,11 @@ impl App {
     /// Tells this process' register of a change before the change is acknowledged.
     pub async fn changed(&self, registry: RegistryId, epoch: i64) -> Result<(), Error> {
         crate::tasks::epoch::catch_up(self, registry, epoch).await
+    }
+
+    /// A registry of this process.
+    pub fn tenant(&self, registry: RegistryId) -> Result<&Tenant, Error> {
+        self.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))
     }
 
     pub fn caller(&self, headers: &http::HeaderMap) -> Result<charter_domain::policy::Caller, Error> {

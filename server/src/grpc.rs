@@ -98,7 +98,7 @@ impl Doorway {
     }
 
     pub fn registry(&self, id: RegistryId) -> Result<&Registry, Error> {
-        let tenant = self.app.hosted.tenant(id).ok_or_else(|| Error::not_found("registry", id))?;
+        let tenant = self.app.tenant(id)?;
         Ok(&tenant.registry)
     }
 }

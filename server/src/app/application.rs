@@ -14,7 +14,7 @@ use charter_store::application::{Application, NewApplication};
 use uuid::Uuid;
 
 use self::signed::{Join, Leave, Says, Verified};
-use crate::{App, Error, app::delegation as delegations, error::Code, hosted::Tenant};
+use crate::{App, Error, app::delegation as delegations, error::Code};
 
 pub mod accept;
 pub mod sign;
@@ -27,12 +27,8 @@ pub use self::{
     view::{Receipt, Shown},
 };
 
-fn tenant(app: &App, registry: RegistryId) -> Result<&Tenant, Error> {
-    app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))
-}
-
 fn verified(app: &App, registry: RegistryId, token: &str) -> Result<Verified, Error> {
-    Ok(signed::verify(token, &tenant(app, registry)?.registry.entity_identifier, app.clock.now())?)
+    Ok(signed::verify(token, &app.tenant(registry)?.registry.entity_identifier, app.clock.now())?)
 }
 
 /// Keeps an application or a notice, once. Whoever sends it need not be known.
@@ -103,7 +99,7 @@ async fn may_join(
     (applicant, found): (&AuthorityId, &Verified),
     wish: &Join,
 ) -> Result<(), Error> {
-    let (tenant, now) = (tenant(app, registry)?, app.clock.now());
+    let (tenant, now) = (app.tenant(registry)?, app.clock.now());
     text("contact", &wish.contact)?;
     if wish.max_path_length.is_some_and(|n| n > delegation::MAX_DEPTH) {
         let text = format!("must be at most {}", delegation::MAX_DEPTH);

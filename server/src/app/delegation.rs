@@ -80,7 +80,7 @@ async fn put_one(
     (only_try, call): (bool, Option<Call>),
 ) -> Result<Delegated, Error> {
     let permit = permit_load(app, caller, registry).await?;
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     check(app, tenant, &new).await?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
     let warnings = overlaps(app, registry, &new).await?;

@@ -19,10 +19,6 @@ use crate::{
 /// Most answers of one list; each is decided like a question of its own.
 const MOST: i64 = 1_000;
 
-pub fn tenant(app: &App, registry: RegistryId) -> Result<&Tenant, Error> {
-    app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))
-}
-
 /// That a list is asked of the authority that keeps it; nobody is asked who named none.
 pub fn own(tenant: &Tenant, authority: &str) -> Result<(), Error> {
     if authority.is_empty() || AuthorityId::parse(authority)? == tenant.registry.authority {
@@ -98,7 +94,7 @@ async fn answers(
     terms: Vec<Term>,
     at: Option<Timestamp>,
 ) -> Result<Vec<(Query, Reply)>, Error> {
-    let authority = tenant(app, registry)?.registry.authority.to_string();
+    let authority = app.tenant(registry)?.registry.authority.to_string();
     let mut list = Vec::with_capacity(terms.len());
     for term in terms {
         let words =

@@ -58,7 +58,7 @@ async fn suspend_one(
     (entity, code): (&EntityId, &str),
     (asked, call): (&Asked, Option<Call>),
 ) -> Result<Suspended, Error> {
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let reason = crate::app::status::code(code)?;
     let id = crate::app::entity::get(app, registry, entity.as_str()).await?.entity_id.to_string();
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);

@@ -32,7 +32,6 @@ use crate::{
         privacy,
     },
     error::Code,
-    hosted::Tenant,
 };
 
 mod amend;
@@ -52,10 +51,6 @@ pub use self::{
 /// Measures that change what stands above the registry.
 const JOINED: &str = Measure::JoinSuperior.code();
 const LEFT: &str = Measure::LeaveSuperior.code();
-
-fn tenant(app: &App, registry: RegistryId) -> Result<&Tenant, Error> {
-    app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))
-}
 
 async fn phase(app: &App, registry: RegistryId) -> Result<Phase, Error> {
     let found = app.store.registries().await?.into_iter().find(|r| r.id == registry).map(|r| r.phase);
@@ -82,7 +77,7 @@ async fn draft_one(
     (wish, reason): (Wish, String),
     (asked, call): (&Asked, Option<Call>),
 ) -> Result<Shown, Error> {
-    let tenant = tenant(app, registry)?;
+    let tenant = app.tenant(registry)?;
     let now = app.clock.now();
     key_maker(staff, &wish)?;
     let draft = draft::draft(app, tenant, wish, now).await?;
@@ -101,7 +96,7 @@ async fn put(
     (draft, reason): (draft::Draft, String),
     (asked, call): (&Asked, Option<Call>),
 ) -> Result<Shown, Error> {
-    let tenant = tenant(app, registry)?;
+    let tenant = app.tenant(registry)?;
     let now = app.clock.now();
     let base = app.store.subject_seq(registry, draft.change.subject()).await?;
     let authority = tenant.registry.authority.clone();
@@ -167,7 +162,7 @@ pub async fn approve(
     if done.epoch > 0 {
         acknowledge(app, registry, done.epoch, done.negative).await?;
         if matches!(done.proposal.measure.as_str(), JOINED | LEFT) {
-            tenant(app, registry)?.fresh_above(&app.store).await?;
+            app.tenant(registry)?.fresh_above(&app.store).await?;
             // The way up is fetched at once, and nobody waits for it here.
             app.risen.notify_one();
         }
@@ -182,7 +177,7 @@ async fn approve_one(
     (id, over): (Uuid, String),
     (asked, call): (&Asked, Option<Call>),
 ) -> Result<Decided, Error> {
-    let tenant = tenant(app, registry)?;
+    let tenant = app.tenant(registry)?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
     let kept = read(app, registry, id).await?;
     check::above(app, tenant, &kept.proposal.change).await?;

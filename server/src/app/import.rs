@@ -141,7 +141,7 @@ async fn without_false_peers(
     if !records.iter().any(|(_, r)| recognition::names_peers(r)) {
         return Ok(records);
     }
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let delegations = app.store.delegations(registry).await?;
     let (mut good, now) = (Vec::with_capacity(records.len()), app.clock.now());
     for (line, mut record) in records {
@@ -160,7 +160,7 @@ async fn write(
     (outcome, call): (Outcome, Option<Call>),
 ) -> Result<Outcome, Error> {
     let registry = permit.registry();
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
     let records: Vec<Record> = records.into_iter().map(|(_, r)| r).collect();
     let written = app

@@ -102,7 +102,7 @@ pub async fn check(app: &App, registry: RegistryId, asked: Question) -> Result<C
 
 /// The registry's keys that are used no longer, signed by one that is (OpenID Federation 1.0, 8.7).
 pub async fn historical(app: &App, registry: RegistryId) -> Result<String, Error> {
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let history = app.store.keys(registry, None).await?;
     let now = app.clock.now();
     let keys: Vec<Value> = history.iter().filter_map(|key| former(key, now)).collect();

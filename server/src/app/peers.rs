@@ -75,7 +75,7 @@ pub async fn of(
 
 /// The same of a registry of this process.
 async fn own(app: &App, registry: RegistryId, page: &Page) -> Result<Peers, Error> {
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let view = app.hosted.view(registry).await?;
     let now = app.clock.now();
     let (mut list, mut bytes, mut more) = (Vec::new(), 0, false);

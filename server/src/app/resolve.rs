@@ -25,7 +25,7 @@ pub async fn full_chain(app: &App, registry: RegistryId, reply: &Reply) -> Resul
 
 /// From a registry up to the anchor's configuration; where the superior has not been heard, the registry's own.
 pub async fn way_up(app: &App, registry: RegistryId) -> Result<Vec<String>, Error> {
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let upward = tenant.upward();
     if upward.is_empty() {
         return Ok(vec![app.hosted.view(registry).await?.configuration.clone()]);

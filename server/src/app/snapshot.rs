@@ -33,7 +33,7 @@ pub async fn index(app: &App, registry: RegistryId) -> Result<String, Error> {
     if app.hosted.holds.get(registry).is_some() {
         return Err(Error::new(Code::Unavailable, "published events are missing from the database"));
     }
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let (held, now) = (app.store.snapshot(registry).await?, app.clock.now());
     if let Some(head) = held.as_ref().filter(|h| h.iat <= now && now.since(h.iat) < FRESH) {
         return Ok(head.jws.clone());

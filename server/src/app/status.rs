@@ -60,7 +60,7 @@ async fn set_one(
     (only_try, call): (bool, Option<Call>),
 ) -> Result<i64, Error> {
     let permit = permit_load(app, caller, registry).await?;
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
     let written = app
         .store

@@ -93,7 +93,7 @@ pub fn left(tenant: &Tenant, w: &LeaveSuperior) -> Result<SuperiorLeft, Error> {
 
 /// Looked at when it is proposed.
 pub async fn check(app: &App, registry: RegistryId, change: &Change) -> Result<(), Error> {
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     tenant.fresh_above(&app.store).await?;
     let above = tenant.above();
     match change {

@@ -84,7 +84,7 @@ struct Push<'a> {
 /// Brings every configured mirror up to a checkpoint of our log, which the tiles of the database are of. An error names
 /// the mirror that does not have it: the checkpoint must not be published then.
 pub async fn push(app: &App, registry: RegistryId, checkpoint: &SignedCheckpoint) -> Result<(), Error> {
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let sent = tenant.config.log.mirrors.iter().map(|mirror| async move {
         let size = checkpoint.checkpoint().size();
         let push = Push { app, registry, mirror, checkpoint, size };

@@ -43,7 +43,7 @@ struct Target {
 
 /// Takes up entries of a log that this registry mirrors.
 pub async fn add_entries(app: &App, registry: RegistryId, body: Body) -> Result<Received, Error> {
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let mut upload = Upload::new(body);
     let header = upload.header().await.map_err(|Ended| malformed("the header is too short or too long"))?;
     if header.start > header.end {
@@ -136,7 +136,7 @@ pub async fn shown(
     hash: &str,
     tile: Option<TilePath>,
 ) -> Result<Vec<u8>, Error> {
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let mut logs = tenant.config.witness.logs.iter();
     let log = logs.find(|log| log.mirror && state::hash(&log.origin) == hash);
     let log = log.ok_or_else(|| Error::new(Code::NotFound, "this log is not mirrored here"))?;

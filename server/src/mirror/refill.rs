@@ -24,7 +24,7 @@ pub async fn at_start(app: &App) {
 /// Puts back what was published and is missing, whoever remembers it: the file, witnesses, or mirrors. Where that
 /// cannot be, the registry is held, and the error says what to do.
 pub async fn refill(app: &App, registry: RegistryId) -> Result<(), Error> {
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let least = known(app, tenant).await;
     ensure(app, tenant, least).await.map(drop).map_err(|why| Error::new(Code::Stale, why))
 }

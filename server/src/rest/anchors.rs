@@ -23,10 +23,6 @@ const ASK: &str = "no-cache";
 /// What is at the end of a path of one version.
 const PREFIX: &str = "/.well-known/trust-anchors/";
 
-fn tenant(app: &App, here: Here) -> Result<&Tenant, Error> {
-    app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))
-}
-
 /// `GET /.well-known/trust-anchors[?version=N]`: the newest version or one of them; where none are published, this
 /// registry's own keys, if it has no superior.
 pub async fn newest(
@@ -36,7 +32,7 @@ pub async fn newest(
     uri: Uri,
 ) -> Result<Response<Body>, Error> {
     let [version] = query::parameters(&uri, ["version"])?;
-    let tenant = tenant(&app, here)?;
+    let tenant = app.tenant(here.registry)?;
     match (&tenant.anchors, version.as_str()) {
         (Some(published), "") => {
             let file = published.newest().await.ok_or_else(|| Error::not_found("version", 1))?;
@@ -55,7 +51,7 @@ pub async fn version(
     uri: Uri,
 ) -> Result<Response<Body>, Error> {
     let [] = query::parameters(&uri, [])?;
-    let published = tenant(&app, here)?.anchors.as_ref().ok_or_else(unpublished)?;
+    let published = app.tenant(here.registry)?.anchors.as_ref().ok_or_else(unpublished)?;
     Ok(numbered(published, uri.path().strip_prefix(PREFIX).unwrap_or_default()).await)
 }
 

@@ -36,7 +36,7 @@ fn name<'a>(names: &'a LanguageMap, language: &str) -> Option<&'a String> {
 pub async fn entities(State(app): State<Arc<App>>, Extension(here): Extension<Here>, uri: Uri) -> Answer {
     let names = ["authority_id", "action", "resource", "time", "limit", "offset"];
     let [authority, action, resource, time, limit, offset] = query::parameters(&uri, names)?;
-    let tenant = directory::tenant(&app, here.registry)?;
+    let tenant = app.tenant(here.registry)?;
     directory::own(tenant, &authority)?;
     let right = match (action.is_empty(), resource.is_empty()) {
         (true, true) => None,
@@ -68,7 +68,7 @@ pub async fn entities(State(app): State<Arc<App>>, Extension(here): Extension<He
 /// `GET /entities/{entity_id}`: what the issuer check says, with the profile's own member.
 pub async fn entity(State(app): State<Arc<App>>, Extension(here): Extension<Here>, uri: Uri) -> Answer {
     let id = named(&uri)?;
-    let tenant = directory::tenant(&app, here.registry)?;
+    let tenant = app.tenant(here.registry)?;
     let found = entity::get(&app, here.registry, id.as_str()).await?;
     let mut value = entity::issuer(&found, id.as_str(), &tenant.config.language, app.clock.now());
     value["entity_id"] = json!(id);
@@ -83,7 +83,7 @@ pub async fn authorizations(
     uri: Uri,
 ) -> Answer {
     let [time] = query::parameters(&uri, ["time"])?;
-    let tenant = directory::tenant(&app, here.registry)?;
+    let tenant = app.tenant(here.registry)?;
     let at = directory::instant(tenant, &time)?;
     let list =
         directory::authorizations(&app, (here.registry, here.deadline), named(&uri)?.as_str(), at).await?;
@@ -93,7 +93,7 @@ pub async fn authorizations(
 /// `GET /ecosystems/{ecosystem_id}`: this authority, or one that it has delegated to.
 pub async fn ecosystem(State(app): State<Arc<App>>, Extension(here): Extension<Here>, uri: Uri) -> Answer {
     let id = named(&uri)?;
-    let tenant = directory::tenant(&app, here.registry)?;
+    let tenant = app.tenant(here.registry)?;
     if directory::own(tenant, id.as_str()).is_ok() {
         return metadata::ayra(State(app), Extension(here)).await;
     }
@@ -115,7 +115,7 @@ pub async fn ecosystem(State(app): State<Arc<App>>, Extension(here): Extension<H
 /// `GET /ecosystems/{ecosystem_id}/recognitions`, of this authority.
 pub async fn recognitions(State(app): State<Arc<App>>, Extension(here): Extension<Here>, uri: Uri) -> Answer {
     let [time] = query::parameters(&uri, ["time"])?;
-    let tenant = directory::tenant(&app, here.registry)?;
+    let tenant = app.tenant(here.registry)?;
     directory::own(tenant, named(&uri)?.as_str())?;
     let at = directory::instant(tenant, &time)?;
     let list = directory::recognitions(&app, (here.registry, here.deadline), at).await?;
@@ -125,7 +125,7 @@ pub async fn recognitions(State(app): State<Arc<App>>, Extension(here): Extensio
 /// `GET /lookups/authorizations`
 pub async fn terms(State(app): State<Arc<App>>, Extension(here): Extension<Here>, uri: Uri) -> Answer {
     let [authority] = query::parameters(&uri, ["authority_id"])?;
-    directory::own(directory::tenant(&app, here.registry)?, &authority)?;
+    directory::own(app.tenant(here.registry)?, &authority)?;
     let list = directory::terms(&app, here.registry).await?;
     Ok(Json(list.iter().map(|t| json!({ "action": t.action, "resource": t.resource })).collect()))
 }
@@ -133,7 +133,7 @@ pub async fn terms(State(app): State<Arc<App>>, Extension(here): Extension<Here>
 /// `GET /lookups/didMethods`
 pub async fn methods(State(app): State<Arc<App>>, Extension(here): Extension<Here>, uri: Uri) -> Answer {
     let [authority] = query::parameters(&uri, ["authority_id"])?;
-    let tenant = directory::tenant(&app, here.registry)?;
+    let tenant = app.tenant(here.registry)?;
     directory::own(tenant, &authority)?;
     Ok(Json(json!([{ "identifier": "did:web", "authority_id": tenant.registry.authority }])))
 }

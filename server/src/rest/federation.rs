@@ -69,8 +69,7 @@ pub async fn page(
     uri: Uri,
 ) -> Result<Response<Body>, Error> {
     let form = Form::read(&uri)?;
-    let tenant =
-        app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))?;
+    let tenant = app.tenant(here.registry)?;
     let asked = form.question(tenant.registry.authority.as_str());
     let answer = async {
         match asked {

@@ -52,8 +52,7 @@ fn at(uri: &Uri) -> Result<Option<Timestamp>, Error> {
 }
 
 async fn view(app: &App, here: &Here, id: &EntityId, wish: Option<Timestamp>) -> Result<Value, Error> {
-    let tenant =
-        app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))?;
+    let tenant = app.tenant(here.registry)?;
     let now = app.clock.now();
     let at = wish.unwrap_or(now);
     let since = tenant.registry.history_since;

@@ -12,8 +12,7 @@ pub async fn ayra(
     State(app): State<Arc<App>>,
     Extension(here): Extension<Here>,
 ) -> Result<Json<Value>, Error> {
-    let tenant =
-        app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))?;
+    let tenant = app.tenant(here.registry)?;
     let id = &tenant.registry.authority;
     let mut value = json!({
         "id": id,
@@ -34,8 +33,7 @@ pub async fn trqp(
     State(app): State<Arc<App>>,
     Extension(here): Extension<Here>,
 ) -> Result<Json<Value>, Error> {
-    let tenant =
-        app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))?;
+    let tenant = app.tenant(here.registry)?;
     let limits = &app.config.limits;
     Ok(Json(json!({
         "trqp_version": "2.0",

@@ -32,8 +32,7 @@ pub async fn did(
     State(app): State<Arc<App>>,
     Extension(here): Extension<Here>,
 ) -> Result<Json<Value>, Error> {
-    let tenant =
-        app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))?;
+    let tenant = app.tenant(here.registry)?;
     let id = tenant.registry.authority.as_str();
     let keys = app.hosted.keys(here.registry).await?;
     let methods: Vec<Value> = keys

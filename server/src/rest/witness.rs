@@ -62,8 +62,7 @@ pub async fn checkpoint(
     Extension(here): Extension<Here>,
     extract::Path(hash): extract::Path<String>,
 ) -> Result<Response, Error> {
-    let tenant =
-        app.hosted.tenant(here.registry).ok_or_else(|| Error::not_found("registry", here.registry))?;
+    let tenant = app.tenant(here.registry)?;
     let told = tenant.config.witness.logs.iter().any(|log| state::hash(&log.origin) == hash);
     let folder = state::folder(&app.config.log_store.dir, &tenant.registry.slug);
     let found = match told {

@@ -72,7 +72,7 @@ enum Decided {
 /// The answer to a request: signature lines.
 pub async fn add_checkpoint(app: &Arc<App>, registry: RegistryId, body: &[u8]) -> Result<String, Refused> {
     let request = AddCheckpoint::parse(body).map_err(|e| other(Code::Invalid, e.to_string()))?;
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let origin = request.checkpoint.checkpoint().origin().to_owned();
     let known = tenant.config.witness.logs.iter().find(|log| log.origin == origin);
     let log = known.ok_or_else(|| other(Code::NotFound, "this witness was not told of this log"))?;

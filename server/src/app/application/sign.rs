@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     signed::{self, Join, LIFE, Leave, Says, Signed},
-    tenant, text,
+    text,
 };
 use crate::{App, Error, app::document::internal};
 
@@ -37,7 +37,7 @@ pub async fn sign(
     wanted: Wanted,
 ) -> Result<(String, Timestamp), Error> {
     policy::allow(staff, Action::Apply)?;
-    let tenant = tenant(app, registry)?;
+    let tenant = app.tenant(registry)?;
     let superior = HttpsId::parse(superior).map_err(|e| e.at("superior"))?;
     if superior == tenant.registry.entity_identifier {
         return Err(Invalid::new("superior", "must be another authority").into());

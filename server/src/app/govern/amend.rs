@@ -9,7 +9,7 @@ use charter_domain::{
 use charter_store::{proposal::Kept, request::Call, restricted::Restricted};
 use uuid::Uuid;
 
-use super::{Frame, Shown, Wish, check, draft, found, tenant};
+use super::{Frame, Shown, Wish, check, draft, found};
 use crate::{
     App, Error,
     app::{
@@ -39,7 +39,7 @@ async fn amend_one(
     (id, wish, reason): (Uuid, Wish, String),
     (asked, call): (&Asked, Option<Call>),
 ) -> Result<Shown, Error> {
-    let tenant = tenant(app, registry)?;
+    let tenant = app.tenant(registry)?;
     let now = app.clock.now();
     let before = super::get(app, staff, registry, id).await?;
     before.proposal.amendable(staff, now)?;

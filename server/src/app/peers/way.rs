@@ -79,7 +79,7 @@ impl Look<'_> {
 pub async fn of(app: &App, asked: Asked) -> Result<Way, Error> {
     let (registry, query) = (asked.registry, &asked.query);
     let look = Look { app, registry, deadline: asked.budget.deadline, spared: asked.is_spared() };
-    let tenant = app.hosted.tenant(registry).ok_or_else(|| Error::not_found("registry", registry))?;
+    let tenant = app.tenant(registry)?;
     let top = tenant.registry.authority.to_string();
     let (entity, said) = (query.entity.to_string(), format!("{} {}", query.action, query.resource));
     let reply = query::answer(app, asked).await?;
