@@ -1,6 +1,7 @@
 //! An answer: a decision plus what it rests on.
 
 use charter_domain::{AuthorityId, FailingLink, Outcome, Reason, RegistryId, Timestamp};
+use serde::Serialize;
 
 /// Who stated it, seen from the asked registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,10 +74,14 @@ pub struct LogEvidence {
     pub configuration: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Whom to ask instead of the asked registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Referral {
+    #[serde(rename = "authority_id")]
     pub authority: AuthorityId,
     pub endpoint: String,
+    /// What the asked registry signed about it.
+    #[serde(rename = "subordinate_statement")]
     pub document: Option<String>,
 }
 

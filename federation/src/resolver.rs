@@ -40,6 +40,8 @@ pub enum Mode {
     Refer,
     /// The same; an answer that was kept comes first, which is the business of the cache in front.
     CachedOnly,
+    /// The same for who asked for more and does not get it now: a yes that others could deny is not given.
+    Spared,
     /// Own records, as if there were no subordinates.
     Own,
 }
@@ -127,6 +129,9 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         let refers = request.mode != Mode::Recurse;
         if refers {
             answers.extend(whom.asked.iter().filter_map(|d| unasked(here, d, refers, at, now)));
+            if request.mode == Mode::Spared && answers.iter().any(|a| !a.referrals.is_empty()) {
+                answers.retain(|a| a.outcome() != Outcome::Yes);
+            }
         } else {
             match self.beneath(&view, &mut whom, &request, at, now).await {
                 Ok(said) => answers.extend(said),

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderValue, Response, StatusCode, header},
 };
 use charter_domain::{AuthorityId, FailingLink, Invalid, Reason, policy::Refusal};
+use charter_federation::answer::Referral;
 use serde_json::json;
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -106,15 +107,25 @@ pub struct Error {
     pub field: Option<String>,
     /// Of a question that could not be answered: where the way down ends.
     pub link: Option<FailingLink>,
+    /// Of a question that could not be answered: whom to ask instead.
+    pub referrals: Vec<Referral>,
 }
 
 /// Members of `ErrorInfo.metadata`.
 const LINK_INDEX: &str = "failing_link_index";
 const LINK_AUTHORITY: &str = "failing_link_authority_id";
 
+/// Members of `ErrorInfo.metadata` for the referral of that number.
+fn referred(number: usize) -> [String; 2] {
+    ["authority_id", "endpoint"].map(|member| format!("referral_{number}_{member}"))
+}
+/// Most bytes of referrals in details, which travel in a header: clients read 8 KiB of headers at least. Signed statements
+/// do not fit.
+const REFERRED: usize = 3 * 1024;
+
 impl Error {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), field: None, link: None }
+        Self { code, detail: detail.into(), field: None, link: None, referrals: Vec::new() }
     }
     pub fn not_found(noun: &str, id: impl std::fmt::Display) -> Self {
         Self::new(Code::NotFound, format!("{noun} `{id}` does not exist"))
@@ -124,7 +135,7 @@ impl Error {
         Self::new(code, detail)
     }
 
-    /// RFC 9457, with `code`, for a field `errors`, and for a way down that ends `failing_link`.
+    /// RFC 9457, with `code`, for a field `errors`, for a way down that ends `failing_link`, and `referrals`.
     pub fn problem(&self) -> serde_json::Value {
         let mut body = json!({
             "type": self.code.problem_type(),
@@ -141,6 +152,9 @@ impl Error {
         }
         if let Some(link) = &self.link {
             body["failing_link"] = json!(link);
+        }
+        if !self.referrals.is_empty() {
+            body["referrals"] = json!(self.referrals);
         }
         body
     }
@@ -174,6 +188,7 @@ impl From<Error> for tonic::Status {
             metadata.insert(LINK_INDEX.to_owned(), link.index.to_string());
             metadata.insert(LINK_AUTHORITY.to_owned(), link.authority_id.to_string());
         }
+        metadata.extend(fitting(&e.referrals));
         let mut details = ErrorDetails::with_error_info(e.code.as_str(), DOMAIN, metadata);
         if let Some(field) = &e.field {
             details.add_bad_request_violation(field, &e.detail);
@@ -196,12 +211,13 @@ impl From<&tonic::Status> for Error {
     fn from(status: &tonic::Status) -> Self {
         let info = status.get_details_error_info();
         let link = info.as_ref().and_then(|info| link(&info.metadata));
+        let referrals = info.as_ref().map(|info| referrals(&info.metadata)).unwrap_or_default();
         let reason = info.map(|info| info.reason).unwrap_or_default();
         let code = Code::ALL.iter().copied().find(|code| code.as_str() == reason);
         let faults = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
         let field = faults.into_iter().next().map(|fault| fault.field);
         let detail = status.message().to_owned();
-        Self { code: code.unwrap_or(Code::Internal), detail, field, link }
+        Self { code: code.unwrap_or(Code::Internal), detail, field, link, referrals }
     }
 }
 
@@ -210,6 +226,30 @@ fn link(metadata: &HashMap<String, String>) -> Option<FailingLink> {
     let index = metadata.get(LINK_INDEX)?.parse().ok()?;
     let authority_id = AuthorityId::parse(metadata.get(LINK_AUTHORITY)?).ok()?;
     Some(FailingLink { index, authority_id })
+}
+
+/// As many as details have room for, without the statements.
+fn fitting(referrals: &[Referral]) -> impl Iterator<Item = (String, String)> {
+    let mut left = REFERRED;
+    let fits = move |to: &&Referral| {
+        let bytes = to.authority.as_str().len() + to.endpoint.len();
+        let fits = left >= bytes;
+        left = left.saturating_sub(bytes);
+        fits
+    };
+    referrals.iter().take_while(fits).enumerate().flat_map(|(number, to)| {
+        referred(number).into_iter().zip([to.authority.to_string(), to.endpoint.clone()])
+    })
+}
+
+/// The referrals that details of an error name.
+fn referrals(metadata: &HashMap<String, String>) -> Vec<Referral> {
+    let read = |number| {
+        let [authority, endpoint] = referred(number).map(|name| metadata.get(&name));
+        let authority = AuthorityId::parse(authority?).ok()?;
+        Some(Referral { authority, endpoint: endpoint?.clone(), document: None })
+    };
+    (0..metadata.len()).map_while(read).collect()
 }
 
 impl axum::response::IntoResponse for Error {
@@ -312,7 +352,14 @@ mod tests {
         for code in Code::ALL {
             let whom = AuthorityId::parse("did:web:a.example").expect("a DID");
             let link = Some(FailingLink::new(2, &whom));
-            let error = Error { field: Some("context.time".into()), link, ..Error::new(*code, "why") };
+            let to = |endpoint: &str| Referral {
+                authority: whom.clone(),
+                endpoint: endpoint.to_owned(),
+                document: None,
+            };
+            let referrals = vec![to("https://a.example"), to("https://b.example")];
+            let field = Some("context.time".into());
+            let error = Error { field, link, referrals, ..Error::new(*code, "why") };
             let problem = error.problem();
             assert_eq!(problem["failing_link"], json!({ "index": 2, "authority_id": whom }));
             assert_eq!(problem["code"], code.as_str());
@@ -322,5 +369,18 @@ mod tests {
             assert_eq!(Error::from(&status).problem(), problem);
             assert_eq!(error.into_http().status().as_u16(), code.http());
         }
+    }
+
+    #[test]
+    fn referrals_in_details_leave_room_for_other_headers() {
+        let authority = AuthorityId::parse("did:web:a.example").expect("a DID");
+        let endpoint = format!("https://{}.example", "a".repeat(1_000));
+        let to = Referral { authority, endpoint, document: Some("a.b.c".to_owned()) };
+        let error = Error { referrals: vec![to; 8], ..Error::new(Code::Unverifiable, "ask") };
+        assert_eq!(error.problem()["referrals"].as_array().map(Vec::len), Some(8));
+        let status = tonic::Status::from(error);
+        assert!(status.details().len() < 4 * 1024);
+        let read = Error::from(&status).referrals;
+        assert!(read.len() == 2 && read.iter().all(|to| to.document.is_none()), "{read:?}");
     }
 }

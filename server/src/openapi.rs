@@ -100,6 +100,9 @@ fn problem() -> Value {
             "retryable": { "type": "boolean" },
             "failing_link": { "type": "object", "properties": {
                 "index": { "type": "integer" }, "authority_id": { "type": "string" } } },
+            "referrals": { "type": "array", "items": { "type": "object", "properties": {
+                "authority_id": { "type": "string" }, "endpoint": { "type": "string" },
+                "subordinate_statement": { "type": ["string", "null"] } } } },
             "errors": { "type": "array", "items": { "type": "object", "properties": {
                 "pointer": { "type": "string" }, "code": { "type": "string" }, "detail": { "type": "string" } } } },
         },

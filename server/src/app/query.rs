@@ -28,7 +28,7 @@ pub struct Asked {
     pub mode: Mode,
     /// How old a yes may be that cannot be confirmed now; zero accepts none.
     pub max_staleness: Duration,
-    /// Nobody signed in to ask: under load, subordinates are not asked for it.
+    /// Nobody signed in to ask: under load, whom to ask is said instead of asking.
     pub anonymous: bool,
     /// There is load: the limit of all requests is nearly used up.
     pub strained: bool,
@@ -75,7 +75,7 @@ async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
     let sparing = asked.is_spared() && asked.mode == Mode::Recurse;
     let Asked { registry, mut query, budget, mode, max_staleness, anonymous, .. } = asked;
     query.context.evidence = EvidenceLevel::Full;
-    let request = Request { registry, query, budget, mode: if sparing { Mode::Refer } else { mode } };
+    let request = Request { registry, query, budget, mode: if sparing { Mode::Spared } else { mode } };
     let lookup = lookup(registry, &request.query);
     if !plain || mode != Mode::Recurse {
         if plain
@@ -109,12 +109,13 @@ async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
     Ok(Reply::new(app, entry, now))
 }
 
-/// Resolves. `sparing` has asked nobody else, and fails where somebody else's word would count.
+/// Resolves. `sparing` has asked nobody else: the answer says who is to be asked, and it fails where recognised peers would
+/// have been.
 async fn find(app: &App, request: Request, sparing: bool) -> Result<Filled<Kept>, Error> {
     let (before, follows) = (BootInstant::now(), request.query.context.follow_recognition);
     let answer = app.resolver.resolve(request).await?;
     let open = answer.reason.is_unknown() || answer.reason == Reason::NotListed;
-    if sparing && (!answer.referrals.is_empty() || follows && open) {
+    if sparing && follows && open {
         return Err(busy());
     }
     Ok(filled(app, answer, before, app.clock.now()))
@@ -138,8 +139,13 @@ pub async fn refresh(app: &App, kept: &Entry<Kept>) {
 /// The way around the fillers, for as many as own records can take.
 async fn spared(app: &App, request: &Request, lookup: &Lookup<'_>) -> Result<Arc<Entry<Kept>>, Error> {
     let _turn = app.spare.try_acquire().map_err(|_| busy())?;
-    let request = Request { mode: Mode::Refer, ..request.clone() };
-    Ok(app.answers.put(lookup, find(app, request, true).await?))
+    let request = Request { mode: Mode::Spared, ..request.clone() };
+    let found = find(app, request, true).await?;
+    // What was found without others is not kept for who has them asked.
+    if found.value.referrals.is_empty() {
+        return Ok(app.answers.put(lookup, found));
+    }
+    Ok(app.answers.entry(lookup, found))
 }
 
 fn busy() -> Error {
@@ -165,6 +171,6 @@ pub fn trqp_error(app: &App, reply: &Reply) -> Option<Error> {
         Reason::UnknownResource => Some("resource"),
         _ => None,
     };
-    let link = reply.failing.clone();
-    Some(Error { field: field.map(str::to_owned), link, ..Error::new(code, reply.message()) })
+    let (link, referrals) = (reply.failing.clone(), reply.referrals.clone());
+    Some(Error { field: field.map(str::to_owned), link, referrals, ..Error::new(code, reply.message()) })
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{Extension, Json, body::Body, extract::State, http::Request};
 use charter_domain::{Context, EvidenceLevel, Kind, Outcome, Query, RegistryId};
-use charter_federation::{Mode, answer::Referral};
+use charter_federation::Mode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -122,15 +122,9 @@ fn render(app: &App, here: &Here, (query, reply): (&Query, &Reply), chain: &[Str
         "failing_link": reply.failing,
         "path": path(app, here.registry, reply),
         "chain": chain,
-        "referrals": reply.referrals.iter().map(referral).collect::<Value>(),
+        "referrals": reply.referrals,
         "published_size": log::state::shown(app, here.registry),
         "log": log::state::log(app, here.registry, reply),
-    })
-}
-
-fn referral(to: &Referral) -> Value {
-    json!({
-        "authority_id": to.authority, "endpoint": to.endpoint, "subordinate_statement": to.document,
     })
 }
 
