@@ -1,13 +1,15 @@
-//! Endpoints that could not be reached rest: 1 s, then twice as long each time, up to 5 min; then one question tries.
+//! Endpoints that could not be reached rest: 1 s, then twice as long each time, up to 5 min; then one is tried, while
+//! nobody waits for it.
 //!
-//! In scope: when an endpoint may be asked, and what counts as not having reached it. Out of scope: asking. Only
-//! endpoints that failed are kept, so one that answers costs a look.
+//! In scope: when an endpoint may be asked, when it is tried, and what counts as not having reached it. Out of scope:
+//! asking. Only endpoints that failed are kept, so one that answers costs a look; one is tried only if somebody asks
+//! for it, by one task at a time, with an end.
 
 use std::{
     collections::HashMap,
     fmt,
     hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher as _, RandomState},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -17,6 +19,8 @@ use crate::{
     budget::HOP,
     protocol::{Failure, PeerEndpoint},
 };
+
+mod trial;
 
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(300);
@@ -30,7 +34,7 @@ pub const FAIR: Duration = Duration::from_millis(500);
 pub struct Resting {
     /// Failures in a row; what failed together counts once.
     pub failures: u32,
-    /// In how long it is asked again.
+    /// In how long it is asked again; none while it is tried.
     pub again_in: Duration,
     /// The last failure.
     pub why: String,
@@ -44,19 +48,45 @@ impl fmt::Display for Resting {
     }
 }
 
-struct Open {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Rests,
+    /// A trial is under way.
+    Tried,
+    /// It may be asked, and what comes of that decides: an answer forgets its failures, another failure is one more.
+    Back,
+}
+
+struct Kept {
+    state: State,
     failures: u32,
-    /// When the last failure was seen.
+    /// When the last failure was seen, or the trial that was answered.
     since: Instant,
     again: Instant,
     why: String,
+}
+
+impl Kept {
+    fn resting(&self, now: Instant) -> Resting {
+        let again_in = self.again.saturating_duration_since(now);
+        Resting { failures: self.failures, again_in, why: self.why.clone() }
+    }
+}
+
+/// What comes of wanting to ask an endpoint.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    Ask,
+    Rest(Resting),
+    /// The rest is over: the first to hear it starts a trial, and waits for it no more than the others.
+    Try(Resting),
 }
 
 /// One breaker for each endpoint.
 pub struct Breakers {
     /// Of each process another: processes that lost an endpoint together come back at different times.
     seed: u64,
-    open: Mutex<HashMap<PeerEndpoint, Open>>,
+    kept: Mutex<HashMap<PeerEndpoint, Kept>>,
 }
 
 impl Default for Breakers {
@@ -68,22 +98,23 @@ impl Default for Breakers {
 impl Breakers {
     /// Those with one seed let rest for the same times.
     pub fn seeded(seed: u64) -> Self {
-        Self { seed, open: Mutex::default() }
+        Self { seed, kept: Mutex::default() }
     }
 
-    /// Asks an endpoint within `given`, unless it rests; remembers whether it could be reached.
-    pub async fn ask<T>(
-        &self,
+    /// Asks an endpoint within `given`, unless it rests; remembers whether it could be reached. After a rest `trial` is
+    /// run in the background: the cheapest call that shows who answers there.
+    pub async fn ask<T, P>(
+        self: &Arc<Self>,
         endpoint: &PeerEndpoint,
         given: Duration,
         call: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let started = Instant::now();
-        self.admit(endpoint, started).map_err(|resting| {
-            metrics::counter!("charter_peer_short_circuits_total").increment(1);
-            Failure::Resting(resting)
-        })?;
-        let mut waiting = Waiting { breakers: self, endpoint, started, reached: None };
+        trial: impl FnOnce() -> P,
+    ) -> Result<T, Failure>
+    where
+        P: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        self.admit(endpoint, trial)?;
+        let mut waiting = Waiting { breakers: self, endpoint, started: Instant::now(), reached: None };
         let outcome = tokio::time::timeout(given, call).await.unwrap_or(Err(Failure::Late));
         waiting.reached = match &outcome {
             Err(Failure::Late) => None,
@@ -93,47 +124,102 @@ impl Breakers {
         outcome
     }
 
-    /// Whether to ask. Of those who come after the rest one is let through; the others wait until it is back, or has
-    /// had the time of a hop.
-    pub fn admit(&self, endpoint: &PeerEndpoint, now: Instant) -> Result<(), Resting> {
-        let mut open = self.lock();
-        let Some(it) = open.get_mut(endpoint) else { return Ok(()) };
-        if now >= it.again {
-            it.again = now + HOP;
-            return Ok(());
+    /// Whether an endpoint may be asked; the first who comes after its rest starts `trial`.
+    pub fn admit<P>(
+        self: &Arc<Self>,
+        endpoint: &PeerEndpoint,
+        trial: impl FnOnce() -> P,
+    ) -> Result<(), Failure>
+    where
+        P: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let resting = match self.turn(endpoint, Instant::now()) {
+            Turn::Ask => return Ok(()),
+            Turn::Rest(resting) => resting,
+            Turn::Try(resting) => {
+                self.tries(endpoint, trial());
+                resting
+            }
+        };
+        metrics::counter!("charter_peer_short_circuits_total").increment(1);
+        Err(Failure::Resting(resting))
+    }
+
+    /// An endpoint has said nothing where it should have: it is tried before a question waits for it. Until the trial ends
+    /// it is asked as before.
+    pub fn doubt<P>(self: &Arc<Self>, endpoint: &PeerEndpoint, trial: impl FnOnce() -> P)
+    where
+        P: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        if self.doubted(endpoint, Instant::now()) {
+            self.tries(endpoint, trial());
         }
-        let again_in = it.again.saturating_duration_since(now);
-        Err(Resting { failures: it.failures, again_in, why: it.why.clone() })
     }
 
     /// Whether an endpoint rests, for who only looks. It is asked again in no time when it is its turn.
     pub fn look(&self, endpoint: &PeerEndpoint, now: Instant) -> Option<Resting> {
-        let open = self.lock();
-        let it = open.get(endpoint)?;
-        let again_in = it.again.saturating_duration_since(now);
-        Some(Resting { failures: it.failures, again_in, why: it.why.clone() })
+        let kept = self.lock();
+        kept.get(endpoint).filter(|it| it.state != State::Back).map(|it| it.resting(now))
     }
 
-    pub fn succeeded(&self, endpoint: &PeerEndpoint) {
-        let mut open = self.lock();
-        if open.remove(endpoint).is_some() {
-            show(open.len());
+    fn turn(&self, endpoint: &PeerEndpoint, now: Instant) -> Turn {
+        let mut kept = self.lock();
+        let Some(it) = kept.get_mut(endpoint) else { return Turn::Ask };
+        match it.state {
+            State::Back => Turn::Ask,
+            State::Rests if now >= it.again => {
+                it.state = State::Tried;
+                Turn::Try(it.resting(now))
+            }
+            State::Rests | State::Tried => Turn::Rest(it.resting(now)),
         }
     }
 
-    /// A question that was sent at `started` failed at `now`.
-    pub fn failed(&self, endpoint: &PeerEndpoint, (started, now): (Instant, Instant), why: String) {
-        let mut open = self.lock();
-        let failures = match open.get(endpoint) {
+    /// True where it is to be tried: nothing is known of it, and there is room to know.
+    fn doubted(&self, endpoint: &PeerEndpoint, now: Instant) -> bool {
+        let mut kept = self.lock();
+        if kept.contains_key(endpoint) || !has_room(&mut kept) {
+            return false;
+        }
+        let nothing = Kept { state: State::Back, failures: 0, since: now, again: now, why: String::new() };
+        kept.insert(endpoint.clone(), nothing);
+        true
+    }
+
+    /// A question was answered: whoever is back has stayed. It ends no rest: that takes a trial.
+    fn succeeded(&self, endpoint: &PeerEndpoint) {
+        let mut kept = self.lock();
+        if kept.get(endpoint).is_some_and(|it| it.state == State::Back) {
+            kept.remove(endpoint);
+        }
+    }
+
+    /// A question or a trial that was sent at `started` failed at `now`.
+    fn failed(&self, endpoint: &PeerEndpoint, (started, now): (Instant, Instant), why: String) {
+        let mut kept = self.lock();
+        if !kept.contains_key(endpoint) && !has_room(&mut kept) {
+            return;
+        }
+        let failures = match kept.get(endpoint) {
             // It was under way when another one failed: that is one failure.
             Some(it) if started < it.since => return,
             Some(it) => it.failures.saturating_add(1),
-            None if open.len() >= MAX_KEPT => return,
             None => 1,
         };
         let again = now + self.rest(endpoint, failures);
-        open.insert(endpoint.clone(), Open { failures, since: now, again, why });
-        show(open.len());
+        kept.insert(endpoint.clone(), Kept { state: State::Rests, failures, since: now, again, why });
+        show(&kept);
+    }
+
+    /// A trial was answered at `now`.
+    fn answered(&self, endpoint: &PeerEndpoint, now: Instant) {
+        let mut kept = self.lock();
+        match kept.get_mut(endpoint).filter(|it| it.failures > 0) {
+            Some(it) => (it.state, it.since) = (State::Back, now),
+            // It was in doubt, and nothing was wrong.
+            None => drop(kept.remove(endpoint)),
+        }
+        show(&kept);
     }
 
     /// Up to a fifth less than the whole.
@@ -146,9 +232,17 @@ impl Breakers {
         whole - whole / 1_000 * thousandths
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<PeerEndpoint, Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<PeerEndpoint, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Makes room by forgetting who may be asked anyway.
+fn has_room(kept: &mut HashMap<PeerEndpoint, Kept>) -> bool {
+    if kept.len() >= MAX_KEPT {
+        kept.retain(|_, it| it.state != State::Back);
+    }
+    kept.len() < MAX_KEPT
 }
 
 /// A call, until it ends or whoever waits for it gives up: then it counts as late, if it had its time.
@@ -173,72 +267,11 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn show(open: usize) {
+fn show(kept: &HashMap<PeerEndpoint, Kept>) {
+    let open = kept.values().filter(|it| it.state != State::Back).count();
     let open = u32::try_from(open).unwrap_or(u32::MAX);
     metrics::gauge!("charter_peer_breakers_open").set(f64::from(open));
 }
 
 #[cfg(test)]
-mod tests {
-    use charter_domain::SpkiPins;
-
-    use super::*;
-
-    fn peer(port: u16) -> PeerEndpoint {
-        PeerEndpoint { url: format!("http://127.0.0.1:{port}"), pins: SpkiPins::default() }
-    }
-
-    fn fails(breakers: &Breakers, started: Instant, now: Instant) {
-        breakers.failed(&peer(1), (started, now), "gone".to_owned());
-    }
-
-    #[test]
-    fn rests_grow_from_one_second_to_five_minutes() {
-        let (breakers, mut now) = (Breakers::default(), Instant::now());
-        for failures in 1..=20 {
-            breakers.admit(&peer(1), now).expect("its turn");
-            fails(&breakers, now, now);
-            let resting = breakers.admit(&peer(1), now).expect_err("it rests");
-            let whole = Duration::from_secs(1 << (failures - 1).min(16)).min(LONGEST);
-            assert!(resting.again_in <= whole && resting.again_in >= whole * 4 / 5, "{failures}: {resting}");
-            assert_eq!(resting.failures, failures);
-            now += resting.again_in;
-        }
-    }
-
-    #[test]
-    fn one_question_tries_and_its_answer_decides_for_all() {
-        let (breakers, start) = (Breakers::default(), Instant::now());
-        fails(&breakers, start, start);
-        let later = start + FIRST;
-        assert!(breakers.admit(&peer(1), later).is_ok() && breakers.admit(&peer(1), later).is_err());
-        assert!(breakers.admit(&peer(2), later).is_ok(), "another endpoint");
-        // One that never came back does not keep the place.
-        assert!(breakers.admit(&peer(1), later + HOP).is_ok());
-        breakers.succeeded(&peer(1));
-        assert!(breakers.admit(&peer(1), later).is_ok() && breakers.admit(&peer(1), later).is_ok());
-    }
-
-    #[test]
-    fn questions_that_fail_together_are_one_failure() {
-        let (breakers, start) = (Breakers::default(), Instant::now());
-        let end = start + Duration::from_millis(10);
-        for _ in 0..50 {
-            fails(&breakers, start, end);
-        }
-        assert_eq!(breakers.admit(&peer(1), end).map_err(|resting| resting.failures), Err(1));
-        fails(&breakers, end + FIRST, end + FIRST);
-        assert_eq!(breakers.admit(&peer(1), end + FIRST).map_err(|resting| resting.failures), Err(2));
-    }
-
-    #[test]
-    fn it_says_what_failed_and_when_it_is_asked_again() {
-        let resting = Resting {
-            failures: 3,
-            again_in: Duration::from_millis(3_140),
-            why: "did not answer in time".into(),
-        };
-        let text = "did not answer in time (failure 3 in a row); it is asked again in 3.1 s";
-        assert_eq!(resting.to_string(), text);
-    }
-}
+mod tests;

@@ -117,6 +117,13 @@ async fn a_dead_subordinate_is_waited_for_once_and_the_other_branch_never_again(
     let opened = knocks.connections();
     until(PATIENCE, "it rests", async || alone.grpc().await.message.contains("it is asked again in")).await;
     assert_eq!(knocks.connections(), opened);
+    // It is tried again, and nobody waits for that: each is told that it rests.
+    until(PATIENCE, "it was tried", async || {
+        let said = alone.grpc().await;
+        assert!(said.message.contains("it is asked again in"), "{}", said.message);
+        said.message.contains("(failure 3 in a row)")
+    })
+    .await;
     // With a time nothing is kept: each is asked for anew.
     let both = app.anonymous().asks(ENTITY, "issue", "Degree").at(now);
     let (rested, other) =

@@ -7,7 +7,8 @@ use std::{
 };
 
 use charter_cache::Dep;
-use charter_domain::{Timestamp, record::RawRecord, time::Clock};
+use charter_domain::{SpkiPins, Timestamp, record::RawRecord, time::Clock};
+use charter_federation::PeerEndpoint;
 use charter_proto::charter::{
     federation::v1::{
         self as pb, federation_service_client::FederationServiceClient, watch_response::Item as Sent,
@@ -118,6 +119,23 @@ async fn without_a_feed_the_epoch_is_polled() {
     until(BEGUN, "it was polled", async || two.dep().epoch() >= epoch).await;
     assert!(!two.dep().is_fed(), "the sector has no place for watchers");
     assert_eq!(two.line().await, "200 no REVOKED");
+}
+
+#[tokio::test]
+async fn whoever_falls_silent_rests_before_anybody_waits_for_it() {
+    let two = Two::start(&slow(), SETTINGS).await;
+    two.is_followed().await;
+    let endpoint = PeerEndpoint { url: two.wire.url.clone(), pins: SpkiPins::default() };
+    let rests = || two.root.app.protocol.resting(&endpoint).is_some();
+    assert!(!rests());
+    two.wire.silence();
+    until(BEGUN, "its silence was noticed, and nobody had asked", async || rests()).await;
+    let said = two.root.anonymous().asks("did:web:other.example", "issue", "Degree").rest().await;
+    assert_eq!(said.line(), "503 UNVERIFIABLE");
+    assert!(said.message.contains("it is asked again in"), "{}", said.message);
+    two.wire.mend();
+    until(BEGUN, "it was tried", async || !rests()).await;
+    assert_eq!(two.line().await, "200 yes ACTIVE");
 }
 
 #[tokio::test]

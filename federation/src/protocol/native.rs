@@ -34,7 +34,7 @@ pub use crate::breaker::FAIR;
 use crate::{
     answer::{Answer, Basis, LogEvidence, Referral, Step, UNHEARD},
     breaker::{Breakers, Resting},
-    budget::Budget,
+    budget::{Budget, HOP},
     trace,
 };
 
@@ -51,7 +51,7 @@ pub struct Native {
     channels: Cache<PeerEndpoint, Channel>,
     tls: Tls,
     lookup: Lookup,
-    breakers: Breakers,
+    breakers: Arc<Breakers>,
     /// Of which the deadline of a question is a time.
     clock: Arc<dyn Clock>,
 }
@@ -64,7 +64,7 @@ impl Native {
             channels: Cache::builder().max_capacity(1_000).time_to_idle(IDLE).build(),
             tls,
             lookup,
-            breakers: Breakers::default(),
+            breakers: Arc::default(),
             clock,
         })
     }
@@ -72,6 +72,46 @@ impl Native {
     /// Whether an endpoint rests, since it could not be reached.
     pub fn resting(&self, endpoint: &PeerEndpoint) -> Option<Resting> {
         self.breakers.look(endpoint, Instant::now())
+    }
+
+    /// Tries an endpoint of which nothing is heard that should be, before a question waits for it. The doubt ends with
+    /// `spoken`, too.
+    pub fn doubt(
+        &self,
+        endpoint: &PeerEndpoint,
+        authority: &AuthorityId,
+        spoken: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.breakers.doubt(endpoint, || {
+            let trial = self.trial(endpoint, authority);
+            async move {
+                tokio::select! { went = trial => went, () = spoken => Ok(()) }
+            }
+        });
+    }
+
+    /// Asks an endpoint within `given`, unless it rests; remembers whether it could be reached.
+    async fn ask<T>(
+        &self,
+        (endpoint, authority): (&PeerEndpoint, &AuthorityId),
+        given: Duration,
+        call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+    ) -> Result<T, Failure> {
+        self.breakers.ask(endpoint, given, said(call), || self.trial(endpoint, authority)).await
+    }
+
+    /// The cheapest question: the registry's own epoch. In TLS it shows who answers there.
+    fn trial(
+        &self,
+        endpoint: &PeerEndpoint,
+        authority: &AuthorityId,
+    ) -> impl Future<Output = Result<(), Failure>> + Send + use<> {
+        let (client, authority) = (self.client(endpoint), authority.clone());
+        async move {
+            let message = pb::GetEpochRequest { authorities: vec![pb::AuthorityPath::default()] };
+            let request = addressed(with_trace(message, HOP), &authority);
+            said(client?.get_epoch(request)).await.map(drop)
+        }
     }
 
     fn client(&self, to: &PeerEndpoint) -> Result<FederationServiceClient<Channel>, Failure> {
@@ -105,15 +145,9 @@ impl Native {
     }
 }
 
-/// Asks an endpoint within `given`, unless it rests; remembers whether it could be reached.
-async fn ask<T>(
-    breakers: &Breakers,
-    endpoint: &PeerEndpoint,
-    given: Duration,
-    call: impl Future<Output = Result<tonic::Response<T>, Status>>,
-) -> Result<T, Failure> {
-    let call = async { call.await.map(tonic::Response::into_inner).map_err(|status| failure(&status)) };
-    breakers.ask(endpoint, given, call).await
+/// What came of a call.
+async fn said<T>(call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> Result<T, Failure> {
+    call.await.map(tonic::Response::into_inner).map_err(|status| failure(&status))
 }
 
 /// Plaintext is for this machine only.
@@ -167,7 +201,7 @@ impl Protocol for Native {
         let mut client = self.client(endpoint)?;
         let request = encode(authority, query, budget, self.clock.now().plus(left));
         let request = with_trace(request, left);
-        let reply = ask(&self.breakers, endpoint, left, client.resolve(request)).await?;
+        let reply = self.ask((endpoint, authority), left, client.resolve(request)).await?;
         decode(reply).map_err(Failure::Malformed)
     }
 
@@ -183,7 +217,7 @@ impl Protocol for Native {
         let message = pb::GetEpochRequest { authorities: paths.iter().map(path).collect() };
         let left = Duration::from_millis(800);
         let request = addressed(with_trace(message, left), authority);
-        let reply = ask(&self.breakers, endpoint, left, client.get_epoch(request)).await?;
+        let reply = self.ask((endpoint, authority), left, client.get_epoch(request)).await?;
         if reply.epochs.len() != paths.len() {
             return Err(Failure::Malformed("another number of epochs than asked".to_owned()));
         }
@@ -204,7 +238,7 @@ impl Protocol for Native {
         let message = pb::GetLogEvidenceRequest { via: via.iter().map(ToString::to_string).collect(), seq };
         let mut client = self.client(endpoint)?;
         let asked = client.get_log_evidence(addressed(with_trace(message, left), authority));
-        let found = ask(&self.breakers, endpoint, left, asked).await?.log_evidence;
+        let found = self.ask((endpoint, authority), left, asked).await?.log_evidence;
         let found = found.ok_or_else(|| Failure::Malformed("no evidence".to_owned()))?;
         Ok(LogEvidence { event: found.event, log_proof: found.log_proof, configuration: found.configuration })
     }

@@ -14,6 +14,7 @@ use tokio::{sync::Notify, time::sleep};
 
 use crate::{
     memory::{Memory, path},
+    network::Wire,
     plant::Plant,
     poll,
     record::{Event, Nature},
@@ -63,7 +64,12 @@ pub async fn keeps_time(world: Weak<World>, woken: Arc<Notify>) {
 
 fn beats(world: &Arc<World>) {
     for p in 0..world.nodes.len() {
+        let wire = Wire { world: Arc::downgrade(world), site: world.nodes[p].site };
+        let works = !lock(&world.weather).is_down(wire.site);
         for n in followed(world, p) {
+            if works {
+                wire.looks_for(n);
+            }
             drop(tokio::spawn(beat(Arc::clone(world), p, n)));
         }
     }

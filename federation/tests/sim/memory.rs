@@ -44,7 +44,7 @@ pub struct Kept {
 
 pub struct Memory {
     pub dependencies: Dependencies,
-    pub breakers: Breakers,
+    pub breakers: Arc<Breakers>,
     /// By superior and subordinate.
     pub feeds: Mutex<BTreeMap<(usize, usize), Feed>>,
     /// Endpoints that failed: for the plant that asks them no more.
@@ -62,7 +62,7 @@ impl Memory {
         }
         Self {
             dependencies: Dependencies::with_ticks(world.ticks().clone()),
-            breakers: Breakers::seeded(rests),
+            breakers: Arc::new(Breakers::seeded(rests)),
             feeds: Mutex::default(),
             given_up: Mutex::default(),
             answers: Answers::new(register, CAPACITY, None),

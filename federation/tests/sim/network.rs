@@ -108,6 +108,25 @@ pub fn nobody() -> AuthorityId {
     AuthorityId::parse(&format!("did:web:nobody{}.example", number.unwrap_or_default())).expect("a DID")
 }
 
+impl Wire {
+    /// What an endpoint is tried by after its rest.
+    fn trial(&self, node: usize) -> impl Future<Output = Result<(), Failure>> + Send + use<> {
+        let (world, from) = (Weak::clone(&self.world), self.site);
+        async move {
+            let world = upgraded(&world);
+            poll::told(&world, (from, node), &[Vec::new()]).await.map(drop)
+        }
+    }
+
+    /// As who follows its feed comes upon a registry: one whose rest is over is tried.
+    pub fn looks_for(&self, node: usize) {
+        let world = upgraded(&self.world);
+        let endpoint = world.nodes[node].endpoint();
+        // Whether it rests is seen by whoever asks.
+        let _rests = world.memory(self.site).breakers.admit(&endpoint, || self.trial(node));
+    }
+}
+
 #[async_trait]
 impl Protocol for Wire {
     async fn resolve(
@@ -128,7 +147,7 @@ impl Protocol for Wire {
             count(budget)?;
             carry(&world, call).await
         };
-        let reply = memory.breakers.ask(endpoint, budget.time_left(), sent).await;
+        let reply = memory.breakers.ask(endpoint, budget.time_left(), sent, || self.trial(node)).await;
         let failed = matches!(reply, Err(Failure::Unreachable(_) | Failure::Late));
         if failed && world.planted(Plant::NeverAsksAgain) {
             lock(&memory.given_up).insert(endpoint.url.clone());
@@ -144,8 +163,8 @@ impl Protocol for Wire {
     ) -> Result<Vec<Polled>, Failure> {
         let world = upgraded(&self.world);
         let (_, node) = place(&world, endpoint, authority)?;
-        let memory = world.memory(self.site);
-        memory.breakers.ask(endpoint, poll::PATIENCE, poll::told(&world, (self.site, node), paths)).await
+        let (memory, told) = (world.memory(self.site), poll::told(&world, (self.site, node), paths));
+        memory.breakers.ask(endpoint, poll::PATIENCE, told, || self.trial(node)).await
     }
 
     async fn log_evidence(

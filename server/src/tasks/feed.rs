@@ -145,6 +145,8 @@ async fn follow(app: Arc<App>, below: Below) {
                 forget(&app, &below, &mut known);
                 pause = LATER;
             }
+            // It is asked for when it may answer again, and tried by that.
+            End::Lost(Failure::Resting(resting)) => pause = resting.again_in.clamp(SOON, LATER),
             End::Lost(failure) => {
                 tracing::debug!(peer = %below.subordinate, error = %failure, "no feed of a subordinate");
             }

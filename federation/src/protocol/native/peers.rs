@@ -5,7 +5,7 @@ use std::time::Duration;
 use charter_domain::{AuthorityId, HttpsId, Reason, SpkiPins};
 use charter_proto::charter::federation::v1 as pb;
 
-use super::{Failure, Native, PeerEndpoint, addressed, ask, time, with_trace};
+use super::{Failure, Native, PeerEndpoint, addressed, time, with_trace};
 use crate::peers::{Heard, MAX_PEERS, MAX_SCOPE, Page, Peer, Peers};
 
 /// As long as it may take at most; a page of the federation waits for it.
@@ -36,7 +36,7 @@ impl Native {
         };
         let mut client = self.client(endpoint)?;
         let asked = client.list_peers(addressed(with_trace(message, left), authority));
-        let reply = ask(&self.breakers, endpoint, left, asked).await?;
+        let reply = self.ask((endpoint, authority), left, asked).await?;
         let found = decode(&reply).map_err(Failure::Malformed)?;
         if found.authority != *via.last().unwrap_or(authority) {
             return Err(Failure::Malformed("another authority than was asked for".to_owned()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use charter_domain::AuthorityId;
 use charter_proto::charter::federation::v1 as pb;
 
-use super::{Native, addressed, ask, with_trace};
+use super::{Native, addressed, with_trace};
 use crate::protocol::{Failure, PeerEndpoint};
 
 /// Recognitions of one peer: one for each action and resource.
@@ -25,7 +25,7 @@ pub(super) async fn shown(
     };
     let mut client = native.client(endpoint)?;
     let asked = client.get_recognition(addressed(with_trace(message, within), authority));
-    let reply = ask(&native.breakers, endpoint, within, asked).await?;
+    let reply = native.ask((endpoint, authority), within, asked).await?;
     if reply.recognition_statements.len() > MAX_STATEMENTS {
         return Err(Failure::Malformed("more recognitions than there can be".to_owned()));
     }

@@ -67,9 +67,7 @@ impl Native {
         authority: &AuthorityId,
         from_index: i64,
     ) -> Result<Feed, Failure> {
-        if let Some(resting) = self.resting(endpoint) {
-            return Err(Failure::Resting(resting));
-        }
+        self.breakers.admit(endpoint, || self.trial(endpoint, authority))?;
         let mut client = self.client(endpoint)?;
         let request = WatchRequest { registry_id: authority.to_string(), from_index };
         // A peer that has no place left for a feed may still be asked: its breaker learns nothing from this.

@@ -1,14 +1,17 @@
 //! What is done with the news that a feed brings.
 
-use std::sync::Arc;
+use std::{future::pending, sync::Arc, time::Duration};
 
 use charter_cache::{BootInstant, DEP_LEASE, Dep};
 use charter_domain::{AuthorityId, event::Told};
 use charter_federation::{
     PeerEndpoint,
-    protocol::native::watch::{Beat, News},
+    protocol::{
+        Failure,
+        native::watch::{Beat, News},
+    },
 };
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{Below, End, Known, Open, delegation, log, tree::Fault};
 use crate::{
@@ -16,9 +19,47 @@ use crate::{
     rosters::{Further, Sign},
 };
 
+/// After so long without a sign of life, due each 500 ms, a subordinate is tried: whether it is dead is known when its
+/// roster ends, and questions would wait for it.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// The next news of a feed. One that falls silent or breaks puts its subordinate in doubt, until it speaks again.
+async fn next(app: &App, below: &Below, open: &mut Open) -> Result<News, Failure> {
+    let begun = Instant::now();
+    let first = open.source.next(app, begun + QUIET).await;
+    match &first {
+        Err(Failure::Late) => {
+            let (speaks, spoken) = oneshot::channel();
+            let speaks_again = async {
+                if spoken.await.is_err() {
+                    pending::<()>().await;
+                }
+            };
+            doubt(app, below, open, speaks_again);
+            let next = open.source.next(app, begun + DEP_LEASE).await;
+            if next.is_ok() {
+                // The trial may be over.
+                let _heard = speaks.send(());
+            }
+            next
+        }
+        Err(Failure::Unreachable(_)) => {
+            doubt(app, below, open, pending());
+            first
+        }
+        _ => first,
+    }
+}
+
+fn doubt(app: &App, below: &Below, open: &Open, spoken: impl Future<Output = ()> + Send + 'static) {
+    if open.source.is_peer() {
+        app.protocol.doubt(&open.endpoint, &below.subordinate, spoken);
+    }
+}
+
 /// Takes one piece of news.
 pub async fn step(app: &Arc<App>, below: &Below, known: &mut Known, open: &mut Open) -> Result<(), End> {
-    let news = open.source.next(app, Instant::now() + DEP_LEASE).await?;
+    let news = next(app, below, open).await?;
     let dep = app.dependencies.find(&below.path);
     known.tells(dep.as_ref());
     let more = match news {

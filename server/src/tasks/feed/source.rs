@@ -41,6 +41,11 @@ impl Source {
         }
     }
 
+    /// It comes from another server.
+    pub const fn is_peer(&self) -> bool {
+        matches!(self, Self::Peer(_))
+    }
+
     /// The subordinate is served in this process, or elsewhere, as it was when this was opened.
     pub fn is_where_it_was(&self, app: &App, subordinate: &AuthorityId) -> bool {
         let here = match self {
