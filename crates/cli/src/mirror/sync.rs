@@ -1,5 +1,5 @@
 //! Bringing a copy up to date: the registry at the top, then level by level those that it and they have delegated to. Of one
-//! that cannot be had or is refused the copy keeps what it has; without the top nothing changes.
+//! that cannot be had or is refused the copy keeps what it has, if that still verifies; without the top nothing changes.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -34,7 +34,7 @@ pub struct Synced {
     pub registries: usize,
     /// Bytes of files that were fetched.
     pub fetched: u64,
-    /// What stayed as it was, by its authority, and why.
+    /// What was not brought up to date, by its authority, and why.
     pub failed: Vec<(String, String)>,
 }
 
@@ -102,9 +102,10 @@ async fn gather(round: &Round<'_>, held: &[Head]) -> Result<Gathered, Failure> {
             let before = by_authority.get(&issuer.authority_id).copied();
             async move { (issuer, fetch::registry(round, wanted, before).await) }
         });
-        let done: Vec<_> = futures::stream::iter(reads).buffered(AT_ONCE).collect().await;
+        // One after the other: what was read of a registry is out of memory before many more are.
+        let mut done = futures::stream::iter(reads).buffered(AT_ONCE);
         level = Vec::new();
-        for (issuer, result) in done {
+        while let Some((issuer, result)) = done.next().await {
             match result {
                 Ok(found) => level.extend(gathered.take(round, found)),
                 Err(failure) => gathered.keep(&issuer, failure.message, held),

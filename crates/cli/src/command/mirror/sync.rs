@@ -29,7 +29,7 @@ async fn once(to: &Connection, args: &SyncCopy) -> Result<Exit, Failure> {
     let anchors = evidence::read_anchors(&args.held.anchors)?;
     let done = mirror::sync(&Source::from(to), &args.held.dir, &anchors, clock::at_or_now(None)).await?;
     for (authority, why) in &done.failed {
-        output::say(&format!("{authority} stayed as it was: {why}"));
+        output::say(&format!("{authority} is not brought up to date: {why}"));
     }
     let (registries, fetched, dir) = (done.registries, done.fetched, args.held.dir.display());
     output::note(&format!("{registries} registries are verified in `{dir}`; {fetched} bytes are new"));
