@@ -142,6 +142,10 @@ async fn the_page_shows_all_that_is_below_and_needs_nothing_from_elsewhere() {
 async fn a_path_is_drawn_and_said_alike_and_a_suspended_link_shows() {
     let three = Three::start().await;
     let rest = three.root.rest();
+    // The nation has a moment to say what it states of the sector.
+    let below = format!("{SECTOR} (registry): ACTIVE, may");
+    let stated = async || path(&rest.get(QUESTION).await).iter().any(|hop| hop.starts_with(&below));
+    until(NEW_TREE, "all links are shown", stated).await;
     let yes = rest.get(QUESTION).await;
     let way = path(&yes);
     assert!(yes.text().contains("Yes, ACTIVE"), "{}", yes.text());
