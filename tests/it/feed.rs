@@ -30,7 +30,7 @@ use crate::{
 /// From commit at the subordinate to its effect at the superior.
 pub const SOON: Duration = Duration::from_secs(2);
 /// To begin, or to begin again after an interruption.
-pub const BEGUN: Duration = Duration::from_secs(60);
+pub const BEGUN: Duration = Duration::from_secs(100);
 
 /// Settings with which a superior polls once a minute: what it knows sooner, a feed has told.
 pub fn slow() -> String {
