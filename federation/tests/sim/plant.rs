@@ -33,7 +33,7 @@ pub enum Plant {
     NeverTells,
     /// What is kept rests on nobody else.
     IgnoresEpochs,
-    /// A feed that confirms what is kept and takes no news.
+    /// A feed that counts the changes, and does not hear whom they touch.
     DeafFeed,
     /// Who could not be reached once is not asked again.
     NeverAsksAgain,

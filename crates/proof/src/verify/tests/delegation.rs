@@ -108,8 +108,12 @@ fn eight_delegations_are_the_most() {
     let (root, links, query) = deep(8);
     let chain = Chain::new(links).expect("a chain");
     assert!(verify(&chain, &query, &root.anchors(), now(), now(), None).is_ok());
+    // A chain has room for one link more, a peer's statement in turn; no delegation takes it.
     let (root, mut links, query) = deep(9);
-    assert!(Chain::new(links.clone()).is_err());
+    let chain = Chain::new(links.clone()).expect("a chain");
+    let refused = verify(&chain, &query, &root.anchors(), now(), now(), None);
+    assert_eq!(refused.expect_err("too deep").code, FaultCode::PathTooLong);
+    assert!(Chain::new(deep(10).1).is_err());
     links.pop();
     let refused = verify_under(&links, &Issuer::from(&root.anchor()), &query, now(), now());
     assert_eq!(refused.expect_err("too deep").code, FaultCode::PathTooLong);
