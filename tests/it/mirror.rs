@@ -38,7 +38,7 @@ async fn epoch(app: &TestApp) -> u64 {
 
 /// What is published once everything is that there is now.
 async fn published(app: &TestApp) -> Arc<Published> {
-    let (size, deadline) = (epoch(app).await, Instant::now() + Duration::from_secs(30));
+    let (size, deadline) = (epoch(app).await, Instant::now() + Duration::from_secs(60));
     app.app.logs.wait(id(app, AUTHORITY), size, deadline).await.expect("published")
 }
 

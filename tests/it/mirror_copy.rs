@@ -13,7 +13,7 @@ use charter_domain::{
 use charter_proof::{AnchorSet, SnapshotIndex};
 use charter_proto::charter::registry::v1::set_status_request::Target;
 use charter_server::tasks::renewal;
-use charter_tests::{TestApp, TestClock};
+use charter_tests::{TestApp, TestClock, app::SETTINGS};
 use tempfile::TempDir;
 
 const ROOT: &str = "did:web:root.example";
@@ -43,9 +43,12 @@ fn entity(name: &str) -> String {
 impl Federation {
     pub async fn start() -> Self {
         let clock = Arc::new(TestClock::default());
-        let root = TestApp::build().clock(&clock).registry(ROOT).start().await;
-        let edu = TestApp::build().clock(&clock).under(EDU, ROOT).start().await;
-        let health = TestApp::build().clock(&clock).under(HEALTH, ROOT).start().await;
+        // Nothing is renewed but when a test says so.
+        let settings = format!("{SETTINGS}\ndocuments = {{ renew_every_secs = 3600 }}");
+        let build = || TestApp::build().clock(&clock).settings(&settings);
+        let root = build().registry(ROOT).start().await;
+        let edu = build().under(EDU, ROOT).start().await;
+        let health = build().under(HEALTH, ROOT).start().await;
         let file = root.rest().get("/.well-known/trust-anchors").await.body;
         let anchors = AnchorSet::parse(&file).expect("an anchor set");
         let dir = tempfile::tempdir().expect("a directory");

@@ -64,7 +64,7 @@ impl Served {
         let command = command.args(["serve", "--config"]).arg(&file).stderr(Stdio::null());
         let served = Self { address: free, _child: command.spawn().expect("charterd runs") };
         let rest = Rest::new(free);
-        let end = tokio::time::Instant::now() + Duration::from_secs(60);
+        let end = tokio::time::Instant::now() + Duration::from_secs(120);
         while tokio::net::TcpStream::connect(free).await.is_err() || !rest.ready().await {
             assert!(tokio::time::Instant::now() < end, "charterd is not ready");
             tokio::time::sleep(Duration::from_millis(25)).await;
