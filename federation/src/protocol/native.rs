@@ -2,21 +2,15 @@
 
 mod peers;
 mod recognition;
+mod resolve;
 pub mod watch;
 
-use std::{
-    error::Error as _,
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{error::Error as _, net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use charter_domain::{
-    AuthorityId, EvidenceLevel, FailingLink, Kind, Query, Reason, SpkiPins, Timestamp, time::Clock,
-};
+use charter_domain::{AuthorityId, Query, SpkiPins, time::Clock};
 use charter_proto::charter::federation::v1::{
-    self as pb, QueryKind, ResolveMode, federation_service_client::FederationServiceClient,
+    self as pb, federation_service_client::FederationServiceClient,
 };
 use moka::sync::Cache;
 use tokio::time::Instant;
@@ -25,6 +19,7 @@ use tonic::{
     transport::{Channel, Endpoint, Uri},
 };
 
+use self::resolve::{decode, encode};
 use super::{
     Failure, PeerEndpoint, Polled, Protocol, Superior,
     address::{self, Lookup},
@@ -32,7 +27,7 @@ use super::{
 };
 pub use crate::breaker::FAIR;
 use crate::{
-    answer::{Answer, Basis, LogEvidence, Referral, Step, UNHEARD},
+    answer::{Answer, LogEvidence},
     breaker::{Breakers, Resting},
     budget::{Budget, HOP},
     trace,
@@ -166,6 +161,11 @@ fn with_trace<T>(message: T, timeout: Duration) -> tonic::Request<T> {
     request
 }
 
+/// A peer's own words. Others read them in answers and in the log: they are short, and steer no terminal.
+fn words(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
+}
+
 /// A status with a source was made here, of a connection that failed; the others are what the peer said.
 fn failure(status: &Status) -> Failure {
     if let Some(why) = status.source().and_then(tls::fault) {
@@ -178,9 +178,7 @@ fn failure(status: &Status) -> Failure {
     match status.code() {
         Code::DeadlineExceeded | Code::Cancelled => Failure::Late,
         Code::InvalidArgument | Code::NotFound | Code::Unimplemented | Code::PermissionDenied => {
-            // Others read it in answers and in the log: it is short, and steers no terminal.
-            let text = status.message().chars().filter(|c| !c.is_control()).take(MAX_REMARK);
-            Failure::Refused(text.collect())
+            Failure::Refused(words(status.message(), MAX_REMARK))
         }
         code @ (Code::Unavailable | Code::ResourceExhausted) => Failure::Unreachable(format!("{code:?}")),
         code if broken => Failure::Unreachable(format!("{code:?}")),
@@ -288,104 +286,6 @@ impl Superior for Native {
         }
         Ok(chain)
     }
-}
-
-fn encode(
-    authority: &AuthorityId,
-    query: &Query,
-    budget: &Budget,
-    deadline: Timestamp,
-) -> pb::ResolveRequest {
-    let kind = match query.kind {
-        Kind::Authorization => QueryKind::Authorization,
-        Kind::Recognition => QueryKind::Recognition,
-    };
-    let since_1970 = Duration::from_micros(deadline.micros().unsigned_abs());
-    pb::ResolveRequest {
-        registry_id: authority.to_string(),
-        kind: kind.into(),
-        // Asked of us as a whole: what is below us answers under its own name.
-        authority_id: query.authority.to_string(),
-        entity_id: query.entity.to_string(),
-        action: query.action.to_string(),
-        resource: query.resource.to_string(),
-        context: context(query),
-        mode: ResolveMode::Recurse.into(),
-        depth_left: Some(budget.depth_left.into()),
-        queries_left: Some(budget.queries_left),
-        deadline: Some((SystemTime::UNIX_EPOCH + since_1970).into()),
-        visited: budget.visited.iter().map(ToString::to_string).collect(),
-        max_staleness_secs: 0,
-        min_epoch: 0,
-    }
-}
-
-fn context(query: &Query) -> std::collections::HashMap<String, String> {
-    let c = &query.context;
-    let mut members: std::collections::HashMap<String, String> =
-        c.conditions.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-    let own = [
-        ("time", c.time.map(|t| t.to_string())),
-        ("locator", c.locator.as_ref().map(ToString::to_string)),
-        ("jurisdiction", c.jurisdiction.as_ref().map(|j| j.as_str().to_owned())),
-        // Epochs are numbers of one registry: `known_at` is not passed on. Nor is `follow_recognition`: one hop.
-        ("evidence", (c.evidence != EvidenceLevel::None).then(|| "chain".to_owned())),
-    ];
-    members.extend(own.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v?))));
-    members
-}
-
-fn time(t: Option<prost_types::Timestamp>) -> Option<Timestamp> {
-    t.map(|t| {
-        Timestamp::from_micros(t.seconds.saturating_mul(1_000_000).saturating_add(i64::from(t.nanos) / 1_000))
-    })
-}
-
-fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
-    if reply.stale {
-        return Err("a stale answer, which was not asked for".to_owned());
-    }
-    let authority = |text: &str| AuthorityId::parse(text).map_err(|e| e.to_string());
-    let reason = |code: &str| Reason::parse(code).ok_or_else(|| format!("unknown reason `{code:.64}`"));
-    let outcome = reason(&reply.reason)?;
-    let step = |s: pb::ResolveStep| {
-        Ok(Step {
-            authority: authority(&s.authority_id)?,
-            // Every registry has an event: whoever says of one that it is nowhere has not heard it.
-            epoch: if s.epoch > 0 { s.epoch } else { UNHEARD },
-            reason: reason(&s.reason)?,
-            via: s.via.iter().map(|v| authority(v)).collect::<Result<_, String>>()?,
-            published: s.published_size,
-        })
-    };
-    let referral = |r: pb::Referral| {
-        Ok::<_, String>(Referral {
-            authority: authority(&r.authority_id)?,
-            endpoint: r.endpoint,
-            document: Some(r.subordinate_statement).filter(|d| !d.is_empty()),
-        })
-    };
-    let failing = |f: pb::FailingLink| {
-        let index = u8::try_from(f.index).map_err(|e| e.to_string())?;
-        Ok::<_, String>(FailingLink { index, authority_id: authority(&f.authority_id)? })
-    };
-    Ok(Answer {
-        reason: outcome,
-        // Seen from here, whatever it was there.
-        basis: Basis::Delegated,
-        decided_by: authority(&reply.decided_by)?,
-        chain: reply.chain,
-        path: reply.path.into_iter().map(step).collect::<Result<_, String>>()?,
-        as_of: time(reply.as_of).ok_or("no time")?,
-        next_change: time(reply.next_change),
-        expires_at: time(reply.expires_at).ok_or("no expiry")?,
-        unstated: reply.unstated_conditions,
-        detail: reply.detail.chars().take(500).collect(),
-        failing: reply.failing_link.map(failing).transpose()?,
-        referrals: reply.referrals.into_iter().take(8).map(referral).collect::<Result<_, String>>()?,
-        spared: Vec::new(),
-        unlisted: reply.unlisted,
-    })
 }
 
 #[cfg(test)]

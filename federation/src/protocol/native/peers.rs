@@ -5,7 +5,7 @@ use std::time::Duration;
 use charter_domain::{AuthorityId, HttpsId, Reason, SpkiPins};
 use charter_proto::charter::federation::v1 as pb;
 
-use super::{Failure, Native, PeerEndpoint, addressed, time, with_trace};
+use super::{Failure, Native, PeerEndpoint, addressed, resolve::time, with_trace};
 use crate::peers::{Heard, MAX_PEERS, MAX_SCOPE, Page, Peer, Peers};
 
 /// As long as it may take at most; a page of the federation waits for it.
