@@ -1,6 +1,7 @@
 //! A sector joins a root and leaves it: signed with its own key, decided by two persons on either side, in both logs.
 
 mod actors;
+mod endpoint;
 mod leaving;
 mod naming;
 mod refused;

@@ -297,6 +297,14 @@ impl Stranger {
         own.sign(&self.signer).expect("signed")
     }
 
+    /// The same in the sector's own name, with another endpoint.
+    pub async fn configuration_at(&self, two: &Two, endpoint: &str) -> String {
+        let configuration = self.configuration(two, "sector").await;
+        let mut own = signed::configuration(&configuration, two.now()).expect("a configuration");
+        endpoint.clone_into(&mut own.metadata.trust_registry.grpc_endpoint);
+        own.sign(&self.signer).expect("signed")
+    }
+
     pub fn jwks(&self) -> String {
         JwkSet::from(self.signer.key().clone()).to_json()
     }

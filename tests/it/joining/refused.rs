@@ -10,7 +10,8 @@ use serde_json::json;
 use super::actors::{ROOT, SECTOR, Stranger, Two, grant, https};
 use crate::governance::said;
 
-fn join() -> Says {
+/// What a stranger wishes.
+pub fn join() -> Says {
     let scope = json!([{ "actions": ["issue"], "resources": ["edu:*"] }]);
     Says::Join(Join {
         scope: serde_json::from_value(scope).expect("a scope"),
