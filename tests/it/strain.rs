@@ -74,7 +74,7 @@ fn refers(said: &Reply) -> bool {
 #[tokio::test]
 async fn under_load_others_are_asked_only_for_who_signed_in() {
     let root = TestApp::build().registry(ROOT).start().await;
-    let nation = TestApp::build().under(NATION, ROOT).start().await;
+    let nation = TestApp::build().clock(&root.clock).under(NATION, ROOT).start().await;
     let top = root.registry(ROOT);
     top.delegates(&nation.registry(NATION), &["Degree"]).await;
     top.registers(OWN).authorized("issue", "Licence").authorized("issue", "Degree").await;
@@ -109,7 +109,7 @@ async fn under_load_others_are_asked_only_for_who_signed_in() {
 #[tokio::test]
 async fn of_many_at_once_who_signed_in_does_not_share_what_the_others_are_told() {
     let root = TestApp::build().registry(ROOT).start().await;
-    let nation = TestApp::build().under(NATION, ROOT).start().await;
+    let nation = TestApp::build().clock(&root.clock).under(NATION, ROOT).start().await;
     root.registry(ROOT).delegates(&nation.registry(NATION), &["Degree"]).await;
     nation.registry(NATION).registers(MANY).authorized("issue", "Degree").await;
     until(LONG, "the nation was in time", async || {
@@ -145,7 +145,7 @@ async fn that_no_recognised_peer_was_asked_is_no_reason_for_a_no() {
 async fn small() -> [TestApp; 2] {
     let settings = SETTINGS.replace("global_rps = 100000", "global_rps = 1000");
     let root = TestApp::build().registry(ROOT).settings(&settings).start().await;
-    let nation = TestApp::build().under(NATION, ROOT).start().await;
+    let nation = TestApp::build().clock(&root.clock).under(NATION, ROOT).start().await;
     root.registry(ROOT).delegates(&nation.registry(NATION), &["Degree"]).await;
     [root, nation]
 }
