@@ -21,6 +21,8 @@ pub struct Polled {
     pub epoch: i64,
     /// Entries that its log has published.
     pub published: i64,
+    /// How long before the question that was heard; zero where it was asked for it.
+    pub age: Duration,
 }
 
 /// Where a registry answers, and by which keys it is known there in TLS.

@@ -18,6 +18,7 @@ pub mod key;
 pub mod list;
 pub mod log;
 pub mod once;
+pub mod peer_epoch;
 pub mod peers;
 pub mod prepared;
 pub mod privacy;

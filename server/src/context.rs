@@ -15,6 +15,7 @@ use crate::{
     app::{
         answer::Kept,
         credential::Uses,
+        peer_epoch::Turns,
         peers::{Announced, Contacts, tree::Trees},
         query::SPARE,
         watch::News,
@@ -48,6 +49,8 @@ pub struct App {
     pub hosted: Arc<Hosted>,
     pub resolver: Resolver<Hosted>,
     pub protocol: Arc<Native>,
+    /// When subordinates were asked for epochs on behalf of others.
+    pub turns: Turns,
     /// Which subordinates could not be asked lately.
     pub contacts: Contacts,
     /// Keys of TLS that subordinates announce.
@@ -174,6 +177,7 @@ impl App {
             hosted,
             resolver,
             protocol,
+            turns: Turns::default(),
             contacts: Contacts::default(),
             announced: Announced::default(),
             risen: Notify::new(),

@@ -66,6 +66,7 @@ mod outage;
 mod outbox;
 mod parity;
 mod peer;
+mod peer_epoch;
 mod peer_listener;
 mod peer_tls;
 mod pkcs11;

@@ -51,6 +51,8 @@ pub struct Peer {
     pub shown_to: AtomicUsize,
     /// How often it was asked for its delegations.
     pub looked_at: AtomicUsize,
+    /// How often it was asked for epochs.
+    pub polled: AtomicUsize,
     /// It does not say at which epoch it is.
     pub epochless: AtomicBool,
     /// How long it thinks.
@@ -73,6 +75,7 @@ impl Peer {
             shown: Mutex::default(),
             shown_to: AtomicUsize::new(0),
             looked_at: AtomicUsize::new(0),
+            polled: AtomicUsize::new(0),
             epochless: AtomicBool::new(false),
             slow,
         });
@@ -253,6 +256,7 @@ impl FederationService for Service {
         &self,
         request: Request<pb::GetEpochRequest>,
     ) -> Result<Response<pb::GetEpochResponse>, Status> {
+        self.0.polled.fetch_add(1, Ordering::Relaxed);
         if self.0.epochless.load(Ordering::Relaxed) {
             return Err(Status::unimplemented("an older registry"));
         }

@@ -221,8 +221,15 @@ impl Protocol for Native {
         }
         // Who has no log says nothing of it.
         let published = reply.published_sizes.into_iter().chain(std::iter::repeat(-1));
-        let polled = reply.epochs.into_iter().zip(published);
-        Ok(polled.map(|(epoch, published)| Polled { epoch, published }).collect())
+        // Who says nothing of ages has asked for all.
+        let ages = reply.ages_ms.into_iter().chain(std::iter::repeat(0));
+        let polled = reply.epochs.into_iter().zip(published).zip(ages);
+        let polled = polled.map(|((epoch, published), age)| Polled {
+            epoch,
+            published,
+            age: Duration::from_millis(age.into()),
+        });
+        Ok(polled.collect())
     }
 
     async fn log_evidence(

@@ -21,7 +21,7 @@ use crate::{
 
 /// What one peer gets to tell its epochs.
 pub const PATIENCE: Duration = Duration::from_millis(800);
-const NOBODY: Polled = Polled { epoch: -1, published: -1 };
+const NOBODY: Polled = Polled { epoch: -1, published: -1, age: Duration::ZERO };
 
 /// Where a way down leads: to a registry of this process, or to a peer with the rest of the way.
 enum Place {
@@ -116,13 +116,13 @@ pub fn told<'a>(
 /// Where it pretends to be: at the epoch that its answers have, far beyond, or nowhere.
 fn lies(world: &World) -> Polled {
     let epoch = [1, 1, 1_000, -1][world.draw(|rng| rng.random_range(0..4_usize))];
-    Polled { epoch, published: 0 }
+    Polled { epoch, published: 0, age: Duration::ZERO }
 }
 
 /// Where an authority at or below a registry is. What a superior is told, this process knows from then on.
 async fn at(world: &Arc<World>, n: usize, via: &[AuthorityId]) -> Polled {
     match locate(world, n, via) {
-        Some(Place::Here(there)) => Polled { epoch: epoch(world, there), published: 0 },
+        Some(Place::Here(there)) => Polled { epoch: epoch(world, there), published: 0, age: Duration::ZERO },
         Some(Place::Peer(next, rest)) => {
             let (site, before) = (world.nodes[n].site, world.ticks().now());
             let wire = Wire { world: Arc::downgrade(world), site };

@@ -1,16 +1,11 @@
-//! Native resolution: a decision whatever the outcome, with its path and proof; and epochs for superiors.
+//! Native resolution: a decision whatever the outcome, with its path and proof; and where a way down leads.
 
-use std::time::Duration;
-
-use charter_cache::BootInstant;
 use charter_domain::{AuthorityId, Delegation, RegistryId};
-use charter_federation::{LocalAuthority, PeerEndpoint, Polled, Protocol};
-use futures::future::join_all;
-use tokio::time::Instant;
+use charter_federation::{LocalAuthority, PeerEndpoint};
 
 use crate::{
     App, Error,
-    app::{answer::Reply, log, query},
+    app::{answer::Reply, query},
     error::Code,
 };
 
@@ -46,53 +41,6 @@ pub async fn answer(app: &App, asked: query::Asked, min_epoch: i64) -> Result<Re
         app.changed(asked.registry, held).await?;
     }
     query::answer(app, asked).await
-}
-
-const NOBODY: Polled = Polled { epoch: -1, published: -1 };
-/// Kept back of the time for many, so that one that is silent does not make all of them late.
-const RESERVE: Duration = Duration::from_millis(100);
-
-/// Where authorities at or below a registry are, as far as that is known in time.
-pub async fn epochs(
-    app: &App,
-    registry: RegistryId,
-    vias: &[Vec<AuthorityId>],
-    deadline: Instant,
-) -> Vec<Polled> {
-    let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
-    let asked = vias.iter().map(|via| tokio::time::timeout_at(until, epoch_of(app, registry, via)));
-    join_all(asked).await.into_iter().map(|polled| polled.unwrap_or(NOBODY)).collect()
-}
-
-/// Where an authority at or below a registry is.
-async fn epoch_of(app: &App, registry: RegistryId, via: &[AuthorityId]) -> Polled {
-    match locate(app, registry, via).await {
-        Some(Place::Here(id)) => {
-            Polled { epoch: app.hosted.epoch(id).await.unwrap_or(-1), published: log::state::shown(app, id) }
-        }
-        Some(Place::Peer { endpoint, authority, rest }) => {
-            let before = BootInstant::now();
-            let asked = app.protocol.epochs(&endpoint, &authority, std::slice::from_ref(&rest)).await;
-            app.contacts.note(&endpoint.url, &asked);
-            let polled = asked.ok().and_then(|e| e.first().copied()).unwrap_or(NOBODY);
-            if polled.epoch >= 0 {
-                learn(app, registry, via, polled, before);
-            }
-            polled
-        }
-        None => NOBODY,
-    }
-}
-
-/// What a superior is told of a subordinate, this registry knows from then on: its own kept answers must not be
-/// older than the epoch it passes up.
-fn learn(app: &App, registry: RegistryId, via: &[AuthorityId], polled: Polled, before: BootInstant) {
-    let Some(tenant) = app.hosted.tenant(registry) else { return };
-    let path: Vec<String> =
-        std::iter::once(&tenant.registry.authority).chain(via).map(AuthorityId::to_string).collect();
-    let dep = app.dependencies.get_or_track(&path, polled.epoch);
-    dep.polled(polled.epoch, before);
-    dep.has_published(polled.published);
 }
 
 /// Where a way down leads: as far as this process, or to a peer with the rest of the way.

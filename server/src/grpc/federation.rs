@@ -7,7 +7,7 @@ use charter_domain::{
     delegation::MAX_DEPTH,
 };
 use charter_federation::{
-    Budget, LocalAuthority, LogEvidence, Mode,
+    Budget, LocalAuthority, LogEvidence, Mode, Polled,
     budget::{MAX_DEADLINE, MAX_QUERIES},
 };
 use charter_proof::verify::SKEW;
@@ -20,7 +20,7 @@ use crate::{
     App, Error,
     app::{
         answer::{KeptStep, Reply},
-        log,
+        log, peer_epoch,
         query::Asked,
         recognition, resolve,
     },
@@ -205,9 +205,12 @@ impl FederationService for Doorway {
         }
         let parse = |p: &pb::AuthorityPath| authorities("authorities.via", &p.via, usize::from(MAX_DEPTH));
         let vias = paths.iter().map(parse).collect::<Result<Vec<_>, _>>().map_err(Error::from)?;
-        let polled = resolve::epochs(&self.app, here.registry, &vias, here.deadline).await;
+        let polled = peer_epoch::epochs(&self.app, here.registry, &vias, here.deadline).await;
         let (epochs, published_sizes) = polled.iter().map(|p| (p.epoch, p.published)).unzip();
-        Ok(Response::new(pb::GetEpochResponse { epochs, published_sizes }))
+        // Rounded up: what is told is no younger than it is.
+        let ms = |p: &Polled| u32::try_from(p.age.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX);
+        let ages_ms = polled.iter().map(ms).collect();
+        Ok(Response::new(pb::GetEpochResponse { epochs, published_sizes, ages_ms }))
     }
 
     async fn list_peers(&self, request: Request<pb::ListPeersRequest>) -> GrpcReply<pb::ListPeersResponse> {

@@ -83,7 +83,7 @@ async fn some(
     match went {
         Ok(epochs) => {
             for ((dep, _), polled) in part.iter().zip(epochs).filter(|(_, p)| p.epoch >= 0) {
-                dep.polled(polled.epoch, before);
+                dep.polled(polled.epoch, before.earlier(polled.age));
                 dep.has_published(polled.published);
             }
         }
