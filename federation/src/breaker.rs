@@ -114,7 +114,7 @@ impl Breakers {
         P: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         self.admit(endpoint, trial)?;
-        let mut waiting = Waiting { breakers: self, endpoint, started: Instant::now(), reached: None };
+        let mut waiting = Waiting { breakers: self, endpoint, given, started: Instant::now(), reached: None };
         let outcome = tokio::time::timeout(given, call).await.unwrap_or(Err(Failure::Late));
         waiting.reached = match &outcome {
             Err(Failure::Late) => None,
@@ -249,6 +249,7 @@ fn has_room(kept: &mut HashMap<PeerEndpoint, Kept>) -> bool {
 struct Waiting<'a> {
     breakers: &'a Breakers,
     endpoint: &'a PeerEndpoint,
+    given: Duration,
     started: Instant,
     /// Whether the peer could be reached; `None` while that is open.
     reached: Option<Result<(), String>>,
@@ -257,10 +258,12 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let now = Instant::now();
+        let took = now.duration_since(self.started);
         let why = match self.reached.take() {
             Some(Ok(())) => return self.breakers.succeeded(self.endpoint),
             Some(Err(why)) => why,
-            None if now.duration_since(self.started) < FAIR => return,
+            // Much later than its time it was this process that stood still: that shows nothing of the peer.
+            None if took < FAIR || took > self.given + FAIR => return,
             None => Failure::Late.to_string(),
         };
         self.breakers.failed(self.endpoint, (self.started, now), why);

@@ -71,6 +71,18 @@ async fn an_asker_in_a_hurry_closes_nothing_for_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_asker_that_stood_still_has_learnt_nothing() {
+    let breakers = Arc::<Breakers>::default();
+    let stalled = async {
+        tokio::task::yield_now().await;
+        tokio::time::advance(GIVEN + FAIR * 2).await;
+    };
+    let ((called, failed), ()) = tokio::join!(silence(&breakers, GIVEN), stalled);
+    assert!(called && matches!(failed, Failure::Late), "{failed}");
+    says(&breakers, 1, Ok(())).await.expect("it is asked as before");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_gives_up_after_a_fair_time_has_learnt_something() {
     let breakers = Arc::<Breakers>::default();
     for (patience, called) in [(FAIR / 2, true), (FAIR, true), (FAIR, false)] {
