@@ -1,7 +1,7 @@
 //! The anchor set from the command line alone: keys, drafts, signatures, minutes; a registry that publishes the versions,
 //! and verifiers that follow them or refuse.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fs::File, path::Path, process::Stdio};
 
 use charter_tests::{
     TestApp,
@@ -10,6 +10,7 @@ use charter_tests::{
 };
 use http::Method;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 const ROOT: &str = "did:web:root.example";
 const JOURNAL: &str = "did:web:journal.example";
@@ -243,6 +244,35 @@ async fn a_verifier_pinned_at_the_first_version_follows_to_the_third() {
         let late = room.follows(&local, &[&from[..], &["--fingerprint", printed]].concat()).await;
         assert!(late.code == 0 && late.out.contains("version 3 is pinned"), "{late:?}");
     }
+}
+
+#[tokio::test]
+async fn of_two_that_follow_at_once_the_later_writes_nothing_older() {
+    let root = root().await;
+    let room = Room::open(&root).await;
+    room.publishes_first().await;
+    room.publishes_two_more().await;
+    for version in ["1.json", "2.json"] {
+        room.copies(&format!("published/{version}"), &format!("behind/{version}"));
+    }
+    room.copies("published/1.json", "local.json");
+    // One of them is at it.
+    let lock = File::create(room.file("local.json.lock")).expect("a file");
+    lock.lock().expect("nobody has it");
+    let [local, behind] = ["local.json", "behind"].map(|file| room.file(file));
+    let args = ["anchors", "update", &local, "--dir", &behind];
+    let mut other = command(&built("charter"), room.terminal.home(), &args);
+    let mut other = other.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+    let mut said = BufReader::new(other.stderr.take().expect("piped")).lines();
+    let waits = said.next_line().await.expect("readable").expect("a line");
+    assert!(waits.ends_with("waiting"), "{waits}");
+    room.copies("published/3.json", "local.json");
+    drop(lock);
+    let refused = said.next_line().await.expect("readable").expect("a line");
+    assert!(refused.contains("there is no `3.json`"), "the folder ends before what is held: {refused}");
+    assert_eq!(other.wait().await.expect("it ends").code(), Some(5));
+    let third = std::fs::read(room.file("published/3.json")).expect("a file");
+    assert_eq!(std::fs::read(local).expect("a file"), third);
 }
 
 #[tokio::test]

@@ -1,28 +1,48 @@
 //! Files of this verifier that are replaced as a whole, for their owner alone.
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions, TryLockError},
     io::{Error, ErrorKind, Result, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Whoever reads meanwhile, or after a crash, has the old contents or the new; the new are on the disk when this returns.
 pub fn replace(path: &Path, content: &[u8]) -> Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let name = path.file_name().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "it names no file"))?;
-    // Beside it, under a name that is no other's.
-    let mut beside = name.to_owned();
-    beside.push(".new");
-    let new = dir.join(beside);
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let new = beside(path, ".new")?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(content)?;
     file.sync_all()?;
     std::fs::rename(&new, path)?;
     // What was believed must not be forgotten by a power cut: somebody could lead back behind it.
-    File::open(dir)?.sync_all()
+    File::open(folder(path))?.sync_all()
+}
+
+/// From reading a file to replacing it, for one at a time: it is held as long as the handle. `waits` is called where
+/// somebody else has it now.
+pub async fn alone(path: &Path, waits: impl FnOnce()) -> Result<File> {
+    let lock = beside(path, ".lock")?;
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(lock)?;
+    match file.try_lock() {
+        Ok(()) => return Ok(file),
+        Err(TryLockError::WouldBlock) => waits(),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await?
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The name of a file and an ending, which is no other's name, in its folder, which is made.
+fn beside(path: &Path, ending: &str) -> Result<PathBuf> {
+    let dir = folder(path);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let name = path.file_name().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "it names no file"))?;
+    let mut beside = name.to_owned();
+    beside.push(ending);
+    Ok(dir.join(beside))
 }
 
 #[cfg(test)]
@@ -40,5 +60,18 @@ mod tests {
         assert_eq!((read(&set).as_str(), read(&other).as_str()), ("2", "mine"));
         let names = std::fs::read_dir(home.path().join("below")).expect("a folder").count();
         assert_eq!(names, 2, "nothing else is left");
+    }
+
+    #[tokio::test]
+    async fn who_comes_second_waits_for_the_first() {
+        let home = tempfile::tempdir().expect("a directory");
+        let set = home.path().join("set.json");
+        let first = alone(&set, || unreachable!("it is the first")).await.expect("nobody has it");
+        let (waits, waiting) = tokio::sync::oneshot::channel();
+        let second = tokio::spawn(async move { alone(&set, || waits.send(()).expect("told")).await });
+        waiting.await.expect("it is told that it waits");
+        assert!(!second.is_finished());
+        drop(first);
+        second.await.expect("it ends").expect("its turn");
     }
 }

@@ -23,6 +23,8 @@ const MOST: u32 = 1000;
 
 pub async fn run(to: &Connection, args: UpdateAnchors) -> Result<Exit, Failure> {
     let source = Versions::of(to, &args)?;
+    // Held until it is written: an older version of one run must not come after a newer one of another.
+    let _alone = if args.dry_run { None } else { Some(alone(&args.file).await?) };
     let held = kept(&args.file)?;
     let was = held.as_ref().map(|believed| believed.set().version());
     let newest = source.newest(was.unwrap_or(0)).await?;
@@ -53,6 +55,12 @@ pub async fn run(to: &Connection, args: UpdateAnchors) -> Result<Exit, Failure> 
         Format::Table => output::text(&format!("{}\n{}", said(was, version, args.dry_run), view.text()))?,
     };
     Ok(Exit::Ok)
+}
+
+async fn alone(path: &Path) -> Result<File, Failure> {
+    let waits = || output::note("another run brings it up to date: waiting");
+    let held = file::alone(path, waits).await;
+    held.map_err(|e| Failure::new(Exit::Unexpected, format!("cannot lock `{}`: {e}", path.display())))
 }
 
 fn said(was: Option<u32>, version: u32, dry_run: bool) -> String {
