@@ -13,7 +13,7 @@ use charter_federation::{
     protocol::native::watch::{Heard, MAX_BELOW},
 };
 
-use super::roster::Roster;
+use super::roster::{MAX_TAGS, Roster};
 
 /// Earlier rolls that are kept in view, for answers that rest on them and could not be confirmed since.
 const MAX_PAST: usize = 64;
@@ -67,6 +67,8 @@ pub struct Summary {
     sure: Vec<AuthorityId>,
     /// How many tags have appeared.
     pub appeared: usize,
+    /// Each that has appeared is listed.
+    all_listed: bool,
 }
 
 impl Summary {
@@ -77,7 +79,7 @@ impl Summary {
             let stands = |other: &Delegation| other.answers_as_own && other.standing(now).is_ok();
             self.sure.contains(&d.subordinate) && delegations.iter().filter(same).any(stands)
         };
-        delegations.iter().all(of)
+        self.all_listed && delegations.iter().all(of)
     }
 }
 
@@ -93,6 +95,8 @@ pub struct Below {
     /// Tags in the order of their first appearance. What was told of a subordinate that is followed anew is no news.
     appeared: Vec<u32>,
     known: BTreeSet<u32>,
+    /// There were more: a superior could not hold them, and asks about everybody.
+    unlisted: bool,
     /// Changes with what superiors should hear soon.
     version: u64,
 }
@@ -102,7 +106,8 @@ impl Below {
         let path = vec![registry.to_string()];
         let roll = Arc::new(Dep::alone(&path, 0));
         let (followed, past, appeared) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { path, followed, roll, past, moves: 0, appeared, known: BTreeSet::new(), version: 0 }
+        let known = BTreeSet::new();
+        Self { path, followed, roll, past, moves: 0, appeared, known, unlisted: false, version: 0 }
     }
 
     /// Takes an event of a subordinate, and whether it counts at once: whose answers it touches.
@@ -221,7 +226,7 @@ impl Below {
         let leaves_nobody_out = |f: &Followed| f.sure && f.roster.is_whole();
         let sure =
             self.followed.iter().filter(|(_, f)| leaves_nobody_out(f)).map(|(id, _)| id.clone()).collect();
-        Summary { heard, sure, appeared: self.appeared.len() }
+        Summary { heard, sure, appeared: self.appeared.len(), all_listed: !self.unlisted }
     }
 
     /// The way is one that a walk can go: not too long, and nowhere twice.
@@ -241,8 +246,13 @@ impl Below {
         }
         self.moves += 1;
         self.version += 1;
-        let known = &mut self.known;
-        self.appeared.extend(tags.iter().filter(|tag| known.insert(**tag)));
+        for tag in &tags {
+            if self.known.len() == MAX_TAGS {
+                self.unlisted |= !self.known.contains(tag);
+            } else if self.known.insert(*tag) {
+                self.appeared.push(*tag);
+            }
+        }
         let touched = Touched::Entities(tags);
         self.roll.tell(self.moves, &touched);
         for dep in self.past.iter().filter_map(Weak::upgrade) {

@@ -118,3 +118,17 @@ fn who_is_followed_anew_tells_nothing_twice() {
         below.forget(&id("a"));
     }
 }
+
+#[test]
+fn no_more_are_listed_than_a_superior_holds_and_that_is_said() {
+    let mut below = Below::new(&id("root"));
+    let now = Timestamp::from_secs(0);
+    below.tags(&id("a"), (0..).take(MAX_TAGS).collect());
+    below.forget(&id("a"));
+    below.tags(&id("b"), vec![7]);
+    let summary = below.summary(at(1));
+    assert!(summary.is_complete(&[], now) && summary.appeared == MAX_TAGS);
+    below.tags(&id("b"), vec![u32::MAX]);
+    let summary = below.summary(at(1));
+    assert!(!summary.is_complete(&[], now) && summary.appeared == MAX_TAGS);
+}
