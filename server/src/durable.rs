@@ -19,8 +19,13 @@ pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut file = File::create(&beside)?;
     file.write_all(contents)?;
     file.sync_all()?;
-    fs::rename(&beside, path)?;
-    flush(folder)
+    rename(&beside, path)
+}
+
+/// Gives a file that is on the disk another name, for good.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    flush(above(to))
 }
 
 /// Makes a file that must not be there yet, with these permissions.
@@ -31,8 +36,7 @@ pub fn create(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
         let _ = fs::remove_file(path);
         return Err(error);
     }
-    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-    flush(above.unwrap_or(Path::new(".")))
+    flush(above(path))
 }
 
 /// Removes a file, for good; that there is none is no error.
@@ -40,7 +44,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(e),
-        Ok(()) => path.parent().map_or(Ok(()), flush),
+        Ok(()) => flush(above(path)),
     }
 }
 
@@ -49,15 +53,12 @@ pub fn folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-    if let Some(above) = above {
-        folder(above)?;
-    }
+    folder(above(path))?;
     match fs::create_dir(path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
         made => made?,
     }
-    flush(above.unwrap_or(Path::new(".")))
+    flush(above(path))
 }
 
 /// The contents of a file, if it is there.
@@ -66,6 +67,11 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         read => read.map(Some),
     }
+}
+
+/// The folder that something is in.
+fn above(path: &Path) -> &Path {
+    path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn flush(folder: &Path) -> io::Result<()> {

@@ -123,27 +123,33 @@ struct Count {
     value: i64,
 }
 
-/// Those that wait: of everybody, and of one key.
+/// Those that wait.
+#[derive(diesel::QueryableByName)]
+struct Waiting {
+    #[diesel(sql_type = sql_types::BigInt)]
+    everybody: i64,
+    #[diesel(sql_type = sql_types::BigInt)]
+    own: i64,
+}
+
+/// Of everybody, and of one key.
 fn waiting(
     conn: &mut PgConnection,
     registry: RegistryId,
     kid: &str,
     now: Timestamp,
-) -> Result<[i64; 2], Error> {
-    let sql = "select count(*) as value from applications a
-       where a.registry_id = $1 and a.expires_at > $2 and a.refused_at is null and ($3 = '' or a.kid = $3)
-         and not exists (select from proposals p where p.registry_id = a.registry_id
-                            and p.proposal_id = a.proposal_id and p.state = 'EXECUTED')";
-    let mut counts = [0; 2];
-    for (count, of) in counts.iter_mut().zip(["", kid]) {
-        let row: Count = sql_query(sql)
-            .bind::<sql_types::Integer, _>(registry.0)
-            .bind::<sql_types::Timestamptz, _>(offset(now))
-            .bind::<sql_types::Text, _>(of)
-            .get_result(conn)?;
-        *count = row.value;
-    }
-    Ok(counts)
+) -> Result<Waiting, Error> {
+    let found = sql_query(
+        "select count(*) as everybody, count(*) filter (where a.kid = $3) as own from applications a
+          where a.registry_id = $1 and a.expires_at > $2 and a.refused_at is null
+            and not exists (select from proposals p where p.registry_id = a.registry_id
+                               and p.proposal_id = a.proposal_id and p.state = 'EXECUTED')",
+    )
+    .bind::<sql_types::Integer, _>(registry.0)
+    .bind::<sql_types::Timestamptz, _>(offset(now))
+    .bind::<sql_types::Text, _>(kid)
+    .get_result(conn)?;
+    Ok(found)
 }
 
 fn insert(
@@ -185,12 +191,12 @@ impl Store {
         self.amend("application.put", registry, move |conn| {
             // What was sent before is said to be that, whatever else waits.
             insert(conn, registry, &new, now)?;
-            let [all, own] = waiting(conn, registry, &new.kid, now)?;
-            if own > 1 {
+            let waiting = waiting(conn, registry, &new.kid, now)?;
+            if waiting.own > 1 {
                 let text = "an application under this key waits already: ask for its state";
                 return Err(Refusal::Illegal(text.to_owned()).into());
             }
-            if all > MAX_OPEN {
+            if waiting.everybody > MAX_OPEN {
                 let text = "too many applications wait here: ask the registry by another way";
                 return Err(Refusal::Illegal(text.to_owned()).into());
             }

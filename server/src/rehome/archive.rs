@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::durable;
+
 /// What this version writes and reads.
 pub const FORMAT: &str = "charter-rehome/1";
 /// Longest first line, in bytes.
@@ -96,9 +98,7 @@ impl Writer {
     pub fn close(self) -> anyhow::Result<()> {
         let file = self.file.into_inner().map_err(|e| anyhow!("{e}"))?;
         file.sync_all()?;
-        std::fs::rename(&self.beside, &self.path)?;
-        let folder = self.path.parent().filter(|above| !above.as_os_str().is_empty());
-        Ok(File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?)
+        Ok(durable::rename(&self.beside, &self.path)?)
     }
 }
 
