@@ -123,7 +123,7 @@ async fn bounded<T: Send + 'static>(
     let thread = std::thread::Builder::new().name("schema".to_owned()).stack_size(STACK).spawn(run);
     thread.map_err(|_| Error::new(Code::Unavailable, "no thread could be started"))?;
     let too_much =
-        |_| Invalid::new(what, format!("takes more work than the {STEPS} steps or 200 ms of work allowed"));
+        |_| Invalid::new(what, format!("takes more work than the {STEPS} steps or 200 ms allowed"));
     Ok(done.await.map_err(too_much)??)
 }
 
