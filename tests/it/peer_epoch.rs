@@ -18,6 +18,9 @@ use crate::{
     peer::{PEER, Peer},
 };
 
+/// Until a subordinate was in time.
+const LONG: Duration = Duration::from_secs(30);
+
 /// Asks the registry, without a key, where these are.
 async fn epochs(app: &TestApp, ways: Vec<Vec<String>>) -> pb::GetEpochResponse {
     let authorities = ways.into_iter().map(|via| pb::AuthorityPath { via }).collect();
@@ -35,8 +38,13 @@ async fn whoever_asks_for_epochs_costs_a_subordinate_two_calls_a_second() {
     let peer = Peer::start(Duration::ZERO).await;
     peer.is_delegated(&app).await;
     let begun = Instant::now();
-    let first = epochs(&app, vec![vec![PEER.to_owned()], below("sector")]).await;
-    assert_eq!((first.epochs, first.ages_ms), (vec![3, 3], vec![0, 0]), "both in one call");
+    until(LONG, "it was in time", async || {
+        let first = epochs(&app, vec![vec![PEER.to_owned()], below("sector")]).await;
+        let told = first.epochs.contains(&3);
+        assert!(!told || first.epochs == [3, 3] && first.ages_ms == [0, 0], "both in one call: {first:?}");
+        told
+    })
+    .await;
     let asked = (0..100).map(|n| {
         let ways = (0..64).map(|way| below(&format!("n{n}-{way}"))).collect();
         epochs(&app, ways)
@@ -48,10 +56,8 @@ async fn whoever_asks_for_epochs_costs_a_subordinate_two_calls_a_second() {
     for said in said {
         assert!(said.epochs.len() == 64 && said.epochs.iter().all(|epoch| [-1, 3].contains(epoch)));
     }
-    until(Duration::from_secs(30), "its turn comes again", async || {
-        epochs(&app, vec![below("another")]).await.epochs == [3]
-    })
-    .await;
+    until(LONG, "its turn comes again", async || epochs(&app, vec![below("another")]).await.epochs == [3])
+        .await;
 }
 
 #[tokio::test]
@@ -60,14 +66,14 @@ async fn what_is_told_without_asking_is_told_with_its_age() {
     let peer = Peer::start(Duration::ZERO).await;
     peer.is_delegated(&app).await;
     let dep = app.app.dependencies.get_or_track(&[AUTHORITY.to_owned(), PEER.to_owned()], 3);
-    until(Duration::from_secs(30), "told without asking", async || {
+    until(LONG, "told without asking", async || {
         dep.polled(3, BootInstant::now().earlier(Duration::from_millis(100)));
         let before = peer.polled.load(Ordering::Relaxed);
         let said = epochs(&app, vec![vec![PEER.to_owned()]]).await;
-        assert_eq!(said.epochs, [3]);
         let asked = peer.polled.load(Ordering::Relaxed) > before;
-        assert!(asked || said.ages_ms[0] >= 100, "{said:?}");
-        !asked
+        let told = said.epochs == [3] && !asked;
+        assert!(!told || said.ages_ms[0] >= 100, "{said:?}");
+        told
     })
     .await;
 }
