@@ -73,6 +73,14 @@ fn describe() {
         "Calls that were not made because the endpoint rests"
     );
     metrics::describe_counter!(
+        "charter_feed_faults_total",
+        "Feeds of subordinates that could not be believed"
+    );
+    metrics::describe_counter!(
+        "charter_handshakes_refused_total",
+        "TLS handshakes of addresses that had as many under way as they may"
+    );
+    metrics::describe_counter!(
         "charter_stale_answers_total",
         "Answers given though they could not be confirmed"
     );

@@ -85,13 +85,15 @@ pub async fn run(app: Arc<App>) {
         while feeds.try_join_next().is_some() {}
         let (wanted, unknown) = wanted(&app).await;
         followed.retain(|path, (below, feed)| {
-            let is_wanted = wanted.contains_key(path) || unknown.contains(&below.registry);
-            let stays = is_wanted && !feed.is_finished();
-            if !stays {
+            if !wanted.contains_key(path) && !unknown.contains(&below.registry) {
                 feed.abort();
+            }
+            // Not before its task has ended: what it still says would be all that is known.
+            let ended = feed.is_finished();
+            if ended {
                 app.hosted.rosters.forget(below.registry, &below.subordinate);
             }
-            stays
+            !ended
         });
         for (path, below) in wanted {
             if followed.len() < MAX_FEEDS && !followed.contains_key(&path) {
