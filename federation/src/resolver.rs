@@ -341,6 +341,11 @@ pub fn expiry(document: &str) -> Result<Timestamp, Error> {
     Ok(Timestamp::from_secs(exp.exp))
 }
 
+/// None of the documents has expired.
+pub fn are_good(documents: &[String], now: Timestamp) -> bool {
+    documents.iter().all(|document| expiry(document).is_ok_and(|until| now < until))
+}
+
 /// The question as the subordinate is asked: what was asked of us as a whole is asked of it as a whole.
 fn downward(query: &Query, here: &AuthorityId, subordinate: &AuthorityId) -> Query {
     let authority = if query.authority == *here { subordinate.clone() } else { query.authority.clone() };

@@ -18,6 +18,8 @@ use crate::{
     touch::entity_tag,
 };
 
+/// The oldest that what cannot be confirmed may be, whatever a caller accepts.
+pub const LONGEST_STALE: Duration = Duration::from_secs(3_600);
 /// How far another process' wall clock may be ahead of ours before its answers are not ours to give.
 const MAX_SKEW: Duration = Duration::from_secs(1);
 
@@ -44,6 +46,15 @@ pub struct Past<V> {
     pub entry: Arc<Entry<V>>,
     /// The last instant at which all of them were known to be where the answer saw them.
     pub confirmed: BootInstant,
+    /// How long ago that is.
+    pub age: Duration,
+}
+
+impl<V> Past<V> {
+    /// It was confirmed as lately as the caller accepts.
+    pub fn is_within(&self, accepted: Duration) -> bool {
+        self.age <= accepted.min(LONGEST_STALE)
+    }
 }
 
 #[derive(Debug)]

@@ -119,7 +119,8 @@ where
     pub fn past(&self, lookup: &Lookup<'_>, now: Timestamp) -> Option<Past<V>> {
         let entry = self.local.get(&lookup.hash_with(&self.hasher)).filter(|entry| entry.is(lookup))?;
         let confirmed = entry.confirmed(now, &self.register)?;
-        Some(Past { entry, confirmed })
+        let age = self.register.ticks().now().since(confirmed);
+        Some(Past { entry, confirmed, age })
     }
 
     /// Keeps an answer. It is stored even if it is older than a change that came meanwhile: `get_local`

@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, PoisonError, RwLock, Weak,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
@@ -174,6 +174,8 @@ pub struct Dependencies {
 #[derive(Debug, Default)]
 struct Tracked {
     deps: HashMap<Vec<String>, Arc<Dep>>,
+    /// Those that are no longer polled, while an answer rests on them: what a feed tells must still end it.
+    unused: HashMap<Vec<String>, Weak<Dep>>,
     /// How many there are below each subordinate, by the way to it.
     below: HashMap<Vec<String>, usize>,
 }
@@ -188,12 +190,26 @@ impl Tracked {
         let below = self.below.entry(top(dep.path())).or_default();
         if self.deps.len() < MAX_TRACKED && *below < MAX_BELOW {
             *below += 1;
+            self.unused.remove(dep.path());
             self.deps.insert(dep.path().to_vec(), Arc::clone(dep));
         }
     }
 
+    fn find(&self, path: &[String]) -> Option<Arc<Dep>> {
+        let unused = || self.unused.get(path).and_then(Weak::upgrade);
+        self.deps.get(path).map(Arc::clone).or_else(unused)
+    }
+
+    /// Those beyond the bound end what rests on them.
     fn forget(&mut self, idle: impl Fn(&Dep) -> bool) {
-        self.deps.retain(|_, dep| !idle(dep));
+        self.unused.retain(|_, dep| dep.strong_count() > 0);
+        for (path, dep) in self.deps.extract_if(|_, dep| idle(dep)) {
+            if Arc::strong_count(&dep) > 1 && self.unused.len() < MAX_TRACKED {
+                self.unused.insert(path, Arc::downgrade(&dep));
+            } else {
+                dep.tell(i64::MAX, &Touched::Everybody);
+            }
+        }
         self.below.clear();
         for path in self.deps.keys() {
             *self.below.entry(top(path)).or_default() += 1;
@@ -218,17 +234,20 @@ impl Dependencies {
         if let Some(dep) = tracked.deps.get(path) {
             return used(dep, epoch);
         }
-        let dep = Arc::new(Dep::new(path, epoch, self.ticks.clone()));
+        let dep = match tracked.find(path) {
+            Some(dep) => used(&dep, epoch),
+            None => Arc::new(Dep::new(path, epoch, self.ticks.clone())),
+        };
         tracked.insert(&dep);
         dep
     }
 
-    /// The registry behind `path`, if it is tracked.
+    /// The registry behind `path`, if it is tracked, or an answer that was kept rests on it.
     pub fn find(&self, path: &[String]) -> Option<Arc<Dep>> {
-        self.tracked.read().unwrap_or_else(PoisonError::into_inner).deps.get(path).map(Arc::clone)
+        self.tracked.read().unwrap_or_else(PoisonError::into_inner).find(path)
     }
 
-    /// Those used within the last minute, to be polled; the others are forgotten.
+    /// Those used within the last minute, to be polled; the others are forgotten, as far as nothing rests on them.
     pub fn in_use(&self) -> Vec<Arc<Dep>> {
         let now = self.ticks.now();
         let mut tracked = self.tracked.write().unwrap_or_else(PoisonError::into_inner);
@@ -310,6 +329,24 @@ mod tests {
             dep.has_published(said);
             assert_eq!(deps.find(&path("a")).map(|dep| dep.published()), Some(known));
         }
+    }
+
+    #[test]
+    fn what_is_not_polled_is_told_of_changes_while_something_rests_on_it() {
+        let ticks = Ticks::hand();
+        let deps = Dependencies::with_ticks(ticks.clone());
+        let dep = deps.get_or_track(&path("a"), 7);
+        dep.polled(7, ticks.now());
+        ticks.advance(IDLE + Duration::from_secs(1));
+        assert!(deps.in_use().is_empty() && dep.unmoved(TAG, 7, None).is_some());
+        let found = deps.find(&path("a")).expect("it is held");
+        found.tell(8, &Touched::Everybody);
+        assert!(Arc::ptr_eq(&found, &dep) && dep.unmoved(TAG, 7, None).is_none());
+        drop(found);
+        assert!(Arc::ptr_eq(&deps.get_or_track(&path("a"), 8), &dep) && deps.in_use().len() == 1);
+        ticks.advance(IDLE + Duration::from_secs(1));
+        drop((deps.in_use(), dep));
+        assert!(deps.find(&path("a")).is_none(), "nothing rests on it");
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod touch;
 mod wire;
 
 pub use crate::{
-    answer::{Entry, Filled, Past},
+    answer::{Entry, Filled, LONGEST_STALE, Past},
     answers::Answers,
     clock::{BootInstant, Ticks},
     counted::Counted,

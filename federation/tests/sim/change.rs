@@ -1,6 +1,6 @@
 //! What the staff of the registries decide: grants, suspensions, revocations, narrower delegations.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use charter_domain::{Timestamp, status::State};
 use rand::{Rng as _, rngs::StdRng};
@@ -9,7 +9,7 @@ use crate::{
     feed,
     record::{Edge, Nature, Records, Tuple, open, set},
     weather::at_work,
-    world::{ENTITIES, FAMILIES, World, lock},
+    world::{ANCHORS, ENTITIES, FAMILIES, World, lock},
 };
 
 /// One decision of one registry that works, if it has something to decide.
@@ -22,12 +22,13 @@ pub fn happens(world: &Arc<World>) {
     let (given, now) = (given(world, n), world.clock(world.nodes[n].site));
     let caught = |edge: &Edge| world.nodes[edge.to].nature == Nature::Equivocator;
     let mut records = lock(&world.nodes[n].records);
-    let decided = world.draw(|rng| match rng.random_range(0..12) {
+    let decided = world.draw(|rng| match rng.random_range(0..14) {
         0..=2 => grants(rng, &mut records, &given),
         3..=6 => sets_statement(rng, &mut records, now),
         7..=8 => sets_delegation(rng, &mut records, now),
         9 => narrows(rng, &mut records),
         10 => conforms(&mut records, &given, now),
+        11..=12 => sets_recognition(rng, &mut records, now),
         _ => doubts(&mut records, caught),
     });
     if let Some(decided) = decided {
@@ -40,7 +41,7 @@ pub fn happens(world: &Arc<World>) {
 
 /// What the superiors of a registry delegate to it.
 fn given(world: &World, n: usize) -> BTreeSet<usize> {
-    if n == 0 {
+    if n < ANCHORS {
         return (0..FAMILIES).collect();
     }
     let to_it = |node: &crate::record::Node| {
@@ -108,6 +109,27 @@ fn narrows(rng: &mut StdRng, records: &mut Records) -> Option<String> {
     let (to, family) = (edge.to, edge.families.pop_last()?);
     records.changed(None, true);
     Some(format!("no longer delegates family {family} to {to}"))
+}
+
+/// Withdrawn, for a time or for good, or good for longer.
+fn sets_recognition(rng: &mut StdRng, records: &mut Records, now: Timestamp) -> Option<String> {
+    let many = records.recognitions.len();
+    let recognition = records.recognitions.get_mut(rng.random_range(0..many.max(1)))?;
+    let longer = rng.random_bool(0.3);
+    let state = match open(&recognition.statuses) {
+        State::Active if longer => State::Active,
+        State::Active if rng.random_bool(0.7) => State::Suspended,
+        State::Active => State::Revoked,
+        State::Suspended => State::Active,
+        State::Revoked | State::Ended => return None,
+    };
+    if longer {
+        recognition.until = recognition.until.max(now).plus(Duration::from_secs(300));
+    }
+    let to = recognition.to;
+    set(&mut recognition.statuses, state, now);
+    records.changed(None, state != State::Active);
+    Some(format!("sets the recognition of {to} to {state:?}, longer: {longer}"))
 }
 
 /// What a registry may not pass on any more, it takes back.

@@ -154,6 +154,7 @@ async fn beat(world: Arc<World>, p: usize, n: usize) {
     }
     world.ticks();
     let memory = world.memory(site);
+    memory.hears_of(world.nodes[n].site);
     let dep = memory.dependencies.find(&path(&world, p, &[n]));
     let mut feeds = lock(&memory.feeds);
     let feed = feeds.entry((p, n)).or_default();
@@ -182,6 +183,13 @@ fn confirm(world: &World, memory: &Memory, (p, n): (usize, usize), further: &Fur
             dep.fed(*epoch, *before);
         }
     }
+}
+
+/// Up to which event each subordinate of a registry has told it.
+pub fn heard(world: &World, p: usize) -> BTreeMap<usize, i64> {
+    let memory = world.memory(world.nodes[p].site);
+    let feeds = lock(&memory.feeds);
+    feeds.iter().filter(|((by, _), _)| *by == p).map(|((_, n), feed)| (*n, feed.heard)).collect()
 }
 
 /// What a registry has heard of those below it, by the ways from it.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use charter_domain::Outcome;
+use charter_domain::{AuthorityId, Outcome};
 use charter_federation::Answer;
 
 use crate::record::Tuple;
@@ -18,22 +18,43 @@ pub struct Reply {
     pub answer: Answer,
 }
 
+/// What a registry showed of its recognitions of a peer.
+type Shown = ((usize, AuthorityId), Vec<String>);
+
 #[derive(Debug, Default)]
-pub struct Heard(VecDeque<Reply>);
+pub struct Heard {
+    replies: VecDeque<Reply>,
+    shown: VecDeque<Shown>,
+}
+
+/// The oldest makes room.
+fn push<T>(all: &mut VecDeque<T>, one: T) {
+    if all.len() == MOST {
+        all.pop_front();
+    }
+    all.push_back(one);
+}
 
 impl Heard {
     pub fn keep(&mut self, node: usize, tuple: Tuple, answer: &Answer) {
         if answer.outcome() == Outcome::Indeterminate {
             return;
         }
-        if self.0.len() == MOST {
-            self.0.pop_front();
-        }
-        self.0.push_back(Reply { node, tuple, answer: answer.clone() });
+        push(&mut self.replies, Reply { node, tuple, answer: answer.clone() });
+    }
+
+    pub fn keep_shown(&mut self, node: usize, peer: &AuthorityId, statements: &[String]) {
+        push(&mut self.shown, ((node, peer.clone()), statements.to_vec()));
+    }
+
+    /// What was shown first.
+    pub fn first_shown(&self, node: usize, peer: &AuthorityId) -> Vec<String> {
+        let first = self.shown.iter().find(|((by, of), _)| *by == node && of == peer);
+        first.map(|(_, statements)| statements.clone()).unwrap_or_default()
     }
 
     /// Those that fit, oldest first.
     pub fn matching(&self, fits: impl Fn(&Reply) -> bool) -> Vec<Answer> {
-        self.0.iter().filter(|r| fits(r)).map(|r| r.answer.clone()).collect()
+        self.replies.iter().filter(|r| fits(r)).map(|r| r.answer.clone()).collect()
     }
 }

@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use charter_domain::{Interval, Query, Reason};
+use charter_domain::{AuthorityId, Interval, Query, Reason};
 use charter_federation::{Answer, Budget, protocol::Failure};
 use rand::Rng as _;
 
 use crate::{
     network::{Call, altered, carry, nobody, silence},
     paper::{PLACE, Party, STRANGE, boundless, scope},
+    recognition::{self, Recognition},
     record::{Node, Tuple},
     world::{FAMILIES, World, lock},
 };
@@ -54,6 +55,37 @@ fn through(world: &World, call: &Call, to: &Party, wide: bool) -> Answer {
     yes(world, call, to, vec![states(world, call, to, PLACE), statement])
 }
 
+/// Leads to a peer of its own, which nobody has asked to be led to.
+fn beside(world: &World, call: &Call) -> Answer {
+    let (party, ghost) = (&world.nodes[call.node].party, accomplice("ghost"));
+    let recognition = Recognition { one_sided: true, ..recognition::boundless(world, call.node) };
+    let endpoint = world.nodes[call.node].endpoint().url;
+    let statement = party.recognises(&ghost, endpoint, &recognition, world.clock(call.to));
+    yes(world, call, &ghost, vec![states(world, call, &ghost, PLACE), statement])
+}
+
+/// What is shown of recognitions of `peer` in the name of the registry `n`: by itself, or by somebody who has none of its
+/// keys. None, one of somebody else, one for everything, or what it showed earlier.
+pub async fn shows(
+    world: &Arc<World>,
+    n: usize,
+    peer: &AuthorityId,
+    hijacked: bool,
+) -> Result<Vec<String>, Failure> {
+    let (which, node) = (world.draw(|rng| rng.random_range(0..6)), &world.nodes[n]);
+    world.say(|| format!("  of {peer} is shown in the name of {n} ({which})"));
+    let (true_key, now) = (node.party.clone(), world.clock(node.site));
+    let party = if hijacked { Party { key: STRANGE, ..true_key } } else { true_key };
+    let of = |to| vec![recognition::signed(world, &party, &recognition::boundless(world, to), now)];
+    Ok(match which {
+        0 => Vec::new(),
+        1 => of((n + 1) % world.nodes.len()),
+        2 => lock(&world.heard).first_shown(n, peer),
+        3 => return silence().await,
+        _ => world.find(peer).map(of).unwrap_or_default(),
+    })
+}
+
 /// One who is nobody's subordinate, or one who takes the name of a registry without its key.
 fn accomplice(name: &str) -> Party {
     Party::new(name, STRANGE)
@@ -69,7 +101,7 @@ fn victim(world: &World, call: &Call) -> String {
 
 /// A registry that lies under its own keys.
 pub async fn lies(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
-    let (which, named) = world.draw(|rng| (rng.random_range(0..16), rng.random_range(0..world.nodes.len())));
+    let (which, named) = world.draw(|rng| (rng.random_range(0..17), rng.random_range(0..world.nodes.len())));
     world.say(|| format!("  {} lies ({which})", call.node));
     Ok(match which {
         0..=2 => own(world, call, PLACE),
@@ -84,6 +116,7 @@ pub async fn lies(world: &Arc<World>, call: &Call) -> Result<Answer, Failure> {
         13 => another_denies(world, call),
         9 => return back(world, call).await,
         10 => return silence().await,
+        14 => beside(world, call),
         _ => borrowed(world, call),
     })
 }

@@ -8,15 +8,23 @@ use std::{
 };
 
 use async_trait::async_trait;
-use charter_cache::{Answers, BootInstant, Change, DEP_LEASE, Dependencies, Entry, Filled, Lookup, Register};
+use charter_cache::{
+    Answers, BootInstant, Change, DEP_LEASE, Dependencies, Entry, Filled, LONGEST_STALE, Lookup, Register,
+};
 use charter_domain::{Outcome, Query, RegistryId, Timestamp};
-use charter_federation::{Answer, Error, Resolve, answer::UNHEARD, breaker::Breakers, resolver::Request};
+use charter_federation::{
+    Answer, Error, Resolve,
+    answer::UNHEARD,
+    breaker::Breakers,
+    resolver::{Request, are_good},
+};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::{
     feed::Feed,
-    network::{altered, so_far_altered},
+    network::{altered, so_far_altered, stale},
     plant::Plant,
     process::upgraded,
     record::Tuple,
@@ -25,6 +33,8 @@ use crate::{
 
 /// How long a process may trust the epochs of its own registries.
 const LEASE: Duration = Duration::from_secs(1);
+/// How long a resolver may keep what a peer showed in turn, and the time of two questions.
+const SHOWN: Duration = Duration::from_secs(34);
 /// More answers than a world has questions.
 const CAPACITY: u64 = 10_000;
 /// How long others may keep what rests on one registry; and on several, a yes and all else.
@@ -49,6 +59,10 @@ pub struct Memory {
     pub feeds: Mutex<BTreeMap<(usize, usize), Feed>>,
     /// Endpoints that failed: for the plant that asks them no more.
     pub given_up: Mutex<BTreeSet<String>>,
+    /// When each process was heard of last.
+    contacts: Mutex<BTreeMap<usize, Instant>>,
+    /// When somebody else showed recognitions in the name of a peer.
+    misled: Mutex<Option<Instant>>,
     answers: Answers<Kept>,
 }
 
@@ -65,8 +79,29 @@ impl Memory {
             breakers: Arc::new(Breakers::seeded(rests)),
             feeds: Mutex::default(),
             given_up: Mutex::default(),
+            contacts: Mutex::default(),
+            misled: Mutex::default(),
             answers: Answers::new(register, CAPACITY, None),
         }
+    }
+
+    /// Another process has said something.
+    pub fn hears_of(&self, site: usize) {
+        lock(&self.contacts).insert(site, Instant::now());
+    }
+
+    /// It has done so within a lease before `then`, or since.
+    pub fn has_heard_of(&self, site: usize, then: Instant) -> bool {
+        lock(&self.contacts).get(&site).is_some_and(|heard| *heard + DEP_LEASE >= then)
+    }
+
+    pub fn mislead(&self) {
+        *lock(&self.misled) = Some(Instant::now());
+    }
+
+    /// What it keeps of a peer's recognitions may be somebody else's word.
+    pub fn was_misled(&self) -> bool {
+        lock(&self.misled).is_some_and(|then| then.elapsed() <= SHOWN)
     }
 
     /// A registry of this process has recorded a change: of one entity, or of more.
@@ -107,10 +142,14 @@ impl Resolve for Front {
             return self.inner.resolve(request).await;
         }
         let query = request.query.clone();
+        let accepted = query.context.max_staleness.unwrap_or_default();
         let (lookup, now) = (lookup(request.registry, &query), world.clock(self.site));
         let fill = || self.find(&world, request);
         match self.memory.answers.get_or_fill(&lookup, now, fill).await {
-            Ok(entry) => said(&entry, world.clock(self.site)),
+            Ok(entry) => match self.past(&world, &entry, (&lookup, accepted), now) {
+                Some(past) => Ok(past),
+                None => said(&entry, world.clock(self.site)),
+            },
             Err(charter_cache::Error::Overloaded) => Err(Error::Unavailable("too many questions".to_owned())),
             Err(charter_cache::Error::Fill(source)) => Err(Error::Internal(source.to_string())),
         }
@@ -118,6 +157,34 @@ impl Resolve for Front {
 }
 
 impl Front {
+    /// In place of an answer for want of one: what was a yes, for those who accept it.
+    fn past(
+        &self,
+        world: &World,
+        found: &Entry<Kept>,
+        (lookup, accepted): (&Lookup<'_>, Duration),
+        now: Timestamp,
+    ) -> Option<Answer> {
+        let has = |entry: &Entry<Kept>, outcome| entry.value.answer.as_ref().map(Answer::outcome) == Some(outcome);
+        if accepted.is_zero() || !has(found, Outcome::Indeterminate) {
+            return None;
+        }
+        let accepted = if world.planted(Plant::ServesTooOld) { LONGEST_STALE } else { accepted };
+        self.memory.answers.register().polled(world.ticks().now());
+        let past = self.memory.answers.past(lookup, now).filter(|past| past.is_within(accepted))?;
+        let kept = past.entry.value.answer.clone().filter(|_| has(&past.entry, Outcome::Yes))?;
+        if !are_good(&kept.chain, now) {
+            return None;
+        }
+        if past.entry.value.altered {
+            altered();
+        }
+        if !world.planted(Plant::HidesStale) {
+            stale(past.age);
+        }
+        Some(Answer { as_of: now.minus(past.age), expires_at: now, ..kept })
+    }
+
     /// Resolves, and says what the answer rests on.
     async fn find(&self, world: &World, request: Request) -> Result<Filled<Kept>, Error> {
         let (before, untouched) = (world.ticks().now(), so_far_altered());

@@ -21,18 +21,25 @@ use crate::{
     plant::Plant,
     poll,
     process::upgraded,
+    recognition,
     record::{Nature, Tuple},
     weather::{Fate, Reach},
     world::{World, lock},
 };
 
 /// Nothing is carried beyond so many: a resolver without a budget would go on for ever.
-const STOP: u32 = MAX_QUERIES + 1;
+const STOP: u32 = 2 * MAX_QUERIES + 1;
 
 /// What was sent on behalf of one question.
 #[derive(Debug, Default)]
 pub struct Counts {
+    /// Recognised peers may be asked too: as many questions as may be sent down.
+    pub follows: bool,
     pub sent: u32,
+    /// How often a peer was asked what it recognises.
+    shown: usize,
+    /// How long ago the yes was confirmed last, where the answer says that it could not be confirmed.
+    pub stale: Option<Duration>,
     /// Replies that were not what the asked registry says now.
     pub altered: u32,
     /// How often a liar has sent the question back up.
@@ -72,11 +79,11 @@ fn count(budget: &Budget) -> Result<(), Failure> {
         let depth = way.len();
         let stop = counts.stops.entry((budget.depth_left, way)).or_default();
         *stop += 1;
-        let wide = *stop;
+        let (wide, ways) = (*stop, 1 + u8::from(counts.follows));
         let bounds = [
-            (counts.sent > MAX_QUERIES, format!("{} questions", counts.sent)),
+            (counts.sent > MAX_QUERIES * u32::from(ways), format!("{} questions", counts.sent)),
             (depth > usize::from(MAX_DEPTH), format!("{depth} registries deep")),
-            (wide > FAN_OUT, format!("{wide} subordinates at once")),
+            (wide > FAN_OUT * usize::from(ways), format!("{wide} registries at once")),
         ];
         let excess = bounds.into_iter().find(|(over, _)| *over).map(|(_, what)| what);
         counts.excess = counts.excess.take().or(excess);
@@ -86,6 +93,22 @@ fn count(budget: &Budget) -> Result<(), Failure> {
         Ok(true) => Ok(()),
         _ => Err(Failure::Refused("too many questions".to_owned())),
     }
+}
+
+/// A peer is asked what it recognises.
+fn count_shown() {
+    let _ = COUNTS.try_with(|counts| {
+        let mut counts = lock(counts);
+        counts.shown += 1;
+        if counts.shown > FAN_OUT {
+            counts.excess = Some(format!("{} peers asked what they recognise", counts.shown));
+        }
+    });
+}
+
+/// The answer says that it was confirmed so long ago.
+pub fn stale(age: Duration) {
+    let _ = COUNTS.try_with(|counts| lock(counts).stale = Some(age));
 }
 
 /// How often that has happened on behalf of this question.
@@ -149,6 +172,9 @@ impl Protocol for Wire {
         };
         let reply = memory.breakers.ask(endpoint, budget.time_left(), sent, || self.trial(node)).await;
         let failed = matches!(reply, Err(Failure::Unreachable(_) | Failure::Late));
+        if reply.is_ok() {
+            memory.hears_of(to);
+        }
         if failed && world.planted(Plant::NeverAsksAgain) {
             lock(&memory.given_up).insert(endpoint.url.clone());
         }
@@ -162,9 +188,31 @@ impl Protocol for Wire {
         paths: &[Vec<AuthorityId>],
     ) -> Result<Vec<Polled>, Failure> {
         let world = upgraded(&self.world);
+        let (to, node) = place(&world, endpoint, authority)?;
+        let memory = world.memory(self.site);
+        let told = poll::told(&world, (self.site, node), paths);
+        let reply = memory.breakers.ask(endpoint, poll::PATIENCE, told, || self.trial(node)).await;
+        if reply.is_ok() {
+            memory.hears_of(to);
+        }
+        reply
+    }
+
+    async fn recognitions(
+        &self,
+        endpoint: &PeerEndpoint,
+        authority: &AuthorityId,
+        peer: &AuthorityId,
+        within: Duration,
+    ) -> Result<Vec<String>, Failure> {
+        let world = upgraded(&self.world);
         let (_, node) = place(&world, endpoint, authority)?;
-        let (memory, told) = (world.memory(self.site), poll::told(&world, (self.site, node), paths));
-        memory.breakers.ask(endpoint, poll::PATIENCE, told, || self.trial(node)).await
+        let memory = world.memory(self.site);
+        let sent = async {
+            count_shown();
+            recognition::shown(&world, (self.site, node), peer).await
+        };
+        memory.breakers.ask(endpoint, within, sent, || self.trial(node)).await
     }
 
     async fn log_evidence(

@@ -7,12 +7,13 @@ use charter_domain::{
     scope::{Conditions, Grant, Jurisdiction, Pattern},
 };
 use charter_proof::{
-    Anchor, AnchorSet, AuthorityStatement, Denial, EntityConfiguration, SubordinateStatement,
+    Anchor, AnchorSet, AuthorityStatement, Denial, EntityConfiguration, RecognitionStatement,
+    SubordinateStatement,
     document::{Asked, Constraints, Delegated, DelegatedMetadata, FederationEntity, Metadata, TrustRegistry},
 };
 use charter_signing::{Algorithm, JwkSet, Signer as _, SoftwareSigner};
 
-use crate::world::NODES;
+use crate::{recognition::Recognition, world::NODES};
 
 /// Seconds that a document is good for; signed again when it is read after half of them.
 pub const LIFETIME: i64 = 1_200;
@@ -163,6 +164,33 @@ impl Party {
             jwks: to.jwks().clone(),
             constraints: Constraints { max_path_length: path, naming_constraints: None },
             metadata: DelegatedMetadata { trust_registry: delegated },
+        };
+        document.sign(&KEYS[self.key]).expect("signs")
+    }
+
+    /// Its statement about a peer, which answers at `endpoint`.
+    pub fn recognises(
+        &self,
+        peer: &Self,
+        endpoint: String,
+        recognition: &Recognition,
+        now: Timestamp,
+    ) -> String {
+        let document = RecognitionStatement {
+            iss: self.https.clone(),
+            sub: peer.https.clone(),
+            iat: now.secs(),
+            exp: now.secs() + LIFETIME,
+            authority_id: self.id.clone(),
+            peer_id: peer.id.clone(),
+            jwks: peer.jwks().clone(),
+            endpoint,
+            scope: scope(recognition.families.iter().copied(), false),
+            may_follow: recognition.may_follow,
+            one_sided: recognition.one_sided,
+            valid: recognition.valid(),
+            tls_spki_sha256: SpkiPins::default(),
+            seq: recognition.seq,
         };
         document.sign(&KEYS[self.key]).expect("signs")
     }

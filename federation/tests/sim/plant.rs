@@ -37,12 +37,28 @@ pub enum Plant {
     DeafFeed,
     /// Who could not be reached once is not asked again.
     NeverAsksAgain,
+    /// What a peer states in turn is not asked for.
+    FollowsOneSided,
+    /// A recognition has no end.
+    FollowsExpired,
+    /// How old a yes may be that cannot be confirmed is not looked at.
+    ServesTooOld,
+    /// Nobody is told that a yes could not be confirmed.
+    HidesStale,
 }
 
 impl Plant {
     /// Not of what stands before it or behind it.
     pub fn is_of_resolver(self) -> bool {
-        !matches!(self, Self::IgnoresEpochs | Self::DeafFeed | Self::NeverAsksAgain)
+        matches!(
+            self,
+            Self::BelievesUnverified
+                | Self::KeepsForever
+                | Self::SilenceIsNo
+                | Self::ForgetsBudget
+                | Self::DropsDenial
+                | Self::NeverTells
+        )
     }
 }
 
@@ -124,9 +140,7 @@ impl Resolve for Faulty {
                 self.inner.resolve(request).await
             }
             // Elsewhere.
-            Plant::IgnoresEpochs | Plant::DeafFeed | Plant::NeverAsksAgain => {
-                self.inner.resolve(request).await
-            }
+            _ => self.inner.resolve(request).await,
         }
     }
 }

@@ -8,7 +8,9 @@ use charter_federation::{Error, LocalAuthority, RegistryView};
 use charter_proof::Denial;
 
 use crate::{
-    record::{Nature, Node},
+    plant::Plant,
+    recognition::{self, Recognition},
+    record::{Nature, Node, Tuple},
     world::{World, lock},
 };
 
@@ -26,6 +28,18 @@ fn served(world: &World, site: usize, registry: RegistryId) -> Result<(usize, &N
     let n = usize::try_from(registry.0).unwrap_or(usize::MAX);
     let node = world.nodes.get(n).filter(|node| node.site == site);
     node.map(|node| (n, node)).ok_or_else(|| Error::UnknownRegistry(registry.to_string()))
+}
+
+/// As it is recorded, or as a faulty process takes it.
+fn planted(world: &World, recorded: Recognition) -> Recognition {
+    let all = recognition::boundless(world, recorded.to);
+    if world.planted(Plant::FollowsOneSided) {
+        Recognition { one_sided: true, ..recorded }
+    } else if world.planted(Plant::FollowsExpired) {
+        Recognition { until: all.until, ..recorded }
+    } else {
+        recorded
+    }
 }
 
 #[async_trait]
@@ -62,6 +76,21 @@ impl LocalAuthority for Process {
         let Ok((_, node)) = served(&world, self.site, registry) else { return true };
         let records = lock(&node.records);
         records.edges.iter().any(|e| e.doubted && world.nodes[e.to].party.https == *subordinate)
+    }
+
+    async fn recognitions(
+        &self,
+        registry: RegistryId,
+        query: &Query,
+        most: usize,
+    ) -> Result<Vec<String>, Error> {
+        let world = upgraded(&self.world);
+        let (_, node) = served(&world, self.site, registry)?;
+        let family = Tuple::of(query).family;
+        let all = lock(&node.records).recognitions.clone();
+        let covering = all.into_iter().filter(|r| r.families.contains(&family)).take(most);
+        let now = world.clock(self.site);
+        Ok(covering.map(|r| recognition::signed(&world, &node.party, &planted(&world, r), now)).collect())
     }
 
     fn published(&self, _: RegistryId) -> i64 {

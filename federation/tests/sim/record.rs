@@ -6,8 +6,7 @@ use std::{
 };
 
 use charter_domain::{
-    Context, Delegation, EvidenceLevel, Interval, Kind, NamingConstraints, Query, Registry, RegistryId,
-    Scope, SpkiPins, Timestamp,
+    Delegation, Interval, NamingConstraints, Query, Registry, RegistryId, Scope, SpkiPins, Timestamp,
     fact::{Facts, StatementFact},
     registry::Phase,
     scope::{Conditions, Jurisdiction},
@@ -15,7 +14,10 @@ use charter_domain::{
 };
 use charter_federation::{PeerEndpoint, RegistryView};
 
-use crate::paper::{LIFETIME, PLACE, Party, scope};
+use crate::{
+    paper::{LIFETIME, PLACE, Party, scope},
+    recognition::Recognition,
+};
 
 /// What is asked about: an entity, and one resource of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,18 +27,14 @@ pub struct Tuple {
 }
 
 impl Tuple {
-    pub fn query(self, authority: &Party) -> Query {
-        let (entity, resource) = (self.entity_id(), format!("f{}:x", self.family));
-        let context = Context { evidence: EvidenceLevel::Chain, ..Context::default() };
-        let terms = (authority.id.as_str(), entity.as_str(), "issue", resource.as_str());
-        Query::parse(Kind::Authorization, terms, context).expect("a question")
-    }
-
     pub fn entity_id(self) -> String {
         format!("did:web:e{}.example", self.entity)
     }
+    pub fn resource(self) -> String {
+        format!("f{}:x", self.family)
+    }
 
-    /// The reverse of `query`.
+    /// The reverse of the two.
     pub fn of(query: &Query) -> Self {
         let number = |text: &str, before: &str, after: &str| {
             let inside = text.strip_prefix(before).and_then(|t| t.strip_suffix(after));
@@ -113,6 +111,7 @@ pub struct Records {
     pub events: Vec<Event>,
     pub statements: BTreeMap<Tuple, Stated>,
     pub edges: Vec<Edge>,
+    pub recognitions: Vec<Recognition>,
     /// As last read, while nothing has changed.
     view: Option<(Timestamp, Arc<RegistryView>)>,
 }

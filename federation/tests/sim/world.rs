@@ -27,12 +27,15 @@ use crate::{
     paper::Party,
     plant::{self, Plant},
     process::Process,
+    recognition,
     record::{Edge, Nature, Node, Records, Tuple},
     run::Told,
     weather::Weather,
 };
 
 pub const NODES: usize = 20;
+/// The first ones: each has a federation of its own, that of the first is the largest.
+pub const ANCHORS: usize = 3;
 /// Kinds of resources; a delegation is for some of them.
 pub const FAMILIES: usize = 4;
 pub const ENTITIES: usize = 8;
@@ -47,7 +50,7 @@ const LIVELY: Duration = Duration::from_secs(2);
 /// What the clock of leases shows when a world begins, in nanoseconds: 0 is never there.
 const BOOTED: u64 = 3_600_000_000_000;
 /// When every world begins, 2026-11-20T12:00:00Z.
-const BEGINNING: i64 = 1_795_176_000;
+pub const BEGINNING: i64 = 1_795_176_000;
 
 /// A process: it has a clock, and what it has seen is gone when it crashes.
 pub struct Site {
@@ -109,8 +112,7 @@ impl World {
             world.boot(site);
         }
         for (n, node) in world.nodes.iter().enumerate() {
-            let edges: Vec<_> = lock(&node.records).edges.iter().map(|e| e.to).collect();
-            world.say(|| format!("{n} is {:?}, process {}, delegates to {edges:?}", node.nature, node.site));
+            world.say(|| told_of(n, node));
             lock(&world.history).note(world.time(), n, &lock(&node.records));
         }
         tokio::spawn(feed::keeps_time(Arc::downgrade(&world), Arc::clone(&world.woken)));
@@ -233,15 +235,19 @@ impl World {
 }
 
 fn layout(rng: &mut StdRng) -> Vec<Node> {
-    let mut nodes = vec![node(0, 0, 0, Nature::Honest)];
-    let mut held: Vec<BTreeSet<usize>> = vec![(0..FAMILIES).collect()];
     let liars = rng.random_range(0..=3);
     // One of each in every world.
     let (liar, equivocator) = (rng.random_range(1..NODES / 2), rng.random_range(NODES / 2..NODES));
+    let anchor = |n| node(n, n, 0, if n == liar { Nature::Liar } else { Nature::Honest });
+    let mut nodes: Vec<Node> = (0..ANCHORS).map(anchor).collect();
+    let mut held: Vec<BTreeSet<usize>> = vec![(0..FAMILIES).collect(); ANCHORS];
+    let mut anchors: Vec<usize> = (0..ANCHORS).collect();
     while nodes.len() < NODES {
         let n = nodes.len();
         let open = |p: &usize| nodes[*p].level < LEVELS && lock(&nodes[*p].records).edges.len() < BREADTH;
-        let candidates: Vec<usize> = (0..n).filter(open).collect();
+        let first = rng.random_bool(0.8);
+        let candidates: Vec<usize> =
+            (0..n).filter(|p| (anchors[*p] == 0) == first).filter(open).collect();
         let superior = candidates[rng.random_range(0..candidates.len())];
         let nature = match rng.random_range(0..NODES) {
             _ if n == liar => Nature::Liar,
@@ -258,9 +264,11 @@ fn layout(rng: &mut StdRng) -> Vec<Node> {
         nodes.push(node(n, site, nodes[superior].level + 1, nature));
         delegate(rng, &nodes[superior], n, families.clone());
         held.push(families);
+        anchors.push(anchors[superior]);
     }
     across(rng, &nodes, &mut held);
     around(rng, &nodes, &held);
+    recognition::lay_out(rng, &nodes);
     for (n, node) in nodes.iter().enumerate() {
         for seq in 1..=rng.random_range(1..=3) {
             let family = some_of(rng, &held[n]).first().copied().unwrap_or_default();
@@ -281,8 +289,15 @@ fn node(n: usize, site: usize, level: usize, nature: Nature) -> Node {
     }
 }
 
+fn told_of(n: usize, node: &Node) -> String {
+    let records = lock(&node.records);
+    let edges: Vec<_> = records.edges.iter().map(|e| e.to).collect();
+    let (nature, site, recognitions) = (node.nature, node.site, &records.recognitions);
+    format!("{n} is {nature:?}, process {site}, delegates to {edges:?}, recognises {recognitions:?}")
+}
+
 /// One or two of them.
-fn some_of(rng: &mut StdRng, families: &BTreeSet<usize>) -> BTreeSet<usize> {
+pub fn some_of(rng: &mut StdRng, families: &BTreeSet<usize>) -> BTreeSet<usize> {
     let list: Vec<usize> = families.iter().copied().collect();
     (0..2).map(|_| list[rng.random_range(0..list.len())]).collect()
 }
@@ -300,7 +315,7 @@ fn around(rng: &mut StdRng, nodes: &[Node], held: &[BTreeSet<usize>]) {
         let to_anchor = lock(&nodes[*n].records).edges.iter().any(|e| e.to == 0);
         nodes[*n].nature == Nature::Honest && nodes[*n].site != nodes[0].site && !to_anchor
     };
-    let candidates: Vec<usize> = (1..NODES).filter(may).collect();
+    let candidates: Vec<usize> = (ANCHORS..NODES).filter(may).collect();
     if candidates.is_empty() {
         return;
     }
