@@ -88,10 +88,6 @@ impl<V> Entry<V> {
         let is_due = now.since(self.filled.evaluated_at) * 100 >= whole * (85 + self.slot.digit());
         is_due && !self.due.swap(true, Ordering::Relaxed)
     }
-    /// What stands for the entity towards the registries that the answer rests on.
-    pub const fn tag(&self) -> u32 {
-        self.tag
-    }
     pub(crate) fn is(&self, lookup: &Lookup<'_>) -> bool {
         self.key.is(lookup)
     }

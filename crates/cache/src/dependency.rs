@@ -192,6 +192,8 @@ impl Tracked {
             *below += 1;
             self.unused.remove(dep.path());
             self.deps.insert(dep.path().to_vec(), Arc::clone(dep));
+        } else if self.unused.len() < MAX_TRACKED {
+            self.unused.insert(dep.path().to_vec(), Arc::downgrade(dep));
         }
     }
 

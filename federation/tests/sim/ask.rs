@@ -1,21 +1,27 @@
 //! One question, and what must hold of its answer whatever fails on the way.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use charter_cache::DEP_LEASE;
+use charter_cache::{DEP_LEASE, LONGEST_STALE};
 use charter_domain::{Outcome, Query, Timestamp};
-use charter_federation::{Answer, Budget, Mode, budget::DEFAULT_DEADLINE, resolver::Request};
+use charter_federation::{Answer, Basis, Budget, Mode, budget::DEFAULT_DEADLINE, resolver::Request};
 use charter_proof::{Chain, verify::verify, verify_denial};
 use charter_signing::jws;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
+    feed,
     memory::id,
     network::{COUNTS, Counts},
-    oracle::Window,
+    oracle::{Claim, Follows, Window},
     paper::{LIFETIME, PLACE},
-    record::Tuple,
+    question::Question,
     rest::{self, Rest},
     world::{World, lock},
 };
@@ -26,12 +32,19 @@ const REPLAYED: Duration = Duration::from_secs(LIFETIME.unsigned_abs() + 60);
 /// Within this time everybody hears of what somebody has recorded: a lease for each level of the deepest chain, and the
 /// time of a question.
 const HEARD: Duration = Duration::from_secs(20);
+/// The same of recognitions: the peer's clock may be a minute ahead, and what it showed is kept for half a minute. Of what
+/// is shown no more is known than when it was asked for.
+const RECOGNISED: Duration = Duration::from_secs(95);
+/// So long a statement in turn may be used, from when the peer was asked for it.
+const IN_TURN: Duration = Duration::from_secs(31);
 
 /// What did not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
     /// A yes without a ground in the history of the asked registry.
     Unsupported,
+    /// A yes that nobody could confirm: it does not say so, or is older than was accepted.
+    Stale,
     /// A yes or a no whose chain does not verify offline.
     Unproven,
     /// More questions, deeper or wider than a budget allows, or later than its deadline.
@@ -71,15 +84,19 @@ pub struct Said {
     pub links: usize,
     /// Another process decided, and was not asked now.
     pub kept: bool,
+    /// A yes that was not confirmed now.
+    pub stale: bool,
+    /// A yes by a recognised peer, or one below it.
+    pub recognised: bool,
     pub sent: u32,
     pub altered: u32,
 }
 
 /// What is known of a question when it is put.
 struct Put {
-    asked: usize,
-    tuple: Tuple,
+    question: Question,
     query: Query,
+    start: Instant,
     /// By the clock of the asked process.
     at: Timestamp,
     from: Timestamp,
@@ -88,15 +105,14 @@ struct Put {
 }
 
 impl Put {
-    fn new(world: &World, asked: usize, tuple: Tuple) -> Self {
-        let node = &world.nodes[asked];
+    fn new(world: &World, question: Question) -> Self {
         Self {
-            asked,
-            tuple,
-            query: tuple.query(&node.party),
-            at: world.clock(node.site),
+            question,
+            query: question.query(world),
+            start: Instant::now(),
+            at: world.clock(world.nodes[question.asked].site),
             from: world.time(),
-            stated: [rest::expected(world, asked, tuple), rest::unbounded(world, asked, tuple)]
+            stated: [rest::expected(world, question), rest::unbounded(world, question)]
                 .iter()
                 .all(|rest| matches!(rest, Rest::Yes(_))),
         }
@@ -104,11 +120,11 @@ impl Put {
 }
 
 /// Asks a registry whose process runs.
-pub async fn ask(world: &Arc<World>, asked: usize, tuple: Tuple) -> Result<Said, Failed> {
-    let (put, start) = (Put::new(world, asked, tuple), Instant::now());
-    let counts = Arc::default();
+pub async fn ask(world: &Arc<World>, question: Question) -> Result<Said, Failed> {
+    let (put, asked) = (Put::new(world, question), question.asked);
+    let counts = Arc::new(Mutex::new(Counts { follows: question.follows, ..Counts::default() }));
     let registry = id(asked);
-    let budget = Budget::fresh(start);
+    let budget = Budget::fresh(put.start);
     let request = Request { registry, query: put.query.clone(), budget, mode: Mode::Recurse };
     let resolver = world.resolver(world.nodes[asked].site);
     let answer = COUNTS.scope(Arc::clone(&counts), resolver.resolve(request)).await;
@@ -116,16 +132,19 @@ pub async fn ask(world: &Arc<World>, asked: usize, tuple: Tuple) -> Result<Said,
     world.say(|| {
         let said =
             answer.as_ref().map_or_else(ToString::to_string, |a| format!("{} by {}", a.reason, a.decided_by));
-        format!("{asked} is asked {tuple:?} and says {said}, after {} calls", counts.sent)
+        let stale = counts.stale.map(|age| format!(", confirmed {age:?} ago")).unwrap_or_default();
+        format!("{question:?}: {said}{stale}, after {} calls", counts.sent)
     });
     let answer = answer.map_err(|e| Failed::new(Broken::Error, e.to_string()))?;
     if let Some(excess) = &counts.excess {
         return Err(Failed::new(Broken::Unbounded, excess.clone()));
     }
-    if start.elapsed() > DEFAULT_DEADLINE {
-        return Err(Failed::new(Broken::Unbounded, format!("answered after {:?}", start.elapsed())));
+    if put.start.elapsed() > DEFAULT_DEADLINE {
+        return Err(Failed::new(Broken::Unbounded, format!("answered after {:?}", put.start.elapsed())));
     }
-    check(world, &put, &answer, counts.altered)?;
+    // What a resolver keeps of peers may be of those who took the name of one before.
+    let misled = question.follows && world.memory(world.nodes[asked].site).was_misled();
+    check(world, &put, &answer, (counts.altered + u32::from(misled), counts.stale))?;
     let decider = world.find(&answer.decided_by);
     let elsewhere = decider.is_some_and(|n| world.nodes[n].site != world.nodes[asked].site);
     Ok(Said {
@@ -133,23 +152,40 @@ pub async fn ask(world: &Arc<World>, asked: usize, tuple: Tuple) -> Result<Said,
         by: answer.decided_by.to_string(),
         links: answer.chain.len(),
         kept: elsewhere && counts.sent == 0,
+        stale: counts.stale.is_some(),
+        recognised: answer.outcome() == Outcome::Yes && answer.basis == Basis::Recognized,
         sent: counts.sent,
         altered: counts.altered,
     })
 }
 
-fn check(world: &World, put: &Put, answer: &Answer, altered: u32) -> Result<(), Failed> {
+/// `stale`: how long ago the answer says that it was confirmed.
+fn check(
+    world: &World,
+    put: &Put,
+    answer: &Answer,
+    (altered, stale): (u32, Option<Duration>),
+) -> Result<(), Failed> {
     match answer.outcome() {
         Outcome::Yes => {
-            grounded(world, put, answer, altered)?;
-            proven(world, put, answer)
+            if let Some(age) = stale {
+                accepted(put, age)?;
+            }
+            grounded(world, put, answer, (altered, stale))?;
+            proven(world, put, answer)?;
+            if stale.is_some() { Ok(()) } else { confirmed(world, put, answer) }
         }
+        _ if stale.is_some() => Err(Failed::new(Broken::Stale, "no yes, and stale")),
         Outcome::No if altered == 0 => {
-            let news = if world.keeps_answers() { HEARD } else { Duration::ZERO };
+            let news = match (world.keeps_answers(), put.question.follows) {
+                (_, true) => RECOGNISED,
+                (true, false) => HEARD,
+                (false, false) => Duration::ZERO,
+            };
             let before = put.from.minus(news);
             let still = lock(&world.history).changed.is_none_or(|at| at <= before);
             if still && put.stated {
-                let text = format!("{:?} was in force, and {} says {}", put.tuple, put.asked, answer.reason);
+                let text = format!("{:?} was in force, and the answer is {}", put.question, answer.reason);
                 return Err(Failed::new(Broken::WrongNo, text));
             }
             denied(world, put, answer)
@@ -159,11 +195,42 @@ fn check(world: &World, put: &Put, answer: &Answer, altered: u32) -> Result<(), 
     }
 }
 
+/// The question accepts a yes of that age.
+fn accepted(put: &Put, age: Duration) -> Result<(), Failed> {
+    let most = put.question.accepted.unwrap_or_default().min(LONGEST_STALE);
+    if age <= most {
+        return Ok(());
+    }
+    Err(Failed::new(Broken::Stale, format!("confirmed {age:?} ago, accepted was {most:?}")))
+}
+
+/// Whoever a yes rests on was heard of within a lease, itself or by those on the way to it.
+fn confirmed(world: &World, put: &Put, answer: &Answer) -> Result<(), Failed> {
+    // In front of a fault of the resolver nothing is kept.
+    if !world.keeps_answers() {
+        return Ok(());
+    }
+    let here = world.nodes[put.question.asked].site;
+    let memory = world.memory(here);
+    let rests_on = answer.path.iter().filter(|step| step.epoch > 0);
+    let mut first = rests_on.filter_map(|step| world.find(step.via.first()?));
+    let silent = first.find(|n| {
+        let there = world.nodes[*n].site;
+        there != here && !memory.has_heard_of(there, put.start)
+    });
+    match silent {
+        Some(n) => Err(Failed::new(Broken::Stale, format!("it rests on {n}, which was not heard of"))),
+        None => Ok(()),
+    }
+}
+
 /// A verifier that pins the asked registry is shown that somebody denied it who may.
 fn denied(world: &World, put: &Put, answer: &Answer) -> Result<(), Failed> {
-    let (chain, now) = (whole(world, put, answer)?, world.clock(world.nodes[put.asked].site));
-    let anchors = world.nodes[put.asked].party.anchors();
-    match verify_denial(&chain, &put.query, &anchors, now, now, None) {
+    let node = &world.nodes[put.question.asked];
+    let (chain, now, anchors) = (whole(world, put, answer)?, world.clock(node.site), node.party.anchors());
+    // As of when the question was put: a recognition may have ended since.
+    let shown = |at| verify_denial(&chain, &put.query, &anchors, at, at, None);
+    match shown(put.at).or_else(|_| shown(now)) {
         Ok(denied) if (&denied.decided_by, denied.reason) == (&answer.decided_by, answer.reason) => Ok(()),
         Ok(denied) => {
             let text = format!("{} by {} is proven", denied.reason, denied.decided_by);
@@ -176,33 +243,51 @@ fn denied(world: &World, put: &Put, answer: &Answer) -> Result<(), Failed> {
 /// The chain of an answer, with what the asked registry says of itself.
 fn whole(world: &World, put: &Put, answer: &Answer) -> Result<Chain, Failed> {
     let mut links = answer.chain.clone();
-    links.push(world.nodes[put.asked].party.configuration(put.at));
+    links.push(world.nodes[put.question.asked].party.configuration(put.at));
     Chain::new(links).map_err(|e| Failed::new(Broken::Unproven, e.to_string()))
 }
 
-fn grounded(world: &World, put: &Put, answer: &Answer, altered: u32) -> Result<(), Failed> {
+fn grounded(
+    world: &World,
+    put: &Put,
+    answer: &Answer,
+    (altered, stale): (u32, Option<Duration>),
+) -> Result<(), Failed> {
     let fails = |text: String| Err(Failed::new(Broken::Unsupported, text));
+    let Question { asked, tuple, follows, .. } = put.question;
     // What each registry on the way has kept was confirmed within a lease.
     let delegations = u32::try_from(answer.chain.len().saturating_sub(1)).unwrap_or(u32::MAX);
-    let kept = DEP_LEASE.saturating_mul(delegations);
-    let from = put.from.minus(if altered > 0 { REPLAYED.max(kept) } else { kept });
-    let window = Window { from, to: world.time() };
-    let history = lock(&world.history);
-    if !history.supports(&world.nodes, put.asked, &answer.decided_by, put.tuple, window) {
-        return fails(format!("{} says yes to {:?} by {}", put.asked, put.tuple, answer.decided_by));
+    let kept = DEP_LEASE.saturating_mul(delegations) + stale.unwrap_or_default();
+    let window = |old: Duration| {
+        let from = put.from.minus(if altered > 0 { REPLAYED.max(old) } else { old });
+        Window { from, to: world.time() }
+    };
+    // Proofs that were kept by an attacker may be older than the news.
+    let heard = if stale.is_some() && altered == 0 { feed::heard(world, asked) } else { BTreeMap::new() };
+    let claim = Claim {
+        asked,
+        by: &answer.decided_by,
+        tuple,
+        put: put.from,
+        window: window(kept),
+        heard,
+        follows: follows.then(|| Follows { at: put.at, in_turn: window(IN_TURN) }),
+    };
+    if !lock(&world.history).supports(&world.nodes, &claim) {
+        return fails(format!("{asked} says yes to {tuple:?} by {}", answer.decided_by));
     }
     // What is delegated here is delegated in one place.
     let leaf = answer.chain.first().and_then(|token| jws::peek(token).ok()).unwrap_or_default();
     let leaf: Value = serde_json::from_slice(&leaf).unwrap_or_default();
     if leaf["jurisdictions"] != json!([PLACE]) || leaf["sub"] != put.query.entity.as_str() {
-        return fails(format!("{} says yes to {:?} by a statement of something else", put.asked, put.tuple));
+        return fails(format!("{asked} says yes to {tuple:?} by a statement of something else"));
     }
     Ok(())
 }
 
 /// A verifier that pins the asked registry comes to the same.
 fn proven(world: &World, put: &Put, answer: &Answer) -> Result<(), Failed> {
-    let party = &world.nodes[put.asked].party;
+    let party = &world.nodes[put.question.asked].party;
     let fails = |text: String| Err(Failed::new(Broken::Unproven, text));
     let chain = whole(world, put, answer)?;
     match verify(&chain, &put.query, &party.anchors(), put.at, put.at, None) {

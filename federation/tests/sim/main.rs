@@ -1,10 +1,10 @@
 //! Twenty registries on a network that fails, among peers that lie: the real resolver, kept answers, breakers, signatures
 //! and rules of chains, on a clock that is not waited for. Each run follows from one number.
 //!
-//! In scope: no yes without ground, none that is older than the leases of those it rests on, no no that nobody signed, no
-//! silence that becomes a no, bounded work, agreement after healing.
-//! Out of scope: Redis and the doors (`tests/it`), rosters, recognition, transparency logs (`doubts` stands for what
-//! witnesses found).
+//! In scope: no yes without ground, none that is older than the leases of those it rests on unless it says so and was
+//! accepted, none of a peer that is not recognised on both sides as both say, no no that nobody signed, no silence that
+//! becomes a no, bounded work, agreement after healing.
+//! Out of scope: Redis and the doors (`tests/it`), rosters, transparency logs (`doubts` stands for what witnesses found).
 //!
 //! `SEEDS=10000` runs so many; `SEED=7` runs that one and prints what happened.
 
@@ -20,6 +20,8 @@ mod paper;
 mod plant;
 mod poll;
 mod process;
+mod question;
+mod recognition;
 mod record;
 mod rest;
 mod run;
@@ -99,6 +101,7 @@ fn no_world_gets_a_yes_without_ground() {
     // What never happens is not tested.
     assert!(sum.yes > seeds && sum.no > seeds && sum.indeterminate > seeds, "{sum:?}");
     assert!(sum.altered > seeds && sum.rested > seeds && sum.kept > seeds / 10, "{sum:?}");
+    assert!(sum.stale > seeds / 100 && sum.recognised > seeds / 20, "{sum:?}");
     assert!(sum.pulls <= run::PULLS, "{sum:?}");
 }
 
@@ -124,6 +127,10 @@ fn planted_faults_are_found() {
         (Plant::IgnoresEpochs, Broken::Unsupported),
         (Plant::DeafFeed, Broken::Unsupported),
         (Plant::NeverAsksAgain, Broken::NotConverged),
+        (Plant::FollowsOneSided, Broken::Unsupported),
+        (Plant::FollowsExpired, Broken::Unsupported),
+        (Plant::ServesTooOld, Broken::Stale),
+        (Plant::HidesStale, Broken::Stale),
     ] {
         let finds = move |seed: &u64| {
             let result = run(*seed, Some(plant), Told::Nothing).result;

@@ -165,7 +165,8 @@ impl Front {
         (lookup, accepted): (&Lookup<'_>, Duration),
         now: Timestamp,
     ) -> Option<Answer> {
-        let has = |entry: &Entry<Kept>, outcome| entry.value.answer.as_ref().map(Answer::outcome) == Some(outcome);
+        let has =
+            |entry: &Entry<Kept>, outcome| entry.value.answer.as_ref().map(Answer::outcome) == Some(outcome);
         if accepted.is_zero() || !has(found, Outcome::Indeterminate) {
             return None;
         }

@@ -1,10 +1,14 @@
 //! What a registry must answer when nothing fails: a model of the rules, written without the resolver's code.
 
-use charter_domain::{Outcome, Scope, delegation::MAX_DEPTH, status::State};
+use std::time::Duration;
+
+use charter_domain::{Outcome, Scope, Timestamp, delegation::MAX_DEPTH, status::State};
 use charter_federation::budget::MAX_QUERIES;
 
 use crate::{
     ask::Said,
+    question::Question,
+    recognition::Recognition,
     record::{Edge, Nature, Records, Tuple, open},
     world::{World, lock},
 };
@@ -56,19 +60,85 @@ impl Rest {
     }
 }
 
-/// Asked of the registry `n` with a fresh budget.
-pub fn expected(world: &World, n: usize, tuple: Tuple) -> Rest {
-    walk(world, n, tuple, (MAX_QUERIES, MAX_DEPTH), &[])
+/// Asked with a fresh budget.
+pub fn expected(world: &World, question: Question) -> Rest {
+    answered(world, question, MAX_QUERIES)
 }
 
 /// The same with as many questions as it takes.
-pub fn unbounded(world: &World, n: usize, tuple: Tuple) -> Rest {
-    walk(world, n, tuple, (u32::MAX, MAX_DEPTH), &[])
+pub fn unbounded(world: &World, question: Question) -> Rest {
+    answered(world, question, u32::MAX)
 }
 
 /// Whether nothing hangs on how a question comes to a registry: what one has kept, it was asked in another way.
-pub fn is_plain(world: &World, n: usize, tuple: Tuple) -> bool {
-    !circles(world, n, tuple, &[]) && expected(world, n, tuple) == unbounded(world, n, tuple)
+pub fn is_plain(world: &World, question: Question) -> bool {
+    let Question { asked, tuple, .. } = question;
+    let peers = beside(world, question);
+    !circles(world, asked, tuple, &[])
+        && peers.iter().all(|peer| !circles(world, peer.to, tuple, &[asked]))
+        && expected(world, question) == unbounded(world, question)
+}
+
+/// A recognition that may bear on the question ends before it is put for the last time.
+pub fn is_turning(world: &World, question: Question) -> bool {
+    let Question { asked, tuple, .. } = question;
+    let now = world.clock(world.nodes[asked].site);
+    let soon = |r: &Recognition| now < r.until && r.until <= now.plus(Duration::from_secs(60));
+    let of = |n: usize| lock(&world.nodes[n].records).recognitions.clone();
+    let own = of(asked).into_iter().filter(|r| r.families.contains(&tuple.family));
+    own.into_iter().any(|r| soon(&r) || of(r.to).iter().any(|back| back.to == asked && soon(back)))
+}
+
+fn answered(world: &World, question: Question, queries: u32) -> Rest {
+    let Question { asked, tuple, .. } = question;
+    let own = walk(world, asked, tuple, (queries, MAX_DEPTH), &[]);
+    let peers = beside(world, question);
+    if peers.is_empty() || !matches!(own, Rest::No(Weight::Unknown | Weight::NotListed, _)) {
+        return own;
+    }
+    let share = u32::try_from(peers.len()).ok().and_then(|many| (queries / many).checked_sub(1));
+    let Some(share) = share else { return Rest::Cannot };
+    let mut all = vec![own];
+    for peer in peers {
+        let Some(links) = peer.links else { continue };
+        all.push(match walk(world, peer.to, tuple, (share, MAX_DEPTH - 1), &[asked]) {
+            Rest::Yes(ground) => Rest::Yes(Ground { links: ground.links + links, ..ground }),
+            other => other,
+        });
+    }
+    let here = Ground { links: 1, by: world.nodes[asked].party.id.to_string(), top: None };
+    match composed(all) {
+        Rest::No(Weight::Unknown, _) => Rest::No(Weight::Unknown, here),
+        other => other,
+    }
+}
+
+/// A peer whose recognition may be followed, and how many links lead there; none where it does not recognise in turn.
+struct Beside {
+    to: usize,
+    links: Option<usize>,
+}
+
+fn beside(world: &World, question: Question) -> Vec<Beside> {
+    let Question { asked, tuple, follows, .. } = question;
+    let at = world.clock(world.nodes[asked].site);
+    let all = lock(&world.nodes[asked].records).recognitions.clone();
+    let may =
+        |r: &Recognition| follows && r.may_follow && r.families.contains(&tuple.family) && r.is_in_force(at);
+    let peer = |r: Recognition| Beside { to: r.to, links: links(world, asked, &r, at) };
+    all.into_iter().filter(may).map(peer).collect()
+}
+
+fn links(world: &World, asked: usize, own: &Recognition, at: Timestamp) -> Option<usize> {
+    let peer = &world.nodes[own.to];
+    if own.one_sided {
+        return Some(1);
+    }
+    let in_turn =
+        |r: &Recognition| r.to == asked && r.families.is_superset(&own.families) && r.is_in_force(at);
+    // Who lies shows whatever it likes; what follows is not known in any case.
+    let shows = peer.nature != Nature::Honest || lock(&peer.records).recognitions.iter().any(in_turn);
+    shows.then_some(2)
 }
 
 /// A way down comes back to where it was.

@@ -11,10 +11,10 @@ use crate::{
     ask::{Broken, Failed, Said, ask},
     change,
     plant::Plant,
-    record::Tuple,
+    question::{self, Question},
     rest::{self, Rest},
     weather,
-    world::{World, lock},
+    world::World,
 };
 
 const STEPS: usize = 12;
@@ -46,6 +46,10 @@ pub struct Sum {
     pub altered: u64,
     /// Answers of other processes that were kept.
     pub kept: u64,
+    /// Yeses that were not confirmed.
+    pub stale: u64,
+    /// Yeses by recognised peers.
+    pub recognised: u64,
     /// Answers compared with the model.
     pub rested: u64,
     /// Most questions after healing until the answer was that of the model.
@@ -60,6 +64,8 @@ impl Sum {
         self.sent += other.sent;
         self.altered += other.altered;
         self.kept += other.kept;
+        self.stale += other.stale;
+        self.recognised += other.recognised;
         self.rested += other.rested;
         self.pulls = self.pulls.max(other.pulls);
     }
@@ -71,6 +77,8 @@ impl Sum {
             Outcome::Indeterminate => self.indeterminate += 1,
         }
         self.kept += u64::from(said.kept);
+        self.stale += u64::from(said.stale);
+        self.recognised += u64::from(said.recognised);
         self.sent += u64::from(said.sent);
         self.altered += u64::from(said.altered);
     }
@@ -102,9 +110,9 @@ async fn live(world: &Arc<World>, sum: &mut Sum) -> Result<(), Failed> {
             weather::eases(world);
         }
         (0..changes).for_each(|_| change::happens(world));
-        let asked: Vec<(usize, Tuple)> = (0..questions).filter_map(|_| question(world, &past)).collect();
+        let asked: Vec<Question> = (0..questions).filter_map(|_| question::any(world, &past)).collect();
         past.extend_from_slice(&asked);
-        let answers = join_all(asked.into_iter().map(|(n, tuple)| ask(world, n, tuple)));
+        let answers = join_all(asked.into_iter().map(|question| ask(world, question)));
         let (answers, ()) = join(answers, meanwhile(world)).await;
         for said in answers {
             sum.note(&said?);
@@ -132,30 +140,14 @@ async fn meanwhile(world: &Arc<World>) {
     if change { change::happens(world) } else { weather::strikes(world) }
 }
 
-/// Whom to ask what: often as before, mostly the anchor, mostly about something stated. None where nobody can be asked.
-fn question(world: &World, past: &[(usize, Tuple)]) -> Option<(usize, Tuple)> {
-    let working = weather::at_work(world);
-    let (again, which) = world.draw(|rng| (rng.random_bool(0.5), rng.random_range(0..past.len().max(1))));
-    let before = past.get(which).filter(|(asked, _)| again && working.contains(asked));
-    if let Some(before) = before {
-        return Some(*before);
-    }
-    let anchor = world.chance(0.7) && working.contains(&0);
-    let place = world.draw(|rng| rng.random_range(0..working.len().max(1)));
-    let asked = if anchor { 0 } else { *working.get(place)? };
-    let about = world.draw(|rng| rng.random_range(0..world.nodes.len()));
-    let stated: Vec<Tuple> = lock(&world.nodes[about].records).statements.keys().copied().collect();
-    let any = world.any_tuple();
-    let one = world.draw(|rng| stated.get(rng.random_range(0..4_usize)).copied());
-    Some((asked, one.unwrap_or(any)))
-}
-
 /// All agree with the model.
-async fn rest(world: &Arc<World>, sum: &mut Sum, past: &[(usize, Tuple)]) -> Result<(), Failed> {
+async fn rest(world: &Arc<World>, sum: &mut Sum, past: &[Question]) -> Result<(), Failed> {
     for _ in 0..RESTED {
-        let Some((asked, tuple)) = question(world, past) else { continue };
-        let expected = rest::expected(world, asked, tuple);
-        let (plain, whole) = (rest::is_plain(world, asked, tuple), rest::unbounded(world, asked, tuple));
+        // What can be confirmed need not be old.
+        let question = question::any(world, past).map(|q| Question { accepted: None, ..q });
+        let Some(question) = question.filter(|q| !rest::is_turning(world, *q)) else { continue };
+        let expected = rest::expected(world, question);
+        let (plain, whole) = (rest::is_plain(world, question), rest::unbounded(world, question));
         // Where it hangs on who asked before, it may be either, or that nobody can tell.
         let agrees = |said: &Said| {
             let other = said.outcome == Outcome::Indeterminate || whole.is(said);
@@ -163,7 +155,7 @@ async fn rest(world: &Arc<World>, sum: &mut Sum, past: &[(usize, Tuple)]) -> Res
         };
         let mut last = None;
         for pull in 1..=PULLS {
-            let said = ask(world, asked, tuple).await?;
+            let said = ask(world, question).await?;
             sum.note(&said);
             if agrees(&said) {
                 sum.pulls = sum.pulls.max(pull);
@@ -174,7 +166,7 @@ async fn rest(world: &Arc<World>, sum: &mut Sum, past: &[(usize, Tuple)]) -> Res
             sleep(Duration::from_secs(1)).await;
         }
         if let Some(said) = last {
-            let text = format!("{asked} is asked {tuple:?} and says {said:?}, the model {expected:?}");
+            let text = format!("{question:?}: {said:?}, the model {expected:?}");
             return Err(Failed::new(Broken::NotConverged, text));
         }
         sum.rested += u64::from(expected != Rest::Unsure);

@@ -246,8 +246,7 @@ fn layout(rng: &mut StdRng) -> Vec<Node> {
         let n = nodes.len();
         let open = |p: &usize| nodes[*p].level < LEVELS && lock(&nodes[*p].records).edges.len() < BREADTH;
         let first = rng.random_bool(0.8);
-        let candidates: Vec<usize> =
-            (0..n).filter(|p| (anchors[*p] == 0) == first).filter(open).collect();
+        let candidates: Vec<usize> = (0..n).filter(|p| (anchors[*p] == 0) == first).filter(open).collect();
         let superior = candidates[rng.random_range(0..candidates.len())];
         let nature = match rng.random_range(0..NODES) {
             _ if n == liar => Nature::Liar,

@@ -5,17 +5,11 @@
 
 use std::time::Duration;
 
-use charter_cache::{Entry, Lookup};
+use charter_cache::Lookup;
 use charter_domain::{Outcome, Timestamp};
-use charter_federation::resolver::expiry;
+use charter_federation::resolver::are_good;
 
-use crate::{
-    App,
-    app::answer::{Kept, Reply},
-};
-
-/// The oldest, whatever the caller accepts.
-pub const LONGEST: Duration = Duration::from_secs(3_600);
+use crate::{App, app::answer::Reply};
 
 /// The kept yes, if it was confirmed within `accepted`.
 pub fn find(app: &App, lookup: &Lookup<'_>, accepted: Duration, now: Timestamp) -> Option<Reply> {
@@ -23,26 +17,11 @@ pub fn find(app: &App, lookup: &Lookup<'_>, accepted: Duration, now: Timestamp) 
         return None;
     }
     let past = app.answers.past(lookup, now)?;
-    let age = past.confirmed.elapsed();
-    let entry = past.entry;
-    let usable = entry.value.reason.outcome() == Outcome::Yes
-        && age <= accepted.min(LONGEST)
-        && signed_at(&entry.value.chain, now)
-        && unmoved(app, &entry);
+    let value = &past.entry.value;
+    let usable =
+        value.reason.outcome() == Outcome::Yes && past.is_within(accepted) && are_good(&value.chain, now);
     usable.then(|| {
         metrics::counter!("charter_stale_answers_total").increment(1);
-        Reply::stale(app, entry, now, age)
+        Reply::stale(app, past.entry, now, past.age)
     })
-}
-
-/// None of the documents has expired.
-fn signed_at(chain: &[String], now: Timestamp) -> bool {
-    chain.iter().all(|document| expiry(document).is_ok_and(|until| now < until))
-}
-
-/// Another answer may have learnt of a change since this one was last looked at: a registry is forgotten when nobody
-/// uses what rests on it, and the entry's own view of it stands still from then on.
-fn unmoved(app: &App, entry: &Entry<Kept>) -> bool {
-    let known = |path: &[String]| app.dependencies.find(path);
-    entry.deps.iter().all(|(dep, epoch)| known(dep.path()).is_none_or(|dep| dep.accepts(entry.tag(), *epoch)))
 }
