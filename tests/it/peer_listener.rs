@@ -89,13 +89,13 @@ async fn listed(pki: &Pki, settings: &str, pair: &Pair) -> (TestApp, SocketAddr)
     top.client().put_delegation(top.signed(made)).await.expect("delegated");
     drop((top, below));
     let to = app.addresses[1];
-    known(&app, pair).await;
+    until_known(&app, pair).await;
     statement(pki, to, Some(pair)).await.expect("it is let in");
     (app, to)
 }
 
 /// Waits until it would be let in. Whoever tried it out would use up what an address may send.
-async fn known(app: &TestApp, pair: &Pair) {
+async fn until_known(app: &TestApp, pair: &Pair) {
     let key = SpkiSha256::parse(&pair.sha256()).expect("a key");
     until(SOON, "its key is known", async || app.app.peer_keys.of(&key, app.app.clock.now()).is_some()).await;
 }
@@ -337,7 +337,7 @@ async fn who_has_anothers_key_listed_uses_up_nothing_of_its_limit() {
         ..top.pinned(&app.registry(NATION), &["Degree"], &[other.sha256(), known.sha256()])
     };
     top.client().put_delegation(top.signed(made)).await.expect("delegated");
-    known(&app, &other).await;
+    until_known(&app, &other).await;
     uses_up(&pki, to, &other).await;
     statement(&pki, to, Some(&known)).await.expect("it has its own");
 }
