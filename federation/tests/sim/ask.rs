@@ -122,7 +122,7 @@ impl Put {
 /// Asks a registry whose process runs.
 pub async fn ask(world: &Arc<World>, question: Question) -> Result<Said, Failed> {
     let (put, asked) = (Put::new(world, question), question.asked);
-    let counts = Arc::new(Mutex::new(Counts { follows: question.follows, ..Counts::default() }));
+    let counts = Arc::new(Mutex::new(Counts::of(question.follows)));
     let registry = id(asked);
     let budget = Budget::fresh(put.start);
     let request = Request { registry, query: put.query.clone(), budget, mode: Mode::Recurse };

@@ -34,7 +34,7 @@ const STOP: u32 = 2 * MAX_QUERIES + 1;
 #[derive(Debug, Default)]
 pub struct Counts {
     /// Recognised peers may be asked too: as many questions as may be sent down.
-    pub follows: bool,
+    follows: bool,
     pub sent: u32,
     /// How often a peer was asked what it recognises.
     shown: usize,
@@ -48,6 +48,13 @@ pub struct Counts {
     pub excess: Option<String>,
     /// Questions sent at one stop of a walk, by depth left and the way there.
     stops: BTreeMap<(u8, Vec<String>), usize>,
+}
+
+impl Counts {
+    /// Of a question that has not been put yet.
+    pub fn of(follows: bool) -> Self {
+        Self { follows, ..Self::default() }
+    }
 }
 
 tokio::task_local! {

@@ -85,8 +85,8 @@ pub fn is_turning(world: &World, question: Question) -> bool {
     let now = world.clock(world.nodes[asked].site);
     let soon = |r: &Recognition| now < r.until && r.until <= now.plus(Duration::from_secs(60));
     let of = |n: usize| lock(&world.nodes[n].records).recognitions.clone();
-    let own = of(asked).into_iter().filter(|r| r.families.contains(&tuple.family));
-    own.into_iter().any(|r| soon(&r) || of(r.to).iter().any(|back| back.to == asked && soon(back)))
+    let mut own = of(asked).into_iter().filter(|r| r.families.contains(&tuple.family));
+    own.any(|r| soon(&r) || of(r.to).iter().any(|back| back.to == asked && soon(back)))
 }
 
 fn answered(world: &World, question: Question, queries: u32) -> Rest {
