@@ -43,13 +43,13 @@ impl Question {
 pub fn any(world: &World, past: &[Question]) -> Option<Question> {
     let working = at_work(world);
     let (again, which) = world.draw(|rng| (rng.random_bool(0.5), rng.random_range(0..past.len().max(1))));
-    let (follows, age) = world.draw(|rng| (rng.random_bool(0.3), rng.random_range(0..4_usize)));
+    let (follows, age) = world.draw(|rng| (rng.random_bool(0.15), rng.random_range(0..4_usize)));
     let accepted = ACCEPTED.get(age).copied().map(Duration::from_secs);
     let before = past.get(which).filter(|before| again && working.contains(&before.asked));
     if let Some(before) = before {
         return Some(Question { accepted, ..*before });
     }
-    if let Some(question) = world.chance(0.3).then(|| beyond(world, &working)).flatten() {
+    if let Some(question) = world.chance(0.2).then(|| beyond(world, &working)).flatten() {
         return Some(question);
     }
     let anchor = world.chance(0.7) && working.contains(&0);

@@ -73,10 +73,13 @@ pub fn unbounded(world: &World, question: Question) -> Rest {
 /// Whether nothing hangs on how a question comes to a registry: what one has kept, it was asked in another way.
 pub fn is_plain(world: &World, question: Question) -> bool {
     let Question { asked, tuple, .. } = question;
-    let peers = beside(world, question);
-    !circles(world, asked, tuple, &[])
-        && peers.iter().all(|peer| !circles(world, peer.to, tuple, &[asked]))
-        && expected(world, question) == unbounded(world, question)
+    !circles(world, asked, tuple, &[]) && expected(world, question) == unbounded(world, question)
+}
+
+/// A way that begins with a recognition comes back. To others who ask the peer it does not, and what they were told is kept.
+pub fn comes_back(world: &World, question: Question) -> bool {
+    let Question { asked, tuple, .. } = question;
+    beside(world, question).iter().any(|peer| circles(world, peer.to, tuple, &[asked]))
 }
 
 /// A recognition that may bear on the question ends before it is put for the last time.

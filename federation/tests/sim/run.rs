@@ -145,7 +145,8 @@ async fn rest(world: &Arc<World>, sum: &mut Sum, past: &[Question]) -> Result<()
     for _ in 0..RESTED {
         // What can be confirmed need not be old.
         let question = question::any(world, past).map(|q| Question { accepted: None, ..q });
-        let Some(question) = question.filter(|q| !rest::is_turning(world, *q)) else { continue };
+        let still = |q: &Question| !rest::is_turning(world, *q) && !rest::comes_back(world, *q);
+        let Some(question) = question.filter(still) else { continue };
         let expected = rest::expected(world, question);
         let (plain, whole) = (rest::is_plain(world, question), rest::unbounded(world, question));
         // Where it hangs on who asked before, it may be either, or that nobody can tell.
