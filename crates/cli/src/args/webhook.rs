@@ -84,7 +84,7 @@ pub enum Webhook {
     },
 }
 
-/// A change of one thing, by its id.
+/// One thing, by its id, and what is done with it.
 #[derive(Debug, Args)]
 pub struct One {
     #[arg(value_parser = uuid)]
@@ -93,7 +93,7 @@ pub struct One {
     pub at: At,
 }
 
-/// How a change is made that takes effect at once.
+/// Whether it is only tried out, on whose behalf, and how the result is printed.
 #[derive(Debug, Args)]
 pub struct At {
     /// Check everything, keep nothing.
