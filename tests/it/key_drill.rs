@@ -10,7 +10,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use charter_domain::{Context, Kind, Query, Timestamp, time::Clock};
@@ -159,6 +159,11 @@ impl Two {
         Ok(said.chain)
     }
 
+    /// The links now, once there is an answer.
+    async fn answered(&self) -> Vec<String> {
+        once(|| self.checked(None)).await
+    }
+
     /// Verifiers who ask again and again.
     async fn verifiers(&self, load: &Load) {
         join_all((0..VERIFIERS).map(|n| self.verifier(load, n))).await;
@@ -235,6 +240,17 @@ impl Two {
 /// Whether the statement at the end of a chain that was shown is signed by that key.
 fn signed_by(shown: &Result<Vec<String>, String>, kid: &str) -> bool {
     shown.as_ref().is_ok_and(|links| jws::kid(&links[0]).is_ok_and(|found| found == kid))
+}
+
+/// The first answer, where the machine is busy.
+async fn once<F: Future<Output = Result<Vec<String>, String>>>(mut asks: impl FnMut() -> F) -> Vec<String> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match asks().await {
+            Ok(links) => return links,
+            Err(why) => assert!(Instant::now() < end, "{why}"),
+        }
+    }
 }
 
 /// The same chain about what another statement says.

@@ -15,7 +15,7 @@ use charter_tests::{
 };
 use tempfile::TempDir;
 
-use super::{EVERYWHERE, RESOURCE, Two, proven, signed_by, with_leaf};
+use super::{EVERYWHERE, RESOURCE, Two, once, proven, signed_by, with_leaf};
 use crate::{
     federation::{ROOT, SECTOR},
     kept::until,
@@ -91,6 +91,11 @@ impl Places {
         if said.line() == "200 yes ACTIVE" { Ok(said.chain) } else { Err(said.message) }
     }
 
+    /// The same, once there is an answer.
+    pub async fn answered(&self) -> Vec<String> {
+        once(|| self.asked()).await
+    }
+
     /// For who has pinned the neighbour.
     pub fn proves(&self, two: &Two, links: &[String], entity: &str) -> Result<(), String> {
         let context = Context { follow_recognition: true, ..Context::default() };
@@ -112,7 +117,7 @@ impl Places {
             signed_by(&shown, spare) && shown.is_ok_and(|links| stated(&links))
         })
         .await;
-        let honest = self.asked().await.expect("a yes");
+        let honest = self.answered().await;
         self.proves(two, &honest, ISSUER).expect("proven");
         let forged = with_leaf(&honest, thief.states(super::VICTIM));
         self.proves(two, &forged, super::VICTIM).expect_err("under what the root states now");
