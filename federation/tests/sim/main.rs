@@ -42,7 +42,7 @@ use crate::{
 /// Worlds of a usual test run.
 const SEEDS: u64 = 1_000;
 /// Within so many worlds a planted fault must be found.
-const SOON: u64 = 200;
+const SOON: u64 = 400;
 
 fn told(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;

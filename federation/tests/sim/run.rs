@@ -17,7 +17,7 @@ use crate::{
     world::World,
 };
 
-const STEPS: usize = 12;
+const STEPS: usize = 10;
 /// Questions after healing, twice.
 const RESTED: usize = 5;
 /// How often a question may be put before its answer is that of the model.
