@@ -34,7 +34,7 @@ pub struct NewStatus {
 }
 
 /// Records the state and signs what it touches again. A revocation or suspension is acknowledged only when no
-/// register of any process can still accept an older answer: commit + 1.01 leases (foundation: cache and lease).
+/// register of any process can still accept an older answer: commit + 1.01 leases.
 pub async fn set(
     app: &App,
     caller: &Caller,
