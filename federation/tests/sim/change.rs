@@ -39,6 +39,22 @@ pub fn happens(world: &Arc<World>) {
     }
 }
 
+/// A registry that works suspends what it states; false where there is nothing to suspend.
+pub fn takes_back(world: &Arc<World>, by: &str, tuple: Tuple) -> bool {
+    let Some(n) = world.named(by).filter(|n| at_work(world).contains(n)) else { return false };
+    let now = world.clock(world.nodes[n].site);
+    let mut records = lock(&world.nodes[n].records);
+    let stated = records.statements.get_mut(&tuple).filter(|s| open(&s.statuses) == State::Active);
+    let Some(stated) = stated else { return false };
+    set(&mut stated.statuses, State::Suspended, now);
+    records.changed(Some(tuple), true);
+    lock(&world.history).note(world.time(), n, &records);
+    drop(records);
+    world.say(|| format!("{n} takes back {tuple:?}"));
+    feed::tells(world, n);
+    true
+}
+
 /// What the superiors of a registry delegate to it.
 fn given(world: &World, n: usize) -> BTreeSet<usize> {
     if n < ANCHORS {

@@ -13,11 +13,11 @@ use crate::{
     plant::Plant,
     question::{self, Question},
     rest::{self, Rest},
-    weather,
+    weather::{self, at_work},
     world::World,
 };
 
-const STEPS: usize = 10;
+const STEPS: usize = 8;
 /// Questions after healing, twice.
 const RESTED: usize = 5;
 /// How often a question may be put before its answer is that of the model.
@@ -112,10 +112,18 @@ async fn live(world: &Arc<World>, sum: &mut Sum) -> Result<(), Failed> {
         (0..changes).for_each(|_| change::happens(world));
         let asked: Vec<Question> = (0..questions).filter_map(|_| question::any(world, &past)).collect();
         past.extend_from_slice(&asked);
-        let answers = join_all(asked.into_iter().map(|question| ask(world, question)));
+        let answers = join_all(asked.iter().map(|question| ask(world, *question)));
         let (answers, ()) = join(answers, meanwhile(world)).await;
-        for said in answers {
-            sum.note(&said?);
+        let mut granted = None;
+        for (question, said) in asked.into_iter().zip(answers) {
+            let said = said?;
+            sum.note(&said);
+            if said.outcome == Outcome::Yes {
+                granted = Some((question, said.by));
+            }
+        }
+        if let Some((question, by)) = granted {
+            taken_back(world, sum, question, &by).await?;
         }
         let pause = world.draw(|rng| {
             let long = rng.random_bool(0.5);
@@ -131,6 +139,18 @@ async fn live(world: &Arc<World>, sum: &mut Sum) -> Result<(), Failed> {
     }
     world.pass(AWAKE).await;
     rest(world, sum, &past).await
+}
+
+/// What was just granted is asked again while it may be kept, after whoever granted it has taken it back.
+async fn taken_back(world: &Arc<World>, sum: &mut Sum, question: Question, by: &str) -> Result<(), Failed> {
+    let (whether, after) = world.draw(|rng| (rng.random_bool(0.5), rng.random_range(500..6_000)));
+    if whether && change::takes_back(world, by, question.tuple) {
+        sleep(Duration::from_millis(after)).await;
+        if at_work(world).contains(&question.asked) {
+            sum.note(&ask(world, question).await?);
+        }
+    }
+    Ok(())
 }
 
 /// Something happens while questions are under way.
