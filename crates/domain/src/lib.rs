@@ -23,6 +23,7 @@ pub mod key;
 pub mod measure;
 pub mod naming;
 pub mod policy;
+#[cfg(feature = "records")]
 pub mod privacy;
 #[cfg(feature = "records")]
 pub mod procedure;
