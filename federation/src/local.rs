@@ -26,7 +26,7 @@ pub struct RegistryView {
 /// Of which subordinates it is known that neither they nor anybody below them keeps an entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lacking {
-    pub subordinates: BTreeSet<AuthorityId>,
+    pub subordinates: BTreeSet<Arc<AuthorityId>>,
     /// Number of what their feeds have said: whatever they say of the entity after it has a larger one.
     pub epoch: i64,
 }

@@ -2,7 +2,7 @@
 //!
 //! In scope: choosing delegations, composing answers. Out of scope: asking, time, keys.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use charter_domain::{
     AuthorityId, Delegation, Kind, Outcome, Query, Timestamp,
@@ -37,7 +37,11 @@ pub struct Whom<'a> {
 
 impl<'a> Whom<'a> {
     /// Those who lack the entity need not be asked, unless all do and they are few: then they know why it is a no.
-    fn new(covering: Vec<&'a Delegation>, at: Timestamp, lacking: Option<&BTreeSet<AuthorityId>>) -> Self {
+    fn new(
+        covering: Vec<&'a Delegation>,
+        at: Timestamp,
+        lacking: Option<&BTreeSet<Arc<AuthorityId>>>,
+    ) -> Self {
         let known = |id: &AuthorityId| lacking.is_some_and(|lacking| lacking.contains(id));
         let lacks = |d: &&Delegation| known(&d.subordinate) && d.answers_as_own && d.standing(at).is_ok();
         let standing = covering.iter().filter(|d| d.standing(at).is_ok()).count();
@@ -65,7 +69,7 @@ pub fn next<'a>(
     query: &Query,
     at: Timestamp,
     delegations: &'a [Delegation],
-    lacking: Option<&BTreeSet<AuthorityId>>,
+    lacking: Option<&BTreeSet<Arc<AuthorityId>>>,
 ) -> Next<'a> {
     let asked_here = query.authority == *here;
     if asked_here && query.kind == Kind::Recognition {
@@ -92,8 +96,8 @@ pub fn next<'a>(
 
 /// Of several delegations of one subordinate (renewed, narrowed) the one in force speaks.
 fn prefer_standing(covering: &mut Vec<&Delegation>, at: Timestamp) {
-    let standing: BTreeSet<AuthorityId> =
-        covering.iter().filter(|d| d.standing(at).is_ok()).map(|d| d.subordinate.clone()).collect();
+    let standing: BTreeSet<&AuthorityId> =
+        covering.iter().filter(|d| d.standing(at).is_ok()).map(|d| &d.subordinate).collect();
     covering.retain(|d| d.standing(at).is_ok() || !standing.contains(&d.subordinate));
     covering.dedup_by(|a, b| a.subordinate == b.subordinate);
 }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use charter_cache::Register;
 use charter_domain::{
     AuthorityId, Decision, EntityId, HttpsId, Query, Registry, RegistryId, Timestamp, decide,
+    fact::Facts,
     policy::{Caller, Open, permit},
     time::Clock,
 };
@@ -33,10 +34,11 @@ use crate::{
 };
 
 mod above;
+mod strangers;
 mod tenant;
 
-use self::tenant::Read;
 pub use self::{above::Above, tenant::Tenant};
+use self::{strangers::Strangers, tenant::Read};
 
 pub struct Hosted {
     pub store: Store,
@@ -131,6 +133,29 @@ impl Hosted {
             self.tenants.get(&registry).ok_or_else(|| Error::UnknownRegistry(registry.to_string()))?;
         tenant.ring().listed(self.clock.now()).map_err(Error::Internal)
     }
+    /// What a registry's own records have about a question.
+    async fn facts(&self, registry: RegistryId, query: &Query) -> Result<Facts, charter_store::Error> {
+        let known_at = query.context.known_at;
+        let strangers = self.tenants.get(&registry).map(|tenant| &tenant.strangers);
+        let strangers = strangers.filter(|_| known_at.is_none());
+        // The lease first: see `Register`.
+        let now = if self.register.usable() { self.register.watched(registry) } else { None };
+        if let Some(known) = strangers.zip(now).and_then(|(strangers, now)| strangers.facts(query, now)) {
+            return Ok(known);
+        }
+        let (kind, entity) = (query.kind, query.entity.as_str());
+        let (action, resource) = (query.action.as_str(), query.resource.as_str());
+        let question = Question { registry, kind, entity, action, resource, known_at };
+        let found = self.store.facts(question).await?;
+        if let Some(strangers) = strangers.filter(|_| !found.known_entity) {
+            if strangers.is_open(found.epoch) {
+                let (epoch, nobody) = self.store.has_nobody(registry).await?;
+                strangers.learn(epoch, nobody);
+            }
+            strangers.put(query, &found);
+        }
+        Ok(found)
+    }
     /// Only whole https identifiers without a path name a host.
     pub fn by_host(&self, host: &str) -> Option<RegistryId> {
         self.by_host.get(host).copied()
@@ -185,6 +210,7 @@ async fn open_one(
         above: std::sync::RwLock::new(Arc::new(Above::of(own, &superiors))),
         upward: std::sync::RwLock::default(),
         view: Mutex::new(None),
+        strangers: Strangers::default(),
     };
     let issuing = Issuing::new(&tenant, config.documents.lifetime_secs);
     // Nothing is signed of a registry that is not served from here.
@@ -247,15 +273,7 @@ fn federation_error(e: charter_store::Error) -> Error {
 impl LocalAuthority for Hosted {
     async fn decide(&self, registry: RegistryId, query: &Query, at: Timestamp) -> Result<Decision, Error> {
         free(self, registry)?;
-        let question = Question {
-            registry,
-            kind: query.kind,
-            entity: query.entity.as_str(),
-            action: query.action.as_str(),
-            resource: query.resource.as_str(),
-            known_at: query.context.known_at,
-        };
-        let facts = self.store.facts(question).await.map_err(federation_error)?;
+        let facts = self.facts(registry, query).await.map_err(federation_error)?;
         Ok(decide(query, &facts, at))
     }
 

@@ -4,7 +4,7 @@
 mod cut;
 mod dead;
 mod levels;
-mod nations;
+pub mod nations;
 mod stack;
 
 use crate::{Pace, report::Samples, site::Site, tools::Tools};

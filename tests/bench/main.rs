@@ -57,6 +57,9 @@ struct Args {
     /// The figures about many registries alone: four levels, with feeds that die, a dead branch, 200 countries.
     #[arg(long)]
     federation: bool,
+    /// Of these, the 200 countries alone.
+    #[arg(long)]
+    nations: bool,
     /// The policy check alone: no server is started.
     #[arg(long)]
     policy: bool,
@@ -135,6 +138,9 @@ async fn measure(site: &Site, pace: Pace, args: &Args, samples: &mut Samples) ->
     }
     if args.log {
         return log::run(site, pace, samples).await;
+    }
+    if args.nations {
+        return federation::nations::run(site, pace, samples).await;
     }
     let tools = Tools::new(&site.dir.join("tools"))?;
     if args.federation {

@@ -2,16 +2,24 @@
 //! `kid` and `typ`. The library is asked only whether a signature matches; everything before that is decided
 //! here, because it never checks `typ`, lets keys without `kid` match any, and has had lenient parsers.
 
+use std::sync::LazyLock;
+
+use openssl::sha::Sha256;
 use serde::Deserialize;
 
 use crate::{
-    Error, JwkSet,
+    Error, JwkSet, PublicKey,
     base64url::{decode, encode},
     error::shown,
+    recent::{Recent, Shared, lock},
 };
 
 /// Longest token accepted: a whole chain may have 256 KiB, and so may one link of it.
 pub const MAX_BYTES: usize = 256 * 1024;
+
+/// Tokens whose signature was found to be a key's, by `proof_of`: the statements of the same superiors come with every
+/// chain. That they match does not change; whether the key still counts is asked of the key set each time.
+static MATCHED: Shared<[u8; 32], ()> = LazyLock::new(|| Recent::new(4_096));
 
 /// The protected header. Anything else in it (`crit`, `jwk`, `jku`, `b64`, ..) refuses the token: there is no
 /// extension that we understand, and RFC 7515, 4.1.11 asks to refuse those that must be understood.
@@ -83,7 +91,28 @@ pub fn verify(token: &str, typ: &str, keys: &JwkSet) -> Result<Vec<u8>, Error> {
     }
     let payload = bytes(parts.payload, "payload")?;
     let signature = bytes(parts.signature, "signature")?;
-    if key.verifies(parts.signed.as_bytes(), &signature) { Ok(payload) } else { Err(Error::BadSignature) }
+    if matches(token, key, parts.signed, &signature) { Ok(payload) } else { Err(Error::BadSignature) }
+}
+
+/// Whether the signature is the key's; remembered of those that are.
+fn matches(token: &str, key: &PublicKey, signed: &str, signature: &[u8]) -> bool {
+    let proof = proof_of(token, key);
+    if lock(&MATCHED).get(&proof).is_some() {
+        return true;
+    }
+    let matched = key.verifies(signed.as_bytes(), signature);
+    if matched {
+        lock(&MATCHED).put(proof, ());
+    }
+    matched
+}
+
+/// SHA-256 of a key's thumbprint, whose length is fixed, and of the whole token, signature included.
+fn proof_of(token: &str, key: &PublicKey) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(key.thumbprint().as_bytes());
+    hash.update(token.as_bytes());
+    hash.finish()
 }
 
 /// The payload, **unverified**: to name things in errors, or to choose which pinned keys to verify with.

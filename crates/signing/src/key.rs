@@ -1,6 +1,9 @@
 //! A public key with its one algorithm and its thumbprint as `kid`.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use josekit::{
     jwk::Jwk,
@@ -15,7 +18,12 @@ use crate::{
     algorithm::SIGNATURE_BYTES,
     base64url::{decode_exact, encode},
     error::shown,
+    recent::{Recent, Shared, lock},
 };
+
+/// Keys that were met lately, by thumbprint, which covers every member that makes a key: making one ready costs as much
+/// as several verifications with it, and those of the same registries are met again and again. About 2 KiB each.
+static MET: Shared<String, Arc<Inner>> = LazyLock::new(|| Recent::new(1_024));
 
 /// A parsed public JWK: EC P-256 (ES256) or OKP Ed25519 (EdDSA), nothing else. Cloning is cheap.
 #[derive(Clone, Serialize, Deserialize)]
@@ -27,7 +35,7 @@ struct Inner {
     kid: String,
     x: String,
     y: Option<String>,
-    /// Built once: building it costs as much as a verification.
+    /// Built once for all that name this key.
     verifier: Box<dyn JwsVerifier>,
 }
 
@@ -139,8 +147,13 @@ impl TryFrom<Members> for PublicKey {
             let given = shown(&given);
             return Err(Error::Key(format!("its kid is `{given}`, but its thumbprint is `{kid}`")));
         }
+        if let Some(known) = lock(&MET).get(kid.as_str()) {
+            return Ok(Self(known));
+        }
         let verifier = verifier(algorithm, &m.x, m.y.as_deref())?;
-        Ok(Self(Arc::new(Inner { algorithm, kid, x: m.x, y: m.y, verifier })))
+        let inner = Arc::new(Inner { algorithm, kid, x: m.x, y: m.y, verifier });
+        lock(&MET).put(inner.kid.clone(), Arc::clone(&inner));
+        Ok(Self(inner))
     }
 }
 

@@ -16,6 +16,7 @@ mod key;
 mod mac;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
+mod recent;
 mod sealed;
 mod secret;
 mod set;

@@ -6,6 +6,10 @@ use tokio_postgres::Client;
 
 use crate::{Error, Store, hot, schema::registry_epochs, statement::sql_query};
 
+const NOBODY: &str =
+    "select epoch, not exists (select from entity_identifiers i where i.registry_id = $1) as nobody
+  from registry_epochs where registry_id = $1";
+
 /// What moved in one registry: `identifiers` are those of the entity concerned, `None` is everything.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -55,6 +59,24 @@ impl Store {
                 .first(conn)
                 .optional()?;
             found.ok_or_else(|| Error::NotFound(format!("registry {registry}")))
+        })
+        .await
+    }
+
+    /// The epoch, and whether nobody has been registered by then.
+    pub async fn has_nobody(&self, registry: RegistryId) -> Result<(i64, bool), Error> {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = sql_types::BigInt)]
+            epoch: i64,
+            #[diesel(sql_type = sql_types::Bool)]
+            nobody: bool,
+        }
+        self.read("epoch.nobody", registry, move |conn| {
+            let found: Option<Row> =
+                sql_query(NOBODY).bind::<sql_types::Integer, _>(registry.0).get_result(conn).optional()?;
+            let found = found.ok_or_else(|| Error::NotFound(format!("registry {registry}")))?;
+            Ok((found.epoch, found.nobody))
         })
         .await
     }

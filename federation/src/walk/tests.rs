@@ -76,7 +76,7 @@ fn delegations_that_are_over_do_not_count_as_many() {
 fn who_lacks_the_entity_is_not_asked_and_not_counted() {
     let list: Vec<Delegation> = (0..20).map(|n| delegation(&format!("c{n}"), "*")).collect();
     let all: Vec<AuthorityId> = list.iter().map(|d| d.subordinate.clone()).collect();
-    let those = |list: &[AuthorityId]| list.iter().cloned().collect::<BTreeSet<_>>();
+    let those = |list: &[AuthorityId]| list.iter().cloned().map(Arc::new).collect::<BTreeSet<_>>();
     let counts = |list: &[Delegation], lacking: &[AuthorityId], query: &Query| match next(
         &id("eu"),
         query,

@@ -9,7 +9,7 @@ use charter_signing::KeyStore;
 use charter_store::Store;
 use tokio::sync::Mutex;
 
-use super::Above;
+use super::{Above, strangers::Strangers};
 use crate::{
     anchors::Published, app::document, config::RegistryConfig, keyring::Keyring, log::keys::LogKeys,
 };
@@ -32,6 +32,7 @@ pub struct Tenant {
     pub upward: std::sync::RwLock<Arc<Vec<String>>>,
     /// Replaced when something registry-wide changes; the lock makes one reader load it for all.
     pub(super) view: Mutex<Option<Read>>,
+    pub(super) strangers: Strangers,
 }
 
 /// A view as it was read, when, and what the register had noted before.

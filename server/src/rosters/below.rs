@@ -85,7 +85,7 @@ impl Summary {
 
 pub struct Below {
     path: Vec<String>,
-    followed: BTreeMap<AuthorityId, Followed>,
+    followed: BTreeMap<Arc<AuthorityId>, Followed>,
     /// What answers rest on for which somebody was not asked: confirmed as long as all that might have been spared are,
     /// and told of each entity that appears.
     roll: Arc<Dep>,
@@ -184,8 +184,9 @@ impl Below {
     pub fn lacking(&mut self, entity: &str, now: BootInstant) -> Lacking {
         self.settle(now);
         let tag = entity_tag(entity);
-        let lacks = |(_, followed): &(&AuthorityId, &Followed)| followed.sure && followed.roster.lacks(tag);
-        let subordinates = self.followed.iter().filter(lacks).map(|(id, _)| id.clone()).collect();
+        let lacks =
+            |(_, followed): &(&Arc<AuthorityId>, &Followed)| followed.sure && followed.roster.lacks(tag);
+        let subordinates = self.followed.iter().filter(lacks).map(|(id, _)| Arc::clone(id)).collect();
         Lacking { subordinates, epoch: self.moves }
     }
 
@@ -208,10 +209,10 @@ impl Below {
         let mut heard = Vec::new();
         for (id, followed) in &self.followed {
             let Some(fed) = followed.fed.filter(|fed| alive(*fed, now)) else { continue };
-            let (via, published) = (vec![id.clone()], followed.published);
+            let (via, published) = (vec![AuthorityId::clone(id)], followed.published);
             heard.push(Heard { via, epoch: followed.counted, age: now.since(fed), published });
             for further in followed.further.iter().filter(|f| alive(f.before, now) && self.may_tell(id, f)) {
-                let via = std::iter::once(id).chain(&further.via).cloned().collect();
+                let via = std::iter::once(id.as_ref()).chain(&further.via).cloned().collect();
                 let (age, published) = (now.since(further.before), further.published);
                 heard.push(Heard { via, epoch: further.epoch, age, published });
             }
@@ -224,8 +225,12 @@ impl Below {
             room > 0
         });
         let leaves_nobody_out = |f: &Followed| f.sure && f.roster.is_whole();
-        let sure =
-            self.followed.iter().filter(|(_, f)| leaves_nobody_out(f)).map(|(id, _)| id.clone()).collect();
+        let sure = self
+            .followed
+            .iter()
+            .filter(|(_, f)| leaves_nobody_out(f))
+            .map(|(id, _)| AuthorityId::clone(id))
+            .collect();
         Summary { heard, sure, appeared: self.appeared.len(), all_listed: !self.unlisted }
     }
 
@@ -236,7 +241,7 @@ impl Below {
     }
 
     fn of(&mut self, subordinate: &AuthorityId) -> &mut Followed {
-        self.followed.entry(subordinate.clone()).or_default()
+        self.followed.entry(Arc::new(subordinate.clone())).or_default()
     }
 
     /// Answers for which a subordinate was not asked about these rest on what is no longer so.

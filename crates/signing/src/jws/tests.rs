@@ -131,3 +131,22 @@ proptest! {
         prop_assert!(verify(&text, TYP, &keys).is_err());
     }
 }
+
+#[test]
+fn what_matched_before_says_nothing_of_another_token_or_without_its_key() {
+    let (one, keys) = signer(Algorithm::Es256);
+    let (_, others) = signer(Algorithm::Es256);
+    let token = one.sign(TYP, b"{\"a\":1}").expect("signs");
+    for _ in 0..2 {
+        assert_eq!(verify(&token, TYP, &keys).expect("verifies"), b"{\"a\":1}");
+    }
+    assert!(matches!(verify(&token, TYP, &others), Err(Error::UnknownKey(_))), "its key is gone");
+    let (head, signature) = token.rsplit_once('.').expect("three parts");
+    let (header, _) = head.split_once('.').expect("three parts");
+    let changed = format!("{header}.{}.{signature}", encode(b"{\"a\":2}"));
+    assert!(matches!(verify(&changed, TYP, &keys), Err(Error::BadSignature)));
+    let other = one.sign(TYP, b"{\"a\":2}").expect("signs");
+    let (_, swapped) = other.rsplit_once('.').expect("three parts");
+    assert!(matches!(verify(&format!("{head}.{swapped}"), TYP, &keys), Err(Error::BadSignature)));
+    assert!(verify(&token, "other+jwt", &keys).is_err(), "its type is looked at each time");
+}

@@ -61,3 +61,11 @@ fn a_point_off_the_curve_is_refused() {
         assert!(PublicKey::from_jwk(&jwk).is_err());
     }
 }
+
+#[test]
+fn a_key_that_is_met_again_is_made_ready_once() {
+    let key = crate::SoftwareSigner::generate(Algorithm::Es256).expect("a key");
+    let jwk = crate::Signer::key(&key).to_jwk();
+    let [one, other] = [0, 1].map(|_| PublicKey::from_jwk(&jwk).expect("its own JWK"));
+    assert!(Arc::ptr_eq(&one.0, &other.0));
+}
