@@ -49,17 +49,17 @@ pub async fn ask_all(
     Ok(())
 }
 
-/// Closed loop, spread over all questions; returns how many were answered. Any failure ends it.
+/// Closed loop, spread over all questions, so many at once; returns how many were answered. Any failure ends it.
 pub async fn closed_loop(
     address: SocketAddr,
-    questions: &Arc<Vec<Question>>,
+    (questions, at_once): (&Arc<Vec<Question>>, usize),
     lasting: Duration,
 ) -> anyhow::Result<usize> {
     let client = connect(address).await?;
     let next = Arc::new(AtomicUsize::new(0));
     let end = Instant::now() + lasting;
     let mut workers = tokio::task::JoinSet::new();
-    for _ in 0..IN_FLIGHT {
+    for _ in 0..at_once {
         let (mut client, questions, next) = (client.clone(), Arc::clone(questions), Arc::clone(&next));
         workers.spawn(async move {
             while Instant::now() < end {

@@ -48,6 +48,10 @@ impl Samples {
         [at((n / 2.0 - away).max(0.0)), at((n / 2.0 + away).min(n))]
     }
 
+    pub fn last(&self, key: &str) -> f64 {
+        self.0.get(key).and_then(|values| values.last()).copied().unwrap_or(f64::NAN)
+    }
+
     pub fn get(&self, key: &str) -> f64 {
         median(self.0.get(key).map_or(&[], Vec::as_slice))
     }
@@ -155,6 +159,13 @@ fn rows(s: &Samples) -> Vec<Row> {
             AtLeast(2_000.0),
             again,
         ),
+        (
+            "nations_ratio",
+            "  against bare tonic, of which 2,000/s were 2.9 % where the target was set",
+            "%",
+            AtLeast(0.029),
+            format!("bare tonic, 32 streams {}", k("nations_limit")),
+        ),
         ("nations_resident", "  memory of all processes, everybody asked", "MB", Below(600.0), shared),
         (
             "nations_postgres",
@@ -187,6 +198,7 @@ fn rows(s: &Samples) -> Vec<Row> {
 fn shown(value: f64, unit: &str) -> String {
     match unit {
         "" => format!("{value:.0}"),
+        "%" if value.abs() < 0.1 => format!("{:.1} %", value * 100.0),
         "%" => format!("{:.0} %", value * 100.0),
         "MB" => format!("{value:.0} MB"),
         "us" => format!("{value:.3} us"),

@@ -138,9 +138,10 @@ impl<'a> Field<'a> {
     }
 
     async fn tonic(&self, process: &Process) -> anyhow::Result<(Done, f64)> {
-        grpc::closed_loop(process.address, &self.local, self.pace.warming()).await?;
+        let asked = (&self.local, grpc::IN_FLIGHT);
+        grpc::closed_loop(process.address, asked, self.pace.warming()).await?;
         let (before, begun) = (process.cpu()?, Instant::now());
-        let requests = grpc::closed_loop(process.address, &self.local, self.pace.lasting()).await? as f64;
+        let requests = grpc::closed_loop(process.address, asked, self.pace.lasting()).await? as f64;
         let per_second = requests / begun.elapsed().as_secs_f64();
         Ok((Done { requests, per_second }, (process.cpu()? - before) * 1e6 / requests))
     }

@@ -56,7 +56,11 @@ pub async fn run(site: &Site, pace: Pace, samples: &mut Samples) -> anyhow::Resu
     for round in 1..=pace.rounds {
         println!("{} countries, round {round} of {}", nations.countries.len(), pace.rounds);
         let chosen: Vec<Question> = (0..ASKED).map(|_| drawn(&mut random)).collect();
-        nations.round(site, (&Arc::new(chosen), &Arc::new(all.clone())), samples).await?;
+        let chosen = Arc::new(chosen);
+        let limit = limit(site, &chosen, pace).await?;
+        nations.round(site, (&chosen, &Arc::new(all.clone())), samples).await?;
+        samples.add("nations_limit", limit);
+        samples.add("nations_ratio", samples.last("nations_cold") / limit);
     }
     Ok(())
 }
@@ -176,6 +180,19 @@ impl Nations {
         stop(running).await;
         Ok(())
     }
+}
+
+/// Questions a second that bare tonic answers, asked in the same way: how fast this machine is.
+async fn limit(site: &Site, chosen: &Arc<Vec<Question>>, pace: Pace) -> anyhow::Result<f64> {
+    let [address] = addresses()?;
+    let limit = site.limit("limit-tonic", address).await?;
+    let asked = (chosen, STREAMS);
+    grpc::closed_loop(limit.address, asked, pace.warming()).await?;
+    let begun = Instant::now();
+    let answered = grpc::closed_loop(limit.address, asked, pace.lasting()).await?;
+    let rate = answered as f64 / begun.elapsed().as_secs_f64();
+    limit.stop().await;
+    Ok(rate)
 }
 
 /// Which of its subordinates keeps an entity, the root hears from their feeds; before, all of them could, which are too
