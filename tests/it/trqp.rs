@@ -21,6 +21,24 @@ async fn a_revoked_issuer_is_refused_at_once() {
     assert_eq!(asking.both().await.line(), "200 no REVOKED");
 }
 
+#[tokio::test]
+async fn where_nobody_is_registered_the_first_is_known_at_once() {
+    let app = TestApp::start().await;
+    let ask = |entity: &str| app.anonymous().asks(&format!("did:web:{entity}.example"), "issue", "Degree");
+    for entity in ["one", "two", "one", "three"] {
+        assert_eq!(ask(entity).both().await.line(), "404 UNKNOWN_ENTITY");
+    }
+    let registry = app.registry(AUTHORITY);
+    registry.registers("did:web:three.example").authorized("issue", "Degree").await;
+    for (entity, said) in
+        [("three", "200 yes ACTIVE"), ("two", "404 UNKNOWN_ENTITY"), ("four", "404 UNKNOWN_ENTITY")]
+    {
+        assert_eq!(ask(entity).both().await.line(), said, "{entity}");
+    }
+    registry.registers("did:web:four.example").authorized("issue", "Degree").await;
+    assert_eq!(ask("four").both().await.line(), "200 yes ACTIVE");
+}
+
 /// One entity for each thing that can be said of it.
 async fn records(registry: &Registry<'_>) {
     let id = |name: &str| format!("did:web:{name}.example");
