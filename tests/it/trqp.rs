@@ -26,7 +26,7 @@ async fn where_nobody_is_registered_the_first_is_known_at_once() {
     let app = TestApp::start().await;
     let ask = |entity: &str| app.anonymous().asks(&format!("did:web:{entity}.example"), "issue", "Degree");
     for entity in ["one", "two", "one", "three"] {
-        assert_eq!(ask(entity).both().await.line(), "404 UNKNOWN_ENTITY");
+        assert_eq!(ask(entity).both().await.line(), "404 UNKNOWN_ACTION", "nothing was said of issuing yet");
     }
     let registry = app.registry(AUTHORITY);
     registry.registers("did:web:three.example").authorized("issue", "Degree").await;
