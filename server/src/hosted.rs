@@ -148,8 +148,10 @@ impl Hosted {
         let question = Question { registry, kind, entity, action, resource, known_at };
         let found = self.store.facts(question).await?;
         if let Some(strangers) = strangers.filter(|_| !found.known_entity) {
-            if strangers.is_open(found.epoch) {
-                let (epoch, nobody) = self.store.has_nobody(registry).await?;
+            // What was found counts, whether or not this can be had.
+            if strangers.is_open(found.epoch)
+                && let Ok((epoch, nobody)) = self.store.has_nobody(registry).await
+            {
                 strangers.learn(epoch, nobody);
             }
             strangers.put(query, &found);
