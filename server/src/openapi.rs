@@ -6,7 +6,7 @@ mod operations;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi as _;
 
-pub use self::operations::{OPERATIONS, Operation};
+pub use self::operations::{Operation, all};
 use crate::{
     app::{
         emergency::Suspended,

@@ -109,6 +109,11 @@ pub const ROUTES: &[Route] = &[
     records("/api/v1/statements/{statement_id}", || get(record::statement)),
     records("/api/v1/delegations", || get(record::delegations)),
     records("/api/v1/delegations/{subordinate_id}", || get(record::delegation)),
+    // OpenID Federation 1.0.
+    // AuthZEN 1.0.
+    // EBSI: Trusted Issuers Registry v5, Trusted Schemas Registry v3.
+    // DID resolution.
+    // Lists of trusted entities.
     public("POST", "/api/v1/applications:submit", || post(application::submit)),
     public("POST", "/api/v1/applications:inquire", || post(application::inquire)),
     site("/metrics", || get(health::metrics)),

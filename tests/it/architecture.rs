@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 /// Crate and the crates of ours that it may depend on.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("charter-proto", &[]),
     ("charter-domain", &[]),
     ("charter-signing", &["charter-domain"]),
@@ -24,11 +24,13 @@ const EDGES: [(&str, &[&str]); 12] = [
     ),
     ("charter-cli", &["charter-domain", "charter-proof", "charter-proto", "charter-signing", "charter-tlog"]),
     ("charter-issuer", &["charter-domain", "charter-signing"]),
+    ("charter-credential", &["charter-domain"]),
     (
         "charter-server",
         &[
             "charter-cache",
             "charter-cli",
+            "charter-credential",
             "charter-domain",
             "charter-federation",
             "charter-issuer",
@@ -58,10 +60,11 @@ const EDGES: [(&str, &[&str]); 12] = [
 ];
 
 /// Heavy dependencies and the crates that may name them.
-const HOMES: [(&str, &[&str]); 9] = [
+const HOMES: [(&str, &[&str]); 10] = [
     // A provider that asks for no password: for the demonstration and the tests.
     ("charter-issuer", &["charter-server", "charter-tests"]),
     ("oauth2", &["charter-cli"]),
+    ("ssi", &["charter-credential"]),
     ("diesel", &["charter-store"]),
     ("diesel_migrations", &["charter-store"]),
     ("deadpool-diesel", &["charter-store"]),

@@ -1,5 +1,11 @@
 //! What each route is for. A route without a row here is not described, and a test says so.
 
+mod authzen;
+mod did;
+mod ebsi;
+mod list;
+mod oidf;
+
 use crate::rest::{application, log, record, route::Route, snapshot, transcode::Method, witness};
 
 #[derive(Debug)]
@@ -83,7 +89,7 @@ const TYPES: Method = same(TERMS, "ListCredentialTypes", None);
 const TYPE: Method = same(TERMS, "GetCredentialType", Some("resource"));
 const STATEMENT: &str = "application/entity-statement+jwt";
 
-pub const OPERATIONS: &[Operation] = &[
+const OPERATIONS: &[Operation] = &[
     get("/livez", "live", "Whether the process runs.").gives("text", "text/plain"),
     get("/readyz", "ready", "Whether it may be asked, and if not, why."),
     get("/openapi.json", "openApi", "This document."),
@@ -361,10 +367,17 @@ pub const OPERATIONS: &[Operation] = &[
         .loads(),
 ];
 
+/// All of them: Charter's own interface, and the same records as other standards ask for them.
+pub fn all() -> impl Iterator<Item = &'static Operation> {
+    [OPERATIONS, oidf::OPERATIONS, authzen::OPERATIONS, ebsi::OPERATIONS, did::OPERATIONS, list::OPERATIONS]
+        .into_iter()
+        .flatten()
+}
+
 /// The operations of a route: one, or one for each verb that it takes.
 pub fn of(route: &Route) -> impl Iterator<Item = &'static Operation> {
     let (method, path) = (route.method, route.path);
-    OPERATIONS.iter().filter(move |o| {
+    all().filter(move |o| {
         let verb = path.ends_with('}') && o.path.strip_prefix(path).is_some_and(|rest| rest.starts_with(':'));
         o.method == method && (o.path == path || verb)
     })

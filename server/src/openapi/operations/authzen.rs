@@ -1,0 +1,5 @@
+//! OpenID AuthZEN.
+
+use super::Operation;
+
+pub(super) const OPERATIONS: &[Operation] = &[];

@@ -1,0 +1,5 @@
+//! DID resolution and DID documents.
+
+use super::Operation;
+
+pub(super) const OPERATIONS: &[Operation] = &[];
