@@ -5,11 +5,14 @@
 
 #[cfg(feature = "records")]
 pub mod application;
+pub mod atu;
+pub mod base58;
 pub mod composition;
 pub mod credential;
 pub mod decide;
 pub mod decision;
 pub mod delegation;
+pub mod did_ebsi;
 #[cfg(feature = "records")]
 pub mod event;
 pub mod fact;
