@@ -16,6 +16,7 @@ pub mod key;
 pub mod log;
 pub mod metadata;
 pub mod mirror;
+pub mod oidf;
 pub mod policy;
 pub mod privacy;
 pub mod procedure;
