@@ -12,6 +12,9 @@ use crate::Invalid;
 const MAX_DEPTH: u8 = 32;
 /// Largest integer that every JSON implementation carries exactly (RFC 8259, section 6).
 const MAX_INTEGER: u64 = (1 << 53) - 1;
+/// How `serde_json` hands over numbers that are none of its integers, where its `arbitrary_precision` is on: as an object
+/// with one member of this name. A caller who writes such a member would smuggle one in.
+const NUMBER: &str = "$serde_json::private::";
 
 /// The field that a fault of the whole text is reported under.
 pub const WHOLE: &str = "json";
@@ -110,6 +113,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
         self.enter()?;
         let mut members = Map::new();
         while let Some(name) = map.next_key::<String>()? {
+            if name.starts_with(NUMBER) {
+                return Err(de::Error::custom("number with fraction or exponent"));
+            }
             let value = map.next_value_seed(self.within(&name))?;
             if members.insert(name, value).is_some() {
                 return Err(de::Error::custom("duplicate member"));
@@ -132,6 +138,11 @@ mod tests {
             r#"{"a":{"b":1,"b":1}}"#,
             "1.5",
             "1e3",
+            "-0",
+            "1.0",
+            "99999999999999999999",
+            r#"{"$serde_json::private::Number":"1"}"#,
+            r#"{"$serde_json::private::RawValue":"[1.5]"}"#,
             "9007199254740992",
             r#""\ud800""#,
             "[1] x",

@@ -48,6 +48,10 @@ impl<'de> Deserialize<'de> for Checked {
 
 struct Look;
 
+/// How `serde_json` hands over a number that is none of its integers, where its `arbitrary_precision` is on: as an object
+/// with a member of such a name.
+const NUMBER: &str = "$serde_json::private::";
+
 impl<'de> Visitor<'de> for Look {
     type Value = Checked;
 
@@ -73,6 +77,9 @@ impl<'de> Visitor<'de> for Look {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Checked, A::Error> {
         let mut seen = HashSet::new();
         while let Some(name) = members.next_key::<String>()? {
+            if name.starts_with(NUMBER) {
+                return Err(A::Error::custom("a number has a fraction or an exponent"));
+            }
             members.next_value::<Checked>()?;
             if !seen.insert(name) {
                 return Err(A::Error::custom("a member stands twice in one object"));
@@ -101,9 +108,11 @@ mod tests {
 
     #[test]
     fn floats_nulls_and_trailing_bytes_are_refused() {
-        for bad in ["1.0", "1e3", "null", "[1.5]", "1 1", "18446744073709551616", ""] {
+        for bad in ["1.0", "1e3", "null", "[1.5]", "1 1", "18446744073709551616", "-0", ""] {
             assert!(parse::<Value>(bad.as_bytes()).is_err(), "{bad}");
         }
+        let hidden = br#"{"a":{"$serde_json::private::Number":"1.5"}}"#;
+        assert!(parse::<Value>(hidden).is_err(), "a member that the parser takes for a number");
     }
 
     #[test]

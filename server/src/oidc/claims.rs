@@ -34,19 +34,25 @@ enum Audience {
 
 /// RFC 7519, 2: seconds since the epoch, which may have a fraction.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Date {
-    Whole(i64),
-    Fraction(f64),
+#[serde(try_from = "serde_json::Number")]
+struct Date(Timestamp);
+
+impl TryFrom<serde_json::Number> for Date {
+    type Error = &'static str;
+
+    fn try_from(secs: serde_json::Number) -> Result<Self, &'static str> {
+        if let Some(secs) = secs.as_i64() {
+            return Ok(Self(Timestamp::from_secs(secs)));
+        }
+        let secs = secs.as_f64().ok_or("a date must be a number of seconds")?;
+        // The cast saturates.
+        Ok(Self(Timestamp::from_micros((secs * 1e6) as i64)))
+    }
 }
 
 impl Date {
-    fn at(&self) -> Timestamp {
-        match self {
-            Self::Whole(secs) => Timestamp::from_secs(*secs),
-            // The cast saturates.
-            Self::Fraction(secs) => Timestamp::from_micros((secs * 1e6) as i64),
-        }
+    const fn at(&self) -> Timestamp {
+        self.0
     }
 }
 
