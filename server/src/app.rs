@@ -17,6 +17,7 @@ pub mod init;
 pub mod key;
 pub mod list;
 pub mod log;
+pub mod oidf;
 pub mod once;
 pub mod peer_epoch;
 pub mod peers;

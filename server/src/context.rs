@@ -15,6 +15,7 @@ use crate::{
     app::{
         answer::Kept,
         credential::Uses,
+        oidf::memory::Memory,
         peer_epoch::Turns,
         peers::{Announced, Contacts, tree::Trees},
         query::SPARE,
@@ -59,6 +60,8 @@ pub struct App {
     pub risen: Notify,
     /// What is below each registry, as it was drawn last.
     pub trees: Trees,
+    /// Trust marks and their status, as they were signed last.
+    pub marks: Memory,
     pub limiter: Limiter,
     /// Answers from own records alone, beside those that wait for other registries.
     pub spare: Semaphore,
@@ -182,6 +185,7 @@ impl App {
             announced: Announced::default(),
             risen: Notify::new(),
             trees: Trees::default(),
+            marks: Memory::default(),
             uses: Uses::default(),
             bootstrap_tokens,
             erased,

@@ -210,10 +210,12 @@ async fn open_one(
         vault: Arc::clone(vault),
         ring: std::sync::RwLock::new(Arc::new(ring)),
         above: std::sync::RwLock::new(Arc::new(Above::of(own, &superiors))),
+        types: std::sync::RwLock::default(),
         upward: std::sync::RwLock::default(),
         view: Mutex::new(None),
         strangers: Strangers::default(),
     };
+    tenant.fresh_types(store).await.map_err(|e| text(&e))?;
     let issuing = Issuing::new(&tenant, config.documents.lifetime_secs);
     // Nothing is signed of a registry that is not served from here.
     if !fenced && !issuing.configuration_holds(opening.configuration.as_deref(), now) {

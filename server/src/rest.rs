@@ -43,7 +43,15 @@ use axum::{
 };
 
 use self::route::{Route, bootstrap, direct, everywhere, links, peer, public, records, site, staff};
-use crate::{App, Error, app::document::HISTORICAL_KEYS, config::Listener, error::Code};
+use crate::{
+    App, Error,
+    app::{
+        document::HISTORICAL_KEYS,
+        oidf::{FETCH, LIST, TRUST_MARK, TRUST_MARK_LIST, TRUST_MARK_STATUS},
+    },
+    config::Listener,
+    error::Code,
+};
 
 /// Every route there is. A router is built from this and from nothing else, so a route that is not here is not
 /// served, and one that is here stands in the tests of who may call what.
@@ -111,6 +119,11 @@ pub const ROUTES: &[Route] = &[
     records("/api/v1/delegations", || get(record::delegations)),
     records("/api/v1/delegations/{subordinate_id}", || get(record::delegation)),
     // OpenID Federation 1.0.
+    public("GET", FETCH, || get(oidf::fetch)),
+    public("GET", LIST, || get(oidf::list)),
+    public("GET", TRUST_MARK, || get(oidf::mark)),
+    public("POST", TRUST_MARK_STATUS, || post(oidf::status)),
+    public("GET", TRUST_MARK_LIST, || get(oidf::marked)),
     // AuthZEN 1.0.
     // EBSI: Trusted Issuers Registry v5, Trusted Schemas Registry v3.
     // DID resolution.

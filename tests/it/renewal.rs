@@ -160,7 +160,8 @@ async fn what_was_changed_behind_the_events_is_not_signed_again() {
     assert_eq!(changed.expect("forged"), 1);
     app.clock.advance(Duration::from_secs(86_400 / 2 + 60));
     let done = renewal::once(&app.app).await;
-    assert_eq!(done, Renewed { renewed: 3, refused: 1 }, "two statements and the configuration; one refused");
+    // The configuration was signed again before: it names the trust mark type that is new.
+    assert_eq!(done, Renewed { renewed: 2, refused: 1 }, "two statements; one refused");
     let earliest = app.app.store.earliest_expiry(registry).await.expect("read").expect("documents");
     assert!(
         earliest.since(app.clock.now()) < Duration::from_secs(43_200),

@@ -227,7 +227,11 @@ REGISTRY = shaped(
     {"authority_id": did, "trqp_endpoint": text, "grpc_endpoint": text},
     {"governance_framework": text, "log": LOG, "tls_spki_sha256": pins},
 )
-ENDPOINTS = [f"federation_{e}_endpoint" for e in ("fetch", "list", "resolve", "historical_keys")]
+MARKS = ("trust_mark_status", "trust_mark_list", "trust_mark")
+ENDPOINTS = [f"federation_{e}_endpoint" for e in ("fetch", "list", "resolve", *MARKS, "historical_keys")]
+def issuers(value):
+    need(len(members_of(value)) <= 100 and all(len(array(ids)) <= 100 for ids in value.values()), "MALFORMED", "issuers")
+    return {name: listed(https)(ids) for name, ids in value.items()}
 ENTITY = shaped(
     {"organization_name": text},
     {n: text for n in ["organization_uri", "policy_uri", *ENDPOINTS]} | {"contacts": listed(text)},
@@ -235,7 +239,7 @@ ENTITY = shaped(
 CONFIGURATION = shaped(
     {"iss": https, "sub": https, "iat": secs, "exp": secs, "jwks": jwks,
      "metadata": shaped({"federation_entity": ENTITY, "trust_registry": REGISTRY})},
-    {"authority_hints": listed(https)},
+    {"authority_hints": listed(https), "trust_mark_issuers": issuers},
 )
 
 def check_configuration(document):

@@ -18,7 +18,9 @@ mod subordinate;
 pub use self::{
     asked::Asked,
     authority::{Accreditation, AuthorityStatement},
-    configuration::{EntityConfiguration, FederationEntity, Log, Metadata, TrustRegistry, Witness},
+    configuration::{
+        EntityConfiguration, FederationEntity, Log, MAX_TRUST_MARK_TYPES, Metadata, TrustRegistry, Witness,
+    },
     denial::{Denial, MAX_LIFE},
     recognition::RecognitionStatement,
     snapshot::{

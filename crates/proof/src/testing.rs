@@ -63,6 +63,7 @@ impl Party {
             exp: NOW + DAY,
             jwks: self.jwks(),
             authority_hints: None,
+            trust_mark_issuers: Default::default(),
             metadata: Metadata {
                 federation_entity: FederationEntity {
                     organization_name: "Root of Finland".to_owned(),

@@ -88,6 +88,31 @@ impl Store {
         self.terms_by("directory.terms", registry, sql.to_owned(), limit).await
     }
 
+    /// Resources that somebody was ever authorized here to do this to, in their order. What is known of terms is small:
+    /// each is looked for among the authorizations, and most are found at once.
+    pub async fn stated_resources(
+        &self,
+        registry: RegistryId,
+        action: &'static str,
+        most: usize,
+    ) -> Result<Vec<String>, Error> {
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        self.read("directory.resources", registry, move |conn| {
+            let rows: Vec<Json> = sql_query(
+                "select t.value from terms t where t.registry_id = $1 and t.kind = 'resource'
+                    and exists (select from tuples u where u.registry_id = $1 and u.kind = 0 and u.action = $2
+                                 and u.resource = t.value)
+                  order by t.value limit $3",
+            )
+            .bind::<sql_types::Integer, _>(registry.0)
+            .bind::<sql_types::Text, _>(action)
+            .bind::<sql_types::BigInt, _>(limit)
+            .load(conn)?;
+            Ok(rows.into_iter().map(|row| row.value).collect())
+        })
+        .await
+    }
+
     /// Who was ever recognised here, for what.
     pub async fn recognised(&self, registry: RegistryId, limit: i64) -> Result<Vec<Term>, Error> {
         let sql = format!(

@@ -86,6 +86,7 @@ impl Party {
             exp: now.secs() + LIFETIME,
             jwks: self.jwks().clone(),
             authority_hints: None,
+            trust_mark_issuers: Default::default(),
             metadata: Metadata { federation_entity, trust_registry },
         };
         document.sign(&KEYS[self.key]).expect("signs")

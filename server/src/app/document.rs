@@ -1,6 +1,7 @@
 //! Signed documents: statements when they are written, the registry's own configuration when it opens.
 
 use std::{
+    collections::BTreeMap,
     fmt::Display,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
@@ -13,10 +14,7 @@ use charter_domain::{
 };
 use charter_proof::{
     AuthorityStatement, EntityConfiguration, RecognitionStatement, SubordinateStatement,
-    document::{
-        Accreditation, Constraints, Delegated, DelegatedMetadata, FederationEntity, Log, Metadata,
-        TrustRegistry,
-    },
+    document::{Accreditation, Constraints, Delegated, DelegatedMetadata, Log, Metadata, TrustRegistry},
 };
 use charter_signing::{JwkSet, KeyStore, Signer};
 use charter_store::{
@@ -25,6 +23,7 @@ use charter_store::{
 };
 
 use crate::{
+    app::oidf,
     config::RegistryConfig,
     hosted::{Above, Tenant},
     keyring::Keyring,
@@ -53,6 +52,8 @@ pub struct Issuing {
     /// Whom the entity configuration names.
     superiors: Vec<HttpsId>,
     log: Option<Log>,
+    /// Credential types that somebody is authorized here to issue.
+    types: Arc<Vec<String>>,
     lifetime: Duration,
 }
 
@@ -78,6 +79,7 @@ impl Issuing {
             config: tenant.config.clone(),
             superiors: tenant.above().hints.clone(),
             log: tenant.log(),
+            types: tenant.types(),
             lifetime: Duration::from_secs(lifetime_secs),
         }
     }
@@ -265,24 +267,26 @@ impl Issuing {
         filed.is_some_and(|jws| fresh(jws) && self.is_current(jws, now))
     }
 
-    /// It lists the keys and the log that others may meet now, and is signed by the key known longest.
+    /// It lists the keys, the log and the trust mark types that others may meet now, and is signed by the key known longest.
     pub fn is_current(&self, filed: &str, now: Timestamp) -> bool {
         let listed = self.ring.listed(now).ok();
         let voucher = self.ring.voucher(now).ok();
         self.unchanged(filed).is_ok_and(|(document, kid)| {
             document.metadata.trust_registry.log == self.log
+                && document.trust_mark_issuers == self.trust_mark_issuers()
                 && Some(&document.jwks) == listed.as_ref()
                 && voucher.is_some_and(|v| v.key().kid() == kid)
         })
     }
 
-    /// What is on file, if only times, keys and the log would differ now; and the key that signed it.
+    /// What is on file, if only times, keys, the log and trust mark types would differ now; and the key that signed it.
     fn unchanged(&self, jws: &str) -> Result<(EntityConfiguration, String), Error> {
         let keys = self.keys()?;
         let filed = EntityConfiguration::parse_verified(jws, &keys).map_err(internal)?;
         let times = (Timestamp::from_secs(filed.iat), Timestamp::from_secs(filed.exp));
         let mut claims = self.claims(times, filed.jwks.clone());
         claims.metadata.trust_registry.log.clone_from(&filed.metadata.trust_registry.log);
+        claims.trust_mark_issuers.clone_from(&filed.trust_mark_issuers);
         if filed != claims {
             return Err(internal("the configuration on file is not this one"));
         }
@@ -304,6 +308,12 @@ impl Issuing {
         Ok(Document { target: "configuration".to_owned(), jws, kid, iat: now, exp })
     }
 
+    /// Only an anchor says who issues which marks (OpenID Federation 1.0, 3.1.2).
+    fn trust_mark_issuers(&self) -> BTreeMap<String, Vec<HttpsId>> {
+        let types: &[String] = if self.superiors.is_empty() { &self.types } else { &[] };
+        oidf::types::issuers(&self.https, types)
+    }
+
     fn claims(&self, (iat, exp): (Timestamp, Timestamp), jwks: JwkSet) -> EntityConfiguration {
         let url = &self.config.public_url;
         EntityConfiguration {
@@ -313,12 +323,9 @@ impl Issuing {
             exp: exp.secs(),
             jwks,
             authority_hints: Some(self.superiors.clone()).filter(|s| !s.is_empty()),
+            trust_mark_issuers: self.trust_mark_issuers(),
             metadata: Metadata {
-                federation_entity: FederationEntity {
-                    organization_name: self.name.clone(),
-                    federation_historical_keys_endpoint: Some(format!("{url}{HISTORICAL_KEYS}")),
-                    ..FederationEntity::default()
-                },
+                federation_entity: oidf::described(&self.name, url),
                 trust_registry: TrustRegistry {
                     authority_id: self.authority.clone(),
                     trqp_endpoint: url.clone(),

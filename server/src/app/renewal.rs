@@ -47,11 +47,13 @@ pub async fn page(
     Ok((Renewed { renewed, refused }, next))
 }
 
-/// Takes up what was said of keys: reads them again, and states those and the log that others may meet now.
+/// Takes up what was said of keys: reads them again, and states those, the log and the trust mark types that others may
+/// meet now.
 pub async fn keys(store: &Store, tenant: &Tenant, lifetime_secs: u64) -> Result<(), Error> {
     let _ = tenant.fresh_ring(store).await?;
     tenant.fresh_log(store).await?;
     tenant.fresh_above(store).await?;
+    tenant.fresh_types(store).await?;
     let (issuing, now) = (Issuing::new(tenant, lifetime_secs), store.now());
     let registry = tenant.registry.id;
     let Some(was) = store.document(registry, "configuration").await? else { return Ok(()) };

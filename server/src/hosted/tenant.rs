@@ -4,14 +4,18 @@ use std::sync::{Arc, PoisonError};
 
 use charter_domain::{Registry, Timestamp};
 use charter_federation::RegistryView;
-use charter_proof::document::Log;
+use charter_proof::document::{Log, MAX_TRUST_MARK_TYPES};
 use charter_signing::KeyStore;
 use charter_store::Store;
 use tokio::sync::Mutex;
 
 use super::{Above, strangers::Strangers};
 use crate::{
-    anchors::Published, app::document, config::RegistryConfig, keyring::Keyring, log::keys::LogKeys,
+    anchors::Published,
+    app::{document, oidf::types::ACTION},
+    config::RegistryConfig,
+    keyring::Keyring,
+    log::keys::LogKeys,
 };
 
 /// One registry with its keys.
@@ -28,6 +32,8 @@ pub struct Tenant {
     pub anchors: Option<Published>,
     pub(super) ring: std::sync::RwLock<Arc<Keyring>>,
     pub(super) above: std::sync::RwLock<Arc<Above>>,
+    /// Credential types that somebody is authorized here to issue; of an anchor alone.
+    pub(super) types: std::sync::RwLock<Arc<Vec<String>>>,
     /// From the superior's statement about this registry up to the anchor's configuration; empty until fetched.
     pub upward: std::sync::RwLock<Arc<Vec<String>>>,
     /// Replaced when something registry-wide changes; the lock makes one reader load it for all.
@@ -81,6 +87,21 @@ impl Tenant {
     pub async fn fresh_above(&self, store: &Store) -> Result<(), charter_store::Error> {
         let now = Above::of(&self.config, &store.superiors(self.registry.id).await?);
         *self.above.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
+        Ok(())
+    }
+
+    /// The credential types as they were when last looked at.
+    pub fn types(&self) -> Arc<Vec<String>> {
+        Arc::clone(&self.types.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks which credential types there are now, where the configuration names them: in that of an anchor.
+    pub async fn fresh_types(&self, store: &Store) -> Result<(), charter_store::Error> {
+        let now = match self.above().hints.is_empty() {
+            true => store.stated_resources(self.registry.id, ACTION, MAX_TRUST_MARK_TYPES).await?,
+            false => Vec::new(),
+        };
+        *self.types.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
         Ok(())
     }
 

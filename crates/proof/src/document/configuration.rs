@@ -1,5 +1,7 @@
 //! What an authority says about itself: its keys and where it answers.
 
+use std::collections::BTreeMap;
+
 use charter_domain::{AuthorityId, HttpsId, SpkiPins};
 use charter_signing::{JwkSet, Signer};
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,8 @@ use crate::Error;
 
 /// Most superiors a configuration may name; more are a way to make a walker work.
 const MAX_HINTS: usize = 8;
+/// Most trust mark types that it may name, and issuers of each: it comes with every chain.
+pub const MAX_TRUST_MARK_TYPES: usize = 100;
 
 /// An entity configuration: `iss` equals `sub` (OpenID Federation 1.0, 3.1.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +26,9 @@ pub struct EntityConfiguration {
     /// Absent at the root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority_hints: Option<Vec<HttpsId>>,
+    /// Of an anchor: trust mark types, and who may issue marks of each. For other programs; nothing here is decided by it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub trust_mark_issuers: BTreeMap<String, Vec<HttpsId>>,
     pub metadata: Metadata,
 }
 
@@ -49,6 +56,12 @@ pub struct FederationEntity {
     pub federation_list_endpoint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub federation_resolve_endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federation_trust_mark_status_endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federation_trust_mark_list_endpoint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federation_trust_mark_endpoint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub federation_historical_keys_endpoint: Option<String>,
 }
@@ -142,6 +155,14 @@ impl Document for EntityConfiguration {
         }
         if let Some(log) = &self.metadata.trust_registry.log {
             log.check()?;
+        }
+        let issuers = &self.trust_mark_issuers;
+        if issuers.len() > MAX_TRUST_MARK_TYPES
+            || issuers.values().any(|ids| ids.len() > MAX_TRUST_MARK_TYPES)
+        {
+            return Err(Error::Document(format!(
+                "trust_mark_issuers must have at most {MAX_TRUST_MARK_TYPES} types, and each as many issuers"
+            )));
         }
         // An empty list is forbidden (OpenID Federation 1.0, 3.1.2): the root leaves the member out.
         match &self.authority_hints {

@@ -1,5 +1,30 @@
 //! OpenID Federation 1.0.
 
-use super::Operation;
+use super::{JSON, Operation, STATEMENT, get, post};
+use crate::app::oidf::{FETCH, LIST, TRUST_MARK, TRUST_MARK_LIST, TRUST_MARK_STATUS};
 
-pub(super) const OPERATIONS: &[Operation] = &[];
+pub(super) const OPERATIONS: &[Operation] = &[
+    get(FETCH, "oidfFetch", "OpenID Federation: the signed statement about a subordinate.")
+        .asks(&["sub"])
+        .gives("text", STATEMENT),
+    get(LIST, "oidfList", "OpenID Federation: https ids of subordinates.")
+        .asks(&["entity_type", "trust_marked", "trust_mark_type", "intermediate"])
+        .gives("[]", JSON),
+    get(
+        TRUST_MARK,
+        "oidfTrustMark",
+        "OpenID Federation: that an entity may issue a credential type, signed.",
+    )
+    .asks(&["trust_mark_type", "sub"])
+    .gives("text", "application/trust-mark+jwt"),
+    post(
+        TRUST_MARK_STATUS,
+        "oidfTrustMarkStatus",
+        "OpenID Federation: whether a trust mark counts now; a form with `trust_mark`.",
+        ("text", "text"),
+    )
+    .gives("text", "application/trust-mark-status-response+jwt"),
+    get(TRUST_MARK_LIST, "oidfTrustMarkList", "OpenID Federation: who has a trust mark of a type.")
+        .asks(&["trust_mark_type", "sub"])
+        .gives("[]", JSON),
+];

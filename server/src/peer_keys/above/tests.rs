@@ -40,6 +40,7 @@ impl Party {
             exp: NOW + 3_600,
             jwks: self.signer.key().clone().into(),
             authority_hints: None,
+            trust_mark_issuers: Default::default(),
             metadata: Metadata {
                 federation_entity: FederationEntity::default(),
                 trust_registry: TrustRegistry {

@@ -29,6 +29,7 @@ impl Applicant {
             exp: NOW.secs() + 3_600,
             jwks: JwkSet::from(self.signer.key().clone()),
             authority_hints: None,
+            trust_mark_issuers: Default::default(),
             metadata: Metadata {
                 federation_entity: FederationEntity::default(),
                 trust_registry: TrustRegistry {

@@ -36,6 +36,7 @@ impl Fixture {
             exp: iat + 86_400,
             jwks: signer.key().clone().into(),
             authority_hints: None,
+            trust_mark_issuers: Default::default(),
             metadata: Metadata {
                 federation_entity: FederationEntity::default(),
                 trust_registry: TrustRegistry {
