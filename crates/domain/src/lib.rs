@@ -8,6 +8,7 @@ pub mod application;
 pub mod atu;
 pub mod base58;
 pub mod composition;
+pub mod constraints;
 pub mod credential;
 pub mod decide;
 pub mod decision;
@@ -24,6 +25,7 @@ pub mod json;
 #[cfg(feature = "records")]
 pub mod key;
 pub mod measure;
+pub mod metadata_policy;
 pub mod naming;
 pub mod policy;
 #[cfg(feature = "records")]
