@@ -16,6 +16,7 @@ pub mod import;
 pub mod init;
 pub mod key;
 pub mod list;
+pub mod lists;
 pub mod log;
 pub mod oidf;
 pub mod once;

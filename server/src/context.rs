@@ -16,6 +16,7 @@ use crate::{
         answer::Kept,
         credential::Uses,
         oidf::memory::Memory,
+        lists::Lists,
         peer_epoch::Turns,
         peers::{Announced, Contacts, tree::Trees},
         query::SPARE,
@@ -62,6 +63,8 @@ pub struct App {
     pub trees: Trees,
     /// Trust marks and their status, as they were signed last.
     pub marks: Memory,
+    /// Lists that were signed, as long as they hold.
+    pub lists: Lists,
     pub limiter: Limiter,
     /// Answers from own records alone, beside those that wait for other registries.
     pub spare: Semaphore,
@@ -186,6 +189,7 @@ impl App {
             risen: Notify::new(),
             trees: Trees::default(),
             marks: Memory::default(),
+            lists: Lists::default(),
             uses: Uses::default(),
             bootstrap_tokens,
             erased,

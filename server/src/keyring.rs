@@ -51,6 +51,11 @@ impl Keyring {
         self.private(key::signing(&self.history, now))
     }
 
+    /// Since when the key that signs at an instant is known to.
+    pub fn signs_since(&self, now: Timestamp) -> Option<Timestamp> {
+        key::signing(&self.history, now).map(|key| key.from.min(key.added_at))
+    }
+
     /// What its statement about itself is signed with.
     pub fn voucher(&self, now: Timestamp) -> Result<&dyn Signer, String> {
         self.private(key::vouching(&self.history, now))

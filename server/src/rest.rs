@@ -13,6 +13,7 @@ pub mod health;
 pub mod import;
 pub mod issuer;
 pub mod key;
+pub mod lists;
 pub mod log;
 pub mod metadata;
 pub mod mirror;
@@ -128,6 +129,8 @@ pub const ROUTES: &[Route] = &[
     // EBSI: Trusted Issuers Registry v5, Trusted Schemas Registry v3.
     // DID resolution.
     // Lists of trusted entities.
+    public("GET", "/lists/lote", || get(lists::lote)),
+    public("GET", "/lists/recognized-entities", || get(lists::recognized)),
     public("POST", "/api/v1/applications:submit", || post(application::submit)),
     public("POST", "/api/v1/applications:inquire", || post(application::inquire)),
     site("/metrics", || get(health::metrics)),

@@ -101,6 +101,7 @@ mod strict;
 mod tls;
 mod tls_peer;
 mod trqp;
+mod trusted_list;
 mod walks;
 mod walkthrough;
 mod watch;

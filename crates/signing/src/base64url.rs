@@ -19,6 +19,11 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     STRICT.encode(bytes)
 }
 
+/// Adds to what is there.
+pub(crate) fn encode_into(bytes: &[u8], text: &mut String) {
+    STRICT.encode_string(bytes, text);
+}
+
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     STRICT.decode(text).ok()
 }

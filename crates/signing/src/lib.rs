@@ -1,10 +1,12 @@
 //! Keys and compact JWS: one algorithm per key, fixed by the key and never by the token (RFC 8725, 3.1).
 //!
-//! In scope: public keys and sets of them, signing, verifying, sealing a private key under a key-encryption
-//! key, and the file that holds the latter.
+//! In scope: public keys and sets of them, signing, verifying, a certificate that a key signs for itself, sealing a
+//! private key under a key-encryption key, and the file that holds the latter.
 //! Out of scope: what the payload means, its times, and who may speak (see `charter-proof`).
 //! This is the only crate that knows josekit, and cryptoki (feature `pkcs11`: keys in a token, for servers).
 
+pub mod certificate;
+pub mod jades;
 pub mod jws;
 pub mod token;
 

@@ -9,6 +9,7 @@ use charter_domain::{
     },
     policy::{Load, Permit},
     record::Record,
+    scope::Conditions,
     status::{State, TargetKind},
 };
 use diesel::{QueryableByName, RunQueryDsl, sql_types};
@@ -59,6 +60,8 @@ pub struct StatementView {
     pub action: String,
     pub resource: String,
     pub jurisdictions: Vec<String>,
+    #[serde(default)]
+    pub conditions: Conditions,
     #[serde(flatten)]
     pub valid: Span,
     pub accreditation_id: Option<Uuid>,
@@ -145,8 +148,8 @@ pub(crate) fn view_sql(condition: &str) -> String {
              where i.registry_id = $1 and i.entity_id = e.entity_id and upper_inf(i.recorded)),
            'statuses', {STATUSES} c.target_kind = 'entity' and c.target_id = e.entity_id::text),
            'statements', (select json_agg(json_build_object('id', s.statement_id, 'kind', t.kind, 'action', t.action,
-                 'resource', t.resource, 'jurisdictions', s.jurisdictions, 'f', micros(lower(s.valid)),
-                 'u', micros(upper(s.valid)),
+                 'resource', t.resource, 'jurisdictions', s.jurisdictions, 'conditions', s.conditions,
+                 'f', micros(lower(s.valid)), 'u', micros(upper(s.valid)),
                  'accreditation_id', (select a.accreditation_id from accreditations a
                     where a.registry_id = $1 and a.accreditation = s.accreditation and upper_inf(a.recorded)),
                  'statuses', {STATUSES} c.target_kind = 'statement' and c.target_id = s.statement_id::text))

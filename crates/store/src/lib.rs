@@ -17,6 +17,7 @@ mod event_chain;
 pub mod find;
 mod hot;
 pub mod key;
+pub mod listing;
 pub mod log;
 pub mod log_key;
 pub mod log_lock;
