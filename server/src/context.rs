@@ -15,8 +15,8 @@ use crate::{
     app::{
         answer::Kept,
         credential::Uses,
-        oidf::memory::Memory,
         lists::Lists,
+        oidf::memory::Memory,
         peer_epoch::Turns,
         peers::{Announced, Contacts, tree::Trees},
         query::SPARE,
