@@ -61,6 +61,9 @@ pub struct Answer {
     pub spared: Vec<(RegistryId, i64)>,
     /// A registry below did so. It is not kept longer than that one said.
     pub unlisted: bool,
+    /// It stands under an authority of another system, whose accreditations are no links of ours: the chain begins at whoever
+    /// they accredit, and this registry's own way up does not continue it.
+    pub outside: bool,
 }
 
 /// Proof of the event by which a statement was made.
@@ -107,6 +110,7 @@ impl Answer {
             referrals: Vec::new(),
             spared: Vec::new(),
             unlisted: false,
+            outside: false,
         }
     }
 

@@ -20,7 +20,7 @@ pub mod walk;
 pub use crate::{
     answer::{Answer, Basis, LogEvidence, Step},
     budget::Budget,
-    local::{Lacking, LocalAuthority, RegistryView},
+    local::{Accredited, Lacking, LocalAuthority, RegistryView},
     protocol::{PeerEndpoint, Polled, Protocol, native::Native},
     resolver::{Mode, Request, Resolve, Resolver},
 };

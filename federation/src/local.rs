@@ -31,6 +31,15 @@ pub struct Lacking {
     pub epoch: i64,
 }
 
+/// Those whom an authority of another system accredits.
+#[derive(Debug, Clone, Default)]
+pub struct Accredited {
+    /// Each as a delegation without a document of ours.
+    pub members: Vec<Delegation>,
+    /// Why others that this registry knows do not count.
+    pub faults: Vec<String>,
+}
+
 #[async_trait]
 pub trait LocalAuthority: Send + Sync {
     /// Decides from the registry's own records alone.
@@ -62,6 +71,16 @@ pub trait LocalAuthority: Send + Sync {
         _most: usize,
     ) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
+    }
+    /// Whom an authority of another system accredits, now or at an instant, of those that this registry is configured to
+    /// look for; `None`: it knows no such authority under that name.
+    async fn accredited(
+        &self,
+        _registry: RegistryId,
+        _authority: &AuthorityId,
+        _at: Option<Timestamp>,
+    ) -> Option<Accredited> {
+        None
     }
     fn now(&self) -> Timestamp;
 }

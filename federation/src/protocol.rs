@@ -1,6 +1,7 @@
 //! How registries are asked. One file per protocol; everything is parsed before it leaves this module.
 
 pub mod address;
+pub mod ebsi;
 pub mod native;
 pub mod tls;
 

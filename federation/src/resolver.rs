@@ -19,6 +19,7 @@ use crate::{
     walk::{self, Next, Whom},
 };
 
+mod accredited;
 mod conclusion;
 mod counter;
 mod recognised;
@@ -102,6 +103,9 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         if historic && request.query.authority != *here {
             let text = "counts the epochs of one registry: ask that registry itself";
             return Err(charter_domain::Invalid::new("context.known_at", text).into());
+        }
+        if let Some(answer) = self.under_another(&view, &request, epoch, (at, now)).await {
+            return Ok(answer);
         }
         let mut own = None;
         if request.query.authority == *here {

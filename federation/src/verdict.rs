@@ -23,6 +23,10 @@ use crate::{
 /// and clocks may be a minute apart.
 const DENIAL_LIFE: Duration = Duration::from_secs(600);
 
+/// How long an answer counts that rests on a registry which nobody polls, and on accreditations that are kept as long again.
+const UNPOLLED_YES: Duration = Duration::from_secs(30);
+const UNPOLLED_NO: Duration = Duration::from_secs(10);
+
 /// Longest path: as many registries as are asked on behalf of one question, twice.
 const MAX_STEPS: usize = 64;
 
@@ -57,6 +61,35 @@ pub fn believe(
     }
     answer.chain.push(own);
     tracing::debug!(registry = %view.registry.authority, peer = %delegation.subordinate, "chain verified");
+    Ok(answer)
+}
+
+/// The same for somebody whom an authority of another system accredits: believed under the keys and inside the scope that were
+/// found for them, as a recognised peer is. There is no link of ours to add.
+pub fn accredited(
+    view: &RegistryView,
+    member: &Delegation,
+    query: &Query,
+    mut answer: Answer,
+    (at, now): (Timestamp, Timestamp),
+    seen: &Seen,
+) -> Result<Answer, String> {
+    (answer.basis, answer.outside) = (Basis::Delegated, true);
+    answer.referrals.clear();
+    reached(&mut answer, &member.subordinate, member.next_change(at))?;
+    for step in &mut answer.path {
+        // Nobody polls it on our behalf, so its epochs say nothing here.
+        (step.epoch, step.published) = (0, 0);
+    }
+    if answer.outcome() == Outcome::Indeterminate {
+        return Ok(undecided(view, &member.subordinate, answer, now));
+    }
+    let under = issuer(view, member)?;
+    let under = Issuer { recognised: under.scope.clone(), scope: None, ..under };
+    let good_until = proven(&under, query, &mut answer, (at, now), seen)?;
+    let longest = if answer.outcome() == Outcome::Yes { UNPOLLED_YES } else { UNPOLLED_NO };
+    let told = answer.expires_at;
+    answer.expires_at = now.plus(longest).min(good_until).min(told);
     Ok(answer)
 }
 

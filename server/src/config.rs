@@ -1,5 +1,6 @@
 //! Configuration: read whole, validated whole, before a port is opened. Every fault is named, not just the first.
 
+pub mod ebsi;
 pub mod keys;
 pub mod listener;
 pub mod log;
@@ -310,6 +311,7 @@ impl Config {
         faults.extend(oidc::faults(&self.oidc));
         faults.extend(peer_tls::faults(&self.peer_tls));
         faults.extend(registry::faults(&self.registries));
+        faults.extend(ebsi::faults(&self.registries));
         faults.extend(log::faults(&self.log_store, &self.registries));
         faults.extend(listener::faults(&self.listeners, &self.registries));
         faults.extend(peer_tls::announced(&self.peer_tls, &self.listeners, &self.registries));

@@ -14,7 +14,7 @@ use charter_domain::{
     policy::{Caller, Open, permit},
     time::Clock,
 };
-use charter_federation::{Error, Lacking, LocalAuthority, RegistryView};
+use charter_federation::{Accredited, Error, Lacking, LocalAuthority, RegistryView};
 use charter_proof::Denial;
 use charter_signing::{Algorithm, JwkSet, KeyStore, PublicKey};
 use charter_store::{Question, Store, Tx, registry::NewRegistry};
@@ -26,6 +26,7 @@ use crate::{
     app::document::{self, Issuing},
     config::{Config, RegistryConfig},
     context::Startup,
+    ebsi_parent::Parents,
     keyring::Keyring,
     log::{Logs, Position, keys},
     mirror::held::Holds,
@@ -54,6 +55,8 @@ pub struct Hosted {
     pub quarantine: Quarantine,
     /// What is known of subordinates by their feeds.
     pub rosters: Rosters,
+    /// Authorities of EBSI that stand above somebody, as these registries are configured.
+    pub ebsi_parents: Parents,
     /// How far the log of each has come; of commands, which have no logs, nothing.
     logs: OnceLock<HashMap<RegistryId, watch::Receiver<Position>>>,
     /// Documents are renewed without an event, so a view is read again well before they can expire.
@@ -101,6 +104,7 @@ impl Hosted {
             store,
             quarantine: Quarantine::default(),
             rosters: Rosters::new(tenants.iter().map(|(id, t)| (*id, &t.registry.authority))),
+            ebsi_parents: Parents::new(tenants.values())?,
             logs: OnceLock::new(),
             holds,
             register,
@@ -340,6 +344,15 @@ impl LocalAuthority for Hosted {
 
     fn lacking(&self, registry: RegistryId, entity: &EntityId) -> Option<Lacking> {
         self.rosters.lacking(registry, entity.as_str())
+    }
+
+    async fn accredited(
+        &self,
+        registry: RegistryId,
+        authority: &AuthorityId,
+        at: Option<Timestamp>,
+    ) -> Option<Accredited> {
+        self.ebsi_parents.accredited(registry, authority, at, self.clock.now()).await
     }
 
     fn published(&self, registry: RegistryId) -> i64 {

@@ -85,6 +85,12 @@ impl Client {
         self.send(request.map_err(|_| Silence::NoUrl)?).await
     }
 
+    /// The same for one media type.
+    pub async fn get_as(&self, url: &str, accept: &'static str) -> Answer {
+        let request = Request::get(uri(url)?).header(header::ACCEPT, accept).body(Full::default());
+        self.send(request.map_err(|_| Silence::NoUrl)?).await
+    }
+
     async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
         let deadline = self.bounds.deadline;
         let answered = tokio::time::timeout(deadline, self.exchange(request)).await;

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod doctor;
 pub mod door;
 pub mod durable;
+pub mod ebsi_parent;
 pub mod error;
 pub mod etag;
 pub mod filter;

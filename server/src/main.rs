@@ -1,4 +1,4 @@
-//! `charterd`: serve, migrate, init, rebuild, log, rehome, ceremony, demo, doctor, config check.
+//! `charterd`: serve, migrate, init, rebuild, log, rehome, ceremony, ebsi, demo, doctor, config check.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -11,6 +11,7 @@ use charter_server::{
     clock::WallClock,
     config::Faults,
     demo, doctor,
+    ebsi_parent::command::{self as ebsi, EbsiCommand},
     log::command::{self, LogCommand},
     rehome::{self, RehomeCommand},
     serve, telemetry,
@@ -87,6 +88,11 @@ enum Command {
     Ceremony {
         #[command(subcommand)]
         command: CeremonyCommand,
+    },
+    /// Look into a Trusted Issuers Registry of EBSI: without a configuration or a database.
+    Ebsi {
+        #[command(subcommand)]
+        command: EbsiCommand,
     },
     /// Start a federation of real servers, ask it, show the proof; stays up until Ctrl-C.
     Demo {
@@ -166,6 +172,10 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Log { command: log } => return Ok(runtime()?.block_on(command::run(&load()?, log))?),
         Command::Rehome { command } => runtime()?.block_on(rehome::run(&load()?, command))?,
         Command::Ceremony { command } => ceremony::run(command, WallClock.now())?,
+        Command::Ebsi { command } => {
+            let good = runtime()?.block_on(ebsi::run(command, WallClock.now()))?;
+            return Ok(ExitCode::from(u8::from(!good)));
+        }
         Command::Rebuild { verify } => return rebuild(&load()?, *verify),
         Command::Doctor => {
             let findings = runtime()?.block_on(doctor::examine(&load()?));

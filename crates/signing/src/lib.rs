@@ -6,6 +6,7 @@
 //! This is the only crate that knows josekit, and cryptoki (feature `pkcs11`: keys in a token, for servers).
 
 pub mod certificate;
+pub mod credential;
 pub mod jades;
 pub mod jws;
 pub mod token;

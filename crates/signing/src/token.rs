@@ -25,9 +25,9 @@ const REFUSED: [&str; 5] = ["crit", "jwk", "jku", "x5u", "b64"];
 const TYPES: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
 
 /// What of the protected header is used.
-struct Header {
-    alg: String,
-    kid: String,
+pub(crate) struct Header {
+    pub(crate) alg: String,
+    pub(crate) kid: String,
     typ: Option<String>,
 }
 
@@ -69,7 +69,7 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
-fn header(part: &str) -> Result<Header, Error> {
+pub(crate) fn header(part: &str) -> Result<Header, Error> {
     let bytes =
         decode(part).ok_or_else(|| Error::Malformed("its header is not strict base64url".to_owned()))?;
     let header: Header =

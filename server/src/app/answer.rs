@@ -35,6 +35,9 @@ pub struct Kept {
     /// It rests on registries below that are not in the path.
     #[serde(default)]
     pub unlisted: bool,
+    /// It stands under an authority of another system: this registry's way up does not continue its chain.
+    #[serde(default)]
+    pub outside: bool,
     #[serde(skip)]
     pub referrals: Vec<Referral>,
     /// The text of this answer as TRQP's door renders it; made when first used.
@@ -193,6 +196,7 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
             detail: answer.detail,
             failing: answer.failing,
             unlisted,
+            outside: answer.outside,
             referrals: answer.referrals,
             prepared: OnceLock::new(),
             logged: AtomicBool::new(false),

@@ -71,7 +71,10 @@ async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
         .hosted
         .tenant(asked.registry)
         .is_some_and(|t| asked.budget.visited.contains(&t.registry.authority));
-    let plain = asked.query.context.is_plain() && !been_here;
+    // What is kept of an authority of another system is for those who ask for themselves.
+    let passed_on = !asked.budget.visited.is_empty()
+        && app.hosted.ebsi_parents.knows(asked.registry, &asked.query.authority);
+    let plain = asked.query.context.is_plain() && !been_here && !passed_on;
     let sparing = asked.is_spared() && asked.mode == Mode::Recurse;
     let Asked { registry, mut query, budget, mode, max_staleness, anonymous, .. } = asked;
     query.context.evidence = EvidenceLevel::Full;

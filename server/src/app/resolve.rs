@@ -9,10 +9,11 @@ use crate::{
     error::Code,
 };
 
-/// The whole chain, up to the anchor's configuration: what offline verification takes.
+/// The whole chain, up to the anchor's configuration: what offline verification takes. Under an authority of another
+/// system, as far as there is one.
 pub async fn full_chain(app: &App, registry: RegistryId, reply: &Reply) -> Result<Vec<String>, Error> {
     let mut chain = reply.chain.clone();
-    if !chain.is_empty() {
+    if !chain.is_empty() && !reply.outside {
         chain.extend(way_up(app, registry).await?);
     }
     Ok(chain)

@@ -1,7 +1,8 @@
 //! Answers that could not be confirmed, for callers who said how old they may be (after RFC 8767).
 //!
 //! In scope: a yes of other registries, while they cannot be asked. Never: beyond a date or a signature's expiry; once
-//! any change is known at a registry that it rests on, or here; without the lease on our own records.
+//! any change is known at a registry that it rests on, or here; without the lease on our own records; of what rests on
+//! accreditations of another system, whose changes nobody tells.
 
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ pub fn find(app: &App, lookup: &Lookup<'_>, accepted: Duration, now: Timestamp) 
     }
     let past = app.answers.past(lookup, now)?;
     let value = &past.entry.value;
-    let usable =
-        value.reason.outcome() == Outcome::Yes && past.is_within(accepted) && are_good(&value.chain, now);
+    let told = value.reason.outcome() == Outcome::Yes && !value.outside;
+    let usable = told && past.is_within(accepted) && are_good(&value.chain, now);
     usable.then(|| {
         metrics::counter!("charter_stale_answers_total").increment(1);
         Reply::stale(app, past.entry, now, past.age)

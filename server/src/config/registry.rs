@@ -6,7 +6,10 @@ use charter_domain::{AuthorityId, HttpsId, SpkiPins, Timestamp};
 use charter_federation::protocol::native::is_loopback;
 use serde::Deserialize;
 
-use super::log::{RegistryLog, RegistryWitness};
+use super::{
+    ebsi::EbsiParent,
+    log::{RegistryLog, RegistryWitness},
+};
 
 /// Thirty days, in seconds.
 const MAX_HOLD_DOWN: u64 = 30 * 86_400;
@@ -54,6 +57,9 @@ pub struct RegistryConfig {
     /// The anchor set that is published here.
     #[serde(default)]
     pub anchors: RegistryAnchors,
+    /// Roots of EBSI, questions to which are answered here.
+    #[serde(default)]
+    pub ebsi_parents: Vec<EbsiParent>,
 }
 
 /// `anchors` of a registry.

@@ -127,6 +127,7 @@ pub(super) fn decode(reply: pb::ResolveResponse) -> Result<Answer, String> {
             .collect::<Result<_, String>>()?,
         spared: Vec::new(),
         unlisted: reply.unlisted,
+        outside: false,
     })
 }
 
