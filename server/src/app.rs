@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod application;
 pub mod audit;
+pub mod binding;
 pub mod credential;
 pub mod credential_type;
 pub mod delegation;

@@ -26,7 +26,8 @@ use crate::{
         listener::{ClientAuth, Service},
     },
     error::{Code, STEP_UP},
-    grpc, rest,
+    grpc,
+    rest::{self, authzen},
 };
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -185,10 +186,17 @@ async fn handle(inner: &Inner, from: Origin, mut request: Request<Body>) -> Resp
     response
 }
 
-fn trqp_kind(inner: &Inner, path: &str) -> Option<Kind> {
+/// What goes straight to its handler: these carry nearly all requests.
+enum Straight {
+    Trqp(Kind),
+    AuthZen,
+}
+
+fn straight(inner: &Inner, path: &str) -> Option<Straight> {
     match path {
-        "/authorization" if inner.public => Some(Kind::Authorization),
-        "/recognition" if inner.public => Some(Kind::Recognition),
+        "/authorization" if inner.public => Some(Straight::Trqp(Kind::Authorization)),
+        "/recognition" if inner.public => Some(Straight::Trqp(Kind::Recognition)),
+        authzen::EVALUATION if inner.public => Some(Straight::AuthZen),
         _ => None,
     }
 }
@@ -269,7 +277,7 @@ async fn route(inner: &Inner, request: Request<Body>, is_grpc: bool, here: Here)
         if UNTIMED.iter().any(|method| request.uri().path() == *method) {
             return sized(into(inner.grpc.clone().oneshot(request).await));
         }
-        // Straight to the service, as over REST: see `trqp_kind`.
+        // Straight to the service, as over REST: see `straight`.
         let question = request.uri().path().strip_prefix(grpc::TRQP).filter(|_| inner.public);
         if let Some(method) = question {
             let call = inner.trqp[usize::from(method.starts_with("Batch"))].clone().call(request);
@@ -280,9 +288,10 @@ async fn route(inner: &Inner, request: Request<Body>, is_grpc: bool, here: Here)
     if request.method() == Method::OPTIONS {
         return preflight();
     }
-    // TRQP's two paths go straight to their handler: they carry nearly all requests.
-    if let Some(kind) = trqp_kind(inner, request.uri().path()) {
-        return rest::trqp::answer(kind, &inner.app, &here, request).await;
+    match straight(inner, request.uri().path()) {
+        Some(Straight::Trqp(kind)) => return rest::trqp::answer(kind, &inner.app, &here, request).await,
+        Some(Straight::AuthZen) => return authzen::answer(&inner.app, &here, request).await,
+        None => {}
     }
     challenged(inner, into(inner.rest.clone().oneshot(request).await))
 }

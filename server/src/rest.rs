@@ -3,6 +3,7 @@
 pub mod anchors;
 pub mod application;
 pub mod audit;
+pub mod authzen;
 pub mod ayra;
 pub mod body;
 pub mod credential;
@@ -15,6 +16,7 @@ pub mod issuer;
 pub mod key;
 pub mod lists;
 pub mod log;
+mod members;
 pub mod metadata;
 pub mod mirror;
 pub mod oidf;
@@ -126,6 +128,9 @@ pub const ROUTES: &[Route] = &[
     public("POST", TRUST_MARK_STATUS, || post(oidf::status)),
     public("GET", TRUST_MARK_LIST, || get(oidf::marked)),
     // AuthZEN 1.0.
+    public("GET", "/.well-known/authzen-configuration", || get(authzen::configuration)),
+    direct(authzen::EVALUATION),
+    public("POST", authzen::EVALUATIONS, || post(authzen::evaluations)),
     // EBSI: Trusted Issuers Registry v5, Trusted Schemas Registry v3.
     // DID resolution.
     // Lists of trusted entities.

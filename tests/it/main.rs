@@ -4,6 +4,7 @@ mod abuse;
 mod amendment;
 mod architecture;
 mod audit;
+mod authzen;
 mod ayra;
 mod bad_input;
 mod batch;

@@ -39,7 +39,7 @@ async fn where_nobody_is_registered_the_first_is_known_at_once() {
 }
 
 /// One entity for each thing that can be said of it.
-async fn records(registry: &Registry<'_>) {
+pub async fn records(registry: &Registry<'_>) {
     let id = |name: &str| format!("did:web:{name}.example");
     registry.registers(&id("good")).authorized("issue", "Degree").await;
     registry.registers(&id("diploma")).authorized("issue", "Diploma").await;

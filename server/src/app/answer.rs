@@ -13,7 +13,7 @@ use charter_federation::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::prepared::Prepared;
+use super::prepared::Texts;
 use crate::App;
 
 /// What a cache keeps of an answer: everything but the times.
@@ -40,9 +40,9 @@ pub struct Kept {
     pub outside: bool,
     #[serde(skip)]
     pub referrals: Vec<Referral>,
-    /// The text of this answer as TRQP's door renders it; made when first used.
+    /// This answer as the doors render it.
     #[serde(skip)]
-    pub prepared: OnceLock<Prepared>,
+    pub texts: Texts,
     /// What it rests on was seen in the published log.
     #[serde(skip)]
     pub logged: AtomicBool,
@@ -198,7 +198,7 @@ pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) ->
             unlisted,
             outside: answer.outside,
             referrals: answer.referrals,
-            prepared: OnceLock::new(),
+            texts: Texts::default(),
             logged: AtomicBool::new(false),
             seq: OnceLock::new(),
         },

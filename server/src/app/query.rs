@@ -18,6 +18,9 @@ use crate::{
 
 /// Questions answered from own records at once, while all fillers wait for others.
 pub const SPARE: usize = 16;
+/// Most questions in one batch, and how many of them run at once.
+pub const MAX_BATCH: usize = 100;
+pub const AT_ONCE: usize = 8;
 
 /// A question to one registry of this process.
 #[derive(Debug, Clone)]
@@ -176,4 +179,9 @@ pub fn trqp_error(app: &App, reply: &Reply) -> Option<Error> {
     };
     let (link, referrals) = (reply.failing.clone(), reply.referrals.clone());
     Some(Error { field: field.map(str::to_owned), link, referrals, ..Error::new(code, reply.message()) })
+}
+
+/// The same where a no is no error, unknown terms included: what is left could not be decided.
+pub fn undecided(app: &App, reply: &Reply) -> Option<Error> {
+    trqp_error(app, reply).filter(|_| !reply.reason.is_unknown())
 }

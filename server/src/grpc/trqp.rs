@@ -10,15 +10,16 @@ use tonic::{Request, Response};
 use super::{Doorway, Reply as GrpcReply, convert};
 use crate::{
     App, Error,
-    app::{answer::Reply, entity, log, query, resolve},
+    app::{
+        answer::Reply,
+        entity, log,
+        query::{self, AT_ONCE, MAX_BATCH},
+        resolve,
+    },
     door::Here,
     error::Code,
     rest::trqp::understood,
 };
-
-/// Most questions in one batch, and how many of them run at once.
-const MAX_BATCH: usize = 100;
-const AT_ONCE: usize = 8;
 
 type Terms<'a> = (&'a str, &'a str, &'a str, &'a str);
 

@@ -37,7 +37,7 @@ pub struct Route {
     pub needs: Needs,
     /// Listeners for staff have it too: they read what they change.
     pub staff_too: bool,
-    /// `None` where the door goes to the handler directly: TRQP's two paths.
+    /// `None` where the door goes to the handler directly: TRQP's two paths, and AuthZEN's evaluation.
     make: Option<Make>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A plain question that is cached takes the short way: its body is sent as prepared, with the times put in.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use axum::{
     body::Body,
@@ -10,20 +10,17 @@ use axum::{
 };
 use charter_cache::Lookup;
 use charter_domain::{Context, EvidenceLevel, Kind, Query, RegistryId};
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, MapAccess, Visitor},
-};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::body;
+use super::{body, members::Members};
 use crate::{
     App, Error,
     app::{
         answer::Reply,
         entity,
         log::{self, evidence::Shown},
-        prepared::{Moment, Prepared},
+        prepared::{self, Form, Moment, Written},
         query, resolve,
     },
     door::Here,
@@ -40,34 +37,8 @@ struct Question<'a> {
     action: Cow<'a, str>,
     #[serde(borrow)]
     resource: Cow<'a, str>,
-    #[serde(borrow, default)]
-    context: Members<'a>,
-}
-
-/// String members only, each once.
-#[derive(Default)]
-struct Members<'a>(BTreeMap<Cow<'a, str>, Cow<'a, str>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
-        struct Look<'a>(std::marker::PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> Visitor<'de> for Look<'a> {
-            type Value = Members<'a>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with string members")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = BTreeMap::new();
-                while let Some((name, value)) = map.next_entry::<Cow<'a, str>, Cow<'a, str>>()? {
-                    if members.insert(name, value).is_some() {
-                        return Err(de::Error::custom("duplicate member in context"));
-                    }
-                }
-                Ok(Members(members))
-            }
-        }
-        de.deserialize_map(Look(std::marker::PhantomData))
-    }
+    #[serde(default)]
+    context: Members<String>,
 }
 
 /// Both paths; the door comes here directly.
@@ -83,8 +54,7 @@ async fn handle(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> R
     {
         return Ok(ok(bytes));
     }
-    let members = question.context.0.iter().map(|(k, v)| (k.as_ref(), v.as_ref()));
-    let context = Context::parse(members)?;
+    let context = Context::parse(question.context.0.iter().map(|(k, v)| (k.as_str(), v.as_str())))?;
     let terms = (
         question.authority_id.as_ref(),
         question.entity_id.as_ref(),
@@ -99,7 +69,8 @@ async fn handle(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> R
         return Err(error);
     }
     if plain {
-        return Ok(ok(splice(&query, &reply, &Moment::of(app, here.registry, &reply))));
+        let text = reply.texts.get_or_render(Form::Trqp, |moment| self::plain(&query, &reply, moment));
+        return Ok(ok(text.fill(&Moment::of(app, here.registry, &reply))));
     }
     let mut value = render(app, here.registry, &query, &reply);
     if query.context.evidence != EvidenceLevel::None {
@@ -108,7 +79,7 @@ async fn handle(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> R
     Ok(ok(value.to_string().into_bytes()))
 }
 
-/// The short way: one lookup by the request's own strings, one check, prepared bytes.
+/// The short way.
 fn kept(kind: Kind, app: &App, here: &Here, question: &Question<'_>) -> Option<Vec<u8>> {
     let lookup = Lookup {
         registry: here.registry,
@@ -118,50 +89,43 @@ fn kept(kind: Kind, app: &App, here: &Here, question: &Question<'_>) -> Option<V
         action: &question.action,
         resource: &question.resource,
     };
-    let now = app.clock.now();
-    let entry = app.answers.get_local(&lookup, now)?;
-    let reply = Reply::new(app, entry, now);
-    let prepared = reply.prepared.get()?;
-    Some(prepared.fill(&Moment::of(app, here.registry, &reply)))
+    prepared::ready(app, &lookup, Form::Trqp).map(|(_, text)| text)
 }
 
-fn ok(bytes: Vec<u8>) -> Response<Body> {
+/// 200 with JSON.
+pub fn ok(bytes: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(bytes));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
-/// Texts that cannot occur otherwise: marks for cutting.
-const EVALUATED: &str = "\u{1}evaluated";
-const SIZE: &str = "\u{1}published";
-const LOG: &str = "\u{1}log";
-const EXPIRES: &str = "\u{1}expires";
-
-fn splice(query: &Query, reply: &Reply, moment: &Moment) -> Vec<u8> {
-    let prepared = reply.prepared.get_or_init(|| {
-        let text = plain(query, reply, [EVALUATED, LOG, EXPIRES], &json!(SIZE)).to_string();
-        let [evaluated, size, log, expires] =
-            [EVALUATED, SIZE, LOG, EXPIRES].map(|mark| serde_json::to_string(mark).unwrap_or_default());
-        let [evaluated, log, expires] = [&evaluated, &log, &expires].map(|mark| mark.trim_matches('"'));
-        // A number has no quotes.
-        Prepared::cut(&text, [evaluated, &size, log, expires])
-    });
-    prepared.fill(moment)
-}
-
-fn plain(query: &Query, reply: &Reply, [evaluated, log, expires]: [&str; 3], published: &Value) -> Value {
+fn plain(query: &Query, reply: &Reply, moment: &Written<'_>) -> Value {
     let word = match query.kind {
         Kind::Authorization => "authorized",
         Kind::Recognition => "recognized",
     };
+    json!({
+        "entity_id": query.entity,
+        "authority_id": query.authority,
+        "action": query.action,
+        "resource": query.resource,
+        word: reply.is_yes(),
+        "time_evaluated": moment.evaluated,
+        "message": reply.message(),
+        "meta": meta(reply, moment),
+    })
+}
+
+/// What every form of an answer says beside the decision.
+pub fn meta(reply: &Reply, moment: &Written<'_>) -> Value {
     let mut meta = json!({
         "reason": reply.reason.code(),
         "basis": reply.basis(),
         "decided_by": reply.decided_by,
         "epoch": reply.entry.epoch,
-        "published_size": published,
-        "log": log,
-        "expires_at": expires,
+        "published_size": moment.published,
+        "log": moment.log,
+        "expires_at": moment.expires,
     });
     if !reply.unstated.is_empty() {
         meta["unstated_conditions"] = json!(reply.unstated);
@@ -173,23 +137,13 @@ fn plain(query: &Query, reply: &Reply, [evaluated, log, expires]: [&str; 3], pub
         meta["stale"] = json!(true);
         meta["age_secs"] = json!(age.as_secs());
     }
-    json!({
-        "entity_id": query.entity,
-        "authority_id": query.authority,
-        "action": query.action,
-        "resource": query.resource,
-        word: reply.is_yes(),
-        "time_evaluated": evaluated,
-        "message": reply.message(),
-        "meta": meta,
-    })
+    meta
 }
 
 /// The whole response, for questions with a context. Only members that were understood are echoed.
 pub fn render(app: &App, asked: RegistryId, query: &Query, reply: &Reply) -> Value {
     let moment = Moment::of(app, asked, reply);
-    let times = [moment.evaluated.as_str(), moment.log, &moment.expires];
-    let mut value = plain(query, reply, times, &json!(moment.published));
+    let mut value = plain(query, reply, &moment.written());
     value["meta"]["time_evaluated"] = json!(moment.evaluated);
     if let Some(time) = query.context.time {
         value["time_requested"] = json!(time);
@@ -225,7 +179,8 @@ fn level(level: EvidenceLevel) -> &'static str {
     }
 }
 
-async fn evidence(app: &App, here: &Here, query: &Query, reply: &Reply) -> Result<Value, Error> {
+/// What the question asks for beside the answer: the chain, and with `full` what proves it.
+pub async fn evidence(app: &App, here: &Here, query: &Query, reply: &Reply) -> Result<Value, Error> {
     let mut value = json!({ "chain": resolve::full_chain(app, here.registry, reply).await? });
     if query.context.evidence == EvidenceLevel::Full {
         value["path"] = super::resolve::path(app, here.registry, reply);
