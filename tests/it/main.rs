@@ -60,6 +60,7 @@ mod mirror_copy;
 mod national;
 mod nations;
 mod oidc;
+mod oidf;
 mod once;
 mod one_person;
 mod openapi;
