@@ -111,7 +111,7 @@ fn problem() -> Value {
 
 fn content(kind: &str, name: &str) -> Value {
     let schema = match name {
-        "" => json!({ "type": "object" }),
+        "" | "form" => json!({ "type": "object" }),
         "[]" => json!({ "type": "array", "items": { "type": "object" } }),
         "text" => json!({ "type": "string" }),
         name => json!({ "$ref": format!("#/components/schemas/{name}") }),
@@ -168,7 +168,11 @@ fn described(route: &Route, operation: &Operation, found: &mut message::Schemas)
         },
     });
     if let Some(body) = operation.body {
-        let kind = if body == "text" { "text/plain" } else { "application/json" };
+        let kind = match body {
+            "text" => "text/plain",
+            "form" => "application/x-www-form-urlencoded",
+            _ => "application/json",
+        };
         value["requestBody"] = json!({ "required": true, "content": content(kind, body) });
     }
     value["security"] = match route.needs {

@@ -17,7 +17,7 @@ pub struct Operation {
     pub summary: &'static str,
     pub query: &'static [&'static str],
     pub headers: &'static [&'static str],
-    /// Names of schemas; empty is any object, `[]` a list, `text` no JSON.
+    /// Names of schemas; empty is any object, `[]` a list, `text` no JSON, `form` members of a form.
     pub body: Option<&'static str>,
     pub answer: &'static str,
     pub kind: &'static str,

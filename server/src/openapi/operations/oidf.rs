@@ -21,7 +21,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         TRUST_MARK_STATUS,
         "oidfTrustMarkStatus",
         "OpenID Federation: whether a trust mark counts now; a form with `trust_mark`.",
-        ("text", "text"),
+        ("form", "text"),
     )
     .gives("text", "application/trust-mark-status-response+jwt"),
     get(TRUST_MARK_LIST, "oidfTrustMarkList", "OpenID Federation: who has a trust mark of a type.")
