@@ -94,6 +94,8 @@ async fn bodies_that_are_not_the_json_asked_for_are_400() {
         "{}".to_owned(),
         format!("{good}{good}"),
         format!("{good} trailing"),
+        json!([ISSUER, AUTHORITY, "issue", "Degree"]).to_string(),
+        json!([ISSUER, AUTHORITY, "issue", "Degree", {}]).to_string(),
         with("entity_id", Value::Null),
         with("entity_id", json!(7)),
         with("action", json!(["issue"])),
@@ -150,6 +152,7 @@ async fn large_bodies_are_413_other_media_415_and_other_methods_405() {
             let request = rest.request(method.clone(), path).body(Full::default());
             let reply = rest.send(request.expect("a request")).await;
             assert_eq!(reply.problem(), (405, "METHOD_NOT_ALLOWED".to_owned()), "{method} {path}");
+            assert_eq!(reply.header("allow"), "POST", "{method} {path}");
         }
     }
     let post = rest.post("/metadata", &json!({})).await;

@@ -27,7 +27,7 @@ async fn line_with(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) -> Str
     tokio::time::timeout(Duration::from_secs(150), found).await.expect("the line in time")
 }
 
-async fn started(dir: &Path, base_port: u16) -> (Child, Lines<BufReader<ChildStdout>>) {
+pub async fn started(dir: &Path, base_port: u16) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut child = demo(dir, base_port).spawn().expect("the demo starts");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     line_with(&mut lines, "stays up until Ctrl-C").await;

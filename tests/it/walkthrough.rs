@@ -40,7 +40,7 @@ impl Step {
 }
 
 /// What is between the fences of a language.
-fn blocks<'a>(document: &'a str, language: &'a str) -> impl Iterator<Item = &'a str> {
+pub fn blocks<'a>(document: &'a str, language: &'a str) -> impl Iterator<Item = &'a str> {
     let fence = document.split("\n```").skip(1).step_by(2);
     fence.filter_map(move |block| block.strip_prefix(language)?.strip_prefix('\n'))
 }

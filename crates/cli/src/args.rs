@@ -5,6 +5,7 @@ mod approval;
 mod audit;
 mod change;
 mod check;
+mod conformance;
 mod credential;
 mod entity;
 mod federation;
@@ -35,6 +36,7 @@ pub use self::{
     audit::{Audit, Events, Filter},
     change::{Change, Delegation, Draft, Effect, Emergency, End, Register, Target},
     check::{Check, Mode, Question},
+    conformance::Conformance,
     credential::{Bind, Credential, Revoke as RevokeCredential},
     entity::Entity,
     federation::{Federation, GraphFormat},
@@ -71,8 +73,8 @@ pub struct Cli {
 }
 
 const EXITS: &str = "\
-Exit codes: 0 done or yes, 1 unexpected, 2 usage, 3 no, 4 not known, 5 cannot verify (unreachable, stale, bad \
-proof), 6 not permitted, 7 conflict, 8 partly failed, 130 interrupted";
+Exit codes: 0 done or yes, 1 unexpected or not conforming, 2 usage, 3 no, 4 not known, 5 cannot verify (unreachable, \
+stale, bad proof), 6 not permitted, 7 conflict, 8 partly failed, 130 interrupted";
 
 #[derive(Debug, Clone, Args)]
 pub struct Connection {
@@ -107,6 +109,8 @@ pub struct Connection {
 pub enum Command {
     /// Asks whether an entity is authorized (or recognized).
     Check(Check),
+    /// Examines a registry of any maker: does it speak TRQP v2 as the standard says?
+    Conformance(Conformance),
     /// Signed chains: the proof of an answer, for use without a connection.
     #[command(subcommand)]
     Chain(Chain),

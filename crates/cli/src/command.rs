@@ -6,6 +6,7 @@ mod audit;
 mod chain;
 mod check;
 mod completion;
+mod conformance;
 mod delegation;
 mod emergency;
 mod entity;
@@ -48,6 +49,7 @@ pub async fn run(asked: Asked) -> Result<Exit, Failure> {
 async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exit, Failure> {
     match command {
         Command::Check(args) => check::run(to, args).await,
+        Command::Conformance(args) => conformance::run(to, args).await,
         Command::Chain(command) => chain::run(to, command).await,
         Command::Anchors(command) => anchors::run(to, command).await,
         Command::Proof(Proof::Verify(args)) => proof::verify(args).await,

@@ -1,6 +1,5 @@
 //! A sign-in at an OpenID Connect provider: got by device code, kept in a file, renewed while the provider allows.
 
-mod http;
 mod provider;
 mod store;
 

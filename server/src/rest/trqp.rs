@@ -24,6 +24,7 @@ use crate::{
         query, resolve,
     },
     door::Here,
+    error::Code,
 };
 
 /// TRQP v2 request. Unknown top-level members are ignored (TRQP v2, versioning); duplicates are refused.
@@ -43,11 +44,25 @@ struct Question<'a> {
 
 /// Both paths; the door comes here directly.
 pub async fn answer(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> Response<Body> {
-    handle(kind, app, here, request).await.unwrap_or_else(Error::into_http)
+    handle(kind, app, here, request).await.unwrap_or_else(refused)
+}
+
+/// RFC 9110, 15.5.6: a method that is not allowed is told which one is.
+fn refused(error: Error) -> Response<Body> {
+    let other_method = error.code == Code::MethodNotAllowed;
+    let mut response = error.into_http();
+    if other_method {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    }
+    response
 }
 
 async fn handle(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> Result<Response<Body>, Error> {
     let bytes = body::json_bytes(request, body::SINGLE).await?;
+    // An array of four strings would do for the members of a struct.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Error::new(Code::Invalid, "the body is not a JSON object"));
+    }
     let question: Question<'_> = serde_json::from_slice(&bytes).map_err(|e| body::invalid(&e))?;
     if question.context.0.is_empty()
         && let Some(bytes) = kept(kind, app, here, &question)

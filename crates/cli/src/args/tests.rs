@@ -22,12 +22,13 @@ fn values_are_checked_before_anything_is_sent() {
 }
 
 /// Commands that change nothing in a registry, by their last word.
-const READERS: [&str; 31] = [
+const READERS: [&str; 32] = [
     "accesses",
     "amend",
     "audit-state",
     "check",
     "completion",
+    "conformance",
     "deliveries",
     "export",
     "get",
@@ -56,8 +57,9 @@ const READERS: [&str; 31] = [
     "help",
 ];
 /// Readers that print data in more than one form. `amend` takes the options of the command that it is given.
-const SHOWN: [&str; 12] = [
+const SHOWN: [&str; 13] = [
     "accesses",
+    "conformance",
     "deliveries",
     "get",
     "history",

@@ -88,7 +88,7 @@ fn disprove(
     Ok(Proof::No(Box::new(denied)))
 }
 
-fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
+pub fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
     std::fs::write(path, bytes).map_err(|e| unwritten(path, &e))
 }
 

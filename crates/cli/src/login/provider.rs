@@ -8,11 +8,11 @@ use oauth2::{
 };
 use serde::Deserialize;
 
-use super::http::{Fault, Http};
 use crate::{
     args::Connection,
     clock,
     exit::{Exit, Failure},
+    http::{Fault, Http},
 };
 
 /// What of its metadata is used (OpenID Connect Discovery 1.0, 3; RFC 8628, 4).

@@ -1,4 +1,5 @@
-//! HTTP requests to a provider: each a connection of its own, no redirects, answers of bounded size.
+//! HTTP requests to a provider, or to a registry that is examined: each a connection of its own, no redirects, answers of
+//! bounded size.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -14,7 +15,7 @@ use tonic::transport::Uri;
 
 use crate::{args::Connection, exit::Failure, tls};
 
-/// Discovery documents and tokens have a few KiB.
+/// Discovery documents, tokens and answers have a few KiB.
 const MAX_BODY: usize = 64 * 1024;
 
 /// Why there is no answer. It never holds any of the request, whose body may hold a secret.
@@ -66,8 +67,8 @@ fn root(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-/// Where a provider may be asked: what passes is a secret.
-fn safe(uri: &Uri) -> Result<(), Fault> {
+/// Where others may be asked: what passes may be a secret.
+pub fn safe(uri: &Uri) -> Result<(), Fault> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     match uri.scheme_str() {
