@@ -1,7 +1,7 @@
 //! The three-level answer: the EU root asks Finland, which asks its education registry, each a process of its own.
 
 use crate::{
-    client,
+    client, facades,
     question::Asking,
     report::{Samples, median},
     rounds::Field,
@@ -24,6 +24,7 @@ pub async fn round(field: &Field<'_>, samples: &mut Samples) -> anyhow::Result<(
     client::ask_all(eu.address, &field.remote, Asking::Plain, 32).await?;
     let remote = field.wrk(&eu, &field.plain_remote).await?;
     samples.pair("federated", local, remote);
+    facades::fetch(field, &finland, local, samples).await?;
     // Still the right answers, after as many of them.
     client::ask_all(eu.address, &field.remote, Asking::Plain, 32).await?;
     for process in [eu, finland, education] {

@@ -3,6 +3,7 @@
 //! Exits 0 also when a target is missed; the table says so, and `target/bench/summary.json` has every sample.
 
 mod client;
+mod facades;
 mod federated;
 mod federation;
 mod governed;
@@ -45,6 +46,9 @@ struct Args {
     /// The figures about latency alone.
     #[arg(long)]
     latency: bool,
+    /// The figures about other standards' interfaces alone.
+    #[arg(long)]
+    facades: bool,
     /// Reading a history of 1,000,000 events alone.
     #[arg(long)]
     history: bool,
@@ -146,17 +150,18 @@ async fn measure(site: &Site, pace: Pace, args: &Args, samples: &mut Samples) ->
     if args.federation {
         return federation::run(site, &tools, pace, samples).await;
     }
-    let latency = args.latency;
     let field = Field::prepare(site, &tools, pace).await?;
     for round in 1..=pace.rounds {
         println!("round {round} of {}", pace.rounds);
-        if latency {
+        if args.latency {
             field.latency_round(samples).await?;
+        } else if args.facades {
+            facades::alone(&field, samples).await?;
         } else {
             field.round(samples).await?;
         }
     }
-    if latency {
+    if args.latency || args.facades {
         return Ok(());
     }
     memory::run(site, pace, samples).await?;

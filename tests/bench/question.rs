@@ -62,6 +62,15 @@ impl Question {
         }
     }
 
+    /// The same as AuthZEN has it.
+    pub fn evaluation(&self) -> Value {
+        json!({
+            "subject": { "type": "entity", "id": self.entity },
+            "action": { "name": ACTION },
+            "resource": { "type": "credential_type", "id": self.resource },
+        })
+    }
+
     pub fn message(&self) -> pb::AuthorizationRequest {
         pb::AuthorizationRequest {
             entity_id: self.entity.clone(),
@@ -96,6 +105,15 @@ impl Question {
         ensure!(said["meta"]["decided_by"] == self.decided_by, "meta.decided_by");
         ensure!(said["time_evaluated"].is_string() && said["meta"]["expires_at"].is_string(), "times");
         ensure!(said["time_requested"].is_string() == (asking == Asking::AtTime), "time_requested");
+        Ok(())
+    }
+
+    pub fn check_evaluation(&self, status: u16, body: &[u8]) -> anyhow::Result<()> {
+        let said: Value = serde_json::from_slice(body)?;
+        ensure!(status == 200, "status {status}");
+        ensure!(said["decision"] == self.authorized, "decision");
+        ensure!(said["context"]["reason"] == self.reason(), "context.reason");
+        ensure!(said["context"]["decided_by"] == self.decided_by, "context.decided_by");
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 use anyhow::Context;
 
 use crate::{
-    Pace, client, federated, grpc, load,
+    Pace, client, facades, federated, grpc, load,
     process::{Process, addresses},
     question::{Asking, Question, sequence},
     report::Samples,
@@ -23,7 +23,7 @@ const RATE: u32 = 2_000;
 
 /// A limit and Charter are measured in turn, so often in each round: a machine's speed changes within seconds, and
 /// only what was measured next to each other is compared.
-const ALTERNATIONS: usize = 3;
+pub const ALTERNATIONS: usize = 3;
 
 /// What is the same in every round.
 pub struct Field<'a> {
@@ -41,7 +41,7 @@ pub struct Field<'a> {
     pub remote: Arc<Vec<Question>>,
     /// A few with a yes: what the limits answer too.
     sample: Arc<Vec<Question>>,
-    plain: PathBuf,
+    pub plain: PathBuf,
     pub plain_near: PathBuf,
     pub plain_remote: PathBuf,
     at_time: PathBuf,
@@ -108,6 +108,7 @@ impl<'a> Field<'a> {
         client::ask_all(charter.address, &self.local, Asking::Plain, 32).await?;
         samples.add("resident_10k", charter.resident()?);
         self.rest(&charter, samples).await?;
+        facades::round(self, &charter, samples).await?;
         self.grpc(&charter, samples).await?;
         self.latency(&charter, samples).await?;
         self.hot_read(&charter, samples).await?;

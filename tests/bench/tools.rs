@@ -16,7 +16,8 @@ use crate::{
     question::{Asking, Question, lines},
 };
 
-/// Reads a body from each line of the file it is given; each thread starts elsewhere.
+/// Reads a request from each line of the file it is given: a body for the path that the first line names, or a path where it
+/// says `GET`. Each thread starts elsewhere.
 const SCRIPT: &str = r#"
 local threads = 0
 function setup(thread)
@@ -26,8 +27,15 @@ end
 function init(args)
   requests = {}
   local headers = { ["Content-Type"] = "application/json" }
+  local posted
   for line in io.lines(args[1]) do
-    requests[#requests + 1] = wrk.format("POST", "/authorization", headers, line)
+    if not posted then
+      posted = line
+    elseif posted == "GET" then
+      requests[#requests + 1] = wrk.format("GET", line)
+    else
+      requests[#requests + 1] = wrk.format("POST", posted, headers, line)
+    end
   end
   count = #requests
   at = math.floor(count / 2) * id
@@ -58,9 +66,15 @@ impl Tools {
         Ok(Self { dir: dir.to_owned() })
     }
 
+    /// Questions of TRQP.
     pub fn bodies(&self, name: &str, questions: &[Question], asking: Asking) -> anyhow::Result<PathBuf> {
+        self.requests(name, "/authorization", &lines(questions, asking))
+    }
+
+    /// Requests, a line each: bodies for a path, or the paths themselves after `GET`.
+    pub fn requests(&self, name: &str, head: &str, lines: &str) -> anyhow::Result<PathBuf> {
         let path = self.dir.join(name);
-        fs::write(&path, lines(questions, asking))?;
+        fs::write(&path, format!("{head}\n{lines}"))?;
         Ok(path)
     }
 
