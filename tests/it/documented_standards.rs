@@ -110,6 +110,45 @@ fn every_page_is_in_the_index_and_has_lines_that_can_be_run() {
     }
 }
 
+/// What stands between two marks, each time.
+fn between<'a>(text: &'a str, begins: &'a str, ends: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(begins).skip(1).filter_map(move |rest| rest.split_once(ends).map(|(found, _)| found))
+}
+
+#[test]
+fn links_of_the_pages_lead_to_files() {
+    let dir = root().join("docs/standards");
+    for (name, page) in pages() {
+        let links = between(&page, "](", ")").filter(|link| !link.contains("://"));
+        for link in
+            links.map(|link| link.split('#').next().unwrap_or_default()).filter(|link| !link.is_empty())
+        {
+            assert!(dir.join(link).is_file(), "{name} leads to {link}");
+        }
+    }
+}
+
+#[test]
+fn the_tests_that_the_table_of_standards_names_are_there() {
+    let table = std::fs::read_to_string(root().join("docs/STANDARDS.md")).expect("docs/STANDARDS.md");
+    let places = [("it/", "tests/it/"), ("proof/", "crates/proof/src/"), ("signing/", "crates/signing/src/")];
+    let mut named = 0;
+    for line in table.lines().filter(|line| line.starts_with('|')) {
+        let words = line.split('`').skip(1).step_by(2);
+        for (file, test) in
+            words.filter_map(|word| word.split_once("::")).filter(|(file, _)| file.ends_with(".rs"))
+        {
+            let moved =
+                places.iter().find_map(|(short, long)| Some(format!("{long}{}", file.strip_prefix(short)?)));
+            let path = moved.unwrap_or_else(|| file.to_owned());
+            let text = std::fs::read_to_string(root().join(&path)).unwrap_or_default();
+            assert!(text.contains(&format!("fn {test}(")), "{path} has no test {test}");
+            named += 1;
+        }
+    }
+    assert!(named > 50, "only {named} tests are named");
+}
+
 #[test]
 fn a_line_says_what_it_comes_to() {
     let page = "text\n```sh\n# a remark\ncurl -s http://127.0.0.1:7100/a # 404: nobody\ncurl -s \\\n  http://127.0.0.1:7100/b\n\
