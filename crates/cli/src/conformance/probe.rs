@@ -168,7 +168,7 @@ impl<'a> Probe<'a> {
             match self.standing.remove(&check) {
                 None => self.skip(check, "nothing of the kind was seen"),
                 Some(Standing { fault: Some((fault, exchange)), .. }) => {
-                    self.note(check, Err(fault), exchange)
+                    self.note(check, Err(fault), exchange);
                 }
                 Some(Standing { last, .. }) => self.note(check, Ok(()), last),
             }
