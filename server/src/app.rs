@@ -9,6 +9,7 @@ pub mod credential_type;
 pub mod delegation;
 pub mod directory;
 pub mod document;
+pub mod ebsi;
 pub mod emergency;
 pub mod entity;
 pub mod etag;

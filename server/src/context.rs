@@ -15,6 +15,7 @@ use crate::{
     app::{
         answer::Kept,
         credential::Uses,
+        ebsi,
         lists::Lists,
         oidf::memory::Memory,
         peer_epoch::Turns,
@@ -59,6 +60,8 @@ pub struct App {
     pub announced: Announced,
     /// Woken when what stands above a registry here was changed by this process.
     pub risen: Notify,
+    /// Accreditations as EBSI's readers get them, signed a moment ago.
+    pub ebsi: ebsi::Kept,
     /// What is below each registry, as it was drawn last.
     pub trees: Trees,
     /// Trust marks and their status, as they were signed last.
@@ -187,6 +190,7 @@ impl App {
             contacts: Contacts::default(),
             announced: Announced::default(),
             risen: Notify::new(),
+            ebsi: ebsi::Kept::default(),
             trees: Trees::default(),
             marks: Memory::default(),
             lists: Lists::default(),

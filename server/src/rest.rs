@@ -8,6 +8,7 @@ pub mod ayra;
 pub mod body;
 pub mod credential;
 pub mod docs;
+pub mod ebsi;
 pub mod federation;
 pub mod governance;
 pub mod health;
@@ -132,6 +133,36 @@ pub const ROUTES: &[Route] = &[
     direct(authzen::EVALUATION),
     public("POST", authzen::EVALUATIONS, || post(authzen::evaluations)),
     // EBSI: Trusted Issuers Registry v5, Trusted Schemas Registry v3.
+    public("GET", "/trusted-issuers-registry/v5/issuers", || get(ebsi::issuer::list)),
+    public("GET", "/trusted-issuers-registry/v5/issuers/{did}", || get(ebsi::issuer::one)),
+    public("GET", "/trusted-issuers-registry/v5/issuers/{did}/attributes", || get(ebsi::issuer::attributes)),
+    public("GET", "/trusted-issuers-registry/v5/issuers/{did}/attributes/{id}", || {
+        get(ebsi::issuer::attribute)
+    }),
+    public("GET", "/trusted-issuers-registry/v5/issuers/{did}/attributes/{id}/revisions", || {
+        get(ebsi::issuer::revisions)
+    }),
+    public("GET", "/trusted-issuers-registry/v5/issuers/{did}/attributes/{id}/revisions/{revision}", || {
+        get(ebsi::issuer::revision)
+    }),
+    public("GET", "/trusted-issuers-registry/v5/issuers/{did}/proxies", || get(ebsi::issuer::proxies)),
+    public("GET", "/trusted-issuers-registry/v5/issuers/{did}/proxies/{proxy}", || get(ebsi::issuer::proxy)),
+    public("GET", "/trusted-schemas-registry/v3/schemas", || get(ebsi::schema::list)),
+    public("GET", "/trusted-schemas-registry/v3/schemas/{id}", || get(ebsi::schema::one)),
+    public("GET", "/trusted-schemas-registry/v3/schemas/{id}/revisions", || get(ebsi::schema::revisions)),
+    public("GET", "/trusted-schemas-registry/v3/schemas/{id}/revisions/{revision}", || {
+        get(ebsi::schema::revision)
+    }),
+    public("GET", "/trusted-schemas-registry/v3/schemas/{id}/revisions/{revision}/metadata", || {
+        get(ebsi::schema::metadata_list)
+    }),
+    public(
+        "GET",
+        "/trusted-schemas-registry/v3/schemas/{id}/revisions/{revision}/metadata/{metadata}",
+        || get(ebsi::schema::metadata),
+    ),
+    public("GET", "/did-registry/v5/identifiers", || get(ebsi::did::list)),
+    public("GET", "/did-registry/v5/identifiers/{did}", || get(ebsi::did::one)),
     // DID resolution.
     // Lists of trusted entities.
     public("GET", "/lists/lote", || get(lists::lote)),

@@ -20,6 +20,13 @@ pub trait Signer: Send + Sync {
     /// A token of type `typ`; the header is exactly `alg`, `kid`, `typ`, in this order.
     fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, Error>;
 
+    /// The same with the key named by a DID URL of its owner, `<did>#<thumbprint>`: how credentials name it (VC-JWT).
+    fn sign_as(&self, did: &str, typ: &str, payload: &[u8]) -> Result<String, Error> {
+        let kid = format!("{did}#{}", self.key().kid());
+        let header = (self.key().algorithm().as_str(), kid.as_str(), typ);
+        jws::assemble(header, payload, |signed| self.raw(signed).map(Vec::from))
+    }
+
     /// The signature alone, over the message as it is: RFC 8032, 5.1.6 (Ed25519), or `r || s` of RFC 7518, 3.4.
     fn raw(&self, message: &[u8]) -> Result<[u8; 64], Error>;
 }
@@ -142,6 +149,16 @@ mod tests {
             assert!(signer.key().verifies(b"a message", &signature));
             assert!(!signer.key().verifies(b"another message", &signature));
         }
+    }
+
+    #[test]
+    fn a_key_may_be_named_by_a_did_of_its_owner() {
+        let signer = SoftwareSigner::generate(Algorithm::Es256).expect("a key");
+        let token = signer.sign_as("did:web:a.example", "JWT", b"{}").expect("signed");
+        assert_eq!(jws::kid(&token).expect("named"), format!("did:web:a.example#{}", signer.key().kid()));
+        let (signed, signature) = token.rsplit_once('.').expect("a signature");
+        let signature = decode_exact::<64>(signature).expect("64 bytes");
+        assert!(signer.key().verifies(signed.as_bytes(), &signature));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod credential;
 pub mod delegation;
 pub mod directory;
 pub mod document;
+pub mod ebsi;
 pub mod entity;
 pub mod epoch;
 mod error;

@@ -62,7 +62,7 @@ pub fn internal(e: impl Display) -> Error {
 }
 
 /// When a statement is in force: its own time, inside that of its ground, suspensions cut out.
-fn valid(s: &StatementSnapshot) -> Vec<Interval> {
+pub(super) fn valid(s: &StatementSnapshot) -> Vec<Interval> {
     let ground = s.accreditation.as_ref().map(charter_store::document::AccreditationSnapshot::valid);
     let base = ground.map_or(Some(s.valid()), |g| s.valid().intersect(&g));
     base.map(|b| in_force(b, &s.statuses())).unwrap_or_default()
