@@ -72,9 +72,10 @@ impl Keyring {
         self.set(self.history.iter().filter(|k| k.is_usable(now)))
     }
 
-    /// The same as it was at an instant, of what is known now: a revoked key is in no such list, whenever it was good.
+    /// The same as it was in the second of an instant, of what is known now: a revoked key is in no such list, whenever it
+    /// was good.
     pub fn listed_at(&self, at: Timestamp) -> Vec<PublicKey> {
-        let listed = self.history.iter().filter(|k| k.added_at <= at && k.is_usable(at));
+        let listed = self.history.iter().filter(|k| k.added_at.secs() <= at.secs() && k.is_usable(at));
         listed.filter_map(|k| self.public.get(&k.kid).cloned()).take(MAX_KEYS).collect()
     }
 

@@ -13,8 +13,9 @@ mod signed;
 
 use std::collections::BTreeSet;
 
-use charter_domain::{AuthorityId, RegistryId, did_ebsi};
+use charter_domain::{AuthorityId, Delegation, RegistryId, Timestamp, did_ebsi};
 use charter_federation::LocalAuthority;
+use charter_signing::{JwkSet, PublicKey};
 use charter_store::ebsi::{Holder, Of};
 
 use self::{above::Above, draft::Draft};
@@ -22,7 +23,7 @@ pub use self::{
     kept::{Kept, Signed},
     signed::attribute,
 };
-use crate::{App, Error, hosted::Tenant};
+use crate::{App, Error, app::document::internal, hosted::Tenant};
 
 /// Where the registries are below `public_url`.
 pub const TIR: &str = "/trusted-issuers-registry/v5";
@@ -108,8 +109,8 @@ fn of(tenant: &Tenant, did: &str) -> Of {
     if tenant.registry.authority.as_str() == did { Of::Itself } else { Of::Another }
 }
 
-/// The registry itself, then subordinates by DID, then entities in the order of their registration.
-pub async fn issuers(app: &App, registry: RegistryId, page: Page) -> Result<Listed, Fault> {
+/// The registry itself, then subordinates by DID.
+pub async fn authorities(app: &App, registry: RegistryId) -> Result<Vec<String>, Fault> {
     let tenant = app.tenant(registry)?;
     let view = app.hosted.view(registry).await?;
     let now = app.clock.now();
@@ -117,14 +118,42 @@ pub async fn issuers(app: &App, registry: RegistryId, page: Page) -> Result<List
     let own = tenant.registry.authority.as_str();
     let subordinates: BTreeSet<&str> = begun.filter(|did| is_issuer(did) && *did != own).collect();
     let first = Some(own).filter(|did| is_issuer(did));
-    let authorities: Vec<String> = first.into_iter().chain(subordinates).map(str::to_owned).collect();
+    Ok(first.into_iter().chain(subordinates).map(str::to_owned).collect())
+}
+
+/// Authorities, then entities in the order of their registration.
+pub async fn issuers(app: &App, registry: RegistryId, page: Page) -> Result<Listed, Fault> {
+    let authorities = authorities(app, registry).await?;
     let mut items = page.of(authorities.iter().cloned());
     let (room, skip) = (page.size() - items.len(), page.before().saturating_sub(authorities.len()));
     let bounds = (i64::try_from(room).unwrap_or(0), i64::try_from(skip).unwrap_or(i64::MAX));
-    let known = authorities.len();
+    let (known, now) = (authorities.len(), app.clock.now());
     let entities = app.store.ebsi_issuers(registry, authorities, now, bounds).await?;
     items.extend(entities.items);
     Ok(Listed { total: known + usize::try_from(entities.total).unwrap_or(0), items })
+}
+
+/// The keys of an authority: of the registry's own as they were at an instant, of a subordinate as they are stated now,
+/// and none while it may not speak.
+pub async fn keys(
+    app: &App,
+    registry: RegistryId,
+    did: &str,
+    at: Timestamp,
+) -> Result<Vec<PublicKey>, Fault> {
+    checked(did)?;
+    let (tenant, now) = (app.tenant(registry)?, app.clock.now());
+    if of(tenant, did) == Of::Itself {
+        return Ok(tenant.fresh_ring(&app.store).await?.listed_at(at));
+    }
+    let view = app.hosted.view(registry).await?;
+    let found = Delegation::current(&view.delegations, &AuthorityId::parse(did)?, now);
+    let found = found.filter(|d| !d.valid.is_after(now));
+    let stated = found.ok_or_else(|| Fault::Identifier(did.to_owned()))?;
+    if stated.standing(now).is_err() {
+        return Ok(Vec::new());
+    }
+    Ok(JwkSet::parse(stated.jwks.as_bytes()).map_err(internal)?.keys)
 }
 
 /// Ids of an issuer's attributes, in a fixed order.
@@ -177,7 +206,7 @@ fn subject<'a>(tenant: &'a Tenant, did: &'a str, above: &'a Above) -> draft::Sub
 }
 
 /// Nothing of what is recorded has begun: who will be an issuer is none yet.
-fn nobody_yet(held: &Holder, now: charter_domain::Timestamp) -> bool {
+fn nobody_yet(held: &Holder, now: Timestamp) -> bool {
     let stated = held.statements.iter().flatten().any(|s| draft::exported(s) && !s.valid().is_after(now));
     !stated && held.delegations.iter().all(|d| d.valid.is_after(now))
 }

@@ -60,12 +60,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "tsrMetadata",
         "EBSI: the credential type, the revision, and whether it is deprecated.",
     ),
-    get("/did-registry/v5/identifiers", "didrIdentifiers", "EBSI: the authority's DID.").asks(&[
-        "page[after]",
-        "page[size]",
-        "controller",
-    ]),
-    get("/did-registry/v5/identifiers/{did}", "didrIdentifier", "EBSI: the authority's DID document, bare.")
-        .asks(&["valid-at"])
-        .gives("", "application/did+ld+json"),
+    get(
+        "/did-registry/v5/identifiers",
+        "didrIdentifiers",
+        "EBSI: DIDs of the authority and its subordinates.",
+    )
+    .asks(&["page[after]", "page[size]", "controller"]),
+    get(
+        "/did-registry/v5/identifiers/{did}",
+        "didrIdentifier",
+        "EBSI: the DID document of one of them, bare.",
+    )
+    .asks(&["valid-at"])
+    .gives("", "application/did+ld+json"),
 ];
