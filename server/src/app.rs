@@ -7,6 +7,7 @@ pub mod binding;
 pub mod credential;
 pub mod credential_type;
 pub mod delegation;
+pub mod did;
 pub mod directory;
 pub mod document;
 pub mod ebsi;

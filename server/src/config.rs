@@ -1,5 +1,6 @@
 //! Configuration: read whole, validated whole, before a port is opened. Every fault is named, not just the first.
 
+pub mod dids;
 pub mod ebsi;
 pub mod keys;
 pub mod listener;
@@ -17,7 +18,8 @@ use figment::{
 use serde::Deserialize;
 
 pub use self::{
-    keys::Keys, listener::Listener, log::LogStore, oidc::Oidc, peer_tls::PeerTls, registry::RegistryConfig,
+    dids::Dids, keys::Keys, listener::Listener, log::LogStore, oidc::Oidc, peer_tls::PeerTls,
+    registry::RegistryConfig,
 };
 
 const DEFAULTS: &str = include_str!("config.default.toml");
@@ -50,6 +52,7 @@ pub struct Config {
     pub limits: Limits,
     pub retention: Retention,
     pub webhooks: Webhooks,
+    pub dids: Dids,
     pub peer_tls: PeerTls,
     pub log_store: LogStore,
     pub log: Log,
@@ -308,6 +311,7 @@ impl Config {
         demand(!self.registries.is_empty(), "no [[registries]]: name at least one".into());
         demand(!self.listeners.is_empty(), "no [[listeners]]: name at least one".into());
         faults.extend(keys::faults(&self.keys));
+        faults.extend(dids::faults(&self.dids));
         faults.extend(oidc::faults(&self.oidc));
         faults.extend(peer_tls::faults(&self.peer_tls));
         faults.extend(registry::faults(&self.registries));

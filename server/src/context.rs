@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use charter_cache::{Answers, Dependencies, RedisTier, Register};
+use charter_credential::Resolver as Dids;
 use charter_domain::{RegistryId, time::Clock};
 use charter_federation::{Native, Resolver};
 use charter_signing::{Algorithm, Kek, KeyStore, MacKey, TokenStore, Vault};
@@ -83,6 +84,8 @@ pub struct App {
     pub mirrors: push::Client,
     /// The way out to webhooks, and which registries have any.
     pub outbox: Outbox,
+    /// The way to DID documents.
+    pub dids: Dids,
     pub told: Told,
     /// For those who watch this process' registries.
     pub news: News,
@@ -115,6 +118,8 @@ pub enum Startup {
     Redis(String),
     #[error("webhooks.ca_file: {0}")]
     Webhooks(String),
+    #[error("dids.ca_file: {0}")]
+    Dids(String),
     #[error("witnesses: {0}")]
     Witnesses(String),
     #[error("peer_tls: {0}")]
@@ -170,7 +175,8 @@ impl App {
                 config.listeners.iter().any(|l| l.client_auth() != ClientAuth::None),
             )),
             news: News::new(&config.limits),
-            outbox: Outbox::new(&config.webhooks, lookup).map_err(Startup::Webhooks)?,
+            outbox: Outbox::new(&config.webhooks, Arc::clone(&lookup)).map_err(Startup::Webhooks)?,
+            dids: crate::dids::resolver(&config.dids, lookup).map_err(Startup::Dids)?,
             told: Told::default(),
             logs,
             witness: Witnesses::new().map_err(Startup::Witnesses)?,

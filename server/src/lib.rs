@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod demo;
+pub mod dids;
 pub mod doctor;
 pub mod door;
 pub mod durable;

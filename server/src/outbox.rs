@@ -1,4 +1,4 @@
-//! Telling others over HTTPS: to whom a connection may be made, and one signed message over it.
+//! Telling others over HTTPS, and asking them: to whom a connection may be made, and one request over it.
 //!
 //! A URL is somebody's input. Its name is resolved once, every address is checked, and the connection is made to an
 //! address that was checked: a name that answers otherwise the next time gains nothing.
@@ -9,7 +9,10 @@ pub mod target;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 pub use charter_federation::protocol::address::Lookup;
+use http::Request;
+use http_body_util::Full;
 use rustls::{ClientConfig, RootCertStore, pki_types::pem::PemObject};
 use tokio_rustls::TlsConnector;
 
@@ -110,11 +113,32 @@ impl Outbox {
 
     /// Sends a message; the HTTP status of success.
     pub async fn send(&self, target: &Target, message: &Message) -> Result<u16, Fault> {
-        let sent = async {
+        let (status, _) = self.exchange(target, send::post(target, message)?, DEADLINE).await?;
+        if (200..300).contains(&status) { Ok(status) } else { Err(Fault::Status(status)) }
+    }
+
+    /// Asks for what is at a URL; status and body (at most 64 KiB), whatever the status. No redirect is followed.
+    pub async fn get(
+        &self,
+        url: &str,
+        accept: &'static str,
+        deadline: Duration,
+    ) -> Result<(u16, Bytes), Fault> {
+        let target = Target::parse(url, self.allow_loopback).map_err(|_| Fault::AddressRefused)?;
+        self.exchange(&target, send::get(&target, accept)?, deadline).await
+    }
+
+    async fn exchange(
+        &self,
+        target: &Target,
+        request: Request<Full<Bytes>>,
+        deadline: Duration,
+    ) -> Result<(u16, Bytes), Fault> {
+        let exchanged = async {
             let addresses = self.addresses(target).await?;
-            send::send(&self.tls, target, &addresses, message).await
+            send::send(&self.tls, target, &addresses, request).await
         };
-        tokio::time::timeout(DEADLINE, sent).await.map_err(|_| Fault::TimedOut)?
+        tokio::time::timeout(deadline, exchanged).await.map_err(|_| Fault::TimedOut)?
     }
 }
 
@@ -122,7 +146,7 @@ impl Outbox {
 fn roots(file: &Path) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
     let Ok(pem) = std::fs::read(file) else {
-        tracing::warn!(file = %file.display(), "webhooks.ca_file cannot be read: no https webhook will be reached");
+        tracing::warn!(file = %file.display(), "the file of authorities cannot be read: nothing is reached by https");
         return Ok(store);
     };
     for certificate in rustls::pki_types::CertificateDer::pem_slice_iter(&pem) {

@@ -7,6 +7,7 @@ pub mod authzen;
 pub mod ayra;
 pub mod body;
 pub mod credential;
+pub mod did;
 pub mod docs;
 pub mod ebsi;
 pub mod federation;
@@ -67,6 +68,8 @@ pub const ROUTES: &[Route] = &[
     everywhere("/.well-known/openid-federation", || get(well_known::configuration)),
     everywhere(HISTORICAL_KEYS, || get(key::historical)),
     everywhere("/.well-known/did.json", || get(well_known::did)),
+    // Of a did:web with a path, which leads to `/r/<slug>/did.json`.
+    everywhere("/did.json", || get(well_known::did)),
     everywhere("/snapshot", || get(snapshot::index)),
     everywhere("/snapshot/{sha256}", || get(snapshot::file)),
     everywhere("/openapi.json", || get(docs::document)),
@@ -164,6 +167,9 @@ pub const ROUTES: &[Route] = &[
     public("GET", "/did-registry/v5/identifiers", || get(ebsi::did::list)),
     public("GET", "/did-registry/v5/identifiers/{did}", || get(ebsi::did::one)),
     // DID resolution.
+    public("GET", "/1.0/identifiers/{did}", || get(did::identifier)),
+    public("GET", "/e/{name}/did.json", || get(did::hosted)),
+    staff("GET", "/api/v1/dids", || get(did::watched)),
     // Lists of trusted entities.
     public("GET", "/lists/lote", || get(lists::lote)),
     public("GET", "/lists/recognized-entities", || get(lists::recognized)),

@@ -20,6 +20,7 @@ mod credential_type;
 mod dead_peer;
 mod demo;
 mod denial;
+mod did;
 mod docs;
 mod documented_standards;
 mod door;

@@ -20,7 +20,7 @@ const ATTEMPTS: usize = 7_000;
 const RAW_ATTEMPTS: usize = 3_000;
 const WORKERS: u64 = 12;
 /// Every table that holds a tenant's rows and may be read.
-const TABLES: [&str; 49] = [
+const TABLES: [&str; 50] = [
     "retention_runs",
     "accesses",
     "requests",
@@ -53,6 +53,7 @@ const TABLES: [&str; 49] = [
     "schemas",
     "schema_revisions",
     "schema_deprecations",
+    "did_watch",
     "credential_types",
     "type_identifiers",
     "keys",

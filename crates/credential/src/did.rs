@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use charter_domain::did_ebsi;
 use ssi::dids::DID;
 
 use crate::Fault;
@@ -12,7 +13,6 @@ const MAX_BYTES: usize = 2_048;
 /// Decoding base58 takes time that grows with the square of the length; the keys that are read here need 250.
 const MAX_KEY_BYTES: usize = 512;
 const MAX_SEGMENTS: usize = 16;
-const BASE58: &[u8] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 /// A DID, without path, query or fragment (DID Core 1.0, 3.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,8 @@ impl Did {
             "key" => Method::Key,
             "jwk" => Method::Jwk,
             "web" => Method::Web(Site::parse(id)?),
-            "ebsi" => ebsi(id)?,
+            "ebsi" if did_ebsi::is_legal_entity(text) => Method::Ebsi,
+            "ebsi" => return Err(Fault::InvalidDid("must be did:ebsi:z and 17 bytes in base58btc")),
             _ => Method::Other,
         };
         Ok(Self { text: text.to_owned(), method })
@@ -72,15 +73,6 @@ impl Did {
     pub(crate) fn specific(&self) -> &str {
         self.text.splitn(3, ':').nth(2).unwrap_or_default()
     }
-}
-
-/// Base58btc of a version and 16 bytes: 22 or 23 characters after `z` (EBSI DID method for legal entities).
-fn ebsi(id: &str) -> Result<Method, Fault> {
-    let body = id.strip_prefix('z').unwrap_or_default();
-    if (22..=23).contains(&body.len()) && body.bytes().all(|b| BASE58.contains(&b)) {
-        return Ok(Method::Ebsi);
-    }
-    Err(Fault::InvalidDid("must be did:ebsi:z and 22 or 23 characters of base58btc"))
 }
 
 impl Site {

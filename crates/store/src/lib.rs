@@ -7,6 +7,7 @@ pub mod access;
 pub mod application;
 pub mod credential;
 pub mod delegation;
+pub mod did_watch;
 pub mod directory;
 pub mod document;
 pub mod ebsi;

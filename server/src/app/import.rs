@@ -8,11 +8,13 @@ use charter_domain::{
     record::{RawRecord, Record},
 };
 use charter_store::{document::Which, request::Call};
+use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     App, Error,
     app::{
+        did,
         document::Issuing,
         once::{Asked, earlier, once, principal},
         recognition,
@@ -22,6 +24,8 @@ use crate::{
 
 /// Most records in one chunk: one transaction.
 pub const MAX_CHUNK: usize = 1_000;
+/// Records of a chunk whose DIDs are looked at together.
+const CHECKS: usize = 16;
 
 /// A record that was not loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +103,7 @@ async fn load_one(
     let mut outcome = Outcome { rejected, ..Outcome::default() };
     let good = without_taken(app, permit.registry(), good, &mut outcome).await?;
     let good = without_false_peers(app, permit.registry(), good, &mut outcome).await?;
+    let good = without_bad_dids(app, permit.registry(), good, &mut outcome).await;
     outcome.accepted = u32::try_from(good.len()).unwrap_or(u32::MAX);
     if only_try {
         return Ok(outcome);
@@ -151,6 +156,28 @@ async fn without_false_peers(
         }
     }
     Ok(good)
+}
+
+/// Without records of somebody whose DIDs do not hold, where that is asked for.
+async fn without_bad_dids(
+    app: &App,
+    registry: RegistryId,
+    records: Vec<(u32, Record)>,
+    outcome: &mut Outcome,
+) -> Vec<(u32, Record)> {
+    let mut asked = Vec::with_capacity(records.len());
+    for (_, record) in &records {
+        asked.push(did::admit(app, registry, &record.identifiers));
+    }
+    let judged: Vec<_> = futures::stream::iter(asked).buffered(CHECKS).collect().await;
+    let mut good = Vec::with_capacity(records.len());
+    for ((line, record), judged) in records.into_iter().zip(judged) {
+        match judged {
+            Ok(()) => good.push((line, record)),
+            Err(e) => outcome.rejected.push(invalid(line, e)),
+        }
+    }
+    good
 }
 
 async fn write(

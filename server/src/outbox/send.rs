@@ -1,9 +1,9 @@
-//! One POST to an address that was checked, over a connection of its own.
+//! One request to an address that was checked, over a connection of its own.
 
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, header};
+use http::{HeaderName, HeaderValue, Method, Request, header, request};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{Fault, Target};
 
-/// An answer is read for its status; more than this is none.
+/// More than this is no answer.
 const MAX_ANSWER: usize = 64 * 1024;
 
 /// JSON with its headers.
@@ -25,20 +25,21 @@ pub struct Message {
     pub body: Vec<u8>,
 }
 
+/// Status and body, whatever the status.
 pub(super) async fn send(
     tls: &TlsConnector,
     target: &Target,
     addresses: &[IpAddr],
-    message: &Message,
-) -> Result<u16, Fault> {
+    request: Request<Full<Bytes>>,
+) -> Result<(u16, Bytes), Fault> {
     let stream = connect(addresses, target.port).await?;
     if !target.tls {
-        return post(stream, target, message).await;
+        return exchange(stream, request).await;
     }
     // The name in the certificate is the URL's, whatever address it led to.
     let name = ServerName::try_from(target.host.trim_end_matches('.').to_owned()).map_err(|_| Fault::Tls)?;
     let stream = tls.connect(name, stream).await.map_err(|_| Fault::Tls)?;
-    post(stream, target, message).await
+    exchange(stream, request).await
 }
 
 async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Fault> {
@@ -50,18 +51,17 @@ async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Fault> {
     Err(Fault::NotConnected)
 }
 
-async fn post(
+async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    target: &Target,
-    message: &Message,
-) -> Result<u16, Fault> {
+    request: Request<Full<Bytes>>,
+) -> Result<(u16, Bytes), Fault> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|_| Fault::BadAnswer)?;
     let exchange = async move {
-        let response = sender.send_request(request(target, message)?).await.map_err(|_| Fault::BadAnswer)?;
-        let status = response.status();
-        Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|_| Fault::BadAnswer)?;
-        if status.is_success() { Ok(status.as_u16()) } else { Err(Fault::Status(status.as_u16())) }
+        let response = sender.send_request(request).await.map_err(|_| Fault::BadAnswer)?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        Ok((status, body.map_err(|_| Fault::BadAnswer)?.to_bytes()))
     };
     // The connection lives as long as the exchange, so a deadline that ends one ends both.
     tokio::pin!(exchange, connection);
@@ -75,11 +75,17 @@ async fn post(
     }
 }
 
-fn request(target: &Target, message: &Message) -> Result<Request<Full<Bytes>>, Fault> {
-    let mut request = Request::post(&target.path)
+fn to(target: &Target, method: Method) -> request::Builder {
+    Request::builder()
+        .method(method)
+        .uri(&target.path)
         .header(header::HOST, &target.authority)
-        .header(header::CONTENT_TYPE, "application/json")
         .header(header::USER_AGENT, concat!("charter/", env!("CARGO_PKG_VERSION")))
+}
+
+pub(super) fn post(target: &Target, message: &Message) -> Result<Request<Full<Bytes>>, Fault> {
+    let mut request = to(target, Method::POST)
+        .header(header::CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(message.body.clone())))
         .map_err(|_| Fault::BadAnswer)?;
     for (name, value) in &message.headers {
@@ -87,4 +93,9 @@ fn request(target: &Target, message: &Message) -> Result<Request<Full<Bytes>>, F
         request.headers_mut().insert(HeaderName::from_static(name), value);
     }
     Ok(request)
+}
+
+pub(super) fn get(target: &Target, accept: &'static str) -> Result<Request<Full<Bytes>>, Fault> {
+    let request = to(target, Method::GET).header(header::ACCEPT, accept);
+    request.body(Full::default()).map_err(|_| Fault::BadAnswer)
 }

@@ -56,7 +56,7 @@ pub(super) fn lost() -> Error {
 }
 
 /// The last segment: as it stands where it begins as a DID (`%3A` within one is part of it), else decoded once.
-fn segment(uri: &Uri) -> Result<String, Error> {
+pub(super) fn segment(uri: &Uri) -> Result<String, Error> {
     let raw = uri.path().rsplit('/').next().unwrap_or_default();
     if raw.starts_with("did:") {
         return Ok(raw.to_owned());

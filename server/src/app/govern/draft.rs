@@ -24,7 +24,7 @@ use crate::{
     app::{
         credential, credential_type,
         delegation::{self, NewDelegation},
-        key, privacy, procedure, recognition, registry_policy, schema, superior,
+        did, key, privacy, procedure, recognition, registry_policy, schema, superior,
     },
     hosted::Tenant,
 };
@@ -47,7 +47,7 @@ impl From<Change> for Draft {
 
 pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Result<Draft, Error> {
     Ok(match wish {
-        Wish::RegisterEntity(w) => register(w)?.into(),
+        Wish::RegisterEntity(w) => register(app, tenant, w).await?.into(),
         Wish::GrantAccreditation(w) => accredit(app, tenant, w).await?.into(),
         Wish::MakeStatement(w) => state(app, tenant, w, now).await?.into(),
         Wish::ChangeStatus(w) => change_status(app, tenant, w).await?.into(),
@@ -92,7 +92,7 @@ pub async fn draft(app: &App, tenant: &Tenant, wish: Wish, now: Timestamp) -> Re
     })
 }
 
-fn register(w: RegisterEntity) -> Result<Change, Error> {
+async fn register(app: &App, tenant: &Tenant, w: RegisterEntity) -> Result<Change, Error> {
     let raw = RawRecord {
         identifier: w.identifier,
         identifiers: w.identifiers,
@@ -101,6 +101,7 @@ fn register(w: RegisterEntity) -> Result<Change, Error> {
         ..RawRecord::default()
     };
     let record = Record::parse(raw)?;
+    did::admit(app, tenant.registry.id, &record.identifiers).await?;
     Ok(Change::EntityRegistered(EntityRegistered {
         entity_id: Uuid::now_v7(),
         names: record.names,

@@ -17,7 +17,7 @@ use super::{optional_uuid, owner, parsed};
 use crate::{
     App, Error,
     app::{
-        delegation,
+        delegation, did,
         govern::wish::{CorrectAccreditation, CorrectDelegation, CorrectEntity, Renew},
     },
     hosted::Tenant,
@@ -27,6 +27,8 @@ pub async fn entity(app: &App, tenant: &Tenant, w: CorrectEntity) -> Result<Chan
     let id = EntityId::parse(&w.entity_id)?;
     let held = crate::app::entity::get(app, tenant.registry.id, id.as_str()).await?;
     let new = wanted(&held, w)?;
+    let added = new.identifiers.iter().filter(|i| !held.identifiers.contains(i));
+    did::admit(app, tenant.registry.id, &added.cloned().collect::<Vec<_>>()).await?;
     let differs = |new: Record| EntityCorrected {
         entity_id: held.entity_id,
         names: Some(new.names).filter(|n| *n != held.names),
