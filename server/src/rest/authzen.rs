@@ -21,8 +21,8 @@ use charter_domain::{Context, EvidenceLevel, Invalid, Kind, Query};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use self::request::{Batch, Evaluation, Parts, Semantic};
-use super::{body, trqp};
+use self::request::{Batch, Evaluation, Parts};
+use super::{body, members::Object, trqp};
 use crate::{
     App, Error,
     app::{
@@ -51,12 +51,13 @@ impl Evaluated {
 
 /// AuthZEN 1.0, 6; the door comes here directly.
 pub async fn answer(app: &App, here: &Here, request: Request<Body>) -> Response<Body> {
-    handle(app, here, request).await.unwrap_or_else(Error::into_http)
+    handle(app, here, request).await.unwrap_or_else(trqp::refused)
 }
 
 async fn handle(app: &App, here: &Here, request: Request<Body>) -> Result<Response<Body>, Error> {
     let bytes = body::json_bytes(request, body::SINGLE).await?;
-    let asked: Evaluation<'_> = serde_json::from_slice(&bytes).map_err(|e| body::invalid(&e))?;
+    let Object(asked): Object<Evaluation<'_>> =
+        serde_json::from_slice(&bytes).map_err(|e| body::invalid(&e))?;
     Ok(trqp::ok(evaluate(app, here, asked.parts()).await?.text))
 }
 
@@ -67,8 +68,8 @@ pub async fn evaluations(
     request: Request<Body>,
 ) -> Result<Response<Body>, Error> {
     let bytes = body::json_bytes(request, body::BATCH).await?;
-    let batch: Batch<'_> = serde_json::from_slice(&bytes).map_err(|e| body::invalid(&e))?;
-    let (defaults, items) = (batch.defaults(), batch.evaluations.as_deref().unwrap_or_default());
+    let Object(batch): Object<Batch<'_>> = serde_json::from_slice(&bytes).map_err(|e| body::invalid(&e))?;
+    let (defaults, items) = (batch.parts(), batch.evaluations.as_deref().unwrap_or_default());
     let semantic = batch.semantic()?;
     if items.is_empty() {
         return Ok(trqp::ok(evaluate(&app, &here, defaults).await?.text));
@@ -77,7 +78,8 @@ pub async fn evaluations(
         let why = format!("must have at most {MAX_BATCH} members");
         return Err(Invalid::new("evaluations", why).into());
     }
-    let asked: Vec<_> = items.iter().map(|one| item(&app, &here, one.parts().or(defaults))).collect();
+    let parts = items.iter().map(|Object(one)| one.parts().or(defaults));
+    let asked: Vec<_> = parts.map(|parts| item(&app, &here, parts)).collect();
     let mut answers = futures::stream::iter(asked).buffered(AT_ONCE);
     let mut text = b"{\"evaluations\":[".to_vec();
     let mut first = true;

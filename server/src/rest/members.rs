@@ -1,13 +1,33 @@
-//! Members of a JSON object whose names are the caller's: each once, or the object is refused.
+//! JSON objects as they are read at the door: nothing else passes for one, and no member stands twice.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, MapAccess, Visitor},
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-/// By name. Of members that stand twice no two readers would take the same one.
+/// What must be written as an object: of a struct alone an array of its values would do.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        struct Look<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Look<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        de.deserialize_map(Look(PhantomData))
+    }
+}
+
+/// Members whose names are the caller's, by name. Of members that stand twice no two readers would take the same one.
 #[derive(Debug, Clone)]
 pub struct Members<V>(pub BTreeMap<String, V>);
 

@@ -13,7 +13,10 @@ use charter_domain::{Context, EvidenceLevel, Kind, Query, RegistryId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{body, members::Members};
+use super::{
+    body,
+    members::{Members, Object},
+};
 use crate::{
     App, Error,
     app::{
@@ -48,7 +51,7 @@ pub async fn answer(kind: Kind, app: &App, here: &Here, request: Request<Body>) 
 }
 
 /// RFC 9110, 15.5.6: a method that is not allowed is told which one is.
-fn refused(error: Error) -> Response<Body> {
+pub fn refused(error: Error) -> Response<Body> {
     let other_method = error.code == Code::MethodNotAllowed;
     let mut response = error.into_http();
     if other_method {
@@ -59,11 +62,8 @@ fn refused(error: Error) -> Response<Body> {
 
 async fn handle(kind: Kind, app: &App, here: &Here, request: Request<Body>) -> Result<Response<Body>, Error> {
     let bytes = body::json_bytes(request, body::SINGLE).await?;
-    // An array of four strings would do for the members of a struct.
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        return Err(Error::new(Code::Invalid, "the body is not a JSON object"));
-    }
-    let question: Question<'_> = serde_json::from_slice(&bytes).map_err(|e| body::invalid(&e))?;
+    let Object(question): Object<Question<'_>> =
+        serde_json::from_slice(&bytes).map_err(|e| body::invalid(&e))?;
     if question.context.0.is_empty()
         && let Some(bytes) = kept(kind, app, here, &question)
     {

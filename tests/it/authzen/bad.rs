@@ -47,6 +47,11 @@ async fn bodies_that_are_no_evaluation_are_400() {
             bodies.push(with(&format!("/{name}"), wrong));
         }
     }
+    // Arrays of what an object would have, in its order.
+    bodies.push(json!([good["subject"], good["action"], good["resource"]]).to_string());
+    bodies.push(with("/subject", json!(["entity", ISSUER])));
+    bodies.push(with("/action", json!(["issue"])));
+    bodies.push(with("/resource", json!(["credential_type", "Degree"])));
     for pointer in ["/subject/type", "/subject/id", "/action/name", "/resource/type", "/resource/id"] {
         for wrong in [json!(null), json!(7), json!(["a"]), json!({ "a": 1 })] {
             bodies.push(with(pointer, wrong));
@@ -103,9 +108,10 @@ async fn batches_that_are_none_are_400_as_a_whole() {
         json!({ "evaluations": {} }),
         json!({ "evaluations": "all" }),
         json!({ "evaluations": [7] }),
-        json!({ "evaluations": [[one.clone()]] }),
+        json!({ "evaluations": [[one["subject"], one["action"], one["resource"]]] }),
         json!({ "evaluations": [one.clone(), { "subject": 7 }] }),
         json!({ "evaluations": [one.clone()], "options": 7 }),
+        json!({ "evaluations": [one.clone()], "options": ["execute_all"] }),
         json!({ "evaluations": [one.clone()], "options": { "evaluations_semantic": 7 } }),
         json!({}),
     ] {
@@ -125,7 +131,9 @@ async fn sizes_types_and_methods_are_bounded() {
         let mut body = good(&app);
         body["padding"] = json!("x".repeat(most));
         assert_eq!(rest.post(path, &body).await.problem(), (413, "TOO_LARGE".to_owned()), "{path}");
-        assert_eq!(rest.get(path).await.problem(), (405, "METHOD_NOT_ALLOWED".to_owned()), "{path}");
+        let other = rest.get(path).await;
+        assert_eq!(other.problem(), (405, "METHOD_NOT_ALLOWED".to_owned()), "{path}");
+        assert_eq!(other.header("allow"), "POST", "{path}");
         for (name, value) in [("content-type", "text/plain"), ("content-encoding", "gzip")] {
             let request = rest.request(Method::POST, path);
             let request = if name == "content-type" {

@@ -8,7 +8,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::key::Keys;
-use crate::{Error, error::Code, rest::members::Members};
+use crate::{
+    Error,
+    error::Code,
+    rest::members::{Members, Object},
+};
 
 /// The type of a subject that is asked about by name and key.
 pub const KEY: &str = "key";
@@ -30,7 +34,7 @@ pub struct Action<'a> {
     #[serde(borrow)]
     pub name: Cow<'a, str>,
     #[serde(default, alias = "parameters")]
-    pub properties: Option<Properties>,
+    pub properties: Option<Object<Properties>>,
 }
 
 /// What a role is to be held for; read in questions about keys alone.
@@ -54,11 +58,11 @@ pub struct Resource<'a> {
 #[derive(Deserialize)]
 pub struct Evaluation<'a> {
     #[serde(borrow, default)]
-    subject: Option<Subject<'a>>,
+    subject: Option<Object<Subject<'a>>>,
     #[serde(borrow, default)]
-    action: Option<Action<'a>>,
+    action: Option<Object<Action<'a>>>,
     #[serde(borrow, default)]
-    resource: Option<Resource<'a>>,
+    resource: Option<Object<Resource<'a>>>,
     #[serde(default)]
     context: Option<Members<Value>>,
 }
@@ -67,17 +71,17 @@ pub struct Evaluation<'a> {
 #[derive(Deserialize)]
 pub struct Batch<'a> {
     #[serde(borrow, default)]
-    subject: Option<Subject<'a>>,
+    subject: Option<Object<Subject<'a>>>,
     #[serde(borrow, default)]
-    action: Option<Action<'a>>,
+    action: Option<Object<Action<'a>>>,
     #[serde(borrow, default)]
-    resource: Option<Resource<'a>>,
+    resource: Option<Object<Resource<'a>>>,
     #[serde(default)]
     context: Option<Members<Value>>,
     #[serde(borrow, default)]
-    pub evaluations: Option<Vec<Evaluation<'a>>>,
+    pub evaluations: Option<Vec<Object<Evaluation<'a>>>>,
     #[serde(default)]
-    options: Option<Options>,
+    options: Option<Object<Options>>,
 }
 
 #[derive(Deserialize)]
@@ -106,28 +110,18 @@ impl Semantic {
 
 impl Evaluation<'_> {
     pub fn parts(&self) -> Parts<'_> {
-        let Self { subject, action, resource, context } = self;
-        Parts {
-            subject: subject.as_ref(),
-            action: action.as_ref(),
-            resource: resource.as_ref(),
-            context: context.as_ref(),
-        }
+        Parts::new((&self.subject, &self.action, &self.resource, &self.context))
     }
 }
 
 impl Batch<'_> {
-    pub fn defaults(&self) -> Parts<'_> {
-        Parts {
-            subject: self.subject.as_ref(),
-            action: self.action.as_ref(),
-            resource: self.resource.as_ref(),
-            context: self.context.as_ref(),
-        }
+    /// What is common to all.
+    pub fn parts(&self) -> Parts<'_> {
+        Parts::new((&self.subject, &self.action, &self.resource, &self.context))
     }
 
     pub fn semantic(&self) -> Result<Semantic, Invalid> {
-        match self.options.as_ref().and_then(|o| o.evaluations_semantic.as_deref()) {
+        match self.options.as_ref().and_then(|Object(o)| o.evaluations_semantic.as_deref()) {
             None | Some("execute_all") => Ok(Semantic::All),
             Some("deny_on_first_deny") => Ok(Semantic::FirstDeny),
             Some("permit_on_first_permit") => Ok(Semantic::FirstPermit),
@@ -148,7 +142,24 @@ pub struct Parts<'b> {
     context: Option<&'b Members<Value>>,
 }
 
+/// The parts as a body has them.
+type Read<'b> = (
+    &'b Option<Object<Subject<'b>>>,
+    &'b Option<Object<Action<'b>>>,
+    &'b Option<Object<Resource<'b>>>,
+    &'b Option<Members<Value>>,
+);
+
 impl<'b> Parts<'b> {
+    fn new((subject, action, resource, context): Read<'b>) -> Self {
+        Self {
+            subject: subject.as_ref().map(|Object(subject)| subject),
+            action: action.as_ref().map(|Object(action)| action),
+            resource: resource.as_ref().map(|Object(resource)| resource),
+            context: context.as_ref(),
+        }
+    }
+
     /// Each part that is there as a whole, else that of `common`.
     pub fn or(self, common: Self) -> Self {
         Self {

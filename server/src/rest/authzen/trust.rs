@@ -15,6 +15,7 @@ use crate::{
         prepared::Moment,
     },
     door::Here,
+    rest::members::Object,
 };
 
 pub async fn evaluate(app: &App, here: &Here, parts: Parts<'_>) -> Result<Evaluated, Error> {
@@ -70,7 +71,8 @@ fn wanted(app: &App, here: &Here, parts: Parts<'_>) -> Result<Option<Wanted>, Er
         return Err(Invalid::new("context.authority_id", why).into());
     }
     let Some(action) = parts.asked_action() else { return Ok(None) };
-    let named = action.properties.as_ref().and_then(|p| p.credential_types.as_deref()).unwrap_or_default();
+    let named =
+        action.properties.as_ref().and_then(|Object(p)| p.credential_types.as_deref()).unwrap_or_default();
     let place = "action.properties.credential_types";
     if named.len() > MAX_TYPES {
         return Err(Invalid::new(place, format!("must have at most {MAX_TYPES} members")).into());
