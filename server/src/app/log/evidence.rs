@@ -70,9 +70,10 @@ pub async fn at(
 }
 
 /// Of the statement that an answer rests on; `None` where it rests on none. An authority that cannot be asked now takes
-/// nothing away from the answer: its evidence is pending. That of a recognised peer is asked of the peer.
+/// nothing away from the answer: its evidence is pending. That of a recognised peer, or of who is accredited by an authority
+/// of another system, is asked of them.
 pub async fn full(app: &App, asked: RegistryId, reply: &Reply) -> Option<LogEvidence> {
-    if reply.recognized {
+    if reply.recognized || reply.outside {
         return None;
     }
     let (seq, step) = (reply.seq()?, reply.decider()?);
