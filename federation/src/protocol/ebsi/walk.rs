@@ -238,16 +238,9 @@ impl Walk<'_> {
 
 /// A DID as a segment of a path (RFC 3986, 3.3): what is no `pchar` of a DID is encoded, `%` included.
 pub(super) fn segment(did: &AuthorityId) -> String {
-    let mut segment = String::new();
-    for byte in did.as_str().bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'.' | b'_' | b'-' => {
-                segment.push(char::from(byte))
-            }
-            other => segment.push_str(&format!("%{other:02X}")),
-        }
-    }
-    segment
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b":._-".contains(&b);
+    let part = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+    did.as_str().bytes().map(part).collect()
 }
 
 fn fault(link: usize, subject: &AuthorityId, attribute: &str, clause: Clause, detail: String) -> Fault {
