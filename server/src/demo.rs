@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod cluster;
+pub mod ebsi;
 pub mod facts;
 pub mod four_eyes;
 pub mod office;

@@ -5,7 +5,7 @@ use charter_proto::charter::registry::v1 as pb;
 use futures::future::try_join_all;
 
 use super::{
-    ask,
+    ask, ebsi,
     plan::{Member, Plan},
     process::Federation,
     recognised,
@@ -17,9 +17,10 @@ pub async fn load(plan: &Plan, federation: &Federation) -> anyhow::Result<usize>
     // Superiors learn of subordinates; one registry's writers are serial anyway.
     for member in plan.registries() {
         if let Some(superior) = member.superior.and_then(|s| plan.member(s)) {
-            delegate(superior, member, federation).await?;
+            delegate(superior, member, member.resources, federation).await?;
         }
     }
+    ebsi::load(plan, federation).await?;
     recognised::load(plan, federation).await?;
     Ok(records.into_iter().sum())
 }
@@ -53,12 +54,17 @@ pub(super) async fn keys_of(member: &Member) -> anyhow::Result<String> {
     Ok(serde_json::json!({ "keys": keys }).to_string())
 }
 
-async fn delegate(superior: &Member, member: &Member, federation: &Federation) -> anyhow::Result<()> {
+pub(super) async fn delegate(
+    superior: &Member,
+    member: &Member,
+    resources: &[&str],
+    federation: &Federation,
+) -> anyhow::Result<()> {
     let national = superior.superior.is_none();
     let strings = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
     let grant = pb::Grant {
         actions: strings(&["issue", "verify"]),
-        resources: strings(member.resources),
+        resources: strings(resources),
         jurisdictions: strings(&[member.jurisdiction]),
         may_delegate: national,
         ..Default::default()

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::witnesses::{self, Known};
+use super::{
+    ebsi,
+    witnesses::{self, Known},
+};
 
 /// A registry of the demo.
 #[derive(Debug, Clone)]
@@ -41,6 +44,8 @@ pub const GERMANY: &str = "did:web:trust.de.example";
 pub const EDUCATION: &str = "did:web:education.trust.fi.example";
 /// An invented authority that is no part of the EU.
 pub const ATOLL: &str = "did:web:trust.atoll.example";
+/// An invented root that accredits as EBSI's do; only its reads of EBSI are asked for.
+pub const EBSI: &str = "did:web:ebsi.example";
 /// The `acr` of a sign-in with a second factor.
 pub const STEP_UP: &str = "urn:charter:mfa";
 const ISSUER_OFFSET: u16 = 50;
@@ -78,16 +83,28 @@ fn processes() -> Vec<Process> {
         process("eu", vec![member!(ROOT, "eu", "EU root", "EU", 0, None, ALL, None)]),
         process(
             "atoll",
-            vec![member!(
-                ATOLL,
-                "atoll",
-                "Atoll (invented)",
-                "XX",
-                350,
-                None,
-                DEGREES,
-                Some(include_str!("data/atoll.csv"))
-            )],
+            vec![
+                member!(
+                    ATOLL,
+                    "atoll",
+                    "Atoll (invented)",
+                    "XX",
+                    350,
+                    None,
+                    DEGREES,
+                    Some(include_str!("data/atoll.csv"))
+                ),
+                member!(
+                    EBSI,
+                    "ebsi",
+                    "Root in the manner of EBSI (invented)",
+                    "EU",
+                    360,
+                    None,
+                    DEGREES,
+                    None
+                ),
+            ],
         ),
         process("fi", vec![member!(FINLAND, "fi", "Finland", "FI", 100, root, ALL, None)]),
         process(
@@ -255,7 +272,7 @@ superior_endpoint = \"{endpoint}\"
             let _ = write!(
                 text,
                 "\n[[registries]]\nauthority_id = \"{}\"\nslug = \"{}\"\nname = \"{}\"\njurisdiction = \"{}\"\nlanguage = \"{}\"\n\
-                 public_url = \"{}\"\ngovernance_framework = \"{}/governance\"\n{}{}\n\
+                 public_url = \"{}\"\ngovernance_framework = \"{}/governance\"\n{}{}{}\n\
                  [[listeners]]\naddress = \"127.0.0.1:{}\"\nregistry = \"{}\"\n",
                 m.authority,
                 m.slug,
@@ -266,6 +283,7 @@ superior_endpoint = \"{endpoint}\"
                 m.https(),
                 superiors.unwrap_or_default(),
                 witnesses::settings(m.authority, plan, keys),
+                ebsi::settings(m.authority, plan),
                 m.port,
                 m.authority,
             );

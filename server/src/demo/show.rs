@@ -1,7 +1,7 @@
 //! Commands to copy.
 
 use super::{
-    plan::{EDUCATION, Plan, ROOT},
+    plan::{EBSI, EDUCATION, FINLAND, Plan, ROOT},
     process::Federation,
 };
 
@@ -32,6 +32,10 @@ pub fn commands(plan: &Plan, federation: &Federation) {
     println!("  curl -s {}/api/v1/issuers/did:web:helsinki.fi", education.url());
     println!("  curl -s {}/log/checkpoint", education.url());
     println!("  {charter} entity list --server {}", education.url());
+    if let Some(ebsi) = plan.member(EBSI).map(super::plan::Member::url) {
+        println!("  curl -s {ebsi}/trusted-issuers-registry/v5/issuers/{FINLAND}/attributes");
+        println!("  {charter}d ebsi judge --registry {ebsi} --did {FINLAND} --root {EBSI}");
+    }
     println!(
         "\nFour eyes: sign in as Aino and propose, sign in as Björn (with a second factor) and approve."
     );

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     ask::{self, Said, Terms},
-    four_eyes,
+    ebsi, four_eyes,
     office::Office,
     plan::{EDUCATION, HEALTH, Plan, ROOT},
     process::Federation,
@@ -18,7 +18,7 @@ use super::{
 use crate::clock::WallClock;
 
 pub(super) const DEGREE: &str = "UniversityDegreeCredential";
-const HELSINKI: &str = "did:web:helsinki.fi";
+pub(super) const HELSINKI: &str = "did:web:helsinki.fi";
 
 /// Entity, resource, what both doors must say, and what it shows.
 const NEGATIVES: [(&str, &str, Option<bool>, &str, &str); 6] = [
@@ -59,6 +59,7 @@ pub async fn walk(plan: &Plan, federation: &Federation, office: &Office) -> anyh
         both(&mut score, &root, entity, resource, authorized, code, what).await?;
     }
     recognised::walk(&mut score, &root).await?;
+    ebsi::walk(&mut score, plan).await?;
     four_eyes::walk(&mut score, plan, office).await?;
     Ok(score.wrong == 0)
 }
