@@ -2,7 +2,7 @@
 
 use charter_domain::{Action, Context, EntityId, Kind, Query, RegistryId, Resource};
 
-use super::{Bound, Party};
+use super::Party;
 use crate::{
     App, Error,
     app::{
