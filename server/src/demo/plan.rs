@@ -246,11 +246,12 @@ impl Process {
     /// The configuration file of this process; without `keys`, logs have no witnesses.
     pub fn config(&self, database_url: &str, dir: &std::path::Path, plan: &Plan, keys: &Known) -> String {
         let dir = dir.display();
-        // Whatever else the machine has to do: a demonstration is patient.
+        // Whatever else the machine has to do: a demonstration is patient. Its entities have names of real institutions,
+        // which are not asked.
         let mut text = format!(
             "[database]\nurl = \"{database_url}\"\n\n[keys]\nkek_file = \"{dir}/kek\"\n\n[bootstrap]\n\
              token_file = \"{dir}/bootstrap-token\"\n\n[log_store]\ndir = \"{dir}/log\"\n\n[log]\nfilter = \"warn\"\n\n\
-             [limits]\ndeadline_ms = 10000\n"
+             [limits]\ndeadline_ms = 10000\n\n[dids]\nresolve = \"off\"\n"
         );
         if self.members.iter().any(|m| m.authority == EDUCATION) {
             let issuer = plan.issuer_url();
