@@ -18,7 +18,7 @@ use crate::{
         credential::Uses,
         ebsi,
         lists::Lists,
-        oidf::memory::Memory,
+        oidf::{below::Below, memory::Memory, resolve::kept::Resolutions},
         peer_epoch::Turns,
         peers::{Announced, Contacts, tree::Trees},
         query::SPARE,
@@ -69,6 +69,10 @@ pub struct App {
     pub marks: Memory,
     /// Lists that were signed, as long as they hold.
     pub lists: Lists,
+    /// What stands below on other servers, as documents.
+    pub below: Below,
+    /// Entities that were resolved.
+    pub resolved: Resolutions,
     pub limiter: Limiter,
     /// Answers from own records alone, beside those that wait for other registries.
     pub spare: Semaphore,
@@ -200,6 +204,8 @@ impl App {
             trees: Trees::default(),
             marks: Memory::default(),
             lists: Lists::default(),
+            below: Below::default(),
+            resolved: Resolutions::default(),
             uses: Uses::default(),
             bootstrap_tokens,
             erased,

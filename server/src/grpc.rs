@@ -25,7 +25,8 @@ mod witness;
 
 use std::sync::Arc;
 
-use charter_domain::{Registry, RegistryId, policy::Caller};
+use charter_domain::{AuthorityId, Registry, RegistryId, policy::Caller};
+use charter_federation::LocalAuthority as _;
 use charter_proto::{
     DESCRIPTORS,
     charter::{
@@ -95,6 +96,12 @@ impl Doorway {
         }
         let found = self.app.hosted.by_authority(registry_id);
         found.ok_or_else(|| Error::not_found("registry", registry_id))
+    }
+
+    /// An authority that a body names which is on another server: of those below, documents are kept.
+    pub fn below(&self, authority_id: &str) -> Option<AuthorityId> {
+        let named = AuthorityId::parse(authority_id).ok()?;
+        self.app.hosted.hosted(&named).is_none().then_some(named)
     }
 
     pub fn registry(&self, id: RegistryId) -> Result<&Registry, Error> {

@@ -52,7 +52,7 @@ use crate::{
     App, Error,
     app::{
         document::HISTORICAL_KEYS,
-        oidf::{FETCH, LIST, TRUST_MARK, TRUST_MARK_LIST, TRUST_MARK_STATUS},
+        oidf::{FETCH, LIST, RESOLVE, TRUST_MARK, TRUST_MARK_LIST, TRUST_MARK_STATUS},
     },
     config::Listener,
     error::Code,
@@ -128,6 +128,7 @@ pub const ROUTES: &[Route] = &[
     // OpenID Federation 1.0.
     public("GET", FETCH, || get(oidf::fetch)),
     public("GET", LIST, || get(oidf::list)),
+    public("GET", RESOLVE, || get(oidf::resolve::resolve)),
     public("GET", TRUST_MARK, || get(oidf::mark)),
     public("POST", TRUST_MARK_STATUS, || post(oidf::status)),
     public("GET", TRUST_MARK_LIST, || get(oidf::marked)),

@@ -1,5 +1,6 @@
 //! Reconcilers: each compares what is with what should be, takes no arguments, may run twice.
 
+pub mod below;
 pub mod dids;
 pub mod epoch;
 pub mod feed;
@@ -22,6 +23,7 @@ use crate::App;
 /// Starts every task; dropping the set ends them.
 pub fn start(app: &Arc<App>) -> JoinSet<()> {
     let mut set = JoinSet::new();
+    set.spawn(below::run(Arc::clone(app)));
     set.spawn(dids::run(Arc::clone(app)));
     set.spawn(epoch::run(Arc::clone(app)));
     set.spawn(feed::run(Arc::clone(app)));

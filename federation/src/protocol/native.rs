@@ -1,5 +1,6 @@
 //! Charter's own protocol: gRPC between registries.
 
+mod documents;
 mod peers;
 mod recognition;
 mod resolve;
@@ -40,6 +41,8 @@ const MAX_REMARK: usize = 300;
 
 /// How long a connection is kept that nobody asks over: after a rotation nobody does.
 const IDLE: Duration = Duration::from_secs(600);
+
+type Client = FederationServiceClient<Channel>;
 
 /// Connections to peers, one per endpoint and its pinned keys, opened when first used, and which of them rest.
 pub struct Native {
@@ -109,7 +112,7 @@ impl Native {
         }
     }
 
-    fn client(&self, to: &PeerEndpoint) -> Result<FederationServiceClient<Channel>, Failure> {
+    fn client(&self, to: &PeerEndpoint) -> Result<Client, Failure> {
         let channel = self.channels.try_get_with_by_ref(to, || self.open(to));
         let channel = channel.map_err(|failure| Failure::clone(&failure))?;
         Ok(FederationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))

@@ -11,9 +11,11 @@ use crate::{
     hosted::Tenant,
 };
 
+pub mod below;
 pub mod list;
 pub mod mark;
 pub mod memory;
+pub mod resolve;
 pub mod status;
 pub mod subject;
 pub mod types;

@@ -149,9 +149,15 @@ impl FederationService for Doorway {
         request: Request<pb::GetEntityConfigurationRequest>,
     ) -> GrpcReply<pb::GetEntityConfigurationResponse> {
         let here = self.here(&request)?;
-        let registry = self.named(&here, &request.into_inner().authority_id)?;
-        let view = self.app.hosted.view(registry).await.map_err(Error::from)?;
-        let entity_configuration = view.configuration.clone();
+        let named = request.into_inner().authority_id;
+        let below = self.below(&named).and_then(|of| self.app.below.configuration(&of));
+        let entity_configuration = match below {
+            Some(kept) => kept,
+            None => {
+                let registry = self.named(&here, &named)?;
+                self.app.hosted.view(registry).await.map_err(Error::from)?.configuration.clone()
+            }
+        };
         Ok(Response::new(pb::GetEntityConfigurationResponse { entity_configuration }))
     }
 
@@ -161,9 +167,18 @@ impl FederationService for Doorway {
     ) -> GrpcReply<pb::GetSubordinateStatementResponse> {
         let here = self.here(&request)?;
         let r = request.into_inner();
-        let registry = self.named(&here, &r.authority_id)?;
         let subordinate =
             AuthorityId::parse(&r.subordinate_id).map_err(|e| Error::from(e.at("subordinate_id")))?;
+        let below = self.below(&r.authority_id);
+        if let Some(subordinate_statement) = below.and_then(|of| self.app.below.statement(&of, &subordinate))
+        {
+            let superior_chain = Vec::new();
+            return Ok(Response::new(pb::GetSubordinateStatementResponse {
+                subordinate_statement,
+                superior_chain,
+            }));
+        }
+        let registry = self.named(&here, &r.authority_id)?;
         let view = self.app.hosted.view(registry).await.map_err(Error::from)?;
         let now = self.app.clock.now();
         let found = Delegation::current(&view.delegations, &subordinate, now);

@@ -1,5 +1,5 @@
 //! What a peer may call on a listener for peers: questions come from above and from recognised peers, and from below come
-//! requests for the statement about whoever asks.
+//! requests for the statement about whoever asks. Superiors ask for statements too: they keep those of everybody below.
 
 use super::KnownPeer;
 
@@ -8,7 +8,7 @@ const FEDERATION: &str = "/charter.federation.v1.FederationService/";
 /// Methods of federation by who may call them: superiors, subordinates, recognised peers.
 const RIGHTS: [(&str, [bool; 3]); 8] = [
     ("GetEntityConfiguration", [true, true, true]),
-    ("GetSubordinateStatement", [false, true, false]),
+    ("GetSubordinateStatement", [true, true, false]),
     ("GetRecognition", [true, true, true]),
     ("GetEpoch", [true, false, false]),
     ("GetLogEvidence", [true, false, false]),

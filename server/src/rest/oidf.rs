@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod parameters;
+pub mod resolve;
 
 use std::sync::Arc;
 

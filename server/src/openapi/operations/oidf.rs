@@ -1,7 +1,7 @@
 //! OpenID Federation 1.0.
 
 use super::{JSON, Operation, STATEMENT, get, post};
-use crate::app::oidf::{FETCH, LIST, TRUST_MARK, TRUST_MARK_LIST, TRUST_MARK_STATUS};
+use crate::app::oidf::{FETCH, LIST, RESOLVE, TRUST_MARK, TRUST_MARK_LIST, TRUST_MARK_STATUS};
 
 pub(super) const OPERATIONS: &[Operation] = &[
     get(FETCH, "oidfFetch", "OpenID Federation: the signed statement about a subordinate.")
@@ -10,6 +10,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get(LIST, "oidfList", "OpenID Federation: https ids of subordinates.")
         .asks(&["entity_type", "trust_marked", "trust_mark_type", "intermediate"])
         .gives("[]", JSON),
+    get(
+        RESOLVE,
+        "oidfResolve",
+        "OpenID Federation: the chain and the metadata of an entity known here, signed.",
+    )
+    .asks(&["sub", "trust_anchor", "entity_type"])
+    .gives("text", "application/resolve-response+jwt"),
     get(
         TRUST_MARK,
         "oidfTrustMark",
