@@ -9,7 +9,7 @@ use charter_signing::{JwkSet, PublicKey};
 use charter_store::entity::EntityView;
 
 use super::entity;
-use crate::{App, Error};
+use crate::{App, Error, error::Code};
 
 mod metadata;
 mod role;
@@ -77,7 +77,7 @@ impl Bound {
 /// parties of that name, one for which it holds.
 ///
 /// # Errors
-/// Where the records cannot be read: nothing is then said of the key.
+/// Where the records cannot be read, or the log of a subordinate showed two histories: nothing is then said of the key.
 pub async fn of(
     app: &App,
     registry: RegistryId,
@@ -95,11 +95,21 @@ pub async fn of(
         };
         let bound = Bound { party, standing, verdict, at };
         if bound.holds() {
-            return Ok(Some(bound));
+            return believed(app, registry, bound).map(Some);
         }
         first = first.or(Some(bound));
     }
     Ok(first)
+}
+
+/// Nothing good is believed of a subordinate whose log is in quarantine.
+fn believed(app: &App, registry: RegistryId, bound: Bound) -> Result<Bound, Error> {
+    match &bound.party {
+        Party::Subordinate(delegation) if app.hosted.doubts(registry, &delegation.entity_identifier) => {
+            Err(Error::new(Code::Unverifiable, Reason::Unverifiable.text()))
+        }
+        _ => Ok(bound),
+    }
 }
 
 async fn parties(

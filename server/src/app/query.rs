@@ -63,8 +63,12 @@ pub fn lookup<'a>(registry: RegistryId, query: &'a Query) -> Lookup<'a> {
 /// Answers, with a decision whatever it is; errors are for questions that could not be processed.
 pub async fn answer(app: &App, asked: Asked) -> Result<Reply, Error> {
     let deadline = asked.budget.deadline;
-    let late = |_| Error::new(Code::DeadlineExceeded, "the deadline passed before an answer was found");
-    tokio::time::timeout_at(deadline, answer_within(app, asked)).await.map_err(late)?
+    tokio::time::timeout_at(deadline, answer_within(app, asked)).await.map_err(|_| late())?
+}
+
+/// To who cannot be answered in time.
+pub fn late() -> Error {
+    Error::new(Code::DeadlineExceeded, "the deadline passed before an answer was found")
 }
 
 async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {

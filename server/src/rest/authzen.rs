@@ -20,6 +20,7 @@ use charter_cache::Lookup;
 use charter_domain::{Context, EvidenceLevel, Invalid, Kind, Query};
 use futures::StreamExt;
 use serde_json::{Value, json};
+use tokio::time::timeout_at;
 
 use self::request::{Batch, Evaluation, Parts};
 use super::{body, members::Object, trqp};
@@ -112,7 +113,10 @@ async fn item(app: &App, here: &Here, parts: Parts<'_>) -> Result<Evaluated, Err
 async fn evaluate(app: &App, here: &Here, parts: Parts<'_>) -> Result<Evaluated, Error> {
     let subject = parts.subject()?;
     let kind = match &*subject.kind {
-        request::KEY => return Box::pin(trust::evaluate(app, here, parts)).await,
+        request::KEY => {
+            let evaluated = timeout_at(here.deadline, Box::pin(trust::evaluate(app, here, parts))).await;
+            return evaluated.map_err(|_| query::late())?;
+        }
         request::AUTHORITY => Kind::Recognition,
         _ => Kind::Authorization,
     };

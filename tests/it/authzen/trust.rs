@@ -1,5 +1,7 @@
 //! The trust profile: a name with a key, as JWK or certificate, and a name alone.
 
+use std::sync::Arc;
+
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -9,12 +11,17 @@ use charter_signing::{Algorithm, PublicKey, Signer, SoftwareSigner};
 use charter_tests::{
     AUTHORITY, TestApp,
     governed::{Governed, ISSUER, status},
+    hand_log::HandLog,
 };
+use charter_tlog::witness::AddCheckpoint;
 use rcgen::{CertificateParams, KeyPair, PublicKeyData};
 use serde_json::{Value, json};
 
 use super::{EVALUATION, line};
-use crate::key::{DAY, by_security, kid, rotates, stamp};
+use crate::{
+    key::{DAY, by_security, kid, rotates, stamp},
+    witness::{asks, submit, time_of_by},
+};
 
 const BELOW: &str = "did:web:below.example";
 
@@ -174,6 +181,25 @@ async fn keys_of_registries_are_those_that_the_asked_one_has_recorded() {
     let target = pb::set_status_request::Target::SubordinateId(BELOW.to_owned());
     registry.sets(target, "REVOKED").await;
     assert_eq!(said(&app, &jwk(BELOW, &below)).await, "false ANCESTOR_REVOKED");
+}
+
+#[tokio::test]
+async fn of_a_subordinate_whose_log_showed_two_histories_no_key_is_believed() {
+    let clock = Arc::default();
+    let below = TestApp::build().clock(&clock).under(BELOW, AUTHORITY).start().await;
+    let id = below.app.hosted.by_authority(BELOW).expect("served");
+    let log_key = Arc::clone(below.app.hosted.tenant(id).expect("served").log_keys.log());
+    let log = HandLog::of(Arc::clone(&log_key.signer), log_key.vkey.clone(), 20);
+    let above = TestApp::build().clock(&clock).registry(AUTHORITY).details(&log.setting()).start().await;
+    above.registry(AUTHORITY).delegates(&below.registry(BELOW), &["Degree"]).await;
+    let (good, other) = (jwk(BELOW, &own(&below, BELOW)), jwk(BELOW, &made()));
+    assert_eq!(said(&above, &good).await, "true ACTIVE");
+    let first = log.request(0, 9);
+    time_of_by(&above, AUTHORITY, &first, &asks(&above, &first).await);
+    let lie = AddCheckpoint { proof: vec![], ..log.forked(3).request(9, 9) };
+    assert_eq!(submit(&above, lie.to_string()).await.problem().0, 422);
+    assert_eq!(said(&above, &good).await, "503 UNVERIFIABLE");
+    assert_eq!(said(&above, &other).await, "false UNKNOWN_KEY");
 }
 
 #[tokio::test]
