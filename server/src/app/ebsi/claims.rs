@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Longest claims that are signed, in bytes.
-const MAX_BYTES: usize = 128 * 1024;
+const MAX_BYTES: usize = 46 * 1024;
 const BASE: [&str; 3] = ["VerifiableCredential", "VerifiableAttestation", "VerifiableAccreditation"];
 
 impl Kind {

@@ -20,7 +20,9 @@ use crate::app::document;
 /// The only action that an accreditation to attest says something about.
 pub(super) const ISSUE: &str = "issue";
 /// Most lines of one accreditation; one that would have more is not made.
-const MOST_LINES: usize = 200;
+const MOST_LINES: usize = 100;
+/// Longest such lines, in bytes: the signed accreditation stays below the 64 KiB that readers take.
+const MOST_BYTES: usize = 40 * 1024;
 /// What ids of attributes begin with before they are hashed.
 const DOMAIN: &str = "charter ebsi attribute 1";
 
@@ -83,6 +85,10 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    fn fits(&self) -> bool {
+        serde_json::to_string(&self.lines).is_ok_and(|text| text.len() <= MOST_BYTES)
+    }
+
     /// JWTs count seconds: there is one in which it was good.
     fn lasts(&self) -> bool {
         self.until.is_none_or(|until| self.from.plus(Duration::from_micros(999_999)).secs() < until.secs())
@@ -115,7 +121,7 @@ pub(super) fn all(of: &Subject<'_>, held: &Holder, now: Timestamp) -> Vec<Draft>
         by_resource.entry(s.resource.as_str()).or_default().push(s);
     }
     drafts.extend(by_resource.iter().filter_map(|(resource, list)| entity(of, resource, list, &names, now)));
-    drafts.retain(Draft::lasts);
+    drafts.retain(|draft| draft.lasts() && draft.fits());
     drafts
 }
 

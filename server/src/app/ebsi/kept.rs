@@ -13,10 +13,10 @@ use crate::App;
 
 /// As many documents are signed at once, each once.
 const SHARDS: usize = 64;
-/// Documents that are kept; with `LARGEST` this bounds the memory.
-const MOST: usize = 4_096;
-/// A larger answer is signed anew each time.
-const LARGEST: usize = 16 * 1024;
+/// Bytes that each of them keeps at most: 64 MiB in all.
+const ROOM: usize = 1024 * 1024;
+/// What an entry takes beside its texts, about.
+const OVERHEAD: usize = 512;
 
 /// An attribute as it was signed.
 #[derive(Debug)]
@@ -36,9 +36,30 @@ pub struct Signed {
     pub until: Timestamp,
 }
 
+impl Signed {
+    /// Bytes of memory: the body stands in the answer and in the attribute.
+    fn size(&self) -> usize {
+        2 * self.answer.len() + self.did.len() + OVERHEAD
+    }
+}
+
+#[derive(Default)]
+struct Held {
+    entries: HashMap<[u8; 32], Arc<Signed>>,
+    bytes: usize,
+}
+
+impl Held {
+    fn remove(&mut self, id: &[u8; 32]) {
+        if let Some(gone) = self.entries.remove(id) {
+            self.bytes -= gone.size();
+        }
+    }
+}
+
 #[derive(Default)]
 struct Shard {
-    held: Mutex<HashMap<[u8; 32], Arc<Signed>>>,
+    held: Mutex<Held>,
     signing: tokio::sync::Mutex<()>,
 }
 
@@ -51,7 +72,7 @@ impl Default for Kept {
     }
 }
 
-fn entries(shard: &Shard) -> MutexGuard<'_, HashMap<[u8; 32], Arc<Signed>>> {
+fn held(shard: &Shard) -> MutexGuard<'_, Held> {
     shard.held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -81,7 +102,7 @@ impl Kept {
 
     /// What may be shown without looking anything up.
     pub fn get(&self, app: &App, registry: RegistryId, did: &str, id: &[u8; 32]) -> Option<Arc<Signed>> {
-        let found = entries(self.shard(id)).get(id).map(Arc::clone)?;
+        let found = held(self.shard(id)).entries.get(id).map(Arc::clone)?;
         let same = found.registry == registry && found.did == did;
         (same && app.clock.now() < found.until && stands(app, registry, did, found.epoch)).then_some(found)
     }
@@ -92,16 +113,15 @@ impl Kept {
     }
 
     pub fn put(&self, id: [u8; 32], signed: &Arc<Signed>) {
-        if signed.answer.len() > LARGEST {
-            return;
-        }
-        let mut held = entries(self.shard(&id));
-        if held.len() >= MOST / SHARDS && !held.contains_key(&id) {
+        let mut held = held(self.shard(&id));
+        held.remove(&id);
+        while held.bytes + signed.size() > ROOM {
             // Any will do: the order is another in each process.
-            let any = held.keys().next().copied();
-            any.and_then(|any| held.remove(&any));
+            let Some(any) = held.entries.keys().next().copied() else { return };
+            held.remove(&any);
         }
-        held.insert(id, Arc::clone(signed));
+        held.bytes += signed.size();
+        held.entries.insert(id, Arc::clone(signed));
     }
 }
 
@@ -109,7 +129,7 @@ impl Kept {
 mod tests {
     use super::*;
 
-    fn signed(n: u16) -> ([u8; 32], Arc<Signed>) {
+    fn signed(n: u16, size: usize) -> ([u8; 32], Arc<Signed>) {
         let mut id = [0; 32];
         id[..2].copy_from_slice(&n.to_le_bytes());
         let signed = Signed {
@@ -117,7 +137,7 @@ mod tests {
             did: "did:web:a.example".to_owned(),
             id: String::new(),
             attribute: serde_json::Value::Null,
-            answer: Bytes::new(),
+            answer: Bytes::from(vec![0; size]),
             etag: String::new(),
             epoch: 1,
             until: Timestamp::from_secs(1),
@@ -128,18 +148,20 @@ mod tests {
     #[test]
     fn no_more_is_kept_than_fits() {
         let kept = Kept::default();
-        for n in 0..=u16::MAX {
-            let (id, signed) = signed(n);
-            kept.put(id, &signed);
+        for n in 0..10_000 {
+            let (id, one) = signed(n, usize::from(n % 100) * 1024);
+            kept.put(id, &one);
+            kept.put(id, &one);
+            assert!(held(kept.shard(&id)).entries.contains_key(&id));
         }
-        let sizes: Vec<usize> = kept.0.iter().map(|shard| entries(shard).len()).collect();
-        assert_eq!(sizes.iter().sum::<usize>(), MOST);
-        let (id, one) = signed(7);
-        let large =
-            Signed { answer: Bytes::from(vec![0; LARGEST + 1]), ..Arc::into_inner(one).expect("ours") };
-        kept.put([255; 32], &Arc::new(large));
-        assert!(entries(kept.shard(&id)).len() == MOST / SHARDS);
-        assert!(!entries(kept.shard(&[255; 32])).contains_key(&[255; 32]));
+        for shard in &kept.0 {
+            let held = held(shard);
+            let sum: usize = held.entries.values().map(|one| one.size()).sum();
+            assert!(held.bytes == sum && sum <= ROOM && sum > ROOM / 2, "{} {sum}", held.bytes);
+        }
+        let (id, large) = signed(7, ROOM);
+        kept.put(id, &large);
+        assert!(!held(kept.shard(&id)).entries.contains_key(&id));
     }
 
     #[test]
