@@ -6,7 +6,7 @@ mod revoked;
 mod schemas;
 mod under;
 
-use charter_domain::Timestamp;
+use charter_domain::{Timestamp, time::Clock as _};
 use charter_signing::{PublicKey, credential};
 use charter_tests::{AUTHORITY, Rest, TestApp, rest::Reply};
 use serde_json::{Value, json};
@@ -112,7 +112,7 @@ async fn an_accreditation_to_attest_verifies_with_the_published_keys_up_to_the_r
     assert_eq!(claims["vc"]["type"][3], "VerifiableAccreditationToAttest");
     assert_eq!((&claims["iss"], &claims["sub"]), (&json!(AUTHORITY), &json!(UNIVERSITY)));
     assert_eq!(claims["nbf"], Timestamp::parse("2020-01-01T00:00:00Z").expect("a time").secs());
-    let (now, exp) = (app.clock.now_secs(), claims["exp"].as_i64().expect("exp"));
+    let (now, exp) = (app.clock.now().secs(), claims["exp"].as_i64().expect("exp"));
     assert!(now < exp && exp <= now + 86_400, "it lives as long as other documents: {}", exp - now);
     let follow = |url: &Value| {
         url.as_str().and_then(|url| url.strip_prefix(&base)).expect("a link of this registry").to_owned()
@@ -137,7 +137,7 @@ async fn documents_of_dids_have_the_keys_of_an_instant() {
     let reply = rest.get(&one("")).await;
     assert_eq!((reply.status, reply.header("content-type")), (200, "application/did+ld+json"));
     assert_eq!(reply.json(), read(&rest, "/.well-known/did.json").await);
-    let now = app.clock.now_text();
+    let now = app.clock.now();
     assert_eq!(read(&rest, &one(&format!("?valid-at={now}"))).await, reply.json());
     let before = read(&rest, &one("?valid-at=2001-01-01T00:00:00Z")).await;
     assert_eq!((&before["id"], &before["verificationMethod"]), (&json!(AUTHORITY), &json!([])));

@@ -24,6 +24,7 @@ mod did;
 mod docs;
 mod documented_standards;
 mod door;
+mod ebsi;
 mod ebsi_parent;
 mod etag;
 mod evidence;

@@ -53,7 +53,8 @@ pub async fn own(app: &App, registry: RegistryId) -> Result<Value, Error> {
     Ok(document)
 }
 
-fn document(id: &str, also: &[String], keys: &[(String, Value)]) -> Value {
+/// A document with these keys, each under a name.
+pub fn document(id: &str, also: &[String], keys: &[(String, Value)]) -> Value {
     let named: Vec<String> =
         keys.iter().map(|(kid, _)| format!("{id}#{}", utf8_percent_encode(kid, FRAGMENT))).collect();
     let method = |((_, jwk), id_of): (&(String, Value), &String)| json!({ "id": id_of, "type": "JsonWebKey", "controller": id, "publicKeyJwk": jwk });

@@ -17,13 +17,18 @@ use charter_domain::{AuthorityId, Delegation, RegistryId, Timestamp, did_ebsi};
 use charter_federation::LocalAuthority;
 use charter_signing::{JwkSet, PublicKey};
 use charter_store::ebsi::{Holder, Of};
+use serde_json::Value;
 
 use self::{above::Above, draft::Draft};
 pub use self::{
     kept::{Kept, Signed},
     signed::attribute,
 };
-use crate::{App, Error, app::document::internal, hosted::Tenant};
+use crate::{
+    App, Error,
+    app::{did, document::internal},
+    hosted::Tenant,
+};
 
 /// Where the registries are below `public_url`.
 pub const TIR: &str = "/trusted-issuers-registry/v5";
@@ -135,12 +140,7 @@ pub async fn issuers(app: &App, registry: RegistryId, page: Page) -> Result<List
 
 /// The keys of an authority: of the registry's own as they were at an instant, of a subordinate as they are stated now,
 /// and none while it may not speak.
-pub async fn keys(
-    app: &App,
-    registry: RegistryId,
-    did: &str,
-    at: Timestamp,
-) -> Result<Vec<PublicKey>, Fault> {
+async fn keys(app: &App, registry: RegistryId, did: &str, at: Timestamp) -> Result<Vec<PublicKey>, Fault> {
     checked(did)?;
     let (tenant, now) = (app.tenant(registry)?, app.clock.now());
     if of(tenant, did) == Of::Itself {
@@ -154,6 +154,29 @@ pub async fn keys(
         return Ok(Vec::new());
     }
     Ok(JwkSet::parse(stated.jwks.as_bytes()).map_err(internal)?.keys)
+}
+
+/// The DID document of an authority: the registry's own as it serves it, or with the keys of an instant, and of a
+/// subordinate its keys.
+pub async fn document(
+    app: &App,
+    registry: RegistryId,
+    did: &str,
+    at: Option<Timestamp>,
+) -> Result<Value, Fault> {
+    let keys = keys(app, registry, did, at.unwrap_or_else(|| app.clock.now())).await?;
+    let named: Vec<(String, Value)> = keys.iter().map(|key| (key.kid().to_owned(), key.to_jwk())).collect();
+    let mut made = did::document(did, &[], &named);
+    if of(app.tenant(registry)?, did) == Of::Another {
+        return Ok(made);
+    }
+    let mut own = did::own(app, registry).await?;
+    if at.is_some() {
+        for member in ["verificationMethod", "assertionMethod"] {
+            own[member] = made[member].take();
+        }
+    }
+    Ok(own)
 }
 
 /// Ids of an issuer's attributes, in a fixed order.
@@ -209,9 +232,4 @@ fn subject<'a>(tenant: &'a Tenant, did: &'a str, above: &'a Above) -> draft::Sub
 fn nobody_yet(held: &Holder, now: Timestamp) -> bool {
     let stated = held.statements.iter().flatten().any(|s| draft::exported(s) && !s.valid().is_after(now));
     !stated && held.delegations.iter().all(|d| d.valid.is_after(now))
-}
-
-/// The DID of the registry, as keys and links name it.
-pub fn own_did(app: &App, registry: RegistryId) -> Result<&AuthorityId, Fault> {
-    Ok(&app.tenant(registry)?.registry.authority)
 }

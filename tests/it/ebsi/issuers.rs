@@ -23,12 +23,14 @@ async fn a_list_has_ebsis_envelope_and_its_last_page_names_itself_as_next() {
     let item = |did: &str| json!({ "did": did, "href": format!("{url}/{did}") });
     let entity = |n: usize| item(&format!("did:web:issuer-{n}.example"));
     let items: Vec<Value> = std::iter::once(item(AUTHORITY)).chain((0..9).map(entity)).collect();
-    let links = json!({ "first": link(1, 10), "prev": link(1, 10), "next": link(2, 10), "last": link(2, 10) });
+    let links =
+        json!({ "first": link(1, 10), "prev": link(1, 10), "next": link(2, 10), "last": link(2, 10) });
     let whole = json!({ "self": link(1, 10), "items": items, "total": 13, "pageSize": 10, "links": links });
     assert_eq!(first, whole);
     let last = read(&rest, &format!("{TIR}/issuers?page%5Bafter%5D=2&page[size]=10")).await;
     assert_eq!(last["items"], (9..12).map(entity).collect::<Value>());
-    let links = json!({ "first": link(1, 10), "prev": link(1, 10), "next": link(2, 10), "last": link(2, 10) });
+    let links =
+        json!({ "first": link(1, 10), "prev": link(1, 10), "next": link(2, 10), "last": link(2, 10) });
     assert_eq!((&last["links"], &last["self"]), (&links, &json!(link(2, 10))));
     let beyond = read(&rest, &format!("{TIR}/issuers?page[after]=9&page[size]=1")).await;
     assert_eq!((&beyond["items"], &beyond["links"]["next"]), (&json!([entity(7)]), &json!(link(10, 1))));
@@ -68,10 +70,14 @@ async fn who_and_what_is_not_there_is_said_in_ebsis_words() {
     let rest = app.rest();
     let issuer = |did: &str| format!("{TIR}/issuers/{did}");
     let did = "[\"did must be a valid DID v1\"]";
-    for bad in ["university", "did:key:z6Mk", "did:ebsi:zzz", "did%3Aebsi%3Ax", "did:web:", "did:web:a%20b%2Fc?"] {
+    for bad in
+        ["university", "did:key:z6Mk", "did:ebsi:zzz", "did%3Aebsi%3Ax", "did:web:", "did:web:a%20b%2Fc?"]
+    {
         let reply = rest.get(&issuer(bad)).await;
         let known = bad.starts_with("did:web:a");
-        let expected = if known { refused(404, "Issuer Not Found", "Issuer did:web:a%20b%2Fc not found") } else {
+        let expected = if known {
+            refused(404, "Issuer Not Found", "Issuer did:web:a%20b%2Fc not found")
+        } else {
             refused(400, BAD, did)
         };
         assert_eq!(problem(&reply), expected, "{bad}");
@@ -103,7 +109,11 @@ async fn who_and_what_is_not_there_is_said_in_ebsis_words() {
 #[tokio::test]
 async fn an_issuer_has_both_forms_one_revision_and_no_proxies() {
     let app = TestApp::start().await;
-    app.registry(AUTHORITY).registers(UNIVERSITY).authorized("issue", "Degree").authorized("issue", "Diploma").await;
+    app.registry(AUTHORITY)
+        .registers(UNIVERSITY)
+        .authorized("issue", "Degree")
+        .authorized("issue", "Diploma")
+        .await;
     let (rest, url) = (app.rest(), format!("{}{TIR}/issuers/{UNIVERSITY}", base(&app)));
     let path = format!("{TIR}/issuers/{UNIVERSITY}");
     let one = read(&rest, &path).await;
@@ -119,7 +129,10 @@ async fn an_issuer_has_both_forms_one_revision_and_no_proxies() {
     let shown = read(&rest, &format!("{path}/attributes/{id}")).await;
     assert_eq!(read(&rest, &format!("{path}/attributes/0x{}", id.to_uppercase())).await, shown);
     let old = read(&rest, &format!("{path}?version=deprecated")).await;
-    assert_eq!((&old["attributes"][0], old["attributes"].as_array().map(Vec::len)), (&shown["attribute"], Some(2)));
+    assert_eq!(
+        (&old["attributes"][0], old["attributes"].as_array().map(Vec::len)),
+        (&shown["attribute"], Some(2))
+    );
     let revisions = format!("{path}/attributes/{id}/revisions");
     let list = read(&rest, &revisions).await;
     let item = json!([{ "id": id, "href": format!("{url}/attributes/{id}/revisions/{id}") }]);
@@ -141,10 +154,17 @@ async fn what_is_held_is_not_sent_again() {
         let tag = rest.get(&path).await.header("etag").to_owned();
         assert!(tag.len() > 10, "{tag}");
         let held = |tag: &str| {
-            rest.request(Method::GET, &path).header("if-none-match", tag).body(Full::default()).expect("a request")
+            rest.request(Method::GET, &path)
+                .header("if-none-match", tag)
+                .body(Full::default())
+                .expect("a request")
         };
         let same = rest.send(held(&tag)).await;
-        assert_eq!((same.status, same.text().as_str(), same.header("etag")), (304, "", tag.as_str()), "{path}");
+        assert_eq!(
+            (same.status, same.text().as_str(), same.header("etag")),
+            (304, "", tag.as_str()),
+            "{path}"
+        );
         assert_eq!(rest.send(held("\"other\"")).await.status, 200);
         assert_eq!(same.header("cache-control"), "no-cache");
     }
@@ -155,7 +175,8 @@ async fn who_cannot_be_said_in_ebsis_terms_is_in_no_list() {
     let app = TestApp::start().await;
     let registry = app.registry(AUTHORITY);
     let later = app.clock.now().plus(Duration::from_secs(3_600)).to_string();
-    let named = ["urn:entity:1", "did:web:verifies.example", "did:web:limited.example", "did:web:later.example"];
+    let named =
+        ["urn:entity:1", "did:web:verifies.example", "did:web:limited.example", "did:web:later.example"];
     registry.registers(named[0]).authorized("issue", "Degree").await;
     registry.registers(named[1]).authorized("verify", "Degree").await;
     registry.registers(named[2]).authorized("issue", "Degree").provided("eqf_level", &["7"]).await;
@@ -163,7 +184,8 @@ async fn who_cannot_be_said_in_ebsis_terms_is_in_no_list() {
     let part = registry.registers("did:web:part.example").authorized("issue", "Degree").within("FI-01").await;
     let rest = app.rest();
     let list = read(&rest, &format!("{TIR}/issuers")).await;
-    let dids: Vec<&str> = list["items"].as_array().expect("items").iter().filter_map(|i| i["did"].as_str()).collect();
+    let dids: Vec<&str> =
+        list["items"].as_array().expect("items").iter().filter_map(|i| i["did"].as_str()).collect();
     assert_eq!(dids, [AUTHORITY, &part]);
     for did in &named[1..] {
         let reply = rest.get(&format!("{TIR}/issuers/{did}")).await;

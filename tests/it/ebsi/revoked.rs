@@ -10,12 +10,15 @@ use std::{
 };
 
 use charter_domain::time::Clock as _;
-use charter_proto::charter::registry::v1::set_status_request::Target;
-use charter_tests::{AUTHORITY, Rest, TestApp};
+use charter_proto::charter::registry::v1::{self as pb, change_status, propose_request::Change};
+use charter_tests::{
+    AUTHORITY, Rest, TestApp,
+    governed::{Governed, ISSUER, waived},
+};
 use serde_json::{Value, json};
 
 use super::{TIR, UNIVERSITY, attribute, claims, ids, read};
-use crate::kept::beside;
+use crate::{kept::beside, schema::enact};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -65,17 +68,30 @@ async fn a_suspension_shows_and_ends() {
 
 #[tokio::test]
 async fn a_revoked_statement_leaves_the_others() {
-    let app = TestApp::start().await;
-    let registry = app.registry(AUTHORITY);
-    registry.registers(UNIVERSITY).authorized("issue", "Degree").authorized("issue", "Diploma").await;
-    app.clock.advance(seconds(10));
-    let entity = read(&app.rest(), &format!("/api/v1/entities/{UNIVERSITY}")).await;
-    let number = entity["statements"][0]["statement_id"].as_str().and_then(|n| n.parse().ok());
-    registry.sets(Target::StatementId(number.expect("a number")), "REVOKED").await;
-    let rest = app.rest();
+    let g = Governed::start().await;
+    let diploma = pb::ImportAuthorization {
+        action: "issue".to_owned(),
+        resource: "Diploma".to_owned(),
+        ..Default::default()
+    };
+    let stated = Change::MakeStatement(pb::MakeStatement {
+        entity_id: ISSUER.to_owned(),
+        authorization: Some(diploma),
+        ..Default::default()
+    });
+    let statement = enact(&g, stated).await.expect("stated").seq;
+    g.app.clock.advance(seconds(10));
+    let revoked = Change::ChangeStatus(pb::ChangeStatus {
+        target: Some(change_status::Target::StatementId(statement)),
+        state: "REVOKED".to_owned(),
+        code: "TESTED".to_owned(),
+        ..waived("REVOKED")
+    });
+    enact(&g, revoked).await.expect("revoked");
+    let rest = g.app.rest();
     let mut kinds = Vec::new();
-    for id in ids(&rest, UNIVERSITY).await {
-        let found = read(&rest, &format!("{TIR}/issuers/{UNIVERSITY}/attributes/{id}")).await;
+    for id in ids(&rest, ISSUER).await {
+        let found = read(&rest, &format!("{TIR}/issuers/{ISSUER}/attributes/{id}")).await;
         kinds.push(kind(&found["attribute"]).to_owned());
     }
     kinds.sort_unstable();
@@ -155,5 +171,8 @@ async fn many_who_ask_at_once_get_one_signature() {
         async move { read(&rest, &path).await["attribute"]["hash"].clone() }
     });
     let hashes = futures::future::join_all(asks).await;
-    assert!(hashes.iter().all(|hash| *hash == hashes[0]), "ECDSA signs the same otherwise each time: {hashes:?}");
+    assert!(
+        hashes.iter().all(|hash| *hash == hashes[0]),
+        "ECDSA signs the same otherwise each time: {hashes:?}"
+    );
 }

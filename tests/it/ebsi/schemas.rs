@@ -38,7 +38,11 @@ async fn a_schema_is_found_by_both_forms_of_the_hash_of_what_it_decides() {
     let list = read(&rest, &format!("{TSR}/schemas")).await;
     let ids: Vec<&str> =
         list["items"].as_array().expect("items").iter().filter_map(|i| i["schemaId"].as_str()).collect();
-    assert_eq!((ids.len(), &list["total"]), (2, &json!(2)), "one that refers to another is not there: {list}");
+    assert_eq!(
+        (ids.len(), &list["total"]),
+        (2, &json!(2)),
+        "one that refers to another is not there: {list}"
+    );
     let id = format!("0x{ID}");
     assert_eq!(ids[1], id);
     assert_eq!(list["items"][1]["href"], format!("{}{TSR}/schemas/{id}", base(&g.app)));
@@ -61,7 +65,10 @@ async fn revisions_are_the_forms_of_one_id_by_the_hash_of_their_bytes() {
     for (item, title) in items.iter().zip(["Degree", "Academic degree"]) {
         let id = item["schemaRevisionId"].as_str().expect("an id");
         let reply = rest.get(&format!("{path}/{id}")).await;
-        assert_eq!((format!("0x{:x}", Sha256::digest(&reply.body)), reply.json()), (id.to_owned(), degree(title)));
+        assert_eq!(
+            (format!("0x{:x}", Sha256::digest(&reply.body)), reply.json()),
+            (id.to_owned(), degree(title))
+        );
         let metadata = read(&rest, &format!("{path}/{id}/metadata")).await;
         let name = metadata["items"][0]["metadataId"].as_str().expect("an id");
         let one = read(&rest, &format!("{path}/{id}/metadata/{name}")).await;

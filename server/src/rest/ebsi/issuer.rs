@@ -46,7 +46,7 @@ pub async fn list(read: Read) -> Response<Body> {
         let item =
             |did: &String| -> Result<Value, Fault> { Ok(json!({ "did": did, "href": read.issuer(did)? })) };
         let items = list.items.iter().map(item).collect::<Result<Vec<Value>, Fault>>()?;
-        Ok(page::envelope(&format!("{}{TIR}/issuers", read.base()?), "", page, &list, items))
+        Ok(page::envelope(&format!("{}{TIR}/issuers", read.base()?), "", page, &list, &items))
     });
     read.answer(found.await)
 }
@@ -75,8 +75,9 @@ pub async fn attributes(read: Read) -> Response<Body> {
         let ids = ebsi::attributes(&read.app, read.here.registry, &did).await?;
         let url = format!("{}/attributes", read.issuer(&did)?);
         let shown = Listed { total: ids.len(), items: page.of(ids.into_iter()) };
-        let items = shown.items.iter().map(|id| json!({ "id": id, "href": format!("{url}/{id}") })).collect();
-        Ok(page::envelope(&url, "", page, &shown, items))
+        let items: Vec<Value> =
+            shown.items.iter().map(|id| json!({ "id": id, "href": format!("{url}/{id}") })).collect();
+        Ok(page::envelope(&url, "", page, &shown, &items))
     });
     read.answer(found.await)
 }
@@ -109,7 +110,7 @@ pub async fn revisions(read: Read) -> Response<Body> {
             Form::Deprecated => (signed.attribute.clone(), "&version=deprecated"),
         };
         let list = Listed { total: 1, items: Vec::new() };
-        Ok(page::envelope(&url, more, page, &list, page.of(std::iter::once(item))))
+        Ok(page::envelope(&url, more, page, &list, &page.of(std::iter::once(item))))
     });
     read.answer(found.await)
 }
@@ -132,7 +133,7 @@ pub async fn proxies(read: Read) -> Response<Body> {
         let (page, did) = (read.page()?, read.did()?);
         ebsi::attributes(&read.app, read.here.registry, &did).await?;
         let list = Listed { total: 0, items: Vec::new() };
-        Ok(page::envelope(&format!("{}/proxies", read.issuer(&did)?), "", page, &list, Vec::new()))
+        Ok(page::envelope(&format!("{}/proxies", read.issuer(&did)?), "", page, &list, &[]))
     });
     read.answer(found.await)
 }

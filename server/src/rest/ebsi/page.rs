@@ -67,7 +67,7 @@ fn number(
 }
 
 /// A page of a list at `url`, in EBSI's envelope; `more` is further parameters that its links repeat.
-pub(super) fn envelope(url: &str, more: &str, page: Page, list: &Listed, items: Vec<Value>) -> Value {
+pub(super) fn envelope(url: &str, more: &str, page: Page, list: &Listed, items: &[Value]) -> Value {
     let size = u64::from(page.size);
     let total = u64::try_from(list.total).unwrap_or(u64::MAX);
     let last = total.div_ceil(size.max(1)).max(1);
@@ -129,7 +129,7 @@ mod tests {
     fn links_end_at_the_last_page() {
         let list = |total| Listed { total, items: Vec::new() };
         let at = |number, total| {
-            let value = envelope("u", "", Page { number, size: 10 }, &list(total), Vec::new());
+            let value = envelope("u", "", Page { number, size: 10 }, &list(total), &[]);
             let number = |link: &str| {
                 let text = value["links"][link].as_str().expect("a link");
                 let text = text.strip_prefix("u?page[after]=").and_then(|t| t.strip_suffix("&page[size]=10"));

@@ -32,7 +32,7 @@ pub async fn list(read: Read) -> Response<Body> {
         let item =
             |id: &String| -> Result<Value, Fault> { Ok(json!({ "schemaId": id, "href": read.schema(id)? })) };
         let items = list.items.iter().map(item).collect::<Result<Vec<Value>, Fault>>()?;
-        Ok(page::envelope(&format!("{}{TSR}/schemas", read.base()?), "", page, &list, items))
+        Ok(page::envelope(&format!("{}{TSR}/schemas", read.base()?), "", page, &list, &items))
     });
     read.answer(found.await)
 }
@@ -59,8 +59,8 @@ pub async fn revisions(read: Read) -> Response<Body> {
         let ids: Vec<String> = forms.iter().map(|form| format!("0x{}", form.sha256)).collect();
         let shown = Listed { total: ids.len(), items: page.of(ids.into_iter()) };
         let item = |id: &String| json!({ "schemaRevisionId": id, "href": format!("{url}/{id}") });
-        let items = shown.items.iter().map(item).collect();
-        Ok(page::envelope(&url, "", page, &shown, items))
+        let items: Vec<Value> = shown.items.iter().map(item).collect();
+        Ok(page::envelope(&url, "", page, &shown, &items))
     });
     read.answer(found.await)
 }
@@ -85,7 +85,7 @@ pub async fn metadata_list(read: Read) -> Response<Body> {
         let id = format!("0x{}", form.metadata_id());
         let item = json!({ "metadataId": id, "href": format!("{url}/{id}") });
         let list = Listed { total: 1, items: Vec::new() };
-        Ok(page::envelope(&url, "", page, &list, page.of(std::iter::once(item))))
+        Ok(page::envelope(&url, "", page, &list, &page.of(std::iter::once(item))))
     });
     read.answer(found.await)
 }
