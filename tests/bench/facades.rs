@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     client::{self, Connection},
+    ebsi_chain,
     process::Process,
     question::Asking,
     report::Samples,
@@ -52,7 +53,7 @@ pub async fn round(field: &Field<'_>, charter: &Process, samples: &mut Samples) 
             samples.pair(key, trqp, field.wrk(charter, requests).await?);
         }
     }
-    Ok(())
+    ebsi_chain::run(samples).await
 }
 
 /// Of a superior: its statement about the education registry.

@@ -3,6 +3,7 @@
 //! Exits 0 also when a target is missed; the table says so, and `target/bench/summary.json` has every sample.
 
 mod client;
+mod ebsi_chain;
 mod facades;
 mod federated;
 mod federation;

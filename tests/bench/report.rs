@@ -152,6 +152,13 @@ fn rows(s: &Samples) -> Vec<Row> {
         ),
         ("fetch_rps_ratio", "  OpenID Federation: fetch", "%", AtLeast(0.8), rate("fetch")),
         ("attribute_rps_ratio", "  EBSI: an attribute of an issuer", "%", AtLeast(0.8), rate("attribute")),
+        (
+            "ebsi_chain",
+            "EBSI as superior: a chain of four, cold, median of 50",
+            "ms",
+            Below(60.0),
+            String::new(),
+        ),
         ("p99_cached", "P99 at 2,000/s, cached", "ms", Below(5.0), limit),
         ("p99_uncached", "P99 at 2,000/s, from Postgres", "ms", Below(15.0), String::new()),
         ("command", "P99 from approval to committed event, 50/s", "ms", Below(50.0), String::new()),

@@ -6,6 +6,7 @@ pub mod app;
 pub mod ask;
 pub mod clock;
 pub mod database;
+pub mod ebsi;
 pub mod governed;
 pub mod hand_log;
 pub mod issuer;

@@ -2,13 +2,12 @@
 
 use charter_federation::protocol::ebsi::{Clause, Role};
 use charter_signing::Signer as _;
+use charter_tests::ebsi::{
+    Chain, Reply, Server,
+    chain::{NOW, SCHEMA, at, gives, spoiled},
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-
-use super::{
-    chain::{Chain, NOW, SCHEMA, at, gives, spoiled},
-    server::{Reply, Server},
-};
 
 /// A spoiled chain, the link that fails (0 is the subject's) and why.
 type Case = (&'static str, fn(&mut Chain), usize, Clause);

@@ -2,13 +2,9 @@
 
 use charter_federation::protocol::ebsi::{Clause, Fault, MAX_LINKS, MAX_PAGES, MAX_REQUESTS};
 use charter_signing::Signer as _;
+use charter_tests::ebsi::{Chain, Reply, Server, chain::document};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-
-use super::{
-    chain::{Chain, document},
-    server::{Reply, Server},
-};
 
 /// A good chain of four whose registry then answers otherwise at one path.
 async fn with(path: impl FnOnce(&Chain) -> String, reply: impl FnOnce(&Chain) -> Reply) -> (Fault, Server) {

@@ -7,11 +7,12 @@ use charter_proto::charter::federation::v1::{
     self as fed, federation_service_client::FederationServiceClient,
 };
 use charter_signing::Signer as _;
-use charter_tests::{Asking, TestApp, TestClock};
-
-use super::{
-    chain::{Chain, SCHEMA, document, gives},
-    server::{Reply, Server},
+use charter_tests::{
+    Asking, TestApp, TestClock,
+    ebsi::{
+        Chain, Reply, Server,
+        chain::{SCHEMA, document, gives},
+    },
 };
 
 const FINLAND: &str = "did:web:fi.example";
