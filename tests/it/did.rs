@@ -42,7 +42,12 @@ fn of(code: u16, name: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn keys_and_the_authority_itself_need_no_fetching() {
-    let app = TestApp::build().registry(AUTHORITY).settings(&settings("resolve = \"off\"")).start().await;
+    let app = TestApp::build()
+        .registry(AUTHORITY)
+        .details("governance_framework = \"https://framework.example/\"")
+        .settings(&settings("resolve = \"off\""))
+        .start()
+        .await;
     let (status, result) = resolves(&app, KEY).await;
     assert_eq!(status, 200);
     assert_eq!(result["didDocument"]["id"], KEY);
@@ -59,11 +64,12 @@ async fn keys_and_the_authority_itself_need_no_fetching() {
         )
     );
     assert_eq!(app.rest().get("/r/r0/did.json").await.json(), own);
-    let types: Vec<&str> =
-        own["service"].as_array().expect("services").iter().filter_map(|s| s["type"].as_str()).collect();
-    assert!(types.contains(&"TRQP"), "{types:?}");
-    let url = own["service"][0]["serviceEndpoint"].as_str().expect("a URL");
-    assert_eq!(url, app.app.config.registries[0].public_url);
+    let services = own["service"].as_array().expect("services").iter();
+    let told: Vec<(&str, &str)> =
+        services.filter_map(|s| Some((s["type"].as_str()?, s["serviceEndpoint"].as_str()?))).collect();
+    let url = app.app.config.registries[0].public_url.as_str();
+    let framework = "https://framework.example/";
+    assert_eq!(told, [("TRQP", url), ("CharterGrpc", url), ("GovernanceFramework", framework)]);
 }
 
 #[tokio::test]
