@@ -4,6 +4,8 @@
 mod fetch;
 mod list;
 mod mark;
+mod resolve;
+mod resolve_below;
 mod status;
 
 use std::time::Duration;

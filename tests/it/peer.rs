@@ -45,6 +45,8 @@ pub struct Peer {
     below: Mutex<Option<pb::ListPeersResponse>>,
     /// What it states of a subordinate, and what stands above itself.
     above: Mutex<Option<pb::GetSubordinateStatementResponse>>,
+    /// Entity configurations that it shows, and statements, by authority or superior and subordinate.
+    documents: Mutex<HashMap<String, String>>,
     /// What it states of who recognises it.
     shown: Mutex<Vec<String>>,
     /// How often it was asked for that.
@@ -72,6 +74,7 @@ impl Peer {
             asked: Mutex::default(),
             below: Mutex::default(),
             above: Mutex::default(),
+            documents: Mutex::default(),
             shown: Mutex::default(),
             shown_to: AtomicUsize::new(0),
             looked_at: AtomicUsize::new(0),
@@ -155,6 +158,15 @@ impl Peer {
 
     pub fn shows_above(&self, said: pb::GetSubordinateStatementResponse) {
         *self.above.lock().expect("not poisoned") = Some(said);
+    }
+
+    /// Shows the configuration of an authority, or what `superior subordinate` names.
+    pub fn keeps(&self, name: &str, document: &str) {
+        self.documents.lock().expect("not poisoned").insert(name.to_owned(), document.to_owned());
+    }
+
+    fn kept(&self, name: &str) -> Option<String> {
+        self.documents.lock().expect("not poisoned").get(name).cloned()
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -266,10 +278,15 @@ impl FederationService for Service {
 
     async fn list_peers(
         &self,
-        _: Request<pb::ListPeersRequest>,
+        request: Request<pb::ListPeersRequest>,
     ) -> Result<Response<pb::ListPeersResponse>, Status> {
         self.0.looked_at.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(self.0.slow).await;
+        let below = request.into_inner().via.pop().filter(|below| self.0.kept(below).is_some());
+        if let Some(authority_id) = below {
+            // Who is below has nobody below.
+            return Ok(Response::new(pb::ListPeersResponse { authority_id, epoch: 3, ..Default::default() }));
+        }
         let said = self.0.below.lock().expect("not poisoned").clone();
         said.map(Response::new).ok_or_else(|| Status::unimplemented("an older registry"))
     }
@@ -292,15 +309,25 @@ impl FederationService for Service {
 
     async fn get_entity_configuration(
         &self,
-        _: Request<pb::GetEntityConfigurationRequest>,
+        request: Request<pb::GetEntityConfigurationRequest>,
     ) -> Result<Response<pb::GetEntityConfigurationResponse>, Status> {
-        Err(Status::unimplemented("not needed"))
+        let kept = self.0.kept(&request.into_inner().authority_id);
+        let entity_configuration = kept.ok_or_else(|| Status::unimplemented("an older registry"))?;
+        Ok(Response::new(pb::GetEntityConfigurationResponse { entity_configuration }))
     }
 
     async fn get_subordinate_statement(
         &self,
-        _: Request<pb::GetSubordinateStatementRequest>,
+        request: Request<pb::GetSubordinateStatementRequest>,
     ) -> Result<Response<pb::GetSubordinateStatementResponse>, Status> {
+        let pb::GetSubordinateStatementRequest { authority_id, subordinate_id } = request.into_inner();
+        if let Some(subordinate_statement) = self.0.kept(&format!("{authority_id} {subordinate_id}")) {
+            let superior_chain = Vec::new();
+            return Ok(Response::new(pb::GetSubordinateStatementResponse {
+                subordinate_statement,
+                superior_chain,
+            }));
+        }
         let said = self.0.above.lock().expect("not poisoned").clone();
         said.map(Response::new).ok_or_else(|| Status::unimplemented("no superior"))
     }

@@ -164,7 +164,7 @@ async fn a_subordinate_does_not_ask_what_a_superior_asks() {
 /// Who may call what: superiors, subordinates, recognised peers.
 const TABLE: [(&str, [bool; 3]); 8] = [
     ("GetEntityConfiguration", [true, true, true]),
-    ("GetSubordinateStatement", [false, true, false]),
+    ("GetSubordinateStatement", [true, true, false]),
     ("GetRecognition", [true, true, true]),
     ("GetEpoch", [true, false, false]),
     ("GetLogEvidence", [true, false, false]),

@@ -14,10 +14,10 @@ use charter_domain::{AuthorityId, HttpsId, NamingConstraints, RegistryId};
 mod look;
 mod read;
 
-pub use self::look::look;
+pub use self::look::{is_new, look};
 
 /// How often it is looked whether anything has changed below.
-pub const EVERY: Duration = Duration::from_secs(10);
+pub const EVERY: Duration = Duration::from_secs(5);
 /// What a registry elsewhere states of others counts for this long after it was confirmed.
 const LEASE: Duration = Duration::from_secs(30);
 

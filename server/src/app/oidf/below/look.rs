@@ -19,7 +19,7 @@ const MOST_EPOCHS: usize = 64;
 /// A branch is read again after this time, whatever its epochs are: documents are renewed without an event.
 const AGAIN: Duration = Duration::from_secs(600);
 /// The same where somebody was not heard.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(5);
 
 /// Looks at each direct subordinate on another server; what could not be heard stays as it was.
 pub async fn look(app: &App) {
@@ -39,6 +39,14 @@ pub async fn look(app: &App) {
     let revision = if moved || before.revision == 0 { before.revision + 1 } else { before.revision };
     let branches = looked.into_iter().map(|(branch, _)| branch).collect();
     app.below.put(Known { revision, branches });
+}
+
+/// Somebody is below at whom nobody has looked.
+pub async fn is_new(app: &App) -> bool {
+    let (known, wanted) = (app.below.known(), wanted(app).await);
+    let looked =
+        |(registry, d): &(RegistryId, Delegation)| known.branches.iter().any(|b| is_of(b, *registry, d));
+    !wanted.iter().all(looked)
 }
 
 fn is_of(branch: &Branch, registry: RegistryId, delegation: &Delegation) -> bool {

@@ -135,17 +135,18 @@ impl<'a> Walk<'a> {
             return Ok(found);
         }
         let stated = in_force(&base, self.now).any(|d| d.entity_identifier == *id);
-        let fresh = stated && self.known.named(id).next().is_none() && hosted(self.app, id).is_none();
-        if fresh || self.known.revision == 0 || self.known.branches.iter().any(|b| b.may_hide(id)) {
+        let elsewhere = self.known.named(id).next().is_some();
+        let unheard = stated && !elsewhere && hosted(self.app, id).is_none();
+        if unheard || self.known.revision == 0 || self.known.branches.iter().any(|b| b.may_hide(id)) {
             return Err(Unresolved::later("not everybody below was heard yet"));
         }
-        match self.why.take() {
-            Some(why) => Err(Unresolved::Chain(format!("no chain to the trust anchor holds: {why}"))),
-            None if hosted(self.app, id).is_some() || self.known.named(id).next().is_some() => {
-                Err(Unresolved::Chain("no way leads from `sub` to the trust anchor".to_owned()))
-            }
-            None => Err(Unresolved::Subject(format!("`{id}` is not known under this trust anchor"))),
+        if let Some(why) = self.why.take() {
+            return Err(Unresolved::Chain(format!("no chain to the trust anchor holds: {why}")));
         }
+        if elsewhere || hosted(self.app, id).is_some() || self.is_stated_here(id) {
+            return Err(Unresolved::Chain("no way leads from `sub` to the trust anchor".to_owned()));
+        }
+        Err(Unresolved::Subject(format!("`{id}` is not known under this trust anchor")))
     }
 
     /// `None` where no chain holds.
