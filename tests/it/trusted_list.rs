@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use charter_domain::{Timestamp, time::Clock as _};
 use charter_proto::charter::registry::v1::set_status_request::Target;
 use charter_server::app::lists::{Format, list};
-use charter_tests::{AUTHORITY, TestApp, program, rest::Reply};
+use charter_tests::{AUTHORITY, TestApp, program, rest::Reply, terminal::Terminal};
 use http::header;
 use serde_json::{Value, json};
 
@@ -110,26 +110,22 @@ async fn no_list_says_active_after_a_revocation_was_acknowledged() {
     registry.registers(ONE).authorized("issue", "Degree").await;
     let before = app.rest().get(LOTE).await;
     let tag = before.header("etag").to_owned();
+    let asking = app.rest();
     let again = |tag: String| {
-        let request = app.rest().request(http::Method::GET, LOTE).header(header::IF_NONE_MATCH, tag);
-        app.rest().send(request.body(http_body_util::Full::default()).expect("a request"))
+        let request = asking.request(http::Method::GET, LOTE).header(header::IF_NONE_MATCH, tag);
+        asking.send(request.body(http_body_util::Full::default()).expect("a request"))
     };
     // Answers are asked for all the time, so that a list is being made or kept when the change comes.
     for (state, said) in [("SUSPENDED", "suspended"), ("ACTIVE", "active"), ("REVOKED", "revoked")] {
-        let (rest, busy) = (
-            app.rest(),
-            tokio::spawn({
-                let rest = app.rest();
-                async move {
-                    loop {
-                        rest.get(LOTE).await;
-                    }
-                }
-            }),
-        );
+        let rest = app.rest();
+        let busy = tokio::spawn(async move {
+            loop {
+                rest.get(LOTE).await;
+            }
+        });
         app.clock.advance(Duration::from_secs(1));
         registry.sets(Target::EntityId(ONE.to_owned()), state).await;
-        let now = payload(&rest.get(LOTE).await)["LoTE"].clone();
+        let now = lote(&app).await;
         assert_eq!(services(&now), [row(ONE, "Degree", said)], "acknowledged before");
         busy.abort();
     }
@@ -221,5 +217,157 @@ async fn each_registry_has_its_own_lists_and_parameters_are_refused() {
     for path in [LOTE, RECOGNIZED] {
         let reply = rest.get(&format!("{path}?limit=1")).await;
         assert_eq!(reply.problem(), (400, "INVALID".to_owned()), "{path}");
+    }
+}
+
+/// The certificate in the header of a list, as PEM.
+fn signer(token: &str) -> String {
+    let header =
+        BASE64_URL_SAFE_NO_PAD.decode(token.split('.').next().expect("a header")).expect("base64url");
+    let header: Value = serde_json::from_slice(&header).expect("JSON");
+    let der = header["x5c"][0].as_str().expect("a certificate").as_bytes();
+    let lines: Vec<_> = der.chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}
+
+/// Paths in the home of a terminal, and what is written there.
+fn kept(terminal: &Terminal, files: &[(&str, &str)]) -> Vec<String> {
+    let path = |name: &str| terminal.home().join(name);
+    files.iter().for_each(|(name, text)| std::fs::write(path(name), text).expect("written"));
+    files.iter().map(|(name, _)| path(name).display().to_string()).collect()
+}
+
+#[tokio::test]
+async fn what_one_registry_lists_another_takes_over_with_the_same_answers() {
+    let app = TestApp::start().await;
+    let registry = app.registry(AUTHORITY);
+    registry.registers(ONE).authorized("issue", "Degree").authorized("verify", "a/b:c").await;
+    registry.registers(TWO).authorized("issue", "Degree").await;
+    registry.registers("did:web:three.example").authorized("issue", "Degree").within("FI-01").await;
+    app.clock.advance(Duration::from_secs(1));
+    registry.suspends(TWO).await;
+    let token = app.rest().get(LOTE).await.text();
+    let other = TestApp::start().await;
+    let terminal = Terminal::default();
+    let pem = signer(&token);
+    let files = kept(&terminal, &[("list.jws", &token), ("signer.pem", &pem), ("token", &other.token)]);
+    let report = terminal.home().join("report.json").display().to_string();
+    let url = other.url();
+    let args = [
+        "import",
+        "--server",
+        &url,
+        "--format",
+        "lote",
+        "--signer",
+        &files[1],
+        "--token-file",
+        &files[2],
+        "--report",
+        &report,
+        &files[0],
+    ];
+    let dry = terminal.charter(&[&args[..], &["--dry-run"]].concat()).await;
+    assert!(dry.out.contains("would load 2, failed 0"), "{} {}", dry.out, dry.err);
+    let done = terminal.charter(&args).await;
+    assert_eq!((done.code, done.out.trim()), (0, "loaded 2, failed 0"), "{}", done.err);
+    for (entity, action, resource, yes) in [
+        (ONE, "issue", "Degree", true),
+        (ONE, "verify", "a/b:c", true),
+        (ONE, "verify", "Degree", false),
+        (TWO, "issue", "Degree", false),
+    ] {
+        for server in [&app, &other] {
+            let said = server.anonymous().asks(entity, action, resource).both().await;
+            assert_eq!(said.yes, yes, "{entity} {action} {resource}: {}", said.line());
+        }
+    }
+    let unlisted = other.anonymous().asks("did:web:three.example", "issue", "Degree").both().await;
+    assert_eq!(unlisted.line(), "404 UNKNOWN_ENTITY", "it was never said of all of the jurisdiction");
+    let report: Value = serde_json::from_slice(&std::fs::read(&report).expect("a report")).expect("JSON");
+    assert_eq!(
+        (&report["entities"], &report["records"], &report["authorizations"]),
+        (&json!(2), &json!(2), &json!(3))
+    );
+    assert!(report["counts"].as_array().is_some_and(|counts| !counts.is_empty()), "{report}");
+}
+
+#[tokio::test]
+async fn a_list_of_another_signer_or_with_another_byte_loads_nothing() {
+    let (app, stranger) = (TestApp::start().await, TestApp::start().await);
+    app.registry(AUTHORITY).registers(ONE).authorized("issue", "Degree").await;
+    let token = app.rest().get(LOTE).await.text();
+    let theirs = signer(&stranger.rest().get(LOTE).await.text());
+    let at = token.find('.').expect("a dot") + 30;
+    let other = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
+    let altered = format!("{}{other}{}", &token[..at], &token[at + 1..]);
+    let terminal = Terminal::default();
+    let pem = signer(&token);
+    let named = [
+        ("list.jws", token.as_str()),
+        ("signer.pem", &pem),
+        ("stranger.pem", &theirs),
+        ("altered.jws", &altered),
+        ("token", &stranger.token),
+    ];
+    let files = kept(&terminal, &named);
+    let url = stranger.url();
+    for (list, signer) in [(0, 2), (3, 1)] {
+        let args = [
+            "import",
+            "--server",
+            &url,
+            "--token-file",
+            &files[4],
+            "--format",
+            "lote",
+            "--signer",
+            &files[signer],
+        ];
+        let done = terminal.charter(&[&args[..], &[files[list].as_str()]].concat()).await;
+        assert_eq!(done.code, 5, "{} {}", done.out, done.err);
+    }
+    let said = stranger.anonymous().asks(ONE, "issue", "Degree").both().await;
+    assert_eq!(said.line(), "404 UNKNOWN_ENTITY");
+}
+
+#[tokio::test]
+async fn an_xml_list_that_another_program_signed_is_taken_over() {
+    let app = TestApp::start().await;
+    let terminal = Terminal::default();
+    let files = kept(&terminal, &[("list.xml", ""), ("signer.pem", ""), ("token", &app.token)]);
+    let made = std::process::Command::new("python3")
+        .arg(program::root().join("tests/second/xades.py"))
+        .args(&files[..2])
+        .status()
+        .expect("python3 runs: `scripts/setup test`");
+    assert!(made.success());
+    let url = app.url();
+    let args = [
+        "import",
+        "--server",
+        &url,
+        "--token-file",
+        &files[2],
+        "--format",
+        "tsl",
+        "--signer",
+        &files[1],
+        "--service-type",
+        "http://types.example/CA=issue:Certificate",
+        &files[0],
+    ];
+    let done = terminal.charter(&args).await;
+    assert_eq!((done.code, done.out.trim()), (0, "loaded 1, failed 0"), "{}", done.err);
+    let said = app.anonymous().asks("VATSE-556000000001", "issue", "Certificate").both().await;
+    assert_eq!(said.line(), "200 yes ACTIVE");
+    let text = std::fs::read_to_string(&files[0]).expect("a list");
+    for (from, to) in [("granted", "grantee"), ("<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "<!DOCTYPE a>")]
+    {
+        let altered = text.replacen(from, to, 1);
+        assert_ne!(altered, text);
+        std::fs::write(&files[0], altered).expect("written");
+        let done = terminal.charter(&args).await;
+        assert!(matches!(done.code, 2 | 5), "{from}: {} {}", done.out, done.err);
     }
 }

@@ -10,6 +10,7 @@ mod credential;
 mod entity;
 mod federation;
 mod grant;
+mod import;
 mod joining;
 mod key;
 mod life;
@@ -41,6 +42,7 @@ pub use self::{
     entity::Entity,
     federation::{Federation, GraphFormat},
     grant::{Accreditation, Authorize, Grant, OfAccreditation, OfStatement, Statement, Status, Valid},
+    import::Import,
     joining::{Accept, Applications, Apply, Join, Leave, Rotate, Sent},
     key::{CheckKey, EntityKey, Key, ListKeys, Revoke},
     life::{
@@ -246,23 +248,6 @@ pub struct Against {
     pub offline: bool,
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
-}
-
-#[derive(Debug, Args)]
-pub struct Import {
-    /// `*.csv`, or JSON: an array of records.
-    pub file: PathBuf,
-    /// Check every row, load none.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// The registry to load into; the server's own when absent.
-    #[arg(long, value_name = "DID", value_parser = AuthorityId::parse)]
-    pub registry: Option<AuthorityId>,
-    #[command(flatten)]
-    pub token: TokenFile,
-    /// Write the rows that failed to this file, in the format of the input.
-    #[arg(long, value_name = "FILE")]
-    pub failures: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ mod evidence;
 mod exit;
 mod file;
 mod http;
+mod list;
 mod log;
 mod login;
 pub mod mirror;

@@ -98,6 +98,15 @@ impl Sheet {
         if is_csv { csv::read(bytes) } else { json::read(bytes) }
     }
 
+    /// Records that were made from something else, by their number.
+    pub fn of(records: Vec<RawRecord>) -> Self {
+        let row = |(record, line): (RawRecord, u32)| {
+            let source = Source::Json(serde_json::to_string(&record).unwrap_or_default());
+            Row { line, record: Ok(record), source }
+        };
+        Self { rows: records.into_iter().zip(1..).map(row).collect(), layout: Layout::Json }
+    }
+
     /// Judges every row as the server would: its values, and whether its identifiers came before in the file.
     pub fn validate(&mut self) {
         let mut seen = duplicates::Seen::default();

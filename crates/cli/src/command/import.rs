@@ -1,5 +1,6 @@
 //! `charter import`: reads a file, judges it here, and loads what is good through the import door.
 
+mod foreign;
 mod load;
 
 use std::{collections::BTreeSet, path::Path};
@@ -17,7 +18,11 @@ use crate::{
 
 pub async fn run(to: &Connection, args: Import) -> Result<Exit, Failure> {
     let token = Token::read(args.token.token_file.as_deref())?;
-    let (sheet, good, mut failed) = read(&args.file).await?;
+    let sheet = match &args.format {
+        Some(format) => foreign::read(*format, &args).await?,
+        None => read(&args.file).await?,
+    };
+    let (good, mut failed) = judged(&sheet);
     let registry_id = args.registry.map_or_else(String::new, Into::into);
     let to = Destination { connection: to, token, registry_id, dry_run: args.dry_run };
     let Tally { accepted, failed: refused, broken } = load::load(&to, good).await;
@@ -38,8 +43,8 @@ pub async fn run(to: &Connection, args: Import) -> Result<Exit, Failure> {
     }
 }
 
-/// The file, its good rows, and the lines of those that failed here, which are reported.
-async fn read(path: &Path) -> Result<(Sheet, Vec<ImportRecord>, BTreeSet<u32>), Failure> {
+/// A file of records.
+async fn read(path: &Path) -> Result<Sheet, Failure> {
     let unreadable = |message: &str| Failure::usage(format!("cannot read `{}`: {message}", path.display()));
     let bytes = tokio::fs::read(path).await.map_err(|e| unreadable(&e.to_string()))?;
     let mut sheet = Sheet::read(path, &bytes).map_err(|Unreadable { message, hint }| {
@@ -47,6 +52,11 @@ async fn read(path: &Path) -> Result<(Sheet, Vec<ImportRecord>, BTreeSet<u32>), 
         hint.map_or_else(|| unreadable(&message), |hint| failure.hint(hint))
     })?;
     sheet.validate();
+    Ok(sheet)
+}
+
+/// The good rows, and the lines of those that failed here, which are reported.
+fn judged(sheet: &Sheet) -> (Vec<ImportRecord>, BTreeSet<u32>) {
     let (mut good, mut failed) = (Vec::new(), BTreeSet::new());
     for row in &sheet.rows {
         match &row.record {
@@ -57,7 +67,7 @@ async fn read(path: &Path) -> Result<(Sheet, Vec<ImportRecord>, BTreeSet<u32>), 
             }
         }
     }
-    Ok((sheet, good, failed))
+    (good, failed)
 }
 
 fn describe(line: u32, fault: &Fault) -> String {

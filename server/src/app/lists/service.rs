@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    fn entity(statements: Value, statuses: Value, accreditations: Value) -> EntityView {
+    fn entity(statements: &Value, statuses: &Value, accreditations: &Value) -> EntityView {
         serde_json::from_value(json!({
             "entity_id": uuid::Uuid::nil(), "names": { "en": "A" }, "country": "FI", "registered_at": 5_000_000,
             "identifiers": [{ "type": "did", "value": "did:web:a.example" }],
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_suspension_ends_one_period_and_begins_another() {
         let suspended = json!([{ "s": "SUSPENDED", "f": 20_000_000, "u": 30_000_000, "r": "" }]);
-        let entity = entity(json!([statement(Some(10), Some(40))]), suspended, Value::Null);
+        let entity = entity(&json!([statement(Some(10), Some(40))]), &suspended, &Value::Null);
         assert_eq!(states(&entity, 9), [], "it has not begun");
         assert_eq!(states(&entity, 10), [("active", 10)]);
         assert_eq!(states(&entity, 25), [("active", 10), ("suspended", 20)]);
@@ -179,10 +179,10 @@ mod tests {
         ] {
             let mut restricted = statement(None, None);
             restricted[member] = value;
-            let found = of(&entity(json!([restricted]), Value::Null, Value::Null), at(9));
+            let found = of(&entity(&json!([restricted]), &Value::Null, &Value::Null), at(9));
             assert_eq!(found.services, [], "{member}");
         }
-        let whole = of(&entity(json!([statement(None, None)]), Value::Null, Value::Null), at(9));
+        let whole = of(&entity(&json!([statement(None, None)]), &Value::Null, &Value::Null), at(9));
         assert_eq!(whole.services[0].states, [("active", at(5))], "known since it was registered");
     }
 
@@ -194,18 +194,18 @@ mod tests {
         let accreditation = json!([{ "accreditation_id": id, "entity_id": uuid::Uuid::nil(), "body": "B",
             "legal_basis": "", "evidence_uri": "", "evidence_date": "", "evidence_sha256": "",
             "f": 0, "u": 50_000_000, "statuses": [{ "s": "REVOKED", "f": 30_000_000, "u": null, "r": "" }] }]);
-        let with = entity(json!([grounded.clone()]), Value::Null, accreditation);
+        let with = entity(&json!([grounded]), &Value::Null, &accreditation);
         assert_eq!(states(&with, 29), [("active", 10)]);
         assert_eq!(states(&with, 30), [("active", 10), ("revoked", 30)]);
-        assert_eq!(states(&entity(json!([grounded]), Value::Null, Value::Null), 20), []);
+        assert_eq!(states(&entity(&json!([grounded]), &Value::Null, &Value::Null), 20), []);
     }
 
     #[test]
     fn periods_that_touch_are_one() {
         let entity = entity(
-            json!([statement(Some(10), Some(20)), statement(Some(20), Some(30)), statement(Some(40), None)]),
-            Value::Null,
-            Value::Null,
+            &json!([statement(Some(10), Some(20)), statement(Some(20), Some(30)), statement(Some(40), None)]),
+            &Value::Null,
+            &Value::Null,
         );
         assert_eq!(states(&entity, 25), [("active", 10)]);
         assert_eq!(states(&entity, 45), [("active", 10), ("expired", 30), ("active", 40)]);
