@@ -115,6 +115,16 @@ impl AuthorityId {
     }
 }
 
+impl HttpsId {
+    /// The `did:web` whose default https identifier this is, if there is one.
+    pub fn did(&self) -> Option<AuthorityId> {
+        let rest = self.0.strip_prefix("https://")?;
+        let did = format!("did:web:{}", rest.replace(':', "%3A").replace('/', ":"));
+        let did = AuthorityId::parse(&did).ok()?;
+        (did.https()? == *self).then_some(did)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +145,9 @@ mod tests {
         assert!(AuthorityId::parse("https://a.example").is_err());
         assert!(AuthorityId::parse("did:web:").is_err());
         let id = AuthorityId::parse("did:web:localhost%3A7100:edu").expect("a DID");
-        assert_eq!(id.https().expect("did:web").as_str(), "https://localhost:7100/edu");
+        let https = id.https().expect("did:web");
+        assert_eq!(https.as_str(), "https://localhost:7100/edu");
+        assert_eq!(https.did(), Some(id));
+        assert_eq!(HttpsId::parse("https://a.example/b:c").expect("https").did(), None);
     }
 }

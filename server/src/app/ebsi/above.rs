@@ -60,9 +60,7 @@ impl Above {
     /// A superior that is configured without an endpoint is never heard: it is taken by its https id, and for the root.
     fn named(superior: &HttpsId) -> Option<Self> {
         let url = plain(superior.as_str())?;
-        let rest = url.strip_prefix("https://")?;
-        let did = format!("did:web:{}", rest.replace(':', "%3A").replace('/', ":"));
-        let did = AuthorityId::parse(&did).ok().filter(|did| is_issuer(did.as_str()))?;
+        let did = superior.did().filter(|did| is_issuer(did.as_str()))?;
         Some(Self { root: did.to_string(), superior: Some(Superior { did, url }) })
     }
 
@@ -101,7 +99,7 @@ mod tests {
     #[test]
     fn a_superior_that_is_never_heard_is_named_by_its_https_id() {
         let named = |id: &str| Above::named(&HttpsId::parse(id).expect("an https id"));
-        let above = named("https://trust.example:7443/edu/").expect("named");
+        let above = named("https://trust.example:7443/edu").expect("named");
         assert_eq!(above.root, "did:web:trust.example%3A7443:edu");
         let superior = above.superior.expect("a superior");
         assert_eq!(

@@ -2,7 +2,7 @@
 //! https id that nobody has registered is that of the `did:web` with the same host and path.
 
 use charter_domain::{
-    AuthorityId, Context, Decision, EntityId, Kind, Outcome, Query, Reason, RegistryId, Resource,
+    AuthorityId, Context, Decision, EntityId, HttpsId, Kind, Outcome, Query, Reason, RegistryId, Resource,
 };
 use charter_federation::LocalAuthority;
 
@@ -11,10 +11,8 @@ use crate::{App, Error};
 
 /// The `did:web` whose https form this is.
 fn did_web(https: &str) -> Option<EntityId> {
-    let rest = https.strip_prefix("https://")?;
-    let did = format!("did:web:{}", rest.replace(':', "%3A").replace('/', ":"));
-    let same = AuthorityId::parse(&did).ok()?.https()?;
-    EntityId::parse(&did).ok().filter(|_| same.as_str() == https)
+    let did = HttpsId::parse(https).ok()?.did()?;
+    EntityId::parse(did.as_str()).ok()
 }
 
 /// The https id that an identifier has in OpenID Federation, if it has one.
