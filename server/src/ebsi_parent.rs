@@ -5,6 +5,7 @@
 //! Nothing of it is recorded, and nothing that could not be judged counts.
 
 pub mod command;
+pub mod recorded;
 
 use std::{
     collections::HashMap,

@@ -4,3 +4,4 @@
 mod faults;
 mod hostile;
 mod mounted;
+mod recorded;

@@ -1,14 +1,14 @@
 //! `charterd ebsi judge`: one party's accreditations in a Trusted Issuers Registry, judged from outside. It needs no
 //! configuration and no database.
 
-use std::time::Instant;
+use std::{path::PathBuf, time::Instant};
 
 use anyhow::{Context as _, ensure};
 use charter_domain::{AuthorityId, Timestamp};
-use charter_federation::protocol::ebsi::{self, Accredited, Judged, Registry, Rights};
+use charter_federation::protocol::ebsi::{self, Accredited, Fetch, Judged, Registry, Rights};
 use clap::Subcommand;
 
-use super::Web;
+use super::{Web, recorded::Recorded};
 use crate::config::ebsi::is_base;
 
 #[derive(Debug, Subcommand)]
@@ -33,6 +33,9 @@ pub enum EbsiCommand {
         /// Authorities (PEM) of the registry's certificate; none: those of the system.
         #[arg(long)]
         ca_file: Option<String>,
+        /// Folder with answers that were recorded: a file `<path>.json` for each; nothing is asked.
+        #[arg(long)]
+        recorded: Option<PathBuf>,
     },
 }
 
@@ -41,16 +44,20 @@ pub enum EbsiCommand {
 /// # Errors
 /// What was asked for cannot be read.
 pub async fn run(command: &EbsiCommand, now: Timestamp) -> anyhow::Result<bool> {
-    let EbsiCommand::Judge { registry, did, root, kind, at, ca_file } = command;
+    let EbsiCommand::Judge { registry, did, root, kind, at, ca_file, recorded } = command;
     ensure!(is_base(registry), "`{registry}` must be https, or http on loopback, without query or fragment");
     let party =
         |text: &str, name: &str| AuthorityId::parse(text).with_context(|| format!("--{name} `{text}`"));
     let (did, root) = (party(did, "did")?, party(root, "root")?);
     let at = at.as_deref().map(Timestamp::parse).transpose().context("--at")?.unwrap_or(now);
-    let web = Web::new(registry, ca_file.as_deref()).map_err(anyhow::Error::msg)?;
-    let registry = Registry { base: registry.trim_end_matches('/').to_owned(), root };
+    let base = registry.trim_end_matches('/').to_owned();
+    let fetch: Box<dyn Fetch> = match recorded {
+        Some(dir) => Box::new(Recorded::new(dir.clone(), &base)),
+        None => Box::new(Web::new(&base, ca_file.as_deref()).map_err(anyhow::Error::msg)?),
+    };
+    let registry = Registry { base, root };
     let started = Instant::now();
-    let judged = ebsi::judge(&web, &registry, &did, at).await;
+    let judged = ebsi::judge(fetch.as_ref(), &registry, &did, at).await;
     let took = started.elapsed().as_secs_f64() * 1e3;
     match judged {
         Ok(judged) => Ok(print(&judged, kind.as_deref(), took)),
