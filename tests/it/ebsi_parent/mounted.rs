@@ -55,6 +55,8 @@ impl Mounted {
             finland.url(),
         );
         let germany = TestApp::build().clock(&clock).registry(GERMANY).details(&details).start().await;
+        // Somebody of Germany's own: its words for actions and types are known.
+        germany.registry(GERMANY).registers("did:web:uni.de.example").authorized("issue", "Degree").await;
         let mounted = Self { finland, germany, server, chain, clock };
         mounted.publish();
         mounted
