@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use charter_domain::{Timestamp, time::Clock as _};
-use charter_proto::charter::federation::v1::{
-    self as fed, federation_service_client::FederationServiceClient,
+use charter_proto::charter::{
+    federation::v1::{self as fed, federation_service_client::FederationServiceClient},
+    registry::v1 as reg,
 };
 use charter_signing::Signer as _;
 use charter_tests::{
@@ -29,6 +30,12 @@ struct Mounted {
     clock: Arc<TestClock>,
 }
 
+/// The setting of a registry that knows a root above Finland.
+fn parent(base: &str, root: &str, finland: &TestApp) -> String {
+    let member = format!("{{ did = \"{FINLAND}\", endpoint = \"{}\" }}", finland.url());
+    format!("ebsi_parents = [ {{ base_url = \"{base}\", root = \"{root}\", members = [ {member} ] }} ]")
+}
+
 impl Mounted {
     async fn start() -> Self {
         let (clock, server) = (Arc::<TestClock>::default(), Server::start().await);
@@ -48,12 +55,7 @@ impl Mounted {
         for party in &mut chain.parties {
             party.since = now - YEAR;
         }
-        let details = format!(
-            "ebsi_parents = [ {{ base_url = \"{}\", root = \"{}\", members = [ {{ did = \"{FINLAND}\", endpoint = \"{}\" }} ] }} ]",
-            server.url,
-            chain.parties[0].did,
-            finland.url(),
-        );
+        let details = parent(&server.url, &chain.parties[0].did, &finland);
         let germany = TestApp::build().clock(&clock).registry(GERMANY).details(&details).start().await;
         // Somebody of Germany's own: its words for actions and types are known.
         germany.registry(GERMANY).registers("did:web:uni.de.example").authorized("issue", "Degree").await;
@@ -169,4 +171,29 @@ async fn who_asks_for_others_is_not_answered_under_the_root() {
     let mut client = FederationServiceClient::new(mounted.germany.channel());
     let reply = client.resolve(request).await.expect("an answer").into_inner();
     assert_eq!((reply.reason.as_str(), reply.chain.len()), ("UNVERIFIABLE", 0), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_registry_of_ours_is_a_root_as_good_as_any() {
+    const ROOT: &str = "did:web:root.example";
+    let clock = Arc::<TestClock>::default();
+    let finland = TestApp::build().clock(&clock).registry(FINLAND).start().await;
+    finland.registry(FINLAND).registers(UNIVERSITY).authorized("issue", "Degree").within("FI").await;
+    let root = TestApp::build().clock(&clock).reachable().registry(ROOT).start().await;
+    let (own, below) = (root.registry(ROOT), finland.registry(FINLAND));
+    let until = clock.now().plus(Duration::from_secs(3_600));
+    let request = reg::PutDelegationRequest {
+        valid_until: Some(prost_types::Timestamp { seconds: until.secs(), nanos: 0 }),
+        ..own.delegation(&below, &["Degree"])
+    };
+    own.client().put_delegation(own.signed(request)).await.expect("delegated");
+    let details = parent(&root.url(), ROOT, &finland);
+    let germany = TestApp::build().clock(&clock).registry(GERMANY).details(&details).start().await;
+    let asks = || germany.anonymous().asks(UNIVERSITY, "issue", "Degree").of(ROOT).at_once();
+    let said = asks().both().await;
+    assert_eq!(said.line(), "200 yes ACTIVE", "{said:?}");
+    // The root's word ends, and with it what rests on it.
+    clock.advance(Duration::from_secs(3_601));
+    let said = asks().both().await;
+    assert_eq!(said.line(), "503 UNVERIFIABLE", "{said:?}");
 }
