@@ -1,3 +1,5 @@
+//! Children and accreditors, spellings of one schema, and what a scope of ours is made of.
+
 use super::*;
 
 const FIN: &str = "https://publications.europa.eu/resource/authority/atu/FIN";
