@@ -8,7 +8,7 @@ mod under;
 
 use charter_domain::{Timestamp, time::Clock as _};
 use charter_signing::{PublicKey, credential};
-use charter_tests::{AUTHORITY, Rest, TestApp, rest::Reply};
+use charter_tests::{AUTHORITY, Rest, TestApp, app::SETTINGS, rest::Reply};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -17,6 +17,13 @@ pub(crate) const TSR: &str = "/trusted-schemas-registry/v3";
 pub(crate) const DIDR: &str = "/did-registry/v5";
 pub(crate) const UNIVERSITY: &str = "did:web:university.example";
 pub(crate) const FINLAND: &str = "https://publications.europa.eu/resource/authority/atu/FIN";
+
+/// A server that keeps what it has signed: a busy machine is no reason to lose its lease.
+pub(crate) async fn keeping() -> TestApp {
+    let settings = SETTINGS.replace("lease_ms = 200, poll_ms = 50", "lease_ms = 20000, poll_ms = 100");
+    assert_ne!(settings, SETTINGS);
+    TestApp::build().settings(&settings).start().await
+}
 
 /// Where links of the registry begin.
 pub(crate) fn base(app: &TestApp) -> String {
@@ -99,7 +106,7 @@ pub(crate) async fn claims(rest: &Rest, did: &str) -> (Value, Value) {
 
 #[tokio::test]
 async fn an_accreditation_to_attest_verifies_with_the_published_keys_up_to_the_root() {
-    let app = TestApp::start().await;
+    let app = keeping().await;
     let registry = app.registry(AUTHORITY);
     registry.registers(UNIVERSITY).authorized("issue", "Degree").valid("2020-01-01T00:00:00Z", "").await;
     let (rest, base) = (app.rest(), base(&app));

@@ -8,7 +8,7 @@ use http::Method;
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::{TIR, UNIVERSITY, attribute, base, ids, problem, read, refused};
+use super::{TIR, UNIVERSITY, attribute, base, ids, keeping, problem, read, refused};
 use crate::logged;
 
 const BAD: &str = "Bad Request";
@@ -108,7 +108,7 @@ async fn who_and_what_is_not_there_is_said_in_ebsis_words() {
 
 #[tokio::test]
 async fn an_issuer_has_both_forms_one_revision_and_no_proxies() {
-    let app = TestApp::start().await;
+    let app = keeping().await;
     app.registry(AUTHORITY)
         .registers(UNIVERSITY)
         .authorized("issue", "Degree")
@@ -146,7 +146,7 @@ async fn an_issuer_has_both_forms_one_revision_and_no_proxies() {
 
 #[tokio::test]
 async fn what_is_held_is_not_sent_again() {
-    let app = TestApp::start().await;
+    let app = keeping().await;
     app.registry(AUTHORITY).registers(UNIVERSITY).authorized("issue", "Degree").await;
     let rest = app.rest();
     let id = ids(&rest, UNIVERSITY).await.remove(0);
