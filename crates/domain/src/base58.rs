@@ -69,7 +69,7 @@ mod tests {
             (b"Hello World!", "2NEpo7TZRRrLZSi2U"),
             (
                 b"The quick brown fox jumps over the lazy dog.",
-                "USm3fpXnKG5EUBx2ndxBDMPVciP5hGey2Jh4NDv6gmeo1LiMkiKrLJUUBk6Z",
+                "USm3fpXnKG5EUBx2ndxBDMPVciP5hGey2Jh4NDv6gmeo1LkMeiKrLJUUBk6Z",
             ),
             (&[0, 0, 0x28, 0x7f, 0xb4, 0xcd], "11233QC4"),
             (b"", ""),
