@@ -134,6 +134,8 @@ struct Standing {
 /// The anchor itself where this process serves it, else this registry with its way up.
 async fn standing(app: &App, tenant: &Tenant, anchor: &HttpsId) -> Result<Standing, Unresolved> {
     let noted = |registry| app.register.turns(registry).map(|turns| (registry, turns));
+    // Who stands above is read again with it, where that has changed.
+    app.hosted.view(tenant.registry.id).await.map_err(Error::from)?;
     if let Some(registry) = above(app, tenant, anchor) {
         let read = noted(registry);
         let view = app.hosted.view(registry).await.map_err(Error::from)?;
