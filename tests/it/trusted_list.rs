@@ -250,7 +250,10 @@ async fn what_one_registry_lists_another_takes_over_with_the_same_answers() {
     let other = TestApp::start().await;
     let terminal = Terminal::default();
     let pem = signer(&token);
-    let files = kept(&terminal, &[("list.jws", &token), ("signer.pem", &pem), ("token", &other.token)]);
+    let files = kept(
+        &terminal,
+        &[("list.jws", token.as_str()), ("signer.pem", pem.as_str()), ("token", other.token.as_str())],
+    );
     let report = terminal.home().join("report.json").display().to_string();
     let url = other.url();
     let args = [
@@ -305,10 +308,10 @@ async fn a_list_of_another_signer_or_with_another_byte_loads_nothing() {
     let pem = signer(&token);
     let named = [
         ("list.jws", token.as_str()),
-        ("signer.pem", &pem),
-        ("stranger.pem", &theirs),
-        ("altered.jws", &altered),
-        ("token", &stranger.token),
+        ("signer.pem", pem.as_str()),
+        ("stranger.pem", theirs.as_str()),
+        ("altered.jws", altered.as_str()),
+        ("token", stranger.token.as_str()),
     ];
     let files = kept(&terminal, &named);
     let url = stranger.url();
@@ -335,7 +338,7 @@ async fn a_list_of_another_signer_or_with_another_byte_loads_nothing() {
 async fn an_xml_list_that_another_program_signed_is_taken_over() {
     let app = TestApp::start().await;
     let terminal = Terminal::default();
-    let files = kept(&terminal, &[("list.xml", ""), ("signer.pem", ""), ("token", &app.token)]);
+    let files = kept(&terminal, &[("list.xml", ""), ("signer.pem", ""), ("token", app.token.as_str())]);
     let made = std::process::Command::new("python3")
         .arg(program::root().join("tests/second/xades.py"))
         .args(&files[..2])

@@ -249,7 +249,7 @@ fn what_the_standard_does_not_know_and_json_that_misleads_are_refused() {
     for bad in [doubled.as_str(), &deep, &unknown, &version, "[]", "", "{}"] {
         assert!(bad != text, "it is changed");
         let token = scheme.jws(&header, bad);
-        assert!(matches!(refused(&token, &pinned), Refused::Form(_)), "{:.80}", bad);
+        assert!(matches!(refused(&token, &pinned), Refused::Form(_)), "{bad:.80}");
     }
     let large = vec![b'a'; MAX_BYTES + 1];
     assert!(reads(&large, Format::Lote, &pinned).is_err());

@@ -130,11 +130,10 @@ fn references<'a, 'i>(
     (root, signature, info): (Node<'a, 'i>, Node<'a, 'i>, Node<'a, 'i>),
     properties: Node<'a, 'i>,
 ) -> Result<(), Refused> {
-    let all: Vec<Node<'a, 'i>> =
-        info.children().filter(|child| child.has_tag_name((DSIG, "Reference"))).collect();
-    let is_properties = |node: &&Node<'a, 'i>| node.attribute("Type") == Some(SIGNED_PROPERTIES);
-    let (own, others): (Vec<_>, Vec<_>) = all.iter().partition(is_properties);
-    let ([own], [whole]) = (own.as_slice(), others.as_slice()) else {
+    let all = info.children().filter(|child| child.has_tag_name((DSIG, "Reference")));
+    let (own, others): (Vec<Node<'a, 'i>>, Vec<Node<'a, 'i>>) =
+        all.partition(|node| node.attribute("Type") == Some(SIGNED_PROPERTIES));
+    let (&[own], &[whole]) = (own.as_slice(), others.as_slice()) else {
         return Err(bad("it must refer to the list and to its properties, and to nothing else"));
     };
     let id = properties.attribute("Id").unwrap_or_default();
@@ -142,15 +141,15 @@ fn references<'a, 'i>(
     if id.is_empty() || own.attribute("URI").and_then(|uri| uri.strip_prefix('#')) != Some(id) {
         return Err(bad("a reference does not lead to its properties"));
     }
-    transforms(**own, &[EXCLUSIVE])?;
-    same(**own, &c14n::element(properties)?)?;
-    transforms(**whole, &[ENVELOPED, EXCLUSIVE])?;
+    transforms(own, &[EXCLUSIVE])?;
+    same(own, &c14n::element(properties)?)?;
+    transforms(whole, &[ENVELOPED, EXCLUSIVE])?;
     let content = match (whole.attribute("URI"), root.attribute("Id")) {
         (Some(""), _) => c14n::document(document, Some(signature))?,
         (Some(uri), Some(id)) if uri.strip_prefix('#') == Some(id) => c14n::without(root, signature)?,
         _ => return Err(bad("a reference does not lead to the list")),
     };
-    same(**whole, &content)
+    same(whole, &content)
 }
 
 /// Exactly these transforms, in this order and without parameters.
