@@ -230,13 +230,13 @@ async fn who_was_never_heard_is_no_reason_to_say_that_somebody_is_unknown() {
     assert_eq!(resolve(&app, ROOT, ROOT).await.status, 200);
 }
 
-/// A rival on another server which states a sector of its own making, under the name of another. `naming`: which names
-/// the root permits below it.
-async fn rival(root: &TestApp, naming: &[&str]) -> [TestApp; 2] {
-    let rival = TestApp::build().clock(&root.clock).under(RIVAL, AUTHORITY).start().await;
-    let forged = TestApp::build().clock(&root.clock).under(FAR, RIVAL).start().await;
-    rival.registry(RIVAL).delegates(&forged.registry(FAR), &["Degree"]).await;
-    let registry = root.registry(AUTHORITY);
+/// A rival on another server, below a registry of `root`, which states `name` of its own making. `naming`: which names
+/// are permitted below it.
+async fn rival(root: &TestApp, superior: &str, name: &str, naming: &[&str]) -> [TestApp; 2] {
+    let rival = TestApp::build().clock(&root.clock).under(RIVAL, superior).start().await;
+    let forged = TestApp::build().clock(&root.clock).under(name, RIVAL).start().await;
+    rival.registry(RIVAL).delegates(&forged.registry(name), &["Degree"]).await;
+    let registry = root.registry(superior);
     let permitted: Vec<String> = naming.iter().map(|name| (*name).to_owned()).collect();
     let names = pb::NamingConstraints { permitted, excluded: Vec::new() };
     let request = pb::PutDelegationRequest {
@@ -254,7 +254,7 @@ async fn nobody_takes_over_the_subordinate_of_a_sibling_by_naming_it() {
     let three = Three::start().await;
     let before = resolve(&three.root, &https(FAR), ROOT).await;
     let before = chain(&said(&three.root, AUTHORITY, &before).await);
-    let rivals = rival(&three.root, &[]).await;
+    let rivals = rival(&three.root, AUTHORITY, FAR, &[]).await;
     let reply = resolve(&three.root, &https(FAR), ROOT).await;
     assert_eq!(refused(&reply), code(400, "invalid_trust_chain"), "neither is believed: {}", reply.text());
     assert_eq!(resolve(&three.root, &https(BELOW), ROOT).await.status, 200, "others are as before");
@@ -268,9 +268,31 @@ async fn nobody_takes_over_the_subordinate_of_a_sibling_by_naming_it() {
 }
 
 #[tokio::test]
+async fn nor_further_down_where_the_root_sees_only_what_others_keep() {
+    const WHO: &str = "did:web:aaa.example";
+    let three = Three::start().await;
+    let who = TestApp::build().clock(&three.root.clock).under(WHO, FAR).start().await;
+    three.sector.registry(FAR).delegates(&who.registry(WHO), &["Degree"]).await;
+    three.look().await;
+    let reply = resolve(&three.root, &https(WHO), ROOT).await;
+    assert_eq!(chain(&said(&three.root, AUTHORITY, &reply).await).len(), 5);
+    let rivals = rival(&three.nation, BELOW, WHO, &[]).await;
+    three.look().await;
+    let (nation, root) = (
+        resolve(&three.nation, &https(WHO), &https(BELOW)).await,
+        resolve(&three.root, &https(WHO), ROOT).await,
+    );
+    assert_eq!(refused(&nation), code(400, "invalid_trust_chain"), "{}", nation.text());
+    assert_ne!(root.status, 200, "{}", root.text());
+    let own = resolve(&three.sector, &https(WHO), &https(FAR)).await;
+    assert_eq!(own.status, 200, "its own superior knows it");
+    drop(rivals);
+}
+
+#[tokio::test]
 async fn whose_names_are_constrained_claims_nothing_outside() {
     let three = Three::start().await;
-    let rivals = rival(&three.root, &[".rival.example", "rival.example"]).await;
+    let rivals = rival(&three.root, AUTHORITY, FAR, &[".rival.example", "rival.example"]).await;
     let claims = said(&three.root, AUTHORITY, &resolve(&three.root, &https(FAR), ROOT).await).await;
     assert_eq!(payload(&chain(&claims)[1])["iss"], https(BELOW), "the rival's claim breaks its constraints");
     drop(rivals);
@@ -279,7 +301,7 @@ async fn whose_names_are_constrained_claims_nothing_outside() {
 #[tokio::test]
 async fn an_entity_of_this_process_is_what_it_says_itself() {
     let root = started().await;
-    let rivals = rival(&root, &[]).await;
+    let rivals = rival(&root, AUTHORITY, FAR, &[]).await;
     let claims = said(&root, AUTHORITY, &resolve(&root, &https(FAR), ROOT).await).await;
     let links = chain(&claims);
     assert_eq!(payload(&links[1])["iss"], https(BELOW));

@@ -90,15 +90,25 @@ impl Known {
         self.branches.get(b)?.nodes.get(n)
     }
 
-    /// Those of an authority, direct subordinates first: of them this process knows best who they are.
+    /// Those of an authority: direct subordinates alone, where there are any. Of them this process knows who they are; of
+    /// the others only what is claimed further down.
     fn of(&self, authority: &AuthorityId) -> Vec<(&Branch, usize)> {
-        let in_branch =
-            |branch: &'_ Branch| branch.nodes.iter().position(|node| node.authority == *authority);
-        let mut found: Vec<(&Branch, usize)> =
-            self.branches.iter().filter_map(|branch| Some((branch, in_branch(branch)?))).collect();
-        found.sort_by_key(|(_, n)| *n);
+        let all = self.branches.iter().flat_map(|branch| (0..branch.nodes.len()).map(move |n| (branch, n)));
+        let is_it = |(branch, n): &(&Branch, usize)| {
+            branch.nodes.get(*n).is_some_and(|node| node.authority == *authority)
+        };
+        let mut found: Vec<(&Branch, usize)> = all.filter(is_it).collect();
+        if found.iter().any(|(_, n)| *n == 0) {
+            found.retain(|(_, n)| *n == 0);
+        }
         found
     }
+}
+
+/// The document that all of them have; none where they differ, since nobody can say whose is meant.
+fn agreed(mut documents: impl Iterator<Item = Arc<str>>) -> Option<String> {
+    let first = documents.next()?;
+    documents.all(|other| other == first).then(|| first.to_string())
 }
 
 /// Replaced as a whole; the lock is held for no longer than that takes.
@@ -121,20 +131,20 @@ impl Below {
     /// The configuration of an authority below, as a superior of this process is shown it.
     pub fn configuration(&self, of: &AuthorityId) -> Option<String> {
         let known = self.known();
-        let (branch, n) = known.of(of).into_iter().next()?;
-        branch.nodes.get(n).map(|node| node.configuration.to_string())
+        let found = known.of(of);
+        agreed(found.iter().filter_map(|(branch, n)| Some(Arc::clone(&branch.nodes.get(*n)?.configuration))))
     }
 
     /// What an authority below states of a subordinate, while that is confirmed.
     pub fn statement(&self, superior: &AuthorityId, subordinate: &AuthorityId) -> Option<String> {
         let known = self.known();
-        known.of(superior).into_iter().find_map(|(branch, above)| {
-            let confirmed = branch.nodes.get(above).is_some_and(Node::is_confirmed);
-            let stated = branch.nodes.iter().find(|node| {
-                node.above == above && node.authority == *subordinate && node.statement.is_some()
-            });
-            stated.filter(|_| confirmed).and_then(|node| node.statement.as_deref().map(str::to_owned))
-        })
+        let found = known.of(superior);
+        let confirmed =
+            found.iter().filter(|(branch, n)| branch.nodes.get(*n).is_some_and(Node::is_confirmed));
+        agreed(confirmed.filter_map(|(branch, above)| {
+            let of_it = |node: &&Node| node.above == *above && node.authority == *subordinate;
+            branch.nodes.iter().filter(of_it).find_map(|node| node.statement.clone())
+        }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! One branch read from its subordinate: level by level, each epoch before what it stands for. Bounded in depth, in
 //! authorities and in bytes, whatever is claimed below.
 
-use std::{collections::HashSet, ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use charter_cache::BootInstant;
 use charter_domain::{AuthorityId, Delegation, Reason, Timestamp, delegation::MAX_DEPTH};
@@ -17,7 +17,7 @@ use crate::App;
 
 /// Most authorities of a branch.
 const MOST: usize = 512;
-/// Most authorities of a branch that have one name. Who resolves believes none of them, unless they have the same keys.
+/// Most authorities of a branch that have one name; where there are more, nobody knows which of them is meant.
 const MOST_NAMESAKES: usize = 4;
 /// Longest document, in bytes.
 const MAX_DOCUMENT: usize = 64 * 1024;
@@ -40,7 +40,6 @@ struct Reading<'a> {
     old: &'a [Node],
     was_partial: bool,
     nodes: Vec<Node>,
-    met: HashSet<AuthorityId>,
     bytes: usize,
     partial: bool,
 }
@@ -59,7 +58,6 @@ pub(super) async fn branch(
         old: old.map_or(&[], |old| old.nodes.as_slice()),
         was_partial: old.is_none_or(|old| old.partial),
         nodes: Vec::new(),
-        met: HashSet::from([asked.clone()]),
         bytes: 0,
         partial: false,
     };
@@ -111,10 +109,12 @@ impl Reading<'_> {
             return;
         };
         for peer in peers.iter().filter(|peer| peer.state == Reason::Active && !peer.doubted) {
-            let namesakes = self.nodes.iter().filter(|node| node.id == peer.entity_identifier).count();
-            let known = self.met.contains(&peer.authority) || namesakes >= MOST_NAMESAKES;
-            let deep = superior.via.len() + 1 >= usize::from(MAX_DEPTH);
-            if known || deep {
+            let circle = peer.authority == *self.asked || superior.via.contains(&peer.authority);
+            if circle || superior.via.len() + 1 >= usize::from(MAX_DEPTH) {
+                continue;
+            }
+            if self.namesakes(peer) >= MOST_NAMESAKES {
+                self.partial = true;
                 continue;
             }
             if self.nodes.len() >= MOST || self.bytes > MAX_BYTES {
@@ -127,6 +127,12 @@ impl Reading<'_> {
         }
     }
 
+    /// Those who are called the same. Whoever comes first is not more than those who come later: all of them are kept.
+    fn namesakes(&self, peer: &Peer) -> usize {
+        let same = |node: &&Node| node.id == peer.entity_identifier || node.authority == peer.authority;
+        self.nodes.iter().filter(same).count()
+    }
+
     async fn add(&mut self, above: usize, superior: &Node, peer: &Peer) -> bool {
         let mut via = superior.via.clone();
         via.push(peer.authority.clone());
@@ -134,7 +140,6 @@ impl Reading<'_> {
         let stated = self.app.protocol.statement(self.endpoint, self.asked, named).await;
         let Some(statement) = stated.ok().and_then(|text| self.document(&text)) else { return false };
         let Some(configuration) = self.configuration(&via, &peer.authority).await else { return false };
-        self.met.insert(peer.authority.clone());
         self.nodes.push(Node {
             via,
             authority: peer.authority.clone(),
@@ -173,9 +178,7 @@ impl Reading<'_> {
         let Some(held) = self.old.iter().position(|node| node.via == superior.via) else { return false };
         let old = self.old;
         for (_, node) in old.iter().enumerate().filter(|(n, node)| node.above == held && *n != held) {
-            if self.met.insert(node.authority.clone()) {
-                self.nodes.push(Node { above, ..node.clone() });
-            }
+            self.nodes.push(Node { above, ..node.clone() });
         }
         !self.was_partial
     }

@@ -57,6 +57,34 @@ fn statements_that_were_not_confirmed_are_not_shown() {
 }
 
 #[test]
+fn what_is_claimed_differently_further_down_is_not_shown() {
+    let (a, x) = (node("a", 0, &[]), node("x", 0, &[]));
+    let real = node("b", 0, &["b"]);
+    let two = |forged: Node| {
+        let below = below(vec![branch(vec![a.clone(), real.clone()]), branch(vec![x.clone(), forged])]);
+        (below.configuration(&real.authority), below.statement(&a.authority, &real.authority))
+    };
+    let same = two(real.clone());
+    assert_eq!((same.0.as_deref(), same.1.as_deref()), (Some("b"), Some("b is stated")));
+    let (configuration, statement) = two(Node { configuration: "forged".into(), ..real.clone() });
+    assert_eq!(
+        (configuration, statement.as_deref()),
+        (None, Some("b is stated")),
+        "each superior says its own"
+    );
+    // A second superior of that name, which states something else.
+    let below = below(vec![
+        branch(vec![x.clone(), node("c", 0, &["c"]), node("b", 1, &["c", "b"])]),
+        branch(vec![
+            a.clone(),
+            node("c", 0, &["c"]),
+            Node { statement: Some("else".into()), ..node("b", 1, &["c", "b"]) },
+        ]),
+    ]);
+    assert_eq!(below.statement(&node("c", 0, &[]).authority, &real.authority), None);
+}
+
+#[test]
 fn only_a_partial_branch_hides_and_only_names_that_it_may_have() {
     let id = HttpsId::parse("https://c.example").expect("valid");
     let whole = branch(vec![node("a", 0, &[])]);
