@@ -202,7 +202,7 @@ fn service(service: Node<'_, '_>) -> Result<Service, Refused> {
         ],
     );
     let identities = ["X509Certificate", "X509SubjectName", "X509SKI", "KeyValue", "Other"];
-    left.extend(identities.into_iter().filter(|name| of(*name).next().is_some()).map(str::to_owned));
+    left.extend(identities.into_iter().filter(|name| of(name).next().is_some()).map(str::to_owned));
     Ok(Service {
         kind,
         name: names(child(information, "ServiceName")).into_iter().map(|(_, name)| name).next(),

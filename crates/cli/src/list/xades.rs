@@ -158,7 +158,7 @@ fn transforms(reference: Node<'_, '_>, wanted: &[&str]) -> Result<(), Refused> {
     let plain = |node: Node<'_, '_>| {
         node.has_tag_name((DSIG, "Transform")) && !node.children().any(|child| child.is_element())
     };
-    let found: Vec<Node<'_, '_>> = list.children().filter(|child| child.is_element()).collect();
+    let found: Vec<Node<'_, '_>> = list.children().filter(Node::is_element).collect();
     let named = found.iter().map(|node| node.attribute("Algorithm").unwrap_or_default());
     if found.iter().all(|node| plain(*node)) && named.eq(wanted.iter().copied()) {
         return Ok(());
