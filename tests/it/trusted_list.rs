@@ -244,6 +244,7 @@ async fn what_one_registry_lists_another_takes_over_with_the_same_answers() {
     registry.registers(ONE).authorized("issue", "Degree").authorized("verify", "a/b:c").await;
     registry.registers(TWO).authorized("issue", "Degree").await;
     registry.registers("did:web:three.example").authorized("issue", "Degree").within("FI-01").await;
+    registry.registers("did:web:four.example").authorized("issue", "Degree").within("FI").await;
     app.clock.advance(Duration::from_secs(1));
     registry.suspends(TWO).await;
     let token = app.rest().get(LOTE).await.text();
@@ -271,26 +272,32 @@ async fn what_one_registry_lists_another_takes_over_with_the_same_answers() {
         &files[0],
     ];
     let dry = terminal.charter(&[&args[..], &["--dry-run"]].concat()).await;
-    assert!(dry.out.contains("would load 2, failed 0"), "{} {}", dry.out, dry.err);
+    assert!(dry.out.contains("would load 3, failed 0"), "{} {}", dry.out, dry.err);
     let done = terminal.charter(&args).await;
-    assert_eq!((done.code, done.out.trim()), (0, "loaded 2, failed 0"), "{}", done.err);
+    assert_eq!((done.code, done.out.trim()), (0, "loaded 3, failed 0"), "{}", done.err);
     for (entity, action, resource, yes) in [
         (ONE, "issue", "Degree", true),
         (ONE, "verify", "a/b:c", true),
         (ONE, "verify", "Degree", false),
         (TWO, "issue", "Degree", false),
+        ("did:web:four.example", "issue", "Degree", true),
     ] {
         for server in [&app, &other] {
             let said = server.anonymous().asks(entity, action, resource).both().await;
             assert_eq!(said.yes, yes, "{entity} {action} {resource}: {}", said.line());
         }
     }
+    for server in [&app, &other] {
+        let abroad =
+            server.anonymous().asks("did:web:four.example", "issue", "Degree").with("jurisdiction", "SE");
+        assert_eq!(abroad.both().await.line(), "200 no OUT_OF_JURISDICTION");
+    }
     let unlisted = other.anonymous().asks("did:web:three.example", "issue", "Degree").both().await;
-    assert_eq!(unlisted.line(), "404 UNKNOWN_ENTITY", "it was never said of all of the jurisdiction");
+    assert_eq!(unlisted.line(), "404 UNKNOWN_ENTITY", "it was never said of all of the territory");
     let report: Value = serde_json::from_slice(&std::fs::read(&report).expect("a report")).expect("JSON");
     assert_eq!(
         (&report["entities"], &report["records"], &report["authorizations"]),
-        (&json!(2), &json!(2), &json!(3))
+        (&json!(3), &json!(3), &json!(4))
     );
     assert!(report["counts"].as_array().is_some_and(|counts| !counts.is_empty()), "{report}");
 }

@@ -100,7 +100,7 @@ impl Draft {
     }
 
     fn take(&mut self, format: Format, about: &About, entity: &EntityView) {
-        let found = service::of(entity, self.at);
+        let found = service::of(entity, about.jurisdiction.as_ref(), self.at);
         self.changed = self.changed.max(found.changed.unwrap_or(self.changed));
         self.changes = [self.changes, found.changes].into_iter().flatten().min();
         let item = match format {

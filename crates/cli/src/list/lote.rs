@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use charter_domain::{Timestamp, json::parse_strict};
+use charter_domain::{Timestamp, json::parse_strict, scope::Jurisdiction};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -240,15 +240,28 @@ fn entity(entity: TrustedEntity) -> Result<Entity, Refused> {
     })
 }
 
+/// An extension of our own lists.
+fn places(extension: &Value) -> Result<Vec<String>, Refused> {
+    let places =
+        Vec::<Jurisdiction>::deserialize(&extension["Jurisdictions"]).ok().filter(|list| !list.is_empty());
+    let places = places.ok_or_else(|| Refused::form("`Jurisdictions` is no list of ISO 3166 codes"))?;
+    Ok(places.into_iter().map(String::from).collect())
+}
+
 fn service(service: TrustedService) -> Result<Service, Refused> {
     let information = service.service_information;
     let mut valid_until = None;
-    let (mut critical, mut extensions) = (None, false);
+    let (mut critical, mut extensions, mut jurisdictions) = (None, false, Vec::new());
     for extension in &information.service_information_extensions {
-        match extension.get("ValidUntil").and_then(Value::as_str) {
-            Some(until) => valid_until = Some(time(until)?),
-            None => extensions = true,
+        let until = extension.get("ValidUntil").and_then(Value::as_str);
+        if let Some(until) = until {
+            valid_until = Some(time(until)?);
         }
+        let placed = extension.get("Jurisdictions").is_some();
+        if placed {
+            jurisdictions = places(extension)?;
+        }
+        extensions |= until.is_none() && !placed;
         let is_critical = |name: &str| extension.get(name).and_then(Value::as_bool) == Some(true);
         if is_critical("critical") || is_critical("Critical") {
             critical = Some("ServiceInformationExtensions".to_owned());
@@ -287,6 +300,7 @@ fn service(service: TrustedService) -> Result<Service, Refused> {
         certificates: identity.certificates.into_iter().map(der).collect::<Result<_, _>>()?,
         states,
         valid_until,
+        jurisdictions,
         critical,
         left: left(&given),
     })

@@ -208,18 +208,19 @@ impl Carrying<'_> {
 
     /// When each action on a resource was in force by any of the services.
     fn authorizations(&mut self, entity: &Entity) -> Vec<RawAuthorization> {
-        let mut terms: BTreeMap<(Action, Resource), Vec<Interval>> = BTreeMap::new();
+        let mut terms: BTreeMap<(Action, Resource, Vec<String>), Vec<Interval>> = BTreeMap::new();
         for (service, number) in entity.services.iter().zip(1..) {
             for field in &service.left {
                 self.lacks(number, field, reason::NO_PLACE, None);
             }
-            let Some((term, spans)) = self.spans(service, number) else { continue };
-            terms.entry(term).or_default().extend(spans);
+            let Some(((action, resource), spans)) = self.spans(service, number) else { continue };
+            terms.entry((action, resource, service.jurisdictions.clone())).or_default().extend(spans);
         }
-        let list = terms.into_iter().flat_map(|((action, resource), spans)| {
+        let list = terms.into_iter().flat_map(|((action, resource, jurisdictions), spans)| {
             joined(spans).into_iter().map(move |span| RawAuthorization {
                 action: action.to_string(),
                 resource: resource.to_string(),
+                jurisdictions: jurisdictions.clone(),
                 valid_from: span.from.map(|t| t.to_string()).unwrap_or_default(),
                 valid_until: span.until.map(|t| t.to_string()).unwrap_or_default(),
                 ..RawAuthorization::default()

@@ -44,6 +44,8 @@ pub(super) struct Service {
     pub states: Vec<State>,
     /// The end of what is in force, where the list says it.
     pub valid_until: Option<Timestamp>,
+    /// Where it holds, where the list says it.
+    pub jurisdictions: Vec<String>,
     /// Something must be understood that is not.
     pub critical: Option<String>,
     pub left: Vec<String>,

@@ -130,6 +130,7 @@ fn a_list_becomes_records_and_says_what_it_could_not_carry() {
     assert!(
         record.authorizations.iter().all(|a| (a.action.as_str(), a.resource.as_str()) == ("issue", "Degree"))
     );
+    assert!(record.authorizations.iter().all(|a| a.jurisdictions == ["FI"]), "where it holds");
     let ground = record.accreditation.as_ref().expect("the list is the ground");
     assert_eq!((ground.body.as_str(), ground.evidence_sha256.len()), ("Registry of Degrees", 64));
     assert_eq!((report.entities, report.services, report.records, report.authorizations), (1, 1, 1, 2));

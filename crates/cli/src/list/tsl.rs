@@ -210,6 +210,7 @@ fn service(service: Node<'_, '_>) -> Result<Service, Refused> {
         certificates: of("X509Certificate").map(der).collect::<Result<_, _>>()?,
         states,
         valid_until: None,
+        jurisdictions: Vec::new(),
         critical: critical.map(|_| "ServiceInformationExtensions".to_owned()),
         left,
     })

@@ -1,6 +1,6 @@
 //! What both formats say of the registry and of an entity.
 
-use charter_domain::event::LanguageMap;
+use charter_domain::{event::LanguageMap, scope::Jurisdiction};
 use charter_store::entity::EntityView;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -17,20 +17,24 @@ pub(super) struct About {
     pub name: String,
     /// BCP 47.
     pub language: String,
-    /// Two letters.
+    /// Two letters: a list is for a country.
     pub territory: String,
+    /// The same, where it is one.
+    pub jurisdiction: Option<Jurisdiction>,
     pub framework: Option<String>,
 }
 
 impl About {
     pub fn of(tenant: &Tenant) -> Self {
         let (registry, config) = (&tenant.registry, &tenant.config);
+        let territory: String = registry.jurisdiction.chars().take(2).collect();
         Self {
             url: config.public_url.trim_end_matches('/').to_owned(),
             authority: registry.authority.to_string(),
             name: registry.name.clone(),
             language: config.language.clone(),
-            territory: registry.jurisdiction.chars().take(2).collect(),
+            jurisdiction: Jurisdiction::parse(&territory).ok(),
+            territory,
             framework: config.governance_framework.clone(),
         }
     }

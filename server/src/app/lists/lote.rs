@@ -18,7 +18,7 @@ const FOR_EVER: u32 = 65_535;
 const COUNTED_FROM: i64 = 1_577_836_800;
 /// Said of every list: what a reader must know before using it.
 const NOTICE: &str = "Says what the registry had recorded when the list was issued. Authorizations under conditions or \
-                      in part of a jurisdiction are not listed: ask the registry.";
+                      in part of the territory are not listed: ask the registry.";
 
 fn text(language: &str, value: &str) -> Value {
     json!({ "lang": language, "value": value })
@@ -79,10 +79,16 @@ fn service(about: &About, service: &Service, identifiers: &[&str]) -> Value {
         information
     };
     let mut information = states.next().map(state).unwrap_or_default();
-    let until = service.running.and_then(|running| running.until);
-    if let Some(until) = until {
-        // No list is believed beyond it (`NextUpdate`); who takes the entry over needs to know.
-        information.insert("ServiceInformationExtensions".to_owned(), json!([{ "ValidUntil": time(until) }]));
+    let mut extensions = Vec::new();
+    // No list is believed beyond it (`NextUpdate`), nor outside its territory; who takes the entry over needs to know.
+    if let Some(until) = service.running.and_then(|running| running.until) {
+        extensions.push(json!({ "ValidUntil": time(until) }));
+    }
+    if !service.jurisdictions.is_empty() {
+        extensions.push(json!({ "Jurisdictions": service.jurisdictions }));
+    }
+    if !extensions.is_empty() {
+        information.insert("ServiceInformationExtensions".to_owned(), json!(extensions));
     }
     let mut whole = json!({ "ServiceInformation": information });
     let history: Vec<Map<String, Value>> = states.map(state).collect();
@@ -153,6 +159,7 @@ mod tests {
             name: "Registry".to_owned(),
             language: "en".to_owned(),
             territory: "FI".to_owned(),
+            jurisdiction: None,
             framework: None,
         }
     }
@@ -164,6 +171,7 @@ mod tests {
         let one = Service {
             action: "issue".to_owned(),
             resource: "Degree of A/B".to_owned(),
+            jurisdictions: vec!["FI".to_owned()],
             states: vec![(ACTIVE, at(10)), ("suspended", at(20)), (ACTIVE, at(30))],
             running: Some(running),
         };
@@ -173,6 +181,7 @@ mod tests {
         assert_eq!(information["ServiceTypeIdentifier"], "urn:charter:service:issue:Degree%20of%20A%2FB");
         assert_eq!(information["StatusStartingTime"], "1970-01-01T00:00:30Z");
         assert_eq!(information["ServiceInformationExtensions"][0]["ValidUntil"], "1970-01-01T00:00:40Z");
+        assert_eq!(information["ServiceInformationExtensions"][1]["Jurisdictions"], json!(["FI"]));
         let history = listed["ServiceHistory"].as_array().expect("a history");
         let since: Vec<_> = history.iter().map(|h| h["StatusStartingTime"].as_str()).collect();
         assert_eq!(since, [Some("1970-01-01T00:00:20Z"), Some("1970-01-01T00:00:10Z")]);

@@ -66,6 +66,9 @@ fn action(about: &About, service: &Service, running: Interval) -> Value {
             "name": service.resource,
         },
     });
+    if !service.jurisdictions.is_empty() {
+        action["outputValidation"]["jurisdictions"] = json!(service.jurisdictions);
+    }
     for (member, bound) in [("validFrom", running.from), ("validUntil", running.until)] {
         if let Some(bound) = bound {
             action[member] = json!(time(bound));

@@ -1,11 +1,12 @@
 //! What an entity was and is authorized to do, as lists of services have it: for each action and resource a state since an
-//! instant, and the states before. What holds under conditions or in a part of the jurisdiction only is left out: a list
-//! has no words for it, and without them it would say more than the records do.
+//! instant, and the states before. A list is for a territory. What holds under conditions, or not in the whole of that
+//! territory, is left out: a list has no words for it, and without them it would say more than the records do.
 
 use std::collections::BTreeMap;
 
 use charter_domain::{
     Interval, Timestamp,
+    scope::Jurisdiction,
     status::{State, Status, in_force, state_at},
 };
 use charter_store::entity::{EntityView, StatementView};
@@ -17,6 +18,8 @@ use crate::app::entity::domain;
 pub(super) struct Service {
     pub action: String,
     pub resource: String,
+    /// Where it holds; everywhere where there are none.
+    pub jurisdictions: Vec<String>,
     pub states: Vec<(&'static str, Timestamp)>,
     /// The period that is running, where it is: since when it may be absent, and until when.
     pub running: Option<Interval>,
@@ -38,17 +41,19 @@ struct Term {
     statuses: Vec<Status>,
 }
 
-/// What an entity has at an instant.
-pub(super) fn of(entity: &EntityView, at: Timestamp) -> Found {
-    let mut terms: BTreeMap<(&str, &str), Term> = BTreeMap::new();
-    for statement in entity.statements.iter().flatten().filter(|s| is_whole(s)) {
+/// What an entity has at an instant, in a territory.
+pub(super) fn of(entity: &EntityView, territory: Option<&Jurisdiction>, at: Timestamp) -> Found {
+    let mut terms: BTreeMap<(&str, &str, &[String]), Term> = BTreeMap::new();
+    for statement in entity.statements.iter().flatten().filter(|s| is_whole(s, territory)) {
         let Some((valid, statuses)) = ground(entity, statement) else { continue };
-        let term = terms.entry((&statement.action, &statement.resource)).or_default();
+        let key =
+            (statement.action.as_str(), statement.resource.as_str(), statement.jurisdictions.as_slice());
+        let term = terms.entry(key).or_default();
         term.spans.extend(in_force(valid, &statuses));
         term.statuses.extend(statuses);
     }
     let mut found = Found::default();
-    for ((action, resource), term) in terms {
+    for ((action, resource, jurisdictions), term) in terms {
         let spans = joined(term.spans);
         let bounds = || spans.iter().flat_map(|span| [span.from, span.until]).flatten();
         found.changed = found.changed.max(bounds().filter(|bound| *bound <= at).max());
@@ -58,15 +63,22 @@ pub(super) fn of(entity: &EntityView, at: Timestamp) -> Found {
         if !states.is_empty() {
             let running = spans.iter().find(|span| span.contains(at)).copied();
             let (action, resource) = (action.to_owned(), resource.to_owned());
-            found.services.push(Service { action, resource, states, running });
+            let jurisdictions = jurisdictions.to_vec();
+            found.services.push(Service { action, resource, jurisdictions, states, running });
         }
     }
     found
 }
 
-/// An authorization (kind 0) that holds wherever and whoever is asked about.
-fn is_whole(statement: &StatementView) -> bool {
-    statement.kind == 0 && statement.jurisdictions.is_empty() && statement.conditions.is_empty()
+/// An authorization (kind 0) that holds wherever in the territory and whoever is asked about.
+fn is_whole(statement: &StatementView, territory: Option<&Jurisdiction>) -> bool {
+    let covers = |place: &String| {
+        let place = Jurisdiction::parse(place);
+        territory.is_some_and(|territory| place.is_ok_and(|place| place.contains(territory)))
+    };
+    statement.kind == 0
+        && statement.conditions.is_empty()
+        && (statement.jurisdictions.is_empty() || statement.jurisdictions.iter().any(covers))
 }
 
 /// When a statement may be in force, and what was decided against it, its ground and its entity.
@@ -147,7 +159,7 @@ mod tests {
     }
 
     fn states(entity: &EntityView, secs: i64) -> Vec<(&'static str, i64)> {
-        let found = of(entity, at(secs));
+        let found = of(entity, None, at(secs));
         found
             .services
             .iter()
@@ -164,14 +176,15 @@ mod tests {
         assert_eq!(states(&entity, 25), [("active", 10), ("suspended", 20)]);
         assert_eq!(states(&entity, 30), [("active", 10), ("suspended", 20), ("active", 30)]);
         assert_eq!(states(&entity, 99).last(), Some(&("expired", 40)));
-        let found = of(&entity, at(25));
+        let found = of(&entity, None, at(25));
         assert_eq!((found.changed, found.changes), (Some(at(20)), Some(at(30))));
         assert_eq!(found.services[0].running, None);
-        assert_eq!(of(&entity, at(35)).services[0].running.and_then(|r| r.until), Some(at(40)));
+        assert_eq!(of(&entity, None, at(35)).services[0].running.and_then(|r| r.until), Some(at(40)));
     }
 
     #[test]
     fn what_holds_in_part_only_is_left_out() {
+        let finland = Jurisdiction::parse("FI").expect("a country");
         for (member, value) in [
             ("jurisdictions", json!(["FI-01"])),
             ("conditions", json!({ "level": ["high"] })),
@@ -179,10 +192,15 @@ mod tests {
         ] {
             let mut restricted = statement(None, None);
             restricted[member] = value;
-            let found = of(&entity(&json!([restricted]), &Value::Null, &Value::Null), at(9));
+            let found = of(&entity(&json!([restricted]), &Value::Null, &Value::Null), Some(&finland), at(9));
             assert_eq!(found.services, [], "{member}");
         }
-        let whole = of(&entity(&json!([statement(None, None)]), &Value::Null, &Value::Null), at(9));
+        let mut national = statement(None, None);
+        national["jurisdictions"] = json!(["SE", "FI"]);
+        let national = entity(&json!([national]), &Value::Null, &Value::Null);
+        assert_eq!(of(&national, Some(&finland), at(9)).services[0].jurisdictions, ["SE", "FI"]);
+        assert_eq!(of(&national, None, at(9)).services, [], "the list is for no territory");
+        let whole = of(&entity(&json!([statement(None, None)]), &Value::Null, &Value::Null), None, at(9));
         assert_eq!(whole.services[0].states, [("active", at(5))], "known since it was registered");
     }
 
