@@ -10,6 +10,10 @@ use crate::{Fault, Key};
 /// Of one document.
 pub const MAX_BYTES: usize = 64 * 1024;
 const MAX_METHODS: usize = 64;
+/// Bytes of memory of one value, of a member besides its name, and of a key that was read.
+const VALUE: usize = 96;
+const MEMBER: usize = 48;
+const METHOD: usize = 512;
 /// DID Core 1.0, 5.3: where a verification method may stand, or be referred to.
 const RELATIONSHIPS: [&str; 5] =
     ["authentication", "assertionMethod", "keyAgreement", "capabilityInvocation", "capabilityDelegation"];
@@ -70,10 +74,26 @@ impl Document {
         Ok(Self { value, methods })
     }
 
+    /// Bytes of memory that it takes, about: of many small members tens of times as many as their text has.
+    pub(crate) fn weight(&self) -> usize {
+        weight(&self.value) + self.methods.len() * METHOD
+    }
+
     /// Keys that signatures can be checked with here.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         self.methods.iter().filter_map(|method| method.key.as_ref())
     }
+}
+
+/// As deep as strict JSON is.
+fn weight(value: &Value) -> usize {
+    let inner: usize = match value {
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(weight).sum(),
+        Value::Object(members) => members.iter().map(|(name, one)| MEMBER + name.len() + weight(one)).sum(),
+        _ => 0,
+    };
+    VALUE + inner
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> Result<&'a [Value], Fault> {
@@ -176,6 +196,15 @@ mod tests {
             assert!(Document::parse(DID, bad.as_bytes()).is_err());
         }
         assert!(Document::parse(DID, b"\xff").is_err());
+    }
+
+    #[test]
+    fn many_small_members_weigh_more_than_their_text() {
+        let plain = json!({ "id": DID, "x": "x".repeat(10_000) });
+        let dense = json!({ "id": DID, "x": vec![1; 5_000] });
+        let [plain, dense] = [plain, dense].map(|value| parse(&value).expect("a document").weight());
+        assert!((10_000..11_000).contains(&plain), "{plain}");
+        assert!(dense > 5_000 * size_of::<Value>(), "{dense}");
     }
 
     #[test]

@@ -8,15 +8,15 @@ use futures::future::BoxFuture;
 use moka::future::Cache;
 use tokio::sync::Semaphore;
 
-use crate::{Did, Document, Fault, Method, Site, document::MAX_BYTES, generative};
+use crate::{Did, Document, Fault, Method, Site, generative};
 
 /// How long a document is believed, and for how long it is not asked for again where there is none, or no answer.
 const FOUND: Duration = Duration::from_secs(300);
 const NONE: Duration = Duration::from_secs(30);
 /// Also the shortest time between two requests for one document, whatever is asked.
 const FAILED: Duration = Duration::from_secs(1);
-/// Bytes of documents that are kept.
-const KEPT: u64 = 16 * 1024 * 1024;
+/// Bytes of memory of documents that are kept, about.
+const KEPT: u64 = 32 * 1024 * 1024;
 /// What an entry takes besides its document.
 const ENTRY: usize = 512;
 /// Documents that are fetched at once.
@@ -26,7 +26,7 @@ const ANY: &str = "application/did+ld+json, application/did+json, application/js
 /// EBSI's registry answers 406 to `application/json`.
 const EBSI: &str = "application/did+ld+json";
 
-/// One GET. The other end bounds it in time and to [`MAX_BYTES`], follows no redirect, and sees where it leads.
+/// One GET. The other end bounds it in time and to 64 KiB, follows no redirect, and sees where it leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     pub url: String,
@@ -71,7 +71,7 @@ type Asked = (String, Option<Timestamp>);
 #[derive(Clone)]
 struct Kept {
     found: Found,
-    bytes: usize,
+    weight: usize,
     fetched: Timestamp,
     until: Timestamp,
 }
@@ -93,7 +93,7 @@ pub struct Resolver {
 impl Resolver {
     pub fn new(settings: Settings, fetch: Fetch) -> Self {
         let weigh = |asked: &Asked, kept: &Kept| {
-            u32::try_from(asked.0.len() + kept.bytes + ENTRY).unwrap_or(u32::MAX)
+            u32::try_from(asked.0.len() + kept.weight + ENTRY).unwrap_or(u32::MAX)
         };
         let kept = Cache::builder().weigher(weigh).max_capacity(KEPT).build();
         Self { fetch, settings, kept, hands: Semaphore::new(HANDS) }
@@ -141,7 +141,6 @@ impl Resolver {
             Ok(_hand) => (self.fetch)(wanted).await,
             Err(_) => Err(Unfetched::Failed),
         };
-        let bytes = body.as_ref().map_or(0, Bytes::len).min(MAX_BYTES);
         let found = match body {
             Ok(body) => Document::parse(did.as_str(), &body).map(Arc::new),
             Err(Unfetched::Absent) => Err(Fault::NotFound),
@@ -153,7 +152,8 @@ impl Resolver {
             Err(Fault::Unreachable) => FAILED,
             Err(_) => NONE,
         };
-        Kept { found, bytes, fetched: now, until: now.plus(for_how_long) }
+        let weight = found.as_ref().map_or(0, |document| document.weight());
+        Kept { found, weight, fetched: now, until: now.plus(for_how_long) }
     }
 }
 

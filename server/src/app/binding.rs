@@ -7,6 +7,7 @@ use charter_domain::{
 use charter_federation::LocalAuthority;
 use charter_signing::{JwkSet, PublicKey};
 use charter_store::entity::EntityView;
+use serde_json::Value;
 
 use super::entity;
 use crate::{App, Error, error::Code};
@@ -161,11 +162,15 @@ async fn judged(
     Ok(among(&app.store.keys(registry, owner).await?, shown, at))
 }
 
+/// Whether two JWKs have the same key, whatever else they say of it.
+pub fn is_same_key(one: &Value, other: &Value) -> bool {
+    ["kty", "crv", "x", "y"].iter().all(|name| one.get(name) == other.get(name))
+}
+
 /// One key may have been recorded under several names: once revoked, it is under all.
 fn among(history: &[Key], shown: &PublicKey, at: Timestamp) -> Verdict {
     let jwk = shown.to_jwk();
-    let same = |key: &&Key| ["kty", "crv", "x", "y"].iter().all(|name| key.jwk.get(name) == jwk.get(name));
-    let known: Vec<&Key> = history.iter().filter(same).collect();
+    let known: Vec<&Key> = history.iter().filter(|key| is_same_key(&key.jwk, &jwk)).collect();
     let verdict = |key: &&Key| key::verdict(history, &key.kid, Claim::default(), at);
     if let Some(revoked) = known.iter().find(|key| key.revoked.is_some()) {
         return verdict(revoked);

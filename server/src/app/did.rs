@@ -4,13 +4,22 @@
 //! for it. Everything else is the resolver's.
 
 use charter_credential::{Did, Fault, Method, Options};
-use charter_domain::{RegistryId, key::KeyState, status::State};
+use charter_domain::{
+    RegistryId, Timestamp,
+    key::{Key, KeyState},
+    status::State,
+};
 use charter_signing::PublicKey;
 use charter_store::entity::EntityView;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::{App, Error, app::entity, config::dids::Fetching, hosted::Tenant};
+use crate::{
+    App, Error,
+    app::{binding::is_same_key, entity},
+    config::dids::Fetching,
+    hosted::Tenant,
+};
 
 mod check;
 mod watch;
@@ -84,15 +93,20 @@ pub async fn hosted(app: &App, registry: RegistryId, name: &str) -> Result<Found
         return Ok(Err(Fault::Deactivated));
     }
     let history = app.store.keys(registry, Some(found.entity_id)).await?;
-    let active = history.into_iter().filter(|key| key.state(now) == KeyState::Active);
-    let mut keys: Vec<(String, Value)> = active.map(|key| (key.kid, key.jwk)).collect();
-    for (kid, jwk) in named_by(app, &found).await {
-        if keys.iter().all(|(known, _)| *known != kid) {
-            keys.push((kid, jwk));
-        }
-    }
+    let named = named_by(app, &found).await;
+    let keys = in_use(&history, named, now);
     let others = found.identifiers.iter().map(|i| i.value.clone()).filter(|value| *value != did);
     Ok(Ok(document(&did, &others.collect::<Vec<_>>(), &keys)))
+}
+
+/// Keys on record that are active, and those named otherwise of which there is no record. One key may have several names:
+/// once revoked under one, it is in use under none.
+fn in_use(history: &[Key], named: Vec<(String, Value)>, now: Timestamp) -> Vec<(String, Value)> {
+    let is_revoked = |jwk: &Value| history.iter().any(|k| k.revoked.is_some() && is_same_key(&k.jwk, jwk));
+    let active = history.iter().filter(|k| k.state(now) == KeyState::Active && !is_revoked(&k.jwk));
+    let mut keys: Vec<(String, Value)> = active.map(|k| (k.kid.clone(), k.jwk.clone())).collect();
+    keys.extend(named.into_iter().filter(|(_, jwk)| history.iter().all(|k| !is_same_key(&k.jwk, jwk))));
+    keys
 }
 
 /// Keys that identifiers of an entity are themselves, under their thumbprints.
@@ -158,5 +172,35 @@ async fn may_fetch(app: &App, registry: RegistryId, did: &str) -> Result<bool, E
         Fetching::Off => Ok(false),
         Fetching::Any => Ok(true),
         Fetching::Known => Ok(app.store.taken(registry, vec![did.to_owned()]).await?.contains(did)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use charter_domain::key::{Revocation, RevocationReason};
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_revoked_is_in_no_document_under_any_name() {
+        let at = Timestamp::from_secs;
+        let jwk = |x: &str| json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
+        let key = |kid: &str, x: &str| Key {
+            kid: kid.to_owned(),
+            jwk: jwk(x),
+            added_at: at(1),
+            from: at(1),
+            until: None,
+            revoked: None,
+        };
+        let revocation =
+            Revocation { at: at(2), reason: RevocationReason::Superseded, compromised_since: None };
+        let revoked = Key { revoked: Some(revocation), ..key("old", "A") };
+        let retired = Key { until: Some(at(2)), ..key("retired", "C") };
+        let history = [revoked, key("again", "A"), key("own", "B"), retired];
+        let named = ["A", "B", "C", "D"].map(|x| (format!("did:{x}"), jwk(x)));
+        let found = in_use(&history, named.to_vec(), at(9));
+        let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["own", "did:D"]);
     }
 }

@@ -70,7 +70,7 @@ pub async fn list(app: &Arc<App>, registry: RegistryId, format: Format) -> Resul
     Err(Error::new(Code::Unavailable, "changes come faster than the list is made; ask again"))
 }
 
-/// The list that is kept, if it still holds.
+/// The list that is kept, or why there is none, if it still holds.
 async fn current(app: &App, registry: RegistryId, format: Format) -> Result<Option<Signed>, Error> {
     let Some(kept) = app.lists.find(registry, format) else { return Ok(None) };
     // The lease first: see `Register`.
@@ -79,7 +79,8 @@ async fn current(app: &App, registry: RegistryId, format: Format) -> Result<Opti
         Some(epoch) => epoch,
         None => app.store.epoch(registry).await?,
     };
-    Ok((kept.epoch >= epoch && app.clock.now() < kept.until).then(|| kept.signed.clone()))
+    let holds = kept.epoch >= epoch && app.clock.now() < kept.until;
+    if holds { kept.made.map(Some) } else { Ok(None) }
 }
 
 /// Entities as they are read.
@@ -145,22 +146,30 @@ async fn make(app: &App, registry: RegistryId, format: Format) -> Result<(), Err
     let begin = move |standing| Draft::begin(clock.as_ref(), standing);
     let take = move |draft: &mut Draft, entity: &EntityView| draft.take(format, &of, entity);
     let (standing, draft) = app.store.fold_entities(registry, begin, take).await?;
-    if draft.items.len() > MAX_BYTES {
-        return Err(Error::new(Code::TooLarge, "the list has more than 32 MiB; ask for single entities"));
-    }
-    if draft.items.is_empty() && format == Format::RecognizedEntities {
-        return Err(Error::new(Code::NotFound, "nobody is recognized here"));
-    }
     let lifetime = Duration::from_secs(app.config.documents.lifetime_secs);
     let span = Span::of(standing.epoch, &draft, lifetime);
+    let keep = |made| app.lists.put(registry, format, Kept { epoch: span.epoch, until: span.until, made });
+    if let Some(refused) = refused(&draft, format) {
+        keep(Err(refused));
+        return Ok(());
+    }
     // After the facts: a key that was revoked meanwhile signs nothing.
     let ring = tenant.fresh_ring(&app.store).await?;
     let now = app.clock.now();
     let sign = move || signed(&ring, now, (format, about.as_ref(), span), &draft.items);
     let signed = tokio::task::spawn_blocking(sign).await.map_err(|e| StoreError::Internal(e.to_string()))?;
     let signed = signed.map_err(StoreError::Internal)?;
-    app.lists.put(registry, format, Kept { epoch: span.epoch, until: span.until, signed });
+    keep(Ok(signed));
     Ok(())
+}
+
+/// Why there is no list of these records.
+fn refused(draft: &Draft, format: Format) -> Option<Error> {
+    if draft.items.len() > MAX_BYTES {
+        return Some(Error::new(Code::TooLarge, "the list has more than 32 MiB; ask for single entities"));
+    }
+    let nobody = draft.items.is_empty() && format == Format::RecognizedEntities;
+    nobody.then(|| Error::new(Code::NotFound, "nobody is recognized here"))
 }
 
 fn signed(

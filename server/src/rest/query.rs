@@ -8,11 +8,17 @@ use percent_encoding::percent_decode_str;
 
 use crate::{Error, error::Code};
 
+/// Most parameters of a request: each name is compared with all before it.
+const MOST: usize = 64;
+
 /// All parameters by name, decoded; a name that stands twice is refused.
 pub fn all(uri: &Uri) -> Result<Vec<(String, String)>, Error> {
     let mut found: Vec<(String, String)> = Vec::new();
     for pair in uri.query().unwrap_or_default().split('&').filter(|p| !p.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if found.len() == MOST {
+            return Err(Error::new(Code::Invalid, format!("there are more than {MOST} parameters")));
+        }
         if found.iter().any(|(n, _)| n == name) {
             return Err(Error::new(Code::Invalid, format!("`{name:.64}` stands twice")));
         }

@@ -216,10 +216,12 @@ fn service(service: Node<'_, '_>) -> Result<Service, Refused> {
     })
 }
 
+/// The standard asks for a status of each: what has none is not in force for that.
 fn state(node: Node<'_, '_>) -> Result<State, Refused> {
+    let status = text_of(node, "ServiceStatus");
     Ok(State {
         kind: text_of(node, "ServiceTypeIdentifier"),
-        status: text_of(node, "ServiceStatus"),
+        status: Some(status.ok_or_else(|| Refused::form("a service has no `ServiceStatus`"))?),
         since: text_of(node, "StatusStartingTime").as_deref().map(time).transpose()?,
     })
 }

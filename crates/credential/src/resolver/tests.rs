@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::*;
+use crate::document::MAX_BYTES;
 
 const WEB: &str = "did:web:a.example:x";
 const LEGAL: &str = "did:ebsi:zZeKyEJfUTGwajhNyNX928z";

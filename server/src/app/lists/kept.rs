@@ -5,16 +5,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use charter_domain::{RegistryId, Timestamp};
 
 use super::{Format, Signed};
+use crate::Error;
 
 /// Bytes of all lists of this process. One list is never larger than what one may be, and the largest is always kept.
 const BUDGET: usize = 96 * 1024 * 1024;
 
-/// A list, the epoch of all that it says, and until when time changes none of it.
+/// A list, the epoch of all that it says, and until when time changes none of it. Where there can be none, why: who asks
+/// again must not have all entities read again.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     pub epoch: i64,
     pub until: Timestamp,
-    pub signed: Signed,
+    pub made: Result<Signed, Error>,
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        self.made.as_ref().map_or(0, |signed| signed.bytes.len())
+    }
 }
 
 type Entry = (RegistryId, Format, Kept);
@@ -51,9 +59,9 @@ impl Lists {
         }
         entries.retain(|entry| !same(entry));
         entries.push((registry, format, kept));
-        let mut total: usize = entries.iter().map(|(_, _, kept)| kept.signed.bytes.len()).sum();
+        let mut total: usize = entries.iter().map(|(_, _, kept)| kept.bytes()).sum();
         while total > BUDGET && entries.len() > 1 {
-            total -= entries.remove(0).2.signed.bytes.len();
+            total -= entries.remove(0).2.bytes();
         }
     }
 }
@@ -66,7 +74,7 @@ mod tests {
 
     fn kept(epoch: i64, size: usize) -> Kept {
         let signed = Signed { bytes: Bytes::from(vec![0; size]), etag: String::new() };
-        Kept { epoch, until: Timestamp::from_secs(9), signed }
+        Kept { epoch, until: Timestamp::from_secs(9), made: Ok(signed) }
     }
 
     #[test]

@@ -147,6 +147,17 @@ fn an_xml_list_becomes_records() {
 }
 
 #[test]
+fn a_service_without_a_status_is_not_in_force_for_that() {
+    let scheme = Scheme::new();
+    let (granted, end) =
+        ("http://uri.etsi.org/TrstSvc/TrustedList/Svcstatus/granted", "</TrustServiceStatusList>");
+    let body = body("").replace(granted, "");
+    let signature = Form::default().signature(&scheme, &body);
+    let file = body.replace(end, &format!("{signature}{end}"));
+    assert!(matches!(taken(&file, &scheme.pinned()), Err(Refused::Form(_))));
+}
+
+#[test]
 fn another_signer_and_another_byte_are_refused() {
     let (scheme, other) = (Scheme::new(), Scheme::new());
     let file = Form::default().file(&scheme, "");
