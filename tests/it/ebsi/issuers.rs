@@ -195,6 +195,6 @@ async fn who_cannot_be_said_in_ebsis_terms_is_in_no_list() {
     assert_eq!(read(&rest, &format!("{TIR}/issuers/{part}")).await["hasAttributes"], false);
     app.clock.advance(Duration::from_secs(3_600));
     let list = read(&rest, &format!("{TIR}/issuers")).await;
-    assert_eq!((&list["total"], &list["items"][2]["did"]), (&json!(3), &json!(named[3])));
+    assert_eq!((&list["total"], &list["items"][1]["did"]), (&json!(3), &json!(named[3])));
     assert_eq!(attribute(&rest, named[3]).await["issuerType"], "TI");
 }
