@@ -290,6 +290,26 @@ async fn nor_further_down_where_the_root_sees_only_what_others_keep() {
 }
 
 #[tokio::test]
+async fn nor_by_being_served_where_the_root_is() {
+    let clock = Arc::new(TestClock::default());
+    let root = TestApp::build().clock(&clock).registry(AUTHORITY).under(OTHER, AUTHORITY).start().await;
+    let nation = TestApp::build().clock(&clock).under(BELOW, AUTHORITY).start().await;
+    let [real, forged] = [BELOW, OTHER].map(|above| TestApp::build().clock(&clock).under(FAR, above).start());
+    let (real, forged) = (real.await, forged.await);
+    root.registry(AUTHORITY).delegates(&root.registry(OTHER), &["Degree"]).await;
+    root.registry(AUTHORITY).delegates(&nation.registry(BELOW), &["Degree"]).await;
+    nation.registry(BELOW).delegates(&real.registry(FAR), &["Degree"]).await;
+    below::look(&nation.app).await;
+    below::look(&root.app).await;
+    assert_eq!(resolve(&root, &https(FAR), ROOT).await.status, 200);
+    root.registry(OTHER).delegates(&forged.registry(FAR), &["Degree"]).await;
+    below::look(&root.app).await;
+    let reply = resolve(&root, &https(FAR), ROOT).await;
+    assert_eq!(refused(&reply), code(400, "invalid_trust_chain"), "neither is believed: {}", reply.text());
+    assert_eq!(resolve(&root, &https(OTHER), ROOT).await.status, 200, "others are as before");
+}
+
+#[tokio::test]
 async fn whose_names_are_constrained_claims_nothing_outside() {
     let three = Three::start().await;
     let rivals = rival(&three.root, AUTHORITY, FAR, &[".rival.example", "rival.example"]).await;

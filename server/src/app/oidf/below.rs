@@ -74,9 +74,16 @@ pub struct Known {
     /// Another number than before once a document was replaced, or came or went. 0: nobody has looked yet.
     pub revision: u64,
     pub branches: Vec<Branch>,
+    /// Somebody is below at whom nobody looks: the records of a registry could not be read, or there are too many.
+    pub partial: bool,
 }
 
 impl Known {
+    /// An entity of that name may be below which is not known here.
+    pub fn may_hide(&self, id: &HttpsId) -> bool {
+        self.partial || self.branches.iter().any(|branch| branch.may_hide(id))
+    }
+
     /// Places of the nodes with that name.
     pub fn named<'a>(&'a self, id: &'a HttpsId) -> impl Iterator<Item = (usize, usize)> + 'a {
         let in_branch = move |(b, branch): (usize, &'a Branch)| {

@@ -144,7 +144,10 @@ async fn standing(app: &App, tenant: &Tenant, anchor: &HttpsId) -> Result<Standi
     }
     let upward = tenant.upward();
     let top = upward.last().and_then(|configuration| chain::subject(configuration));
-    if top.as_ref() == Some(anchor) {
+    // One that was left may still be kept.
+    let direct = upward.first().and_then(|statement| chain::issuer(statement));
+    let is_superior = direct.is_some_and(|direct| tenant.above().hints.contains(&direct));
+    if is_superior && top.as_ref() == Some(anchor) {
         let (registry, id) = (tenant.registry.id, tenant.registry.entity_identifier.clone());
         let base = Base { registry, id, tail: upward.to_vec() };
         return Ok(Standing { base, upward: Some((registry, upward)), read: noted(registry) });

@@ -6,6 +6,7 @@ use charter_cache::BootInstant;
 use charter_domain::{Delegation, RegistryId};
 use charter_federation::{LocalAuthority as _, PeerEndpoint, Protocol as _, protocol::Failure};
 use futures::{StreamExt as _, stream};
+use tokio::time::{Instant, timeout_at};
 
 use super::{Branch, Known, Node, read};
 use crate::App;
@@ -14,6 +15,9 @@ use crate::App;
 const MOST: usize = 1_000;
 /// Looked at at the same time: one that is silent delays the others by little.
 const AT_ONCE: usize = 8;
+/// For one branch. Well inside the time for which a statement counts: who answers slowly must not let those of the others
+/// run out.
+const LONGEST: Duration = Duration::from_secs(8);
 /// Epochs of one question.
 const MOST_EPOCHS: usize = 64;
 /// A branch is read again after this time, whatever its epochs are: documents are renewed without an event.
@@ -25,7 +29,7 @@ const SOON: Duration = Duration::from_secs(5);
 pub async fn look(app: &App) {
     let _one = app.below.looking.lock().await;
     let before = app.below.known();
-    let wanted = wanted(app).await;
+    let (wanted, partial) = wanted(app).await;
     let looking: Vec<_> = wanted
         .iter()
         .map(|(registry, delegation)| {
@@ -35,15 +39,17 @@ pub async fn look(app: &App) {
         .collect();
     // In their order: kept answers name places.
     let looked: Vec<(Branch, bool)> = stream::iter(looking).buffered(AT_ONCE).collect().await;
-    let moved = looked.len() != before.branches.len() || looked.iter().any(|(_, changed)| *changed);
+    let moved = looked.len() != before.branches.len()
+        || partial != before.partial
+        || looked.iter().any(|(_, changed)| *changed);
     let revision = if moved || before.revision == 0 { before.revision + 1 } else { before.revision };
     let branches = looked.into_iter().map(|(branch, _)| branch).collect();
-    app.below.put(Known { revision, branches });
+    app.below.put(Known { revision, branches, partial });
 }
 
 /// Somebody is below at whom nobody has looked.
 pub async fn is_new(app: &App) -> bool {
-    let (known, wanted) = (app.below.known(), wanted(app).await);
+    let (known, (wanted, _)) = (app.below.known(), wanted(app).await);
     let looked =
         |(registry, d): &(RegistryId, Delegation)| known.branches.iter().any(|b| is_of(b, *registry, d));
     !wanted.iter().all(looked)
@@ -53,13 +59,17 @@ fn is_of(branch: &Branch, registry: RegistryId, delegation: &Delegation) -> bool
     branch.registry == registry && branch.subordinate == delegation.subordinate
 }
 
-/// Subordinates with a delegation in force which this process does not serve.
-async fn wanted(app: &App) -> Vec<(RegistryId, Delegation)> {
-    let (mut wanted, now) = (Vec::new(), app.clock.now());
+/// Subordinates with a delegation in force which this process does not serve; and whether there are others.
+async fn wanted(app: &App) -> (Vec<(RegistryId, Delegation)>, bool) {
+    let (mut wanted, mut partial, now) = (Vec::new(), false, app.clock.now());
     let mut registries: Vec<RegistryId> = app.hosted.tenants().map(|tenant| tenant.registry.id).collect();
     registries.sort();
     for registry in registries {
-        let Ok(view) = app.hosted.view(registry).await else { continue };
+        let Ok(view) = app.hosted.view(registry).await else {
+            // What a held registry states counts for nothing.
+            partial |= app.hosted.holds.get(registry).is_none();
+            continue;
+        };
         let mut own: Vec<&Delegation> = view
             .delegations
             .iter()
@@ -72,8 +82,9 @@ async fn wanted(app: &App) -> Vec<(RegistryId, Delegation)> {
     if wanted.len() > MOST {
         tracing::warn!(subordinates = wanted.len(), "more than are looked at");
         wanted.truncate(MOST);
+        partial = true;
     }
-    wanted
+    (wanted, partial)
 }
 
 /// The branch of one subordinate, and whether any document of it is another than before.
@@ -93,7 +104,9 @@ async fn branch(
         partial: true,
         read: BootInstant::now(),
     };
-    match heard(app, (&endpoint, delegation), kept).await {
+    let until = Instant::now() + LONGEST;
+    let heard = timeout_at(until, heard(app, (&endpoint, delegation), kept)).await;
+    match heard.unwrap_or(Err(Failure::Late)) {
         Ok(Some(nodes)) => {
             let same = kept.cloned().unwrap_or_else(empty);
             let naming = delegation.naming_constraints.clone();
@@ -101,7 +114,7 @@ async fn branch(
         }
         Ok(None) => {
             let started = BootInstant::now();
-            let (nodes, partial) = read::branch(app, (&endpoint, delegation), kept).await;
+            let (nodes, partial) = read::branch(app, (&endpoint, delegation), kept, until).await;
             let changed = old.is_none_or(|old| differs(old, &nodes) || old.partial != partial);
             (Branch { nodes, partial, read: started, ..empty() }, changed)
         }

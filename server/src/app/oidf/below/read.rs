@@ -1,5 +1,5 @@
 //! One branch read from its subordinate: level by level, each epoch before what it stands for. Bounded in depth, in
-//! authorities and in bytes, whatever is claimed below.
+//! authorities, in bytes and in time, whatever is claimed below.
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -10,7 +10,9 @@ use charter_federation::{
     peers::{Page, Peer},
 };
 use charter_signing::jws;
+use futures::future::{join, join_all};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::{Branch, Node};
 use crate::App;
@@ -27,6 +29,8 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 const MAX_PAGES: usize = 8;
 /// Epochs of one question.
 const MOST_EPOCHS: usize = 64;
+/// Authorities whose documents are asked for at the same time.
+const AT_ONCE: usize = 8;
 /// For one page of subordinates; it passes through those above.
 const WITHIN: Duration = Duration::from_millis(800);
 
@@ -39,16 +43,22 @@ struct Reading<'a> {
     /// What was known: it stands in for what cannot be heard now.
     old: &'a [Node],
     was_partial: bool,
+    /// Nothing is asked any more.
+    until: Instant,
     nodes: Vec<Node>,
     bytes: usize,
     partial: bool,
 }
+
+/// The statement about an authority and its configuration, as they are shown.
+type Shown = (Option<String>, Option<String>);
 
 /// Everybody below a subordinate and itself; and whether somebody may be missing.
 pub(super) async fn branch(
     app: &App,
     (endpoint, delegation): (&PeerEndpoint, &Delegation),
     old: Option<&Branch>,
+    until: Instant,
 ) -> (Vec<Node>, bool) {
     let asked = &delegation.subordinate;
     let mut reading = Reading {
@@ -57,11 +67,13 @@ pub(super) async fn branch(
         asked,
         old: old.map_or(&[], |old| old.nodes.as_slice()),
         was_partial: old.is_none_or(|old| old.partial),
+        until,
         nodes: Vec::new(),
         bytes: 0,
         partial: false,
     };
-    let Some(configuration) = reading.configuration(&[], asked).await else { return (Vec::new(), true) };
+    let shown = app.protocol.configuration(endpoint, asked, asked).await.ok();
+    let Some(configuration) = reading.configuration(&[], asked, shown) else { return (Vec::new(), true) };
     reading.nodes.push(Node {
         via: Vec::new(),
         authority: asked.clone(),
@@ -85,10 +97,18 @@ pub(super) async fn branch(
 }
 
 impl Reading<'_> {
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
     /// Asks where the authorities of a level are, before what they state.
     async fn epochs(&mut self, level: Range<usize>) {
+        let until = self.until;
         let Some(level) = self.nodes.get_mut(level) else { return };
         for part in level.chunks_mut(MOST_EPOCHS) {
+            if Instant::now() >= until {
+                return;
+            }
             let paths: Vec<_> = part.iter().map(|node| node.via.clone()).collect();
             let now = BootInstant::now();
             let Ok(polled) = self.app.protocol.epochs(self.endpoint, self.asked, &paths).await else {
@@ -103,28 +123,36 @@ impl Reading<'_> {
     /// Adds the subordinates of one authority.
     async fn below(&mut self, above: usize) {
         let Some(superior) = self.nodes.get(above).cloned() else { return };
+        if superior.via.len() + 1 >= usize::from(MAX_DEPTH) {
+            return;
+        }
         let Some(peers) = self.peers(&superior.via).await else {
             let all = self.as_before(above, &superior);
             self.partial |= !all;
             return;
         };
-        for peer in peers.iter().filter(|peer| peer.state == Reason::Active && !peer.doubted) {
-            let circle = peer.authority == *self.asked || superior.via.contains(&peer.authority);
-            if circle || superior.via.len() + 1 >= usize::from(MAX_DEPTH) {
-                continue;
-            }
-            if self.namesakes(peer) >= MOST_NAMESAKES {
-                self.partial = true;
-                continue;
-            }
-            if self.nodes.len() >= MOST || self.bytes > MAX_BYTES {
-                self.partial = true;
-                return;
-            }
-            if !self.add(above, &superior, peer).await {
-                self.partial = true;
+        let circle = |peer: &&Peer| peer.authority == *self.asked || superior.via.contains(&peer.authority);
+        let good = peers.iter().filter(|peer| peer.state == Reason::Active && !peer.doubted);
+        let good: Vec<&Peer> = good.filter(|peer| !circle(peer)).collect();
+        for some in good.chunks(AT_ONCE) {
+            let asking: Vec<_> = some.iter().map(|peer| self.shown(&superior, peer)).collect();
+            let shown = join_all(asking).await;
+            for (peer, shown) in some.iter().zip(shown) {
+                if self.namesakes(peer) >= MOST_NAMESAKES {
+                    self.partial = true;
+                    continue;
+                }
+                if self.is_full() || self.is_late() {
+                    self.partial = true;
+                    return;
+                }
+                self.partial |= !self.add(above, &superior, peer, shown);
             }
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.nodes.len() >= MOST || self.bytes > MAX_BYTES
     }
 
     /// Those who are called the same. Whoever comes first is not more than those who come later: all of them are kept.
@@ -133,13 +161,19 @@ impl Reading<'_> {
         self.nodes.iter().filter(same).count()
     }
 
-    async fn add(&mut self, above: usize, superior: &Node, peer: &Peer) -> bool {
+    async fn shown(&self, superior: &Node, peer: &Peer) -> Shown {
+        let named = (&superior.authority, &peer.authority);
+        let stated = self.app.protocol.statement(self.endpoint, self.asked, named);
+        let own = self.app.protocol.configuration(self.endpoint, self.asked, &peer.authority);
+        let (stated, own) = join(stated, own).await;
+        (stated.ok(), own.ok())
+    }
+
+    fn add(&mut self, above: usize, superior: &Node, peer: &Peer, (stated, own): Shown) -> bool {
         let mut via = superior.via.clone();
         via.push(peer.authority.clone());
-        let named = (&superior.authority, &peer.authority);
-        let stated = self.app.protocol.statement(self.endpoint, self.asked, named).await;
-        let Some(statement) = stated.ok().and_then(|text| self.document(&text)) else { return false };
-        let Some(configuration) = self.configuration(&via, &peer.authority).await else { return false };
+        let Some(statement) = stated.and_then(|text| self.document(&text)) else { return false };
+        let Some(configuration) = self.configuration(&via, &peer.authority, own) else { return false };
         self.nodes.push(Node {
             via,
             authority: peer.authority.clone(),
@@ -157,6 +191,9 @@ impl Reading<'_> {
     async fn peers(&self, via: &[AuthorityId]) -> Option<Vec<Peer>> {
         let (mut all, mut after) = (Vec::new(), None);
         for _ in 0..MAX_PAGES {
+            if self.is_late() {
+                return None;
+            }
             let page = Page { after, ..Page::default() };
             let asked = self.app.protocol.peers(self.endpoint, self.asked, via, &page, WITHIN).await;
             let found = asked.ok()?;
@@ -178,21 +215,29 @@ impl Reading<'_> {
         let Some(held) = self.old.iter().position(|node| node.via == superior.via) else { return false };
         let old = self.old;
         for (_, node) in old.iter().enumerate().filter(|(n, node)| node.above == held && *n != held) {
+            // An authority that stands there several times would take all of them each time.
+            if self.is_full() {
+                return false;
+            }
+            self.bytes += node.configuration.len() + node.statement.as_ref().map_or(0, |text| text.len());
             self.nodes.push(Node { above, ..node.clone() });
         }
         !self.was_partial
     }
 
-    /// The configuration of an authority: as it is, else as it was.
-    async fn configuration(&mut self, via: &[AuthorityId], of: &AuthorityId) -> Option<Arc<str>> {
-        let found = self.app.protocol.configuration(self.endpoint, self.asked, of).await.ok();
-        match found.and_then(|text| self.document(&text)) {
-            Some(document) => Some(document),
-            None => {
-                let held = self.old.iter().find(|node| node.via == via && node.authority == *of);
-                held.map(|node| Arc::clone(&node.configuration))
-            }
+    /// The configuration of an authority: as it is shown, else as it was.
+    fn configuration(
+        &mut self,
+        via: &[AuthorityId],
+        of: &AuthorityId,
+        shown: Option<String>,
+    ) -> Option<Arc<str>> {
+        if let Some(document) = shown.and_then(|text| self.document(&text)) {
+            return Some(document);
         }
+        let held = self.old.iter().find(|node| node.via == via && node.authority == *of)?;
+        self.bytes += held.configuration.len();
+        Some(Arc::clone(&held.configuration))
     }
 
     /// A text as it is kept, if it may be a document at all.

@@ -29,7 +29,7 @@ fn branch(nodes: Vec<Node>) -> Branch {
 
 fn below(branches: Vec<Branch>) -> Below {
     let below = Below::default();
-    below.put(Known { revision: 1, branches });
+    below.put(Known { revision: 1, branches, partial: false });
     below
 }
 
@@ -92,5 +92,9 @@ fn only_a_partial_branch_hides_and_only_names_that_it_may_have() {
     let partial = Branch { partial: true, ..whole };
     assert!(partial.may_hide(&id));
     let naming = NamingConstraints { permitted: vec![".a.example".to_owned()], excluded: Vec::new() };
-    assert!(!Branch { naming, ..partial }.may_hide(&id));
+    let narrow = Branch { naming, ..partial };
+    assert!(!narrow.may_hide(&id));
+    let known = |partial: bool| Known { revision: 1, branches: vec![narrow.clone()], partial };
+    assert!(!known(false).may_hide(&id));
+    assert!(known(true).may_hide(&id), "of those at whom nobody looked nothing is known");
 }

@@ -73,6 +73,16 @@ pub fn subject(token: &str) -> Option<HttpsId> {
     serde_json::from_slice::<Subject>(&payload).ok().map(|found| found.sub)
 }
 
+/// Who made a link; not verified.
+pub fn issuer(token: &str) -> Option<HttpsId> {
+    #[derive(Deserialize)]
+    struct Issuer {
+        iss: HttpsId,
+    }
+    let payload = jws::peek(token).ok()?;
+    serde_json::from_slice::<Issuer>(&payload).ok().map(|found| found.iss)
+}
+
 /// Verifies links from the subject's configuration up to the anchor's, which the caller trusts.
 ///
 /// # Errors

@@ -1,9 +1,10 @@
 //! The way from an entity up to where its chain is anchored: bottom-up along `authority_hints` (OpenID Federation 1.0,
 //! 10.1), through registries of this process and what is known below them.
 //!
-//! Anybody below may state anything of anybody. So a statement counts only under the verified chain of its issuer; a
-//! registry of this process that states an entity itself is heard before all that is claimed elsewhere; and superiors
-//! of equal rank that state different keys of one entity are none of them believed.
+//! Anybody below may state anything of anybody. So a statement counts only under the verified chain of its issuer; the
+//! registry from which it is looked is heard before all others, and those of this process before others about an entity
+//! of this process, whose keys are known; and superiors of equal rank that state different keys of one entity are none of
+//! them believed, wherever they are served.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -63,8 +64,9 @@ struct Claim {
 enum Rank {
     /// The registry from which it is looked.
     Base,
-    /// Another of this process.
+    /// Another of this process, about one of this process.
     Here,
+    /// Any other: whoever shares a process with the base is not more than its siblings.
     Elsewhere,
 }
 
@@ -137,7 +139,7 @@ impl<'a> Walk<'a> {
         let stated = in_force(&base, self.now).any(|d| d.entity_identifier == *id);
         let elsewhere = self.known.named(id).next().is_some();
         let unheard = stated && !elsewhere && hosted(self.app, id).is_none();
-        if unheard || self.known.revision == 0 || self.known.branches.iter().any(|b| b.may_hide(id)) {
+        if unheard || self.known.revision == 0 || self.known.may_hide(id) {
             return Err(Unresolved::later("not everybody below was heard yet"));
         }
         if let Some(why) = self.why.take() {
@@ -180,10 +182,8 @@ impl<'a> Walk<'a> {
     async fn climb(&mut self, id: &HttpsId) -> Result<Option<Settled>, Unresolved> {
         let claims = self.claims(id).await?;
         for rank in RANKS {
-            if rank == Rank::Elsewhere && self.is_stated_here(id) {
-                break;
-            }
             let mut good: Vec<(Settled, Verified)> = Vec::new();
+            let mut of_here = false;
             for claim in claims.iter().filter(|claim| claim.rank == rank) {
                 self.steps += 1;
                 if self.steps > MOST_STEPS {
@@ -191,7 +191,14 @@ impl<'a> Walk<'a> {
                         "too many superiors would have to be looked at".to_owned(),
                     ));
                 }
-                good.extend(self.tried(claim).await?);
+                if let Some(found) = self.tried(claim).await? {
+                    of_here |= claim.issuer.is_none();
+                    good.push(found);
+                }
+            }
+            // Who is stated here, though not by a chain that holds, is stated by nobody else.
+            if rank == Rank::Elsewhere && !of_here && self.is_stated_here(id) {
+                break;
             }
             if good.is_empty() {
                 continue;
@@ -200,7 +207,7 @@ impl<'a> Walk<'a> {
                 let why = format!("superiors of `{id}` state different keys of it");
                 return Err(Unresolved::Chain(why));
             }
-            if rank == Rank::Elsewhere && self.known.branches.iter().any(|b| b.may_hide(id)) {
+            if rank == Rank::Elsewhere && self.known.may_hide(id) {
                 return Err(Unresolved::later("not everybody who may state `sub` was heard yet"));
             }
             // The shortest chain (10.2).
@@ -283,8 +290,13 @@ impl<'a> Walk<'a> {
         let Some(statement) = statement.filter(|_| !self.app.hosted.doubts(registry, id)) else {
             return Ok(None);
         };
+        let rank = match hosted(self.app, id) {
+            _ if registry == self.base.registry => Rank::Base,
+            Some(_) => Rank::Here,
+            None => Rank::Elsewhere,
+        };
         Ok(Some(Claim {
-            rank: if registry == self.base.registry { Rank::Base } else { Rank::Here },
+            rank,
             superior: view.registry.entity_identifier.clone(),
             statement,
             configuration: configuration.to_owned(),
