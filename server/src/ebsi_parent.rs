@@ -1,7 +1,8 @@
 //! EBSI above this federation: whom its roots accredit, of those that a registry is configured to look for.
 //!
 //! A member's accreditations are judged when they are asked about, once at a time, and kept: 30 s if good, 10 s if not,
-//! looked up again from half of that on while they are used. Whoever asks waits a second; the work goes on without them.
+//! looked up again from half of that on while they are used. Whoever asks waits for half of a request's deadline; the work
+//! goes on without them.
 //! Nothing of it is recorded, and nothing that could not be judged counts.
 
 pub mod command;
@@ -20,7 +21,7 @@ use charter_domain::{
 };
 use charter_federation::{
     Accredited,
-    protocol::ebsi::{self, FAN_OUT, Fetch, Fetched, Judged, MAX_ANSWER, rights::Mapping},
+    protocol::ebsi::{self, Clause, FAN_OUT, Fault, Fetch, Fetched, Judged, MAX_ANSWER, rights::Mapping},
 };
 use futures::future::join_all;
 use rustls::RootCertStore;
@@ -37,8 +38,6 @@ use crate::{
 const BOUNDS: Bounds = Bounds { deadline: Duration::from_secs(5), max_answer: MAX_ANSWER, idle: FAN_OUT };
 /// For everything about one member.
 const WITHIN: Duration = Duration::from_secs(20);
-/// How long a question waits for it.
-const PATIENCE: Duration = Duration::from_secs(1);
 const GOOD: Duration = Duration::from_secs(30);
 const BAD: Duration = Duration::from_secs(10);
 
@@ -84,8 +83,12 @@ struct Member {
     config: EbsiMember,
     entity_identifier: HttpsId,
     kept: Mutex<Option<Kept>>,
-    /// Held while it is judged.
+    /// How long a question waits for it.
+    patience: Duration,
+    /// Held while it is judged as of now.
     turn: Arc<tokio::sync::Mutex<()>>,
+    /// Held while it is judged as of an instant: who asks about the past keeps nobody from the present.
+    past: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone)]
@@ -98,12 +101,14 @@ struct Kept {
 type Found = Result<Delegation, String>;
 
 impl Parents {
+    /// Of these registries, in whose questions half of `deadline` is for judging.
+    ///
     /// # Errors
     /// What of a registry's configuration cannot be used.
-    pub fn new<'a>(tenants: impl Iterator<Item = &'a Tenant>) -> Result<Self, Startup> {
+    pub fn new<'a>(tenants: impl Iterator<Item = &'a Tenant>, deadline: Duration) -> Result<Self, Startup> {
         let mut all = HashMap::new();
         for tenant in tenants.filter(|tenant| !tenant.config.ebsi_parents.is_empty()) {
-            let parents = tenant.config.ebsi_parents.iter().map(Parent::new);
+            let parents = tenant.config.ebsi_parents.iter().map(|parent| Parent::new(parent, deadline / 2));
             let fault = |why| Startup::Registry(tenant.registry.authority.to_string(), why);
             all.insert(tenant.registry.id, parents.collect::<Result<_, String>>().map_err(fault)?);
         }
@@ -140,7 +145,7 @@ impl Parents {
 }
 
 impl Parent {
-    fn new(config: &EbsiParent) -> Result<Self, String> {
+    fn new(config: &EbsiParent, patience: Duration) -> Result<Self, String> {
         let web = Arc::new(Web::new(&config.base_url, config.ca_file.as_deref())?);
         let base = config.base_url.trim_end_matches('/').to_owned();
         let registry = ebsi::Registry { base, root: config.root.clone() };
@@ -153,7 +158,9 @@ impl Parent {
                 config: one.clone(),
                 entity_identifier: one.https_id().ok_or("a member needs an entity_identifier")?,
                 kept: Mutex::default(),
+                patience,
                 turn: Arc::default(),
+                past: tokio::sync::Mutex::default(),
             }))
         };
         let members = config.members.iter().map(member).collect::<Result<_, String>>()?;
@@ -167,10 +174,10 @@ impl Member {
         let late = |_| Err(format!("`{}` could not be judged in time; ask again", self.config.did));
         if let Some(at) = at {
             let judging = async {
-                let _turn = self.turn.lock().await;
+                let _turn = self.past.lock().await;
                 self.judged(at).await
             };
-            return tokio::time::timeout(PATIENCE, judging).await.unwrap_or_else(late);
+            return tokio::time::timeout(self.patience, judging).await.unwrap_or_else(late);
         }
         if let Some(kept) = self.kept(now) {
             if kept.again <= now {
@@ -189,7 +196,7 @@ impl Member {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(late)
+        tokio::time::timeout(self.patience, looking).await.unwrap_or_else(late)
     }
 
     fn kept(&self, now: Timestamp) -> Option<Kept> {
@@ -219,7 +226,13 @@ impl Member {
         let judging = ebsi::judge(&*self.web, &self.registry, &self.config.did, at);
         let judged = tokio::time::timeout(WITHIN, judging).await;
         let judged = judged.map_err(|_| format!("no answer within {} s", WITHIN.as_secs()))?;
-        self.delegation(&judged.map_err(|fault| fault.to_string())?)
+        let judged = judged.map_err(|fault| {
+            if fault.clause == Clause::Unreachable {
+                tracing::warn!(root = %self.registry.root, %fault, "a registry of EBSI did not answer");
+            }
+            told(&fault)
+        });
+        self.delegation(&judged?)
     }
 
     /// What it may speak for, each grant until its own accreditations end.
@@ -252,5 +265,33 @@ impl Member {
             statuses: Vec::new(),
             document: None,
         })
+    }
+}
+
+/// What who asks is told of it: how a request failed is for our log.
+fn told(fault: &Fault) -> String {
+    let Fault { link, subject, clause, .. } = fault;
+    if *clause != Clause::Unreachable {
+        return fault.to_string();
+    }
+    format!("link {link}, {subject}: the root's registry did not give what was asked for ({})", clause.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_request_failed_is_told_to_nobody() {
+        let fault = |clause| Fault {
+            link: 1,
+            subject: AuthorityId::parse("did:ebsi:zA").expect("a DID"),
+            attribute: "ab".to_owned(),
+            clause,
+            detail: "`/x`: no connection: os error 111".to_owned(),
+        };
+        let unreachable = told(&fault(Clause::Unreachable));
+        assert!(unreachable.starts_with("link 1, did:ebsi:zA: ") && !unreachable.contains("os error"));
+        assert!(told(&fault(Clause::Hash)).contains("attribute ab"));
     }
 }

@@ -104,7 +104,7 @@ impl Hosted {
             store,
             quarantine: Quarantine::default(),
             rosters: Rosters::new(tenants.iter().map(|(id, t)| (*id, &t.registry.authority))),
-            ebsi_parents: Parents::new(tenants.values())?,
+            ebsi_parents: Parents::new(tenants.values(), config.limits.deadline())?,
             logs: OnceLock::new(),
             holds,
             register,

@@ -31,7 +31,10 @@ impl<L: LocalAuthority> Resolver<L> {
         if query.authority == *here || query.kind != Kind::Authorization || request.mode == Mode::Own {
             return None;
         }
-        let found = self.local.accredited(request.registry, &query.authority, query.context.time).await?;
+        // Who gets no answer has nothing judged for the instant that they ask about.
+        let answered = request.budget.visited.is_empty() && request.mode == Mode::Recurse;
+        let time = query.context.time.filter(|_| answered);
+        let found = self.local.accredited(request.registry, &query.authority, time).await?;
         let unknown = |why| self.unknown(view, request, why, (at, now));
         let mut answer = match request.mode {
             _ if !request.budget.visited.is_empty() => {

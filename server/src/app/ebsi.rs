@@ -150,7 +150,8 @@ async fn keys(app: &App, registry: RegistryId, did: &str, at: Timestamp) -> Resu
     let found = Delegation::current(&view.delegations, &AuthorityId::parse(did)?, now);
     let found = found.filter(|d| !d.valid.is_after(now));
     let stated = found.ok_or_else(|| Fault::Identifier(did.to_owned()))?;
-    if stated.standing(now).is_err() {
+    // Nothing good is believed of one whose log is in quarantine.
+    if stated.standing(now).is_err() || app.hosted.doubts(registry, &stated.entity_identifier) {
         return Ok(Vec::new());
     }
     Ok(JwkSet::parse(stated.jwks.as_bytes()).map_err(internal)?.keys)
@@ -203,6 +204,8 @@ pub async fn bodies(
 async fn drafts(app: &App, registry: RegistryId, did: &str) -> Result<(i64, Vec<Draft>), Fault> {
     checked(did)?;
     let tenant = app.tenant(registry)?;
+    // Who stands above is read again with it, where that has changed: an anchor that has a superior is none any more.
+    app.hosted.view(registry).await?;
     let held = app.store.ebsi_holder(registry, did, of(tenant, did)).await?;
     let own = of(tenant, did) == Of::Itself;
     if !own && held.statements.is_none() && held.delegations.is_empty() {

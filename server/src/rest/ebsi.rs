@@ -67,14 +67,15 @@ impl From<Value> for Shown {
 }
 
 impl Read {
-    /// A segment after `/<registry>/<version>`: as it was sent where it is a DID, else decoded once.
+    /// A segment after `/<registry>/<version>`: as it was sent where it is a DID whose own `%` is not encoded, else
+    /// decoded once.
     fn segment(&self, at: usize) -> Result<String, Fault> {
         let raw = self.uri.path().split('/').nth(at + 3).unwrap_or_default();
         let refused = || Error::new(Code::Invalid, "a segment of the path is too long, or not UTF-8");
         if raw.len() > MAX_SEGMENT {
             return Err(refused().into());
         }
-        if raw.starts_with("did:") {
+        if raw.starts_with("did:") && !raw.contains("%25") {
             return Ok(raw.to_owned());
         }
         Ok(percent_decode_str(raw).decode_utf8().map_err(|_| refused())?.into_owned())

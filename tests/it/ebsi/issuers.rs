@@ -198,3 +198,15 @@ async fn who_cannot_be_said_in_ebsis_terms_is_in_no_list() {
     assert_eq!((&list["total"], &list["items"][1]["did"]), (&json!(3), &json!(named[3])));
     assert_eq!(attribute(&rest, named[3]).await["issuerType"], "TI");
 }
+
+/// A client that encodes segments of paths as RFC 3986 has it sends `%25`; one that follows our links sends what they have.
+#[tokio::test]
+async fn a_did_with_a_port_is_found_however_its_percent_is_sent() {
+    let app = TestApp::start().await;
+    let did = "did:web:university.example%3A8443";
+    app.registry(AUTHORITY).registers(did).authorized("issue", "Degree").await;
+    for sent in [did, "did:web:university.example%253A8443", "did%3Aweb%3Auniversity.example%253A8443"] {
+        let found = read(&app.rest(), &format!("{TIR}/issuers/{sent}")).await;
+        assert_eq!((&found["did"], &found["hasAttributes"]), (&json!(did), &json!(true)), "{sent}");
+    }
+}

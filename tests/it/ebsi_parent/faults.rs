@@ -86,7 +86,7 @@ async fn what_registries_in_use_leave_out_or_write_otherwise_is_read() {
     .expect("accredited");
 }
 
-const CASES: [Case; 26] = [
+const CASES: [Case; 27] = [
     ("signed by another", |c| c.statements[2].forger = Some(0), 1, Clause::Signature),
     ("the root's, signed by another", |c| c.statements[0].forger = Some(2), 3, Clause::Signature),
     ("a key that came later", |c| c.parties[1].since = c.statements[2].iat + 1, 1, Clause::Signature),
@@ -142,6 +142,7 @@ const CASES: [Case; 26] = [
         Clause::Parties,
     ),
     ("a cycle", cycle, 1, Clause::Cycle),
+    ("a status elsewhere", |c| c.statements[2].claims = Some(listed), 1, Clause::Role),
     ("no end", |c| c.statements[3].claims = Some(endless), 0, Clause::Validity),
 ];
 
@@ -168,6 +169,13 @@ fn cycle(chain: &mut Chain) {
     (middle.by, middle.grounds) = (3, Some(vec![url]));
     let lowest = &mut chain.statements[3];
     (lowest.role, lowest.kind) = ("TAO", "VerifiableAccreditationToAccredit");
+}
+
+/// A status list may say that it was revoked, whatever the registry says.
+fn listed(claims: &mut Value) {
+    let own = json!({ "id": "https://a.example/1", "type": "EbsiAccreditationEntry" });
+    let list = json!({ "id": "https://a.example/list#7", "type": "StatusList2021Entry" });
+    claims["vc"]["credentialStatus"] = json!([own, list]);
 }
 
 fn endless(claims: &mut Value) {

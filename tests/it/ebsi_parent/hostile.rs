@@ -36,6 +36,17 @@ async fn lists_end() {
 }
 
 #[tokio::test]
+async fn a_page_is_no_longer_than_the_whole_list_may_be() {
+    let giant = |_: &Chain| {
+        let items: Vec<_> = (0..10_000).map(|n| json!({ "id": format!("{n:x}") })).collect();
+        Reply::Text(json!({ "items": items }).to_string())
+    };
+    let (fault, server) = with(|c| c.list(3), giant).await;
+    assert_eq!((fault.link, fault.clause), (0, Clause::Bound), "{fault}");
+    assert!(server.asked().len() <= 2, "{:?}", server.asked());
+}
+
+#[tokio::test]
 async fn a_registry_with_more_than_is_looked_at_is_asked_so_often_and_no_oftener() {
     let many = |c: &Chain| {
         Reply::List((0..500).map(|n| format!("{n:064x}")).chain([c.statements[3].id.clone()]).collect())

@@ -10,6 +10,7 @@ use charter_proto::charter::{
 use charter_signing::Signer as _;
 use charter_tests::{
     Asking, TestApp, TestClock,
+    app::{SETTINGS, hurried},
     ebsi::{
         Chain, Reply, Server,
         chain::{SCHEMA, document, gives},
@@ -38,6 +39,11 @@ fn parent(base: &str, root: &str, finland: &TestApp) -> String {
 
 impl Mounted {
     async fn start() -> Self {
+        Self::with(SETTINGS).await
+    }
+
+    /// With the settings of Germany's server.
+    async fn with(settings: &str) -> Self {
         let (clock, server) = (Arc::<TestClock>::default(), Server::start().await);
         let finland = TestApp::build().clock(&clock).registry(FINLAND).start().await;
         let own = finland.registry(FINLAND);
@@ -56,7 +62,8 @@ impl Mounted {
             party.since = now - YEAR;
         }
         let details = parent(&server.url, &chain.parties[0].did, &finland);
-        let germany = TestApp::build().clock(&clock).registry(GERMANY).details(&details).start().await;
+        let germany = TestApp::build().clock(&clock).registry(GERMANY).details(&details);
+        let germany = germany.settings(settings).start().await;
         // Somebody of Germany's own: its words for actions and types are known.
         germany.registry(GERMANY).registers("did:web:uni.de.example").authorized("issue", "Degree").await;
         let mounted = Self { finland, germany, server, chain, clock };
@@ -141,7 +148,7 @@ async fn another_key_than_the_roots_registry_names_is_not_believed() {
 
 #[tokio::test]
 async fn a_registry_that_is_silent_leaves_the_question_open() {
-    let mounted = Mounted::start().await;
+    let mounted = Mounted::with(&hurried()).await;
     mounted.server.answers(mounted.chain.list(2), Reply::Silence);
     let said = mounted.asks("Degree").rest().await;
     assert_eq!(said.line(), "503 UNVERIFIABLE", "{said:?}");

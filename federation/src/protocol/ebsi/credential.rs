@@ -13,6 +13,8 @@ use super::{
 const TO_ATTEST: &str = "VerifiableAccreditationToAttest";
 const TO_ACCREDIT: &str = "VerifiableAccreditationToAccredit";
 const TRUST_CHAIN: &str = "VerifiableAuthorisationForTrustChain";
+/// The kind of status that is what the registry says as `issuerType`.
+const STATUS: &str = "EbsiAccreditationEntry";
 /// What `termsOfUse` calls a link to the accreditor's own accreditation.
 const GROUND: &str = "IssuanceCertificate";
 /// Grounds that one accreditation may name.
@@ -70,6 +72,8 @@ struct Vc {
     credential_subject: Subject,
     #[serde(default)]
     terms_of_use: Option<OneOrMore<Ground>>,
+    #[serde(default)]
+    credential_status: Option<OneOrMore<Status>>,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +107,12 @@ struct Ground {
     kind: OneOrMore<String>,
 }
 
+#[derive(Deserialize)]
+struct Status {
+    #[serde(rename = "type")]
+    kind: OneOrMore<String>,
+}
+
 /// One entry of `accreditedFor`.
 pub struct AccreditedFor {
     pub schema: String,
@@ -128,6 +138,7 @@ impl Accreditation {
         let signed_at = iat.map(Timestamp::from_secs).or(valid.from);
         let signed_at =
             signed_at.ok_or((Clause::Malformed, "it does not say when it was issued".to_owned()))?;
+        status(vc.credential_status)?;
         let kind = kind(&vc.types.all())?;
         let given = vc.credential_subject.accredited_for.map(OneOrMore::all).unwrap_or_default();
         // What a root without a list starts is everything.
@@ -155,6 +166,15 @@ impl RawAccreditedFor {
             types: self.types.all(),
             limits: self.limit_jurisdiction.map(OneOrMore::all),
         }
+    }
+}
+
+/// A status that would have to be looked up elsewhere may say that it was revoked.
+fn status(stated: Option<OneOrMore<Status>>) -> Result<(), Broken> {
+    let all = stated.map(OneOrMore::all).unwrap_or_default();
+    match all.into_iter().all(|status| status.kind.all().iter().any(|kind| kind == STATUS)) {
+        true => Ok(()),
+        false => broken(Clause::Role, format!("it has a `credentialStatus` that is no {STATUS}")),
     }
 }
 

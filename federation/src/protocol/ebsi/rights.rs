@@ -17,6 +17,8 @@ use super::{
 
 /// Most of them that one accreditation gives.
 const MAX_RIGHTS: usize = 512;
+/// Longest name of a schema, type or place, in bytes: each right has its own.
+const MAX_NAME: usize = 1_024;
 /// SHA-256 of a schema.
 const HASH_BYTES: usize = 32;
 /// Types that every credential has: they give nothing.
@@ -58,8 +60,16 @@ pub struct Mapping {
 
 impl Rights {
     pub(super) fn parse(entries: Vec<AccreditedFor>) -> Result<Self, Broken> {
+        let many = || broken(Clause::Bound, format!("it gives more than {MAX_RIGHTS} rights"));
         let mut rights = BTreeSet::new();
         for AccreditedFor { schema, types, limits } in entries {
+            let mut names = [&schema].into_iter().chain(&types).chain(limits.iter().flatten());
+            if names.any(|name| name.len() > MAX_NAME) {
+                return broken(Clause::Bound, format!("it has a name of more than {MAX_NAME} bytes"));
+            }
+            if limits.as_ref().is_some_and(|places| places.len() > MAX_RIGHTS) {
+                return many();
+            }
             let schema = schema_key(&schema);
             let gives = |kind: &&String| {
                 !GENERIC.contains(&kind.as_str()) && !ACCREDITING.iter().any(|a| kind.starts_with(a))
@@ -70,9 +80,10 @@ impl Rights {
                     None => _ = rights.insert(right(None)),
                     Some(places) => rights.extend(places.iter().map(|place| right(Some(place.clone())))),
                 }
-            }
-            if rights.len() > MAX_RIGHTS {
-                return broken(Clause::Bound, format!("it gives more than {MAX_RIGHTS} rights"));
+                // After each type: types and places multiply.
+                if rights.len() > MAX_RIGHTS {
+                    return many();
+                }
             }
         }
         Ok(Self::Listed(rights.into_iter().collect()))
@@ -181,7 +192,9 @@ fn schema_key(text: &str) -> String {
     if hex.len() == HASH_BYTES * 2 && hex.bytes().all(|b| b.is_ascii_hexdigit()) {
         return hex.to_ascii_lowercase();
     }
-    let hash = id.strip_prefix('z').and_then(base58::decode).filter(|bytes| bytes.len() == HASH_BYTES);
+    // 44 letters at most are 32 bytes; the work grows with the square of the length.
+    let hash = id.strip_prefix('z').filter(|text| text.len() <= 2 * HASH_BYTES).and_then(base58::decode);
+    let hash = hash.filter(|bytes| bytes.len() == HASH_BYTES);
     match hash {
         Some(bytes) => bytes.iter().map(|b| format!("{b:02x}")).collect(),
         None => text.to_owned(),

@@ -205,6 +205,10 @@ impl Walk<'_> {
             let (ids, more) = page.ids(number)?;
             let before = all.len();
             for id in ids {
+                // Pages may be larger than asked for.
+                if all.len() >= MAX_PAGES * PAGE {
+                    return broken(Clause::Bound, format!("it has more than {} accreditations", all.len()));
+                }
                 if !all.contains(&id) {
                     all.push(id);
                 }

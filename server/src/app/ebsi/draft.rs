@@ -187,7 +187,8 @@ fn subordinate(of: &Subject<'_>, held: &Holder, names: &Names<'_>, now: Timestam
         root: of.above.root.clone(),
         from: begin(of, piece),
         until,
-        next: d.next_change(now),
+        // Also of those that another delegation to it will replace, or be replaced by.
+        next: held.delegations.iter().filter_map(|d| d.next_change(now)).min(),
         lines,
     })
     .filter(|draft| (1..=MOST_LINES).contains(&draft.lines.len()))

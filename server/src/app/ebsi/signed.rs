@@ -27,10 +27,10 @@ pub async fn attribute(app: &App, registry: RegistryId, did: &str, id: &str) -> 
     if let Some(held) = bytes.and_then(|bytes| app.ebsi.get(app, registry, did, &bytes)) {
         return Ok(held);
     }
-    let Some(bytes) = bytes else {
-        drafts(app, registry, did).await?;
-        return Err(missing());
-    };
+    // Who asks for what is not there waits for no turn, and nobody for them.
+    let (_, found) = drafts(app, registry, did).await?;
+    let is_there = |bytes: &[u8; 32]| found.iter().any(|draft| kept::bytes(&draft.id) == Some(*bytes));
+    let bytes = bytes.filter(is_there).ok_or_else(missing)?;
     let _turn = app.ebsi.turn(&bytes).await;
     if let Some(held) = app.ebsi.get(app, registry, did, &bytes) {
         return Ok(held);

@@ -109,3 +109,21 @@ fn a_scope_of_ours_issues_what_is_mapped_where_it_was_given() {
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(Rights::parse(vec![entry("s", &many, None)]).expect_err("too many").0, Clause::Bound);
 }
+
+/// 64 KiB of types and places would be millions of rights.
+#[test]
+fn types_and_places_do_not_multiply_and_names_are_short() {
+    let names: Vec<String> = (0..5_000).map(|n| format!("{n:x}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let long = "s".repeat(MAX_NAME + 1);
+    for bad in [
+        entry("s", &names, Some(&names)),
+        entry("s", &["Degree"], Some(&names)),
+        entry("s", &names[..30], Some(&names[..30])),
+        entry(&long, &["Degree"], None),
+        entry("s", &[&long], None),
+        entry("s", &["Degree"], Some(&[&long])),
+    ] {
+        assert_eq!(Rights::parse(vec![bad]).expect_err("too many").0, Clause::Bound);
+    }
+}
