@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use charter_domain::{
-    AuthorityId, Delegation, FailingLink, Outcome, Query, Timestamp, delegation::MAX_DEPTH,
+    AuthorityId, Delegation, FailingLink, Outcome, Query, Scope, Timestamp, delegation::MAX_DEPTH,
 };
 use charter_proof::{
     Ancestor, Denial, Issuer,
@@ -85,7 +85,10 @@ pub fn accredited(
         return Ok(undecided(view, &member.subordinate, answer, now));
     }
     let under = issuer(view, member)?;
-    let under = Issuer { recognised: under.scope.clone(), scope: None, ..under };
+    // What it may not pass on counts where it speaks itself: then its statement stands alone.
+    let passed_on = answer.chain.len() > 1;
+    let said = member.scope.0.iter().filter(|grant| grant.may_delegate || !passed_on).cloned().collect();
+    let under = Issuer { recognised: Some(Scope(said)), scope: None, ..under };
     let good_until = proven(&under, query, &mut answer, (at, now), seen)?;
     let longest = if answer.outcome() == Outcome::Yes { UNPOLLED_YES } else { UNPOLLED_NO };
     let told = answer.expires_at;

@@ -62,3 +62,29 @@ fn a_name_that_the_own_delegation_does_not_permit_is_not_believed() {
     let fault = believed(&["school.example"]).expect_err("the sector's own name");
     assert!(fault.contains("https://sector.example"), "{fault}");
 }
+
+/// An accreditation to attest beside one to accredit for something else: only the latter is passed on.
+#[test]
+fn what_an_accredited_party_may_not_pass_on_counts_where_it_speaks_itself() {
+    let (root, sector, school) = (party("root"), party("sector"), party("school"));
+    let query = query(&sector);
+    let far = AT.plus(std::time::Duration::from_secs(300));
+    let believed = |may_delegate: bool, by: &Party| {
+        let scope = serde_json::json!([
+            { "actions": ["issue"], "resources": ["Degree"], "may_delegate": may_delegate },
+            { "actions": ["issue"], "resources": ["Law"], "may_delegate": true },
+        ]);
+        let scope = serde_json::from_value(scope).expect("a scope");
+        let member = Delegation { scope, document: None, ..root.delegation(&sector) };
+        let mut answer = Answer::of(&by.id, 3, charter_domain::Reason::Active, AT, far);
+        answer.chain = vec![by.states(&query, NOW).sign(&by.signer).expect("signs")];
+        if by.id != sector.id {
+            answer.chain.push(sector.delegates(by));
+        }
+        accredited(&root.view(Vec::new()), &member, &query, answer, (AT, AT), &Seen::default())
+    };
+    assert!(believed(true, &school).is_ok());
+    let own = believed(false, &sector).expect("its own word");
+    assert!(own.outside && own.expires_at == AT.plus(UNPOLLED_YES));
+    assert!(believed(false, &school).is_err(), "it may attest, and accredit nobody for it");
+}
