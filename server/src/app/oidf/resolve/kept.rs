@@ -10,10 +10,12 @@ use charter_domain::{HttpsId, RegistryId, Timestamp, metadata_policy::Metadata};
 
 use crate::{App, app::oidf::below::Node};
 
-/// Most resolutions kept, some kilobytes each; whoever asks for more begins anew.
+/// Most resolutions kept; whoever asks for more begins anew.
 const MOST: usize = 2_048;
+/// Most bytes of all their chains: links are as long as whoever made them wants. What was signed has them again.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// Most selections of types that are kept signed of each.
-const MOST_SIGNED: usize = 16;
+const MOST_SIGNED: usize = 4;
 
 /// Who resolved whom, up to which anchor.
 pub type Key = (RegistryId, HttpsId, HttpsId);
@@ -64,6 +66,10 @@ impl Resolved {
         Self { metadata, chain, exp, ground, signed: Mutex::default() }
     }
 
+    fn bytes(&self) -> usize {
+        self.chain.iter().map(String::len).sum()
+    }
+
     pub fn signed(&self, types: &BTreeSet<String>) -> Option<String> {
         self.signed.lock().unwrap_or_else(PoisonError::into_inner).get(types).cloned()
     }
@@ -78,20 +84,64 @@ impl Resolved {
 }
 
 #[derive(Default)]
-pub struct Resolutions(Mutex<HashMap<Key, Arc<Resolved>>>);
+struct All {
+    by_key: HashMap<Key, Arc<Resolved>>,
+    /// Of their chains.
+    bytes: usize,
+}
+
+impl All {
+    fn put(&mut self, key: Key, resolved: Arc<Resolved>) {
+        let bytes = resolved.bytes();
+        let full = self.by_key.len() >= MOST && !self.by_key.contains_key(&key);
+        if full || self.bytes + bytes > MOST_BYTES {
+            *self = Self::default();
+        }
+        let before = self.by_key.insert(key, resolved);
+        self.bytes += bytes;
+        self.bytes -= before.map_or(0, |before| before.bytes());
+    }
+}
+
+#[derive(Default)]
+pub struct Resolutions(Mutex<All>);
 
 impl Resolutions {
     /// One that still holds.
     pub fn get(&self, app: &App, key: &Key, now: Timestamp) -> Option<Arc<Resolved>> {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()?;
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).by_key.get(key).cloned()?;
         (now.secs() < found.exp && found.ground.holds(app)).then_some(found)
     }
 
     pub fn put(&self, key: Key, resolved: &Arc<Resolved>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST && !all.contains_key(&key) {
-            all.clear();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(key, Arc::clone(resolved));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_has_a_bound_in_number_and_in_bytes() {
+        let id = |n: usize| HttpsId::parse(&format!("https://{n}.example")).expect("an id");
+        let key = |n: usize| (RegistryId(1), id(n), id(0));
+        let of = |bytes: usize| {
+            let chain = vec!["x".repeat(bytes)];
+            Arc::new(Resolved::new(Metadata::new(), chain, 1, Ground::default()))
+        };
+        let mut all = All::default();
+        for n in 0..=MOST {
+            all.put(key(n), of(1));
         }
-        all.insert(key, Arc::clone(resolved));
+        assert_eq!((all.by_key.len(), all.bytes), (1, 1));
+        for _ in 0..3 {
+            all.put(key(0), of(MOST_BYTES / 2));
+        }
+        assert_eq!((all.by_key.len(), all.bytes), (1, MOST_BYTES / 2), "the same again");
+        all.put(key(1), of(MOST_BYTES / 2));
+        assert_eq!(all.by_key.len(), 2);
+        all.put(key(2), of(1));
+        assert_eq!((all.by_key.len(), all.bytes), (1, 1));
     }
 }
