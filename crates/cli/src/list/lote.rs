@@ -253,10 +253,10 @@ fn service(service: TrustedService) -> Result<Service, Refused> {
     let mut valid_until = None;
     let (mut critical, mut extensions, mut jurisdictions) = (None, false, Vec::new());
     for extension in &information.service_information_extensions {
-        let until = extension.get("ValidUntil").and_then(Value::as_str);
-        if let Some(until) = until {
-            valid_until = Some(time(until)?);
-        }
+        let until = extension.get("ValidUntil");
+        let until = until.map(|until| time(until.as_str().unwrap_or_default())).transpose()?;
+        // Of two ends the first one.
+        valid_until = [valid_until, until].into_iter().flatten().min();
         let placed = extension.get("Jurisdictions").is_some();
         if placed {
             jurisdictions = places(extension)?;

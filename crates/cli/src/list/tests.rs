@@ -208,6 +208,25 @@ fn a_certificate_that_was_made_anew_for_the_same_key_counts() {
 }
 
 #[test]
+fn an_end_that_is_said_is_never_passed_over() {
+    let scheme = Scheme::new();
+    let with = |extensions: Value| {
+        let mut list = example();
+        let service = &mut list["LoTE"]["TrustedEntitiesList"][0]["TrustedEntityServices"][0];
+        service["ServiceInformation"]["ServiceInformationExtensions"] = extensions;
+        reads(scheme.lote(&list).as_bytes(), Format::Lote, &scheme.pinned())
+    };
+    let (early, late) = ("2027-01-01T00:00:00Z", "2028-01-01T00:00:00Z");
+    for (first, second) in [(early, late), (late, early)] {
+        let (records, _) = with(json!([{ "ValidUntil": first }, { "ValidUntil": second }])).expect("a list");
+        assert_eq!(records[0].authorizations.last().map(|a| a.valid_until.as_str()), Some(early));
+    }
+    for bad in [json!(7), json!(null), json!("soon"), json!([early])] {
+        assert!(matches!(with(json!([{ "ValidUntil": bad }])), Err(Refused::Form(_))), "{bad}");
+    }
+}
+
+#[test]
 fn old_closed_and_future_lists_are_refused() {
     let scheme = Scheme::new();
     let with = |name: &str, value: Value| {
