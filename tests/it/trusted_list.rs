@@ -338,7 +338,7 @@ async fn a_list_of_another_signer_or_with_another_byte_loads_nothing() {
         assert_eq!(done.code, 5, "{} {}", done.out, done.err);
     }
     let said = stranger.anonymous().asks(ONE, "issue", "Degree").both().await;
-    assert_eq!(said.line(), "404 UNKNOWN_ENTITY");
+    assert_eq!(said.line(), "404 UNKNOWN_ACTION");
 }
 
 #[tokio::test]
