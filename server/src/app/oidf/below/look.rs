@@ -20,10 +20,9 @@ const AT_ONCE: usize = 8;
 const LONGEST: Duration = Duration::from_secs(8);
 /// Epochs of one question.
 const MOST_EPOCHS: usize = 64;
-/// A branch is read again after this time, whatever its epochs are: documents are renewed without an event.
+/// A branch is read again after this time, whatever its epochs are: documents are renewed without an event. One in which
+/// somebody was not heard is read again with each look.
 const AGAIN: Duration = Duration::from_secs(600);
-/// The same where somebody was not heard.
-const SOON: Duration = Duration::from_secs(5);
 
 /// Looks at each direct subordinate on another server; what could not be heard stays as it was.
 pub async fn look(app: &App) {
@@ -146,7 +145,7 @@ async fn heard(
 ) -> Result<Option<Vec<Node>>, Failure> {
     let authority = &delegation.subordinate;
     let own = app.protocol.configuration(endpoint, authority, authority).await?;
-    let Some(old) = old.filter(|old| old.read.elapsed() < if old.partial { SOON } else { AGAIN }) else {
+    let Some(old) = old.filter(|old| !old.partial && old.read.elapsed() < AGAIN) else {
         return Ok(None);
     };
     let over = |n: &Node| read::is_over(n, app.clock.now());
