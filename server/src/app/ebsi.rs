@@ -192,12 +192,7 @@ pub async fn bodies(
     registry: RegistryId,
     did: &str,
 ) -> Result<Vec<std::sync::Arc<Signed>>, Fault> {
-    let ids = attributes(app, registry, did).await?;
-    let mut all = Vec::new();
-    for id in ids.iter().take(MOST_BODIES) {
-        all.push(attribute(app, registry, did, id).await?);
-    }
-    Ok(all)
+    signed::together(app, registry, did, MOST_BODIES).await
 }
 
 /// What would be signed about an issuer now, and the epoch that it rests on.

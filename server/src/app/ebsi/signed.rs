@@ -40,16 +40,49 @@ pub async fn attribute(app: &App, registry: RegistryId, did: &str, id: &str) -> 
         let draft =
             found.into_iter().find(|draft| kept::bytes(&draft.id) == Some(bytes)).ok_or_else(missing)?;
         let signed = Arc::new(signed(app, app.tenant(registry)?, did, &draft, epoch).await?);
-        if kept::stands(app, registry, did, epoch) {
+        if stand(app, registry, did, &[epoch]).await? {
             app.ebsi.put(bytes, &signed);
             return Ok(signed);
         }
-        // Without a lease nothing is kept, and PostgreSQL says whether anything has happened.
-        if !app.register.usable() && app.store.epoch(registry).await? == epoch {
-            return Ok(signed);
+    }
+    Err(moving())
+}
+
+/// All these attributes of an issuer as of one state: what was signed first may be over once the last one is.
+pub(super) async fn together(
+    app: &App,
+    registry: RegistryId,
+    did: &str,
+    most: usize,
+) -> Result<Vec<Arc<Signed>>, Fault> {
+    for _ in 0..ATTEMPTS {
+        let mut all = Vec::new();
+        for id in super::attributes(app, registry, did).await?.iter().take(most) {
+            all.push(attribute(app, registry, did, id).await?);
+        }
+        let epochs: Vec<i64> = all.iter().map(|signed| signed.epoch).collect();
+        if stand(app, registry, did, &epochs).await? {
+            return Ok(all);
         }
     }
-    Err(Error::new(Code::Stale, "what it says changes faster than it is signed; try again").into())
+    Err(moving())
+}
+
+/// Nothing is known to have happened since these epochs. Without a lease, or of a registry that is not watched, PostgreSQL
+/// says that.
+async fn stand(app: &App, registry: RegistryId, did: &str, epochs: &[i64]) -> Result<bool, Error> {
+    if epochs.iter().all(|epoch| kept::stands(app, registry, did, *epoch)) {
+        return Ok(true);
+    }
+    if app.register.usable() && app.register.watched(registry).is_some() {
+        return Ok(false);
+    }
+    let now = app.store.epoch(registry).await?;
+    Ok(epochs.iter().all(|epoch| *epoch == now))
+}
+
+fn moving() -> Fault {
+    Error::new(Code::Stale, "what it says changes faster than it is signed; try again").into()
 }
 
 async fn signed(app: &App, tenant: &Tenant, did: &str, draft: &Draft, epoch: i64) -> Result<Signed, Fault> {

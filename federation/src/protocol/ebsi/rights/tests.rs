@@ -116,13 +116,14 @@ fn types_and_places_do_not_multiply_and_names_are_short() {
     let names: Vec<String> = (0..5_000).map(|n| format!("{n:x}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let long = "s".repeat(MAX_NAME + 1);
+    let long = long.as_str();
     for bad in [
         entry("s", &names, Some(&names)),
         entry("s", &["Degree"], Some(&names)),
         entry("s", &names[..30], Some(&names[..30])),
-        entry(&long, &["Degree"], None),
-        entry("s", &[&long], None),
-        entry("s", &["Degree"], Some(&[&long])),
+        entry(long, &["Degree"], None),
+        entry("s", &[long], None),
+        entry("s", &["Degree"], Some(&[long])),
     ] {
         assert_eq!(Rights::parse(vec![bad]).expect_err("too many").0, Clause::Bound);
     }
