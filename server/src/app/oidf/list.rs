@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use charter_domain::{Delegation, EntityId, Invalid, RegistryId, Resource};
+use charter_domain::{AuthorityId, Delegation, EntityId, Invalid, RegistryId, Resource};
 use charter_federation::LocalAuthority;
 
 use super::{
@@ -43,9 +43,10 @@ pub async fn subordinates(app: &App, registry: RegistryId, by: &Filter) -> Resul
         },
     };
     let view = app.hosted.view(registry).await?;
+    let told = if by.intermediate { told(app, registry) } else { BTreeSet::new() };
     let mut found = BTreeSet::new();
     for d in in_force(&view.delegations, app.clock.now()) {
-        let fits = (!by.intermediate || has_subordinates(app, registry, d).await)
+        let fits = (!by.intermediate || has_subordinates(app, &told, d).await)
             && match &resource {
                 Some(resource) => has_mark_of(app, registry, d, resource).await?,
                 None => !by.trust_marked || has_mark(app, registry, d).await?,
@@ -57,14 +58,20 @@ pub async fn subordinates(app: &App, registry: RegistryId, by: &Filter) -> Resul
     Ok(found.into_iter().collect())
 }
 
+/// Subordinates whose feeds tell of somebody below them.
+fn told(app: &App, registry: RegistryId) -> BTreeSet<AuthorityId> {
+    let heard = app.hosted.rosters.summary(registry).map(|summary| summary.heard).unwrap_or_default();
+    let further = heard.into_iter().filter(|heard| heard.via.len() > 1);
+    further.filter_map(|heard| heard.via.into_iter().next()).collect()
+}
+
 /// As its own records say, where it is served by this process; else as its feed does.
-async fn has_subordinates(app: &App, registry: RegistryId, d: &Delegation) -> bool {
+async fn has_subordinates(app: &App, told: &BTreeSet<AuthorityId>, d: &Delegation) -> bool {
     if let Some(own) = app.hosted.hosted(&d.subordinate) {
         let view = app.hosted.view(own).await;
         return view.is_ok_and(|view| in_force(&view.delegations, app.clock.now()).next().is_some());
     }
-    let heard = app.hosted.rosters.summary(registry).map(|summary| summary.heard).unwrap_or_default();
-    heard.iter().any(|heard| heard.via.len() > 1 && heard.via.first() == Some(&d.subordinate))
+    told.contains(&d.subordinate)
 }
 
 /// The identifiers under which a subordinate may be an entity here.
