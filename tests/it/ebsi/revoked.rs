@@ -161,6 +161,37 @@ async fn many_who_ask_during_a_revocation_hear_it_once_it_is_acknowledged() {
 }
 
 #[tokio::test]
+async fn bodies_that_are_shown_together_are_of_one_state() {
+    let app = TestApp::start().await;
+    let registry = app.registry(AUTHORITY);
+    registry.registers(UNIVERSITY).authorized("issue", "Degree").authorized("issue", "Diploma").await;
+    app.clock.advance(seconds(100));
+    let path = format!("{TIR}/issuers/{UNIVERSITY}?version=deprecated");
+    let revoked = Arc::new(AtomicBool::new(false));
+    let reader = |_| {
+        let (rest, path, revoked) = (app.rest(), path.clone(), Arc::clone(&revoked));
+        tokio::spawn(async move {
+            loop {
+                let known = revoked.load(Ordering::SeqCst);
+                let shown = read(&rest, &path).await;
+                let all = shown["attributes"].as_array().expect("a list");
+                let kinds: Vec<&str> = all.iter().map(kind).collect();
+                assert!(kinds == ["Revoked"; 2] || !known && kinds == ["TI"; 2], "{kinds:?}");
+                if known {
+                    return;
+                }
+            }
+        })
+    };
+    let readers: Vec<_> = (0..4).map(reader).collect();
+    registry.revokes(UNIVERSITY).await;
+    revoked.store(true, Ordering::SeqCst);
+    for reader in readers {
+        reader.await.expect("its answers were right");
+    }
+}
+
+#[tokio::test]
 async fn many_who_ask_at_once_get_one_signature_for_half_of_its_life() {
     let app = keeping().await;
     app.registry(AUTHORITY).registers(UNIVERSITY).authorized("issue", "Degree").await;
