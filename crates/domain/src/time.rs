@@ -148,6 +148,21 @@ impl Interval {
         let both = Self { from: max_from(self.from, other.from), until: min_until(self.until, other.until) };
         (!both.is_empty()).then_some(both)
     }
+    /// In order, those that touch or overlap as one.
+    pub fn joined(mut spans: Vec<Self>) -> Vec<Self> {
+        spans.sort_by_key(|span| span.from);
+        let mut joined: Vec<Self> = Vec::with_capacity(spans.len());
+        for span in spans {
+            match joined.last_mut() {
+                Some(last) if last.until.is_none() => {}
+                Some(last) if span.from <= last.until => {
+                    last.until = span.until.and_then(|until| last.until.map(|held| held.max(until)));
+                }
+                _ => joined.push(span),
+            }
+        }
+        joined
+    }
     fn is_empty(&self) -> bool {
         matches!((self.from, self.until), (Some(f), Some(u)) if f >= u)
     }
@@ -193,5 +208,19 @@ mod tests {
         assert!(left[0].contains(t(39)) && !left[0].contains(t(40)));
         assert!(left[1].contains(t(60)) && !left[1].contains(t(100)));
         assert!(all.without(&Interval::ALWAYS).is_empty());
+    }
+    #[test]
+    fn intervals_that_touch_or_overlap_are_joined_and_others_are_not() {
+        let span = |from: Option<i64>, until: Option<i64>| Interval {
+            from: from.map(Timestamp::from_secs),
+            until: until.map(Timestamp::from_secs),
+        };
+        let apart = vec![span(Some(50), Some(60)), span(Some(0), Some(10)), span(Some(10), Some(20))];
+        assert_eq!(Interval::joined(apart), [span(Some(0), Some(20)), span(Some(50), Some(60))]);
+        let within = vec![span(Some(0), Some(90)), span(Some(10), Some(20))];
+        assert_eq!(Interval::joined(within), [span(Some(0), Some(90))]);
+        let open = vec![span(None, Some(10)), span(Some(5), None), span(Some(70), Some(80))];
+        assert_eq!(Interval::joined(open), [Interval::ALWAYS]);
+        assert!(Interval::joined(Vec::new()).is_empty());
     }
 }

@@ -217,7 +217,7 @@ impl Carrying<'_> {
             terms.entry((action, resource, service.jurisdictions.clone())).or_default().extend(spans);
         }
         let list = terms.into_iter().flat_map(|((action, resource, jurisdictions), spans)| {
-            joined(spans).into_iter().map(move |span| RawAuthorization {
+            Interval::joined(spans).into_iter().map(move |span| RawAuthorization {
                 action: action.to_string(),
                 resource: resource.to_string(),
                 jurisdictions: jurisdictions.clone(),
@@ -298,20 +298,4 @@ fn kind(value: &str) -> &'static str {
         _ if is_registration(value) => "registration",
         _ => "other",
     }
-}
-
-/// In order, those that touch as one: records may not overlap.
-fn joined(mut spans: Vec<Interval>) -> Vec<Interval> {
-    spans.sort_by_key(|span| span.from);
-    let mut joined: Vec<Interval> = Vec::with_capacity(spans.len());
-    for span in spans {
-        match joined.last_mut() {
-            Some(last) if last.until.is_none() => {}
-            Some(last) if span.from <= last.until => {
-                last.until = span.until.and_then(|until| last.until.map(|held: Timestamp| held.max(until)));
-            }
-            _ => joined.push(span),
-        }
-    }
-    joined
 }

@@ -54,7 +54,7 @@ pub(super) fn of(entity: &EntityView, territory: Option<&Jurisdiction>, at: Time
     }
     let mut found = Found::default();
     for ((action, resource, jurisdictions), term) in terms {
-        let spans = joined(term.spans);
+        let spans = Interval::joined(term.spans);
         let bounds = || spans.iter().flat_map(|span| [span.from, span.until]).flatten();
         found.changed = found.changed.max(bounds().filter(|bound| *bound <= at).max());
         found.changes =
@@ -90,22 +90,6 @@ fn ground(entity: &EntityView, statement: &StatementView) -> Option<(Interval, V
     let accreditation = entity.accreditations.iter().flatten().find(|a| a.accreditation_id == id)?;
     statuses.extend(domain(accreditation.statuses.as_deref().unwrap_or_default()));
     Some((valid.intersect(&accreditation.valid.interval())?, statuses))
-}
-
-/// In order, those that touch as one.
-fn joined(mut spans: Vec<Interval>) -> Vec<Interval> {
-    spans.sort_by_key(|span| span.from);
-    let mut joined: Vec<Interval> = Vec::with_capacity(spans.len());
-    for span in spans {
-        match joined.last_mut() {
-            Some(last) if last.until.is_none() => {}
-            Some(last) if span.from <= last.until => {
-                last.until = if span.until.is_none() { None } else { last.until.max(span.until) };
-            }
-            _ => joined.push(span),
-        }
-    }
-    joined
 }
 
 /// States that have begun, in order. What has no beginning is known since the entity was registered.
