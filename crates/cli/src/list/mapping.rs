@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use charter_domain::{
-    Action, EntityId, Interval, Resource, Timestamp,
+    Action, EntityId, Interval, Resource,
     event::{Identifier, LanguageMap},
     record::{RawAccreditation, RawAuthorization, RawRecord},
 };
