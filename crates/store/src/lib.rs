@@ -24,6 +24,7 @@ pub mod log;
 pub mod log_key;
 pub mod log_lock;
 pub mod migrate;
+pub mod nodes;
 pub mod outbox;
 pub mod privacy;
 pub mod procedure;
