@@ -31,6 +31,7 @@ pub mod outbox;
 pub mod page;
 pub mod peer_keys;
 pub mod pem;
+pub mod postgres;
 pub mod proto;
 pub mod rehome;
 pub mod rest;
