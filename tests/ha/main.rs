@@ -1,7 +1,10 @@
 //! `ha`: two sites of real servers under real faults. `make ha-lab`, `make ha-demo`, `make ha-test` and `make soak` run it.
 
+mod check;
 mod demo;
+mod history;
 mod lab;
+mod report;
 mod soak;
 mod test;
 
