@@ -35,6 +35,7 @@ use crate::{
     outbox::{Lookup, Outbox},
     peer_keys::PeerKeys,
     tasks::outbox::Told,
+    tls::life::{self, Life},
     witness::Witnesses,
 };
 
@@ -76,6 +77,8 @@ pub struct App {
     pub limiter: Limiter,
     /// Answers from own records alone, beside those that wait for other registries.
     pub spare: Semaphore,
+    /// Until when what this server shows in TLS is good.
+    pub certificates: Vec<Life>,
     /// Registries that are known by their TLS keys.
     pub peer_keys: Arc<PeerKeys>,
     /// Seals secrets that are kept.
@@ -114,6 +117,9 @@ pub struct App {
 pub enum Startup {
     #[error("the database cannot be used: {0}; is Postgres running, and is database.url right?")]
     Database(String),
+    /// It is there, and nothing may be served from it.
+    #[error("the database is not fit to be served from: {0}")]
+    Unfit(String),
     #[error("keys.kek_file: {0}")]
     Kek(String),
     #[error("keys.pkcs11: {0}")]
@@ -128,6 +134,8 @@ pub enum Startup {
     Witnesses(String),
     #[error("peer_tls: {0}")]
     PeerTls(String),
+    #[error("a certificate that this server shows is no longer good: {0}")]
+    Expired(String),
     #[error("the way to mirrors: {0}")]
     Mirrors(String),
     #[error("bootstrap.token_file: {0}")]
@@ -151,7 +159,12 @@ impl App {
     /// Connects, opens what the configuration names, loads keys. Nothing is served yet. Names of peers and of webhooks
     /// are looked up by `lookup`.
     pub async fn start(config: Config, clock: Arc<dyn Clock>, lookup: Lookup) -> Result<Arc<Self>, Startup> {
+        let certificates = life::of(&config);
+        if let Some(why) = life::fault(&certificates, clock.now()) {
+            return Err(Startup::Expired(why));
+        }
         let store = Store::new(store_settings(&config), Arc::clone(&clock))?;
+        fit(&store).await?;
         let log_store = store.apart(LOG_CONNECTIONS)?;
         let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
         let erased = kek.mac_key("erased staff").map_err(|e| Startup::Kek(e.to_string()))?;
@@ -173,6 +186,7 @@ impl App {
         let logs = Logs::new(&config.log_store.dir, hosted.tenants().map(|tenant| tenant.registry.id));
         hosted.follow(&logs);
         Ok(Arc::new(Self {
+            certificates,
             limiter: Limiter::new(&config.limits),
             spare: Semaphore::new(SPARE),
             peer_keys: Arc::new(PeerKeys::new(
@@ -230,6 +244,15 @@ impl App {
     pub fn caller(&self, headers: &http::HeaderMap) -> Result<charter_domain::policy::Caller, Error> {
         caller::identify(self, headers)
     }
+}
+
+/// Whether anything may be served from the database; what else there is to say about it is logged.
+async fn fit(store: &Store) -> Result<(), Startup> {
+    let report = store.preflight(0).await?;
+    for remark in &report.remarks {
+        tracing::warn!(%remark, "about the database");
+    }
+    if report.faults.is_empty() { Ok(()) } else { Err(Startup::Unfit(report.faults.join("; "))) }
 }
 
 /// The registries with their keys, for commands: nothing is served, and nothing polls them.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use charter_domain::time::Clock as _;
 use charter_signing::{Kek, TokenStore};
+use charter_store::preflight::Report;
 
 use crate::{Config, anchors::Published, clock::WallClock, context::read_secret};
 
@@ -11,14 +12,27 @@ use crate::{Config, anchors::Published, clock::WallClock, context::read_secret};
 pub struct Finding {
     pub check: &'static str,
     pub fault: Option<String>,
+    /// What keeps nobody from serving, and is to be looked at.
+    pub remark: Option<String>,
+}
+
+impl Finding {
+    /// In words, for a terminal.
+    pub fn text(&self) -> String {
+        match (&self.fault, &self.remark) {
+            (Some(fault), _) => fault.clone(),
+            (None, Some(remark)) => format!("ok, but {remark}"),
+            (None, None) => "ok".to_owned(),
+        }
+    }
 }
 
 pub async fn examine(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![Finding { check: "configuration", fault: None }];
+    let mut findings = vec![Finding { check: "configuration", fault: None, remark: None }];
+    findings.push(database(config).await);
     let mut add = |check, result: Result<(), String>| {
-        findings.push(Finding { check, fault: result.err() });
+        findings.push(Finding { check, fault: result.err(), remark: None });
     };
-    add("database", database(config).await);
     if !config.database.owner_url.is_empty() {
         let url = config.database.owner_url.clone();
         let current = tokio::task::spawn_blocking(move || charter_store::migrate::is_current(&url)).await;
@@ -65,14 +79,25 @@ async fn anchors(dir: &Path) -> Result<(), String> {
     published.check(WallClock.now()).await
 }
 
-async fn database(config: &Config) -> Result<(), String> {
+/// That it is there, and fit to be served from.
+async fn database(config: &Config) -> Finding {
+    let (fault, remark) = match look(config).await {
+        Ok(report) => (report.faults, report.remarks),
+        Err(error) => {
+            let text = error.source_text().map_or_else(|| error.to_string(), str::to_owned);
+            (vec![text], Vec::new())
+        }
+    };
+    let joined = |list: Vec<String>| (!list.is_empty()).then(|| list.join("; "));
+    Finding { check: "database", fault: joined(fault), remark: joined(remark) }
+}
+
+async fn look(config: &Config) -> Result<Report, charter_store::Error> {
     let settings = charter_store::Settings {
-        url: config.database.url.clone(),
         pool_size: 1,
         hot_connections: 1,
-        statement_timeout: std::time::Duration::from_millis(config.database.statement_timeout_ms),
+        ..crate::context::store_settings(config)
     };
-    let text = |e: charter_store::Error| e.source_text().map_or_else(|| e.to_string(), str::to_owned);
-    let store = charter_store::Store::new(settings, std::sync::Arc::new(WallClock)).map_err(text)?;
-    store.registries().await.map(drop).map_err(text)
+    let store = charter_store::Store::new(settings, std::sync::Arc::new(WallClock))?;
+    store.preflight(0).await
 }

@@ -180,7 +180,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Doctor => {
             let findings = runtime()?.block_on(doctor::examine(&load()?));
             for finding in &findings {
-                println!("{:20} {}", finding.check, finding.fault.as_deref().unwrap_or("ok"));
+                println!("{:20} {}", finding.check, finding.text());
             }
             return Ok(ExitCode::from(u8::from(findings.iter().any(|f| f.fault.is_some()))));
         }

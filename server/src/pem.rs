@@ -4,6 +4,7 @@ use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
 use charter_domain::spki::SpkiSha256;
 use charter_federation::protocol::tls::{Identity, public_key};
+use charter_signing::certificate;
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
@@ -18,6 +19,12 @@ fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
 /// The key of the certificate that a file begins with, if it can be read.
 pub fn key_of(cert_file: &str) -> Option<SpkiSha256> {
     certificates(cert_file).ok()?.first().and_then(public_key)
+}
+
+/// When the first of the certificates in a file ends, in seconds since 1970; none where that cannot be read.
+pub fn ends(cert_file: &str) -> Option<i64> {
+    let found = certificates(cert_file).ok()?;
+    found.iter().map(|one| certificate::ends(one)).collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
 /// Authorities that are believed.

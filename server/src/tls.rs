@@ -28,6 +28,7 @@ use crate::{
 };
 
 mod by_key;
+pub mod life;
 
 use self::by_key::ByKey;
 

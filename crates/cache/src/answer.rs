@@ -20,6 +20,8 @@ use crate::{
 
 /// The oldest that what cannot be confirmed may be, whatever a caller accepts.
 pub const LONGEST_STALE: Duration = Duration::from_secs(3_600);
+/// The same of what rests on our own records, while their lease is over: a revocation is acknowledged one lease after it.
+const LONGEST_OWN_STALE: Duration = Duration::from_secs(60);
 /// How far another process' wall clock may be ahead of ours before its answers are not ours to give.
 const MAX_SKEW: Duration = Duration::from_secs(1);
 
@@ -40,7 +42,7 @@ pub struct Filled<V> {
     pub value: V,
 }
 
-/// An answer that rests on registries of which nothing was heard lately.
+/// An answer that rests on registries of which nothing was heard lately; our own may be one of them.
 #[derive(Debug)]
 pub struct Past<V> {
     pub entry: Arc<Entry<V>>,
@@ -48,12 +50,15 @@ pub struct Past<V> {
     pub confirmed: BootInstant,
     /// How long ago that is.
     pub age: Duration,
+    /// How long ago our own records were proven, where their lease is over.
+    pub unproven: Option<Duration>,
 }
 
 impl<V> Past<V> {
     /// It was confirmed as lately as the caller accepts.
     pub fn is_within(&self, accepted: Duration) -> bool {
         self.age <= accepted.min(LONGEST_STALE)
+            && self.unproven.is_none_or(|ago| ago <= accepted.min(LONGEST_OWN_STALE))
     }
 }
 
@@ -109,16 +114,27 @@ impl<V> Entry<V> {
     pub(crate) fn accepted(&self, register: &Register) -> bool {
         register.accepts_slot(self.key.registry(), self.slot, self.filled.epoch)
     }
-    /// Since when nothing has confirmed the registries that it rests on. `None` if that is nobody, if one is known to
-    /// have changed, or if our own records or a date end the entry: none of that is a matter of waiting.
-    pub(crate) fn confirmed(&self, now: Timestamp, register: &Register) -> Option<BootInstant> {
+    /// Since when nothing has confirmed the registries that it rests on; and since when our own records were not proven,
+    /// where their lease is over: then it must be in time, too. `None` if it waits for nobody, if one is known to have
+    /// changed, or if a date ends the entry: none of that is a matter of waiting.
+    pub(crate) fn confirmed(
+        &self,
+        now: Timestamp,
+        register: &Register,
+    ) -> Option<(BootInstant, Option<BootInstant>)> {
         let it = &self.filled;
+        // The poll before the stamps: see `register`.
+        let proven = register.proven()?;
+        let lost = (!register.usable()).then_some(proven);
         let dated = it.next_change.is_some_and(|change| change <= now);
-        if dated || it.evaluated_at > now.plus(MAX_SKEW) || !register.usable() || !self.accepted(register) {
+        let late = lost.is_some() && !self.in_time(now);
+        if dated || late || it.evaluated_at > now.plus(MAX_SKEW) || !self.accepted(register) {
             return None;
         }
         let polls = it.deps.iter().map(|(dep, epoch)| dep.unmoved(self.tag, *epoch, it.asked));
-        polls.collect::<Option<Vec<_>>>()?.into_iter().min()
+        let polls = polls.collect::<Option<Vec<_>>>()?;
+        let confirmed = polls.into_iter().chain(lost).min()?;
+        Some((confirmed, lost))
     }
     pub(crate) fn valid(&self, now: Timestamp, register: &Register) -> bool {
         self.in_time(now) && self.unchanged(register)

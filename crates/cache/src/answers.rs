@@ -114,13 +114,14 @@ where
         Some(entry)
     }
 
-    /// What is kept and can no longer be served because other registries that it rests on were not heard of, if
-    /// nothing else speaks against it. What this says holds as of [`Past::confirmed`].
+    /// What is kept and can no longer be served because registries that it rests on were not heard of, or our own records
+    /// could not be proven, if nothing else speaks against it. What this says holds as of [`Past::confirmed`].
     pub fn past(&self, lookup: &Lookup<'_>, now: Timestamp) -> Option<Past<V>> {
         let entry = self.local.get(&lookup.hash_with(&self.hasher)).filter(|entry| entry.is(lookup))?;
-        let confirmed = entry.confirmed(now, &self.register)?;
-        let age = self.register.ticks().now().since(confirmed);
-        Some(Past { entry, confirmed, age })
+        let (confirmed, lost) = entry.confirmed(now, &self.register)?;
+        let tick = self.register.ticks().now();
+        let unproven = lost.map(|proven| tick.since(proven));
+        Some(Past { entry, confirmed, age: tick.since(confirmed), unproven })
     }
 
     /// Keeps an answer. It is stored even if it is older than a change that came meanwhile: `get_local`

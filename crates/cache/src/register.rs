@@ -104,6 +104,13 @@ impl Register {
         polled != 0 && self.ticks.now().since(BootInstant::from_nanos(polled)) < self.lease
     }
 
+    /// The instant before the poll that proved last what is known of the registries; `None` before the first, and from
+    /// `drop_lease` on. It goes on to be told when the lease is over.
+    pub fn proven(&self) -> Option<BootInstant> {
+        let polled = self.polled_before.load(Ordering::Acquire);
+        (polled != 0).then(|| BootInstant::from_nanos(polled))
+    }
+
     /// The epoch up to which changes were noted, if the registry is watched.
     pub fn watched(&self, registry: RegistryId) -> Option<i64> {
         let it = self.registration(registry)?;

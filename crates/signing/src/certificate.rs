@@ -13,7 +13,7 @@ use openssl::{
     pkey::{Id, PKey, Private, Public},
     sha::sha256,
     x509::{
-        X509Builder, X509NameBuilder,
+        X509, X509Builder, X509NameBuilder,
         extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier},
     },
 };
@@ -49,6 +49,16 @@ pub fn self_signed(signer: &dyn Signer, subject: Subject<'_>, since: i64) -> Res
     // A string of bits begins with how many are unused.
     let bits = wrapped(0x03, &[[0].as_slice(), &signature].concat());
     Ok(wrapped(0x30, &[signed, algorithm, &bits].concat()))
+}
+
+/// When a certificate of somebody ends, in seconds since 1970; none where it cannot be read.
+pub fn ends(der: &[u8]) -> Option<i64> {
+    let read = || -> Result<i64, ErrorStack> {
+        let certificate = X509::from_der(der)?;
+        let left = Asn1Time::from_unix(0)?.diff(certificate.not_after())?;
+        Ok(i64::from(left.days) * 86_400 + i64::from(left.secs))
+    };
+    read().ok()
 }
 
 fn refused() -> Error {

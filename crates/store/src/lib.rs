@@ -26,6 +26,7 @@ pub mod log_lock;
 pub mod migrate;
 pub mod nodes;
 pub mod outbox;
+pub mod preflight;
 pub mod privacy;
 pub mod procedure;
 pub mod proposal;

@@ -64,6 +64,11 @@ impl Kept {
         *self.seq.get_or_init(|| self.chain.first().and_then(|leaf| seq(leaf)))
     }
 
+    /// It rests on the records of the asked registry and on nothing else.
+    pub fn is_alone(&self) -> bool {
+        self.path.iter().all(|step| step.via.is_empty()) && !self.unlisted
+    }
+
     /// The authority that decided, on the way.
     pub fn decider(&self) -> Option<&KeptStep> {
         self.path.iter().find(|step| step.authority == self.decided_by)
@@ -138,9 +143,8 @@ impl Reply {
 /// cache of a change.
 fn max_age(app: &App, kept: &Kept) -> Duration {
     let longest = Duration::from_secs(app.config.answers.max_age_secs);
-    let alone = kept.path.iter().all(|s| s.via.is_empty()) && !kept.unlisted;
     match kept.reason.outcome() {
-        _ if alone => longest,
+        _ if kept.is_alone() => longest,
         Outcome::Yes => longest.min(Duration::from_secs(30)),
         _ => longest.min(Duration::from_secs(10)),
     }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use charter_cache::{BootInstant, Entry, Filled, Lookup};
-use charter_domain::{Context, EvidenceLevel, Outcome, Query, Reason, RegistryId};
+use charter_domain::{Context, EvidenceLevel, Outcome, Query, Reason, RegistryId, Timestamp};
 use charter_federation::{Budget, Mode, Request, Resolve};
 use tokio::time::Instant;
 
@@ -106,17 +106,32 @@ async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
         };
         return Ok(Reply::new(app, entry, now));
     }
-    let fill = || find(app, request.clone(), false);
-    let entry = match app.answers.get_or_fill(&lookup, now, fill).await {
-        Err(charter_cache::Error::Overloaded) if anonymous => spared(app, &request, &lookup).await?,
-        found => found.map_err(cache_error)?,
+    let patience = stale::patience(app, max_staleness, request.budget.deadline);
+    let found =
+        tokio::time::timeout_at(patience, kept_or_found(app, &request, &lookup, (anonymous, now))).await;
+    let found = found.unwrap_or_else(|_| Err(late()));
+    let open = match &found {
+        Ok(entry) => entry.value.reason.outcome() == Outcome::Indeterminate,
+        Err(error) => stale::is_passing(error),
     };
-    if entry.value.reason.outcome() == Outcome::Indeterminate
-        && let Some(past) = stale::find(app, &lookup, max_staleness, now)
-    {
+    if open && let Some(past) = stale::find(app, &lookup, max_staleness, now) {
         return Ok(past);
     }
-    Ok(Reply::new(app, entry, now))
+    found.map(|entry| Reply::new(app, entry, now))
+}
+
+/// What is kept, or else looked up.
+async fn kept_or_found(
+    app: &App,
+    request: &Request,
+    lookup: &Lookup<'_>,
+    (anonymous, now): (bool, Timestamp),
+) -> Result<Arc<Entry<Kept>>, Error> {
+    let fill = || find(app, request.clone(), false);
+    match app.answers.get_or_fill(lookup, now, fill).await {
+        Err(charter_cache::Error::Overloaded) if anonymous => spared(app, request, lookup).await,
+        found => found.map_err(cache_error),
+    }
 }
 
 /// Resolves. `sparing` has asked nobody else: the answer says who is to be asked, and it fails where recognised peers would

@@ -8,9 +8,18 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use futures::{StreamExt as _, stream};
 use serde_json::json;
+use tokio::time::timeout;
 
-use crate::{App, telemetry};
+use crate::{App, hosted::Tenant, telemetry, tls::life};
+
+/// What is asked of the database is given up after this: whoever asks whether to send questions here gets an answer within
+/// a second, whatever hangs.
+const PATIENCE: Duration = Duration::from_millis(800);
+/// Registries whose documents are looked at, and how many at the same time.
+const MOST: usize = 16;
+const AT_ONCE: usize = 4;
 
 pub async fn live() -> &'static str {
     "ok\n"
@@ -23,7 +32,8 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
         .into_response()
 }
 
-/// What a person should look at, though questions are answered: logs that stand still, logs in quarantine.
+/// What a person should look at, though questions are answered: logs that stand still, logs in quarantine, certificates
+/// that end.
 pub fn details(app: &App) -> Vec<String> {
     let stopped = app.hosted.tenants().filter_map(|tenant| {
         let why = app.logs.stopped(tenant.registry.id)?;
@@ -31,31 +41,47 @@ pub fn details(app: &App) -> Vec<String> {
     });
     let quarantined = app.hosted.quarantine.origins();
     let quarantined = quarantined.iter().map(|origin| format!("the log `{origin}` showed two histories"));
-    stopped.chain(quarantined).collect()
+    let ending = life::soon(&app.certificates, app.clock.now());
+    stopped.chain(quarantined).chain(ending).collect()
 }
 
 /// Why this process should not be sent questions.
 pub async fn reasons(app: &App) -> Vec<String> {
     let mut reasons = Vec::new();
     if !app.register.usable() {
-        reasons.push("the epoch lease is lost: answers come from Postgres or not at all".to_owned());
+        reasons.push(lost(app));
     }
-    let read = tokio::time::timeout(Duration::from_secs(1), app.store.registries()).await;
+    let (read, expired) =
+        tokio::join!(timeout(PATIENCE, app.store.registries()), timeout(PATIENCE, expired(app)));
     if !matches!(read, Ok(Ok(_))) {
         reasons.push("the database cannot be read".to_owned());
     }
-    let now = app.clock.now();
-    for tenant in app.hosted.tenants().take(16) {
-        if let Ok(Some(exp)) = app.store.earliest_expiry(tenant.registry.id).await
-            && exp <= now
-        {
-            reasons.push(format!(
-                "documents of `{}` have expired: the signer is behind",
-                tenant.registry.authority
-            ));
-        }
-    }
+    reasons.extend(expired.into_iter().flatten());
     reasons
+}
+
+/// That nothing is proven now, and since when.
+fn lost(app: &App) -> String {
+    let since = app.register.proven().map(|proven| app.register.ticks().now().since(proven).as_secs());
+    let since =
+        since.map_or_else(|| "it was never held".to_owned(), |secs| format!("last held {secs} s ago"));
+    format!(
+        "the epoch lease is lost ({since}): what is answered must be read from the database, or is `STALE` but for \
+         callers who accept older answers"
+    )
+}
+
+/// Registries whose documents have expired, in words.
+async fn expired(app: &App) -> Vec<String> {
+    let looks: Vec<_> = app.hosted.tenants().take(MOST).map(|tenant| overdue(app, tenant)).collect();
+    let found: Vec<Option<String>> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
+    found.into_iter().flatten().collect()
+}
+
+async fn overdue(app: &App, tenant: &Tenant) -> Option<String> {
+    let first = app.store.earliest_expiry(tenant.registry.id).await.ok().flatten()?;
+    let text = || format!("documents of `{}` have expired: the signer is behind", tenant.registry.authority);
+    (first <= app.clock.now()).then(text)
 }
 
 pub async fn metrics() -> Response {
