@@ -296,6 +296,7 @@ pub fn store_settings(config: &Config) -> charter_store::Settings {
         pool_size: config.database.pool_size,
         hot_connections: config.database.hot_connections,
         statement_timeout: std::time::Duration::from_millis(config.database.statement_timeout_ms),
+        synchronous_standbys: 0,
     }
 }
 

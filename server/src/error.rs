@@ -75,6 +75,7 @@ codes! {
     Loop "LOOP" Unavailable 502 "the chain of delegations is a loop";
     NotPrimary "NOT_PRIMARY" Unavailable 503 "this site is not the primary";
     Unavailable "UNAVAILABLE" Unavailable 503 "try again later";
+    OutcomeUnknown "OUTCOME_UNKNOWN" Unavailable 503 "it is not known whether this was recorded";
     Stale "STALE" Unavailable 503 "no answer is fresh enough";
     Unverifiable "UNVERIFIABLE" Unavailable 503 "the answer cannot be verified";
     DeadlineExceeded "DEADLINE_EXCEEDED" DeadlineExceeded 504 "the deadline has passed";
@@ -89,6 +90,7 @@ impl Code {
                 | Self::NotPublished
                 | Self::NotPrimary
                 | Self::Unavailable
+                | Self::OutcomeUnknown
                 | Self::Stale
                 | Self::Unverifiable
         )
@@ -110,6 +112,10 @@ pub struct Error {
     /// Of a question that could not be answered: whom to ask instead.
     pub referrals: Vec<Referral>,
 }
+
+/// Of a change whose commit was not answered.
+const UNKNOWN: &str =
+    "it is not known whether this was recorded: ask, or send it again with the same request id";
 
 /// Members of `ErrorInfo.metadata`.
 const LINK_INDEX: &str = "failing_link_index";
@@ -293,6 +299,7 @@ impl From<charter_store::Error> for Error {
         use charter_store::Error as S;
         match e {
             S::Unavailable(source) => Self::hidden(Code::Unavailable, "the database is unavailable", &source),
+            S::Unknown(source) => Self::hidden(Code::OutcomeUnknown, UNKNOWN, &source),
             S::NotPrimary => {
                 Self::new(Code::NotPrimary, "this site is not the primary; write to the primary")
             }

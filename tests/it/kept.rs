@@ -29,7 +29,8 @@ impl Kept {
         let database = Database::create().await;
         let clock = Arc::new(TestClock::default());
         let url = database.url("charter_runtime");
-        let settings = Settings { url, pool_size, hot_connections: 2, statement_timeout };
+        let settings =
+            Settings { url, pool_size, hot_connections: 2, statement_timeout, synchronous_standbys: 0 };
         let store = Store::new(settings, Arc::clone(&clock) as Arc<dyn Clock>).expect("a store");
         Self { database, store, clock }
     }

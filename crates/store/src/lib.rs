@@ -17,6 +17,7 @@ mod error;
 pub mod event;
 mod event_chain;
 pub mod find;
+mod group;
 mod hot;
 pub mod key;
 pub mod listing;
@@ -52,7 +53,10 @@ mod tx;
 pub mod webhook;
 pub mod witness;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use charter_domain::{RegistryId, time::Clock};
 use deadpool_diesel::{
@@ -77,6 +81,8 @@ pub struct Settings {
     pub hot_connections: usize,
     /// Of a statement; where it is longer than what they have, also of the hot read and of waiting for a connection.
     pub statement_timeout: Duration,
+    /// Standbys that confirm each change before it is acknowledged; with fewer demanded by the primary nothing is written.
+    pub synchronous_standbys: usize,
 }
 
 #[derive(Clone)]
@@ -85,6 +91,7 @@ pub struct Store {
     hot: Arc<hot::Hot>,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
+    queues: Arc<group::Queues>,
 }
 
 impl Store {
@@ -93,7 +100,7 @@ impl Store {
         let url = with_options(&settings.url, settings.statement_timeout);
         let pool = pool(&url, settings.pool_size, settings.statement_timeout)?;
         let hot = Arc::new(hot::Hot::new(&url, settings.hot_connections, settings.statement_timeout)?);
-        Ok(Self { pool, hot, clock, settings: Arc::new(settings) })
+        Ok(Self { pool, hot, clock, settings: Arc::new(settings), queues: Arc::default() })
     }
 
     /// The same over connections of its own, for what must not stand in line behind everybody's changes.
@@ -103,8 +110,11 @@ impl Store {
         Ok(Self { pool, ..self.clone() })
     }
 
-    /// A change, in one named transaction: locks the registry's epoch, runs `change`, commits. Retried on
-    /// serialization failure and deadlock, so the closure touches nothing but the transaction and may run twice.
+    /// A change: locks the registry's epoch, runs `change`, commits, together with others that came at the same time. Tried
+    /// again where the connection or a lock is lost, so the closure touches nothing but the transaction and may run twice.
+    ///
+    /// # Errors
+    /// `Unknown` when it may have been recorded; whatever else it is, it was not.
     pub async fn write<T, F>(
         &self,
         name: &'static str,
@@ -130,8 +140,11 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, Error> + Send + Sync + 'static,
     {
-        let clock = Arc::clone(&self.clock);
-        self.interact(name, move |conn| tx::write(conn, registry, clock.now(), only_try, &change)).await
+        let started = std::time::Instant::now();
+        let written = group::write(self, registry, only_try, change).await;
+        metrics::histogram!("db_client_operation_duration_seconds", "operation" => name)
+            .record(started.elapsed().as_secs_f64());
+        written
     }
 
     /// Reads of one registry, in one snapshot.
@@ -154,7 +167,12 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
     {
-        self.interact(name, move |conn| tx::amend(conn, registry, &change)).await
+        let (change, standbys) = (Arc::new(change), self.settings.synchronous_standbys);
+        let attempt = || {
+            let change = Arc::clone(&change);
+            self.interact(name, move |conn| tx::amend(conn, registry, standbys, &*change))
+        };
+        group::patiently(&AtomicBool::new(false), attempt).await
     }
 
     /// Reads of what is readable without a tenant.

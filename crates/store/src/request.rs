@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use charter_domain::{RegistryId, Timestamp};
-use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_types};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_types};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Error, Store, Tx, statement::sql_query, tx::offset};
+use crate::{Error, Store, Tx, statement::sql_query, tx, tx::offset};
 
 /// How long the same request is answered from what is kept (AIP-155).
 pub const KEPT: Duration = Duration::from_secs(24 * 3_600);
@@ -86,30 +86,66 @@ impl Tx<'_> {
     /// Keeps what this transaction's request is answered; nothing for a request without an id.
     pub fn keep<T: Serialize>(&mut self, call: Option<&Call>, answer: &T) -> Result<(), Error> {
         let Some(call) = call else { return Ok(()) };
+        self.kept = true;
         keep(self.conn, self.registry, self.now, call, answer)
     }
 }
 
+/// What a request is looked up by.
+fn earlier(
+    conn: &mut PgConnection,
+    registry: RegistryId,
+    now: Timestamp,
+    call: &Call,
+) -> Result<Option<Earlier>, Error> {
+    let rows: Vec<Row> = sql_query(
+        "select method, payload, answer from requests
+          where registry_id = $1 and principal = $2 and request_id = $3 and at > $4",
+    )
+    .bind::<sql_types::Integer, _>(registry.0)
+    .bind::<sql_types::Text, _>(&call.principal)
+    .bind::<sql_types::Uuid, _>(call.request_id)
+    .bind::<sql_types::Timestamptz, _>(forgotten(now))
+    .load(conn)?;
+    let same = |r: &Row| r.method == call.method && r.payload == call.payload;
+    Ok(rows.into_iter().next().map(|row| match (row.answer.is_empty(), same(&row)) {
+        (true, _) => Earlier::Erased,
+        (false, true) => Earlier::Answer(row.answer),
+        (false, false) => Earlier::Other,
+    }))
+}
+
 impl Store {
-    /// What became of the id before.
+    /// What became of the id before, as far as whoever answers reads knows.
     pub async fn earlier(&self, registry: RegistryId, call: Call) -> Result<Option<Earlier>, Error> {
-        let since = forgotten(self.now());
-        self.read("request.get", registry, move |conn| {
-            let rows: Vec<Row> = sql_query(
-                "select method, payload, answer from requests
-                  where registry_id = $1 and principal = $2 and request_id = $3 and at > $4",
-            )
-            .bind::<sql_types::Integer, _>(registry.0)
-            .bind::<sql_types::Text, _>(&call.principal)
-            .bind::<sql_types::Uuid, _>(call.request_id)
-            .bind::<sql_types::Timestamptz, _>(since)
-            .load(conn)?;
-            let same = |r: &Row| r.method == call.method && r.payload == call.payload;
-            Ok(rows.into_iter().next().map(|row| match (row.answer.is_empty(), same(&row)) {
-                (true, _) => Earlier::Erased,
-                (false, true) => Earlier::Answer(row.answer),
-                (false, false) => Earlier::Other,
-            }))
+        let now = self.now();
+        self.read("request.get", registry, move |conn| earlier(conn, registry, now, &call)).await
+    }
+
+    /// What became of it by what is committed where changes are written.
+    pub async fn earlier_written(&self, registry: RegistryId, call: Call) -> Result<Option<Earlier>, Error> {
+        let now = self.now();
+        let look = move |conn: &mut PgConnection| earlier(conn, registry, now, &call);
+        self.interact("request.get_written", move |conn| tx::read(conn, Some(registry), &look)).await
+    }
+
+    /// What became of an id whose COMMIT was not answered. Waits for a transaction under way that keeps the same id (by
+    /// the unique key), and is confirmed like a change: what it finds is not what only a primary of before has. None:
+    /// nothing was recorded, and nothing will be.
+    pub async fn settled(&self, registry: RegistryId, call: Call) -> Result<Option<Earlier>, Error> {
+        let now = self.now();
+        self.amend("request.settle", registry, move |conn| {
+            let claimed = conn.transaction(|conn| {
+                keep(conn, registry, now, &call, &())?;
+                Err::<(), _>(Error::TriedOut)
+            });
+            match claimed {
+                Ok(()) | Err(Error::TriedOut | Error::Conflict(_)) => {}
+                Err(error) => return Err(error),
+            }
+            // A transaction that wrote nothing is confirmed by nobody.
+            sql_query("select pg_logical_emit_message(true, 'charter', '')").execute(conn)?;
+            earlier(conn, registry, now, &call)
         })
         .await
     }

@@ -8,12 +8,20 @@ use charter_domain::{
     policy::{Permit, Writes},
     registry::Phase,
 };
-use diesel::{connection::Connection, pg::PgConnection, prelude::*, result::Error as Diesel, sql_types};
+use diesel::{
+    connection::{AnsiTransactionManager as Transactions, SimpleConnection, TransactionManager},
+    pg::PgConnection,
+    prelude::*,
+    result::Error as Diesel,
+    sql_types,
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
     Error,
+    error::NO_STANDBY,
+    nodes::demanded,
     restricted::Restricted,
     schema::{events, registries, registry_epochs, set_config},
     statement::sql_query,
@@ -42,6 +50,8 @@ pub struct Tx<'c> {
     pub epoch: i64,
     pub now: Timestamp,
     head: Option<String>,
+    /// Whether the change keeps the id of its request: it may be carried out again where its outcome is not known.
+    pub(crate) kept: bool,
 }
 
 pub(crate) fn offset(t: Timestamp) -> OffsetDateTime {
@@ -70,28 +80,98 @@ pub(crate) fn read<T>(
     })
 }
 
+/// Whether what a transaction did stays, and what it comes to.
+pub(crate) enum End<T> {
+    Commit(T),
+    Rollback(T),
+}
+
+/// A transaction that writes: of a registry, or of nothing where enough standbys do not confirm it. `may_commit` is asked
+/// when nothing but COMMIT is left to do.
+///
+/// # Errors
+/// `Unknown` when COMMIT was sent and not answered; whatever else it is, nothing was recorded.
+pub(crate) fn writing<T>(
+    conn: &mut PgConnection,
+    registry: RegistryId,
+    standbys: usize,
+    work: impl FnOnce(&mut PgConnection) -> Result<End<T>, Error>,
+    may_commit: impl FnOnce() -> bool,
+) -> Result<T, Error> {
+    Transactions::begin_transaction(conn)?;
+    let ended = enter_to_write(conn, registry, standbys).and_then(|()| work(conn)).and_then(|end| {
+        if matches!(end, End::Commit(_)) {
+            last(conn, may_commit)?;
+        }
+        Ok(end)
+    });
+    match ended {
+        Ok(End::Commit(value)) => {
+            Transactions::commit_transaction(conn).map(|()| value).map_err(Error::of_commit)
+        }
+        Ok(End::Rollback(value)) => {
+            Transactions::rollback_transaction(conn).map(|()| value).map_err(Error::from)
+        }
+        Err(error) => {
+            // Without it the connection ends, and the transaction with it.
+            let _ = Transactions::rollback_transaction(conn);
+            Err(error)
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Entered {
+    #[diesel(sql_type = sql_types::Text)]
+    standbys: String,
+}
+
+/// The tenant, and in the same round trip how many standbys a COMMIT waits for.
+fn enter_to_write(conn: &mut PgConnection, registry: RegistryId, standbys: usize) -> Result<(), Error> {
+    let entered: Entered = sql_query(
+        "select set_config('app.registry', $1, true) as registry,
+                current_setting('synchronous_standby_names') as standbys",
+    )
+    .bind::<sql_types::Text, _>(registry.0.to_string())
+    .get_result(conn)?;
+    let demanded = demanded(&entered.standbys);
+    if demanded < standbys {
+        return Err(Error::Unavailable(format!("{NO_STANDBY}: {demanded} of {standbys}")));
+    }
+    Ok(())
+}
+
+/// Before COMMIT: no time limit ends it. Postgres answers the end of a wait for a standby with success and a warning. A
+/// transaction that an error has ended is found here, which COMMIT would not tell either.
+fn last(conn: &mut PgConnection, may_commit: impl FnOnce() -> bool) -> Result<(), Error> {
+    conn.batch_execute("set local statement_timeout = 0")?;
+    if may_commit() { Ok(()) } else { Err(Error::Unavailable("given up before it was recorded".to_owned())) }
+}
+
 pub(crate) fn amend<T>(
     conn: &mut PgConnection,
     registry: RegistryId,
+    standbys: usize,
     change: &impl Fn(&mut PgConnection) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    conn.transaction(|conn| {
-        enter(conn, registry)?;
-        change(conn)
-    })
+    writing(conn, registry, standbys, |conn| change(conn).map(End::Commit), || true)
 }
 
-pub(crate) fn write<T>(
-    conn: &mut PgConnection,
-    registry: RegistryId,
+/// As it was before a change of a group.
+pub(crate) struct Mark {
+    epoch: i64,
+    head: Option<String>,
     now: Timestamp,
-    only_try: bool,
-    change: &impl Fn(&mut Tx<'_>) -> Result<T, Error>,
-) -> Result<Committed<T>, Error> {
-    let mut tried = None;
-    let result = conn.transaction(|conn| {
-        enter(conn, registry)?;
-        // First, and for the whole transaction: the row lock that makes commit order = seq order.
+    phase: Phase,
+}
+
+impl<'c> Tx<'c> {
+    /// First, and for the whole transaction: the row lock that makes commit order = seq order.
+    pub(crate) fn lock(
+        conn: &'c mut PgConnection,
+        registry: RegistryId,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         let (epoch, head, last): (i64, Option<Vec<u8>>, OffsetDateTime) = registry_epochs::table
             .find(registry.0)
             .select((
@@ -109,7 +189,7 @@ pub(crate) fn write<T>(
             .find(registry.0)
             .select((registries::authority_id, registries::phase))
             .first(conn)?;
-        let mut tx = Tx {
+        Ok(Self {
             conn,
             registry,
             authority: AuthorityId::parse(&authority)?,
@@ -118,18 +198,31 @@ pub(crate) fn write<T>(
             // recorded_at never goes back, whatever the clock does.
             now: now.max(stamp(last)),
             head: head.map(|h| hex(&h)),
-        };
-        let value = change(&mut tx)?;
-        let done = Committed { value, registry, epoch: tx.epoch };
-        if only_try {
-            tried = Some(done);
-            return Err(Error::TriedOut);
-        }
-        Ok(done)
-    });
-    match (result, tried) {
-        (Err(Error::TriedOut), Some(done)) => Ok(done),
-        (result, _) => result,
+            kept: false,
+        })
+    }
+
+    /// Begins a change of a group: with the usual limits, in the phase that the change before it left.
+    pub(crate) fn savepoint(&mut self, now: Timestamp) -> Result<Mark, Error> {
+        self.conn.batch_execute("savepoint change; set local statement_timeout to default")?;
+        let phase: String =
+            registries::table.find(self.registry.0).select(registries::phase).first(self.conn)?;
+        self.phase = Phase::parse(&phase)?;
+        self.now = self.now.max(now);
+        self.kept = false;
+        Ok(Mark { epoch: self.epoch, head: self.head.clone(), now: self.now, phase: self.phase })
+    }
+
+    /// A change of a group is done; an error where one of its statements had failed.
+    pub(crate) fn release(&mut self) -> Result<(), Error> {
+        Ok(self.conn.batch_execute("release savepoint change")?)
+    }
+
+    /// Undoes a change of a group, and nothing else.
+    pub(crate) fn back_to(&mut self, mark: Mark) -> Result<(), Error> {
+        self.conn.batch_execute("rollback to savepoint change; release savepoint change")?;
+        (self.epoch, self.head, self.now, self.phase) = (mark.epoch, mark.head, mark.now, mark.phase);
+        Ok(())
     }
 }
 

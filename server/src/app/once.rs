@@ -2,6 +2,8 @@
 //!
 //! The use-case hands its future to `once` and calls `tx.keep` with its answer as the last thing in the transaction.
 
+use std::time::Duration;
+
 use charter_domain::{
     Invalid, RegistryId,
     policy::{Caller, Refusal},
@@ -61,8 +63,16 @@ pub fn principal(caller: &Caller) -> Result<&'static str, Refusal> {
     }
 }
 
+/// For how long it is looked up what became of a change whose commit was not answered.
+const SETTLING: Duration = Duration::from_millis(500);
+/// Between two such looks.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// The kept answer of this request, else what `fresh` comes to; an error where the answer was erased. Of two at once one
-/// commits; the other fails, and finds that answer then.
+/// commits; the other fails, and finds that answer then. Where it is not known whether it was recorded, it is looked up.
+///
+/// # Errors
+/// `OUTCOME_UNKNOWN` when it could not be found out in time.
 pub async fn once<T: DeserializeOwned>(
     app: &App,
     registry: RegistryId,
@@ -74,8 +84,35 @@ pub async fn once<T: DeserializeOwned>(
         return Ok(answer);
     }
     match fresh.await {
-        Err(error) => earlier(app, registry, call).await?.ok_or(error),
+        Err(error) if error.code == Code::OutcomeUnknown => settled(app, registry, call, error).await,
+        Err(error) => {
+            let written = app.store.earlier_written(registry, call.clone()).await?;
+            answer(written)?.ok_or(error)
+        }
         done => done,
+    }
+}
+
+/// What became of a change whose commit was not answered.
+async fn settled<T: DeserializeOwned>(
+    app: &App,
+    registry: RegistryId,
+    call: &Call,
+    unknown: Error,
+) -> Result<T, Error> {
+    let until = tokio::time::Instant::now() + SETTLING;
+    loop {
+        match app.store.settled(registry, call.clone()).await {
+            Ok(found) => {
+                let not_recorded = || Error::new(Code::Unavailable, "it was not recorded: send it again");
+                return answer(found)?.ok_or_else(not_recorded);
+            }
+            Err(error) => tracing::warn!(error = %error, source = error.source_text(), "not settled yet"),
+        }
+        if tokio::time::Instant::now() >= until {
+            return Err(unknown);
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -88,7 +125,11 @@ pub async fn earlier<T: DeserializeOwned>(
     registry: RegistryId,
     call: &Call,
 ) -> Result<Option<T>, Error> {
-    match app.store.earlier(registry, call.clone()).await? {
+    answer(app.store.earlier(registry, call.clone()).await?)
+}
+
+fn answer<T: DeserializeOwned>(found: Option<Earlier>) -> Result<Option<T>, Error> {
+    match found {
         None => Ok(None),
         Some(Earlier::Other) => {
             refused(Code::RequestIdReused, "this id was given to another request: take a new one")
