@@ -8,6 +8,7 @@ pub mod log;
 pub(crate) mod oidc;
 pub mod peer_tls;
 mod registry;
+pub mod standby;
 
 use std::{path::Path, time::Duration};
 
@@ -19,7 +20,7 @@ use serde::Deserialize;
 
 pub use self::{
     dids::Dids, keys::Keys, listener::Listener, log::LogStore, oidc::Oidc, peer_tls::PeerTls,
-    registry::RegistryConfig,
+    registry::RegistryConfig, standby::Standby,
 };
 
 const DEFAULTS: &str = include_str!("config.default.toml");
@@ -56,6 +57,7 @@ pub struct Config {
     pub peer_tls: PeerTls,
     pub log_store: LogStore,
     pub log: Log,
+    pub standby: Standby,
     /// The providers whose tokens staff authenticate with.
     pub oidc: Vec<Oidc>,
     /// Where requests are taken, and for which registry when nothing else says.
@@ -315,6 +317,7 @@ impl Config {
         faults.extend(oidc::faults(&self.oidc));
         faults.extend(peer_tls::faults(&self.peer_tls));
         faults.extend(registry::faults(&self.registries));
+        faults.extend(standby::faults(&self.standby));
         faults.extend(ebsi::faults(&self.registries));
         faults.extend(log::faults(&self.log_store, &self.registries));
         faults.extend(listener::faults(&self.listeners, &self.registries));

@@ -1,4 +1,4 @@
-//! `charterd`: serve, migrate, init, rebuild, log, rehome, ceremony, ebsi, demo, doctor, config check.
+//! `charterd`: serve, migrate, init, rebuild, log, rehome, standby, drill, ceremony, ebsi, demo, doctor, config check.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -11,10 +11,13 @@ use charter_server::{
     clock::WallClock,
     config::Faults,
     demo, doctor,
+    drill::{self, DrillCommand},
     ebsi_parent::command::{self as ebsi, EbsiCommand},
     log::command::{self, LogCommand},
     rehome::{self, RehomeCommand},
-    serve, telemetry,
+    serve,
+    standby::{self, StandbyCommand},
+    telemetry,
 };
 use clap::{Parser, Subcommand};
 
@@ -83,6 +86,16 @@ enum Command {
     Rehome {
         #[command(subcommand)]
         command: RehomeCommand,
+    },
+    /// See who leads the database, and let another member lead.
+    Standby {
+        #[command(subcommand)]
+        command: StandbyCommand,
+    },
+    /// Rehearse a restore from the backup beside what runs, and measure it.
+    Drill {
+        #[command(subcommand)]
+        command: DrillCommand,
     },
     /// Make a version of the anchor set: from files, without a network or a database.
     Ceremony {
@@ -171,6 +184,8 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Command::Log { command: log } => return Ok(runtime()?.block_on(command::run(&load()?, log))?),
         Command::Rehome { command } => runtime()?.block_on(rehome::run(&load()?, command))?,
+        Command::Standby { command } => return runtime()?.block_on(standby::run(&load()?, command)),
+        Command::Drill { command } => return runtime()?.block_on(drill::run(&load()?, command)),
         Command::Ceremony { command } => ceremony::run(command, WallClock.now())?,
         Command::Ebsi { command } => {
             let good = runtime()?.block_on(ebsi::run(command, WallClock.now()))?;

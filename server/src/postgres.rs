@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Longest socket path that Postgres takes is 107 bytes; `.s.PGSQL.5432` and a margin are kept free.
-const LONGEST_DIR: usize = 85;
+pub const LONGEST_DIR: usize = 85;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -11,6 +11,7 @@ pub mod did_watch;
 pub mod directory;
 pub mod document;
 pub mod ebsi;
+pub mod elsewhere;
 pub mod entity;
 pub mod epoch;
 mod error;
