@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use crate::{App, hosted::Tenant};
 
-mod above;
+pub(crate) mod above;
 mod beside;
 pub mod rights;
 

@@ -221,11 +221,14 @@ SUBORDINATE = shaped(
      "constraints": shaped({}, {"max_path_length": whole(0, 255), "naming_constraints": NAMING}),
      "metadata": shaped({"trust_registry": DELEGATED})}
 )
+def endpoints(value):
+    need(len(listed(like(r"[!-~]{1,2048}"))(value)) <= 8, "MALFORMED", "endpoints")
+    return value
 WITNESS = shaped({"name": visible, "vkey": visible, "url": visible})
 LOG = shaped({"origin": visible, "vkey": visible, "url": visible}, {"witness": WITNESS})
 REGISTRY = shaped(
     {"authority_id": did, "trqp_endpoint": text, "grpc_endpoint": text},
-    {"governance_framework": text, "log": LOG, "tls_spki_sha256": pins},
+    {"endpoints": endpoints, "governance_framework": text, "log": LOG, "tls_spki_sha256": pins},
 )
 MARKS = ("trust_mark_status", "trust_mark_list", "trust_mark")
 ENDPOINTS = [f"federation_{e}_endpoint" for e in ("fetch", "list", "resolve", *MARKS, "historical_keys")]

@@ -73,6 +73,7 @@ impl Party {
                     authority_id: self.authority_id.clone(),
                     trqp_endpoint: "http://127.0.0.1:7100".to_owned(),
                     grpc_endpoint: "http://127.0.0.1:7100".to_owned(),
+                    endpoints: Vec::new(),
                     governance_framework: None,
                     tls_spki_sha256: SpkiPins::default(),
                     log: None,

@@ -61,6 +61,12 @@ fn usable(host: &str, found: Vec<IpAddr>) -> io::Result<Vec<IpAddr>> {
     Ok(far)
 }
 
+/// Whether a host may be asked that nobody recorded: a name, which leads where names may, or an address that is far.
+pub(super) fn is_far(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.parse().map_or(host != "localhost", |ip| !is_near(meant(ip)))
+}
+
 /// The IPv4 address that is within one of IPv6, where there is one: mapped or compatible (RFC 4291, 2.5.5), of a
 /// translator (RFC 6052, 2.1) or of a relay (RFC 3056, 2).
 fn meant(ip: IpAddr) -> IpAddr {

@@ -4,6 +4,7 @@ mod documents;
 mod peers;
 mod recognition;
 mod resolve;
+pub mod sites;
 pub mod watch;
 
 use std::{error::Error as _, net::IpAddr, sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use charter_domain::{AuthorityId, Query, SpkiPins, time::Clock};
 use charter_proto::charter::federation::v1::{
     self as pb, federation_service_client::FederationServiceClient,
 };
+use futures::future::BoxFuture;
 use moka::sync::Cache;
 use tokio::time::Instant;
 use tonic::{
@@ -20,7 +22,10 @@ use tonic::{
     transport::{Channel, Endpoint, Uri},
 };
 
-use self::resolve::{decode, encode};
+use self::{
+    resolve::{decode, encode},
+    sites::Sites,
+};
 use super::{
     Failure, PeerEndpoint, Polled, Protocol, Superior,
     address::{self, Lookup},
@@ -42,6 +47,11 @@ const MAX_REMARK: usize = 300;
 /// How long a connection is kept that nobody asks over: after a rotation nobody does.
 const IDLE: Duration = Duration::from_secs(600);
 
+/// For epochs: they are asked for once a second.
+const POLL: Duration = Duration::from_millis(800);
+/// For the way up, which nobody waits for.
+const WAY_UP: Duration = Duration::from_secs(2);
+
 type Client = FederationServiceClient<Channel>;
 
 /// Connections to peers, one per endpoint and its pinned keys, opened when first used, and which of them rest.
@@ -50,6 +60,8 @@ pub struct Native {
     tls: Tls,
     lookup: Lookup,
     breakers: Arc<Breakers>,
+    /// Where registries answer besides.
+    sites: Sites,
     /// Of which the deadline of a question is a time.
     clock: Arc<dyn Clock>,
 }
@@ -63,6 +75,7 @@ impl Native {
             tls,
             lookup,
             breakers: Arc::default(),
+            sites: Sites::default(),
             clock,
         })
     }
@@ -198,11 +211,15 @@ impl Protocol for Native {
         query: &Query,
         budget: &Budget,
     ) -> Result<Answer, Failure> {
-        let left = budget.time_left();
-        let mut client = self.client(endpoint)?;
-        let request = encode(authority, query, budget, self.clock.now().plus(left));
-        let request = with_trace(request, left);
-        let reply = self.ask((endpoint, authority), left, client.resolve(request)).await?;
+        let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let mut client = self.client(&to)?;
+                let request = encode(authority, query, budget, self.clock.now().plus(left));
+                let request = with_trace(request, left);
+                self.ask((&to, authority), left, client.resolve(request)).await
+            })
+        };
+        let reply = self.over((endpoint, authority), budget.time_left(), ask).await?;
         decode(reply).map_err(Failure::Malformed)
     }
 
@@ -212,13 +229,17 @@ impl Protocol for Native {
         authority: &AuthorityId,
         paths: &[Vec<AuthorityId>],
     ) -> Result<Vec<Polled>, Failure> {
-        let mut client = self.client(endpoint)?;
         let path =
             |p: &Vec<AuthorityId>| pb::AuthorityPath { via: p.iter().map(ToString::to_string).collect() };
-        let message = pb::GetEpochRequest { authorities: paths.iter().map(path).collect() };
-        let left = Duration::from_millis(800);
-        let request = addressed(with_trace(message, left), authority);
-        let reply = self.ask((endpoint, authority), left, client.get_epoch(request)).await?;
+        let message = &pb::GetEpochRequest { authorities: paths.iter().map(path).collect() };
+        let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let request = addressed(with_trace(message.clone(), left), authority);
+                let mut client = self.client(&to)?;
+                self.ask((&to, authority), left, client.get_epoch(request)).await
+            })
+        };
+        let reply = self.over((endpoint, authority), POLL, ask).await?;
         if reply.epochs.len() != paths.len() {
             return Err(Failure::Malformed("another number of epochs than asked".to_owned()));
         }
@@ -242,11 +263,15 @@ impl Protocol for Native {
         via: &[AuthorityId],
         seq: i64,
     ) -> Result<LogEvidence, Failure> {
-        let left = Duration::from_secs(1);
-        let message = pb::GetLogEvidenceRequest { via: via.iter().map(ToString::to_string).collect(), seq };
-        let mut client = self.client(endpoint)?;
-        let asked = client.get_log_evidence(addressed(with_trace(message, left), authority));
-        let found = self.ask((endpoint, authority), left, asked).await?.log_evidence;
+        let message = &pb::GetLogEvidenceRequest { via: via.iter().map(ToString::to_string).collect(), seq };
+        let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let mut client = self.client(&to)?;
+                let asked = client.get_log_evidence(addressed(with_trace(message.clone(), left), authority));
+                self.ask((&to, authority), left, asked).await
+            })
+        };
+        let found = self.over((endpoint, authority), HOP, ask).await?.log_evidence;
         let found = found.ok_or_else(|| Failure::Malformed("no evidence".to_owned()))?;
         Ok(LogEvidence { event: found.event, log_proof: found.log_proof, configuration: found.configuration })
     }
@@ -280,15 +305,18 @@ impl Superior for Native {
         endpoint: &PeerEndpoint,
         subordinate: &AuthorityId,
     ) -> Result<Vec<String>, Failure> {
-        let left = Duration::from_secs(2);
-        let message = pb::GetSubordinateStatementRequest {
+        let message = &pb::GetSubordinateStatementRequest {
             authority_id: String::new(),
             subordinate_id: subordinate.to_string(),
         };
-        let mut client = self.client(endpoint)?;
-        let asked = client.get_subordinate_statement(with_trace(message, left));
-        let reply = tokio::time::timeout(left, asked).await.map_err(|_| Failure::Late)?;
-        let reply = reply.map_err(|s| failure(&s))?.into_inner();
+        let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let mut client = self.client(&to)?;
+                let asked = said(client.get_subordinate_statement(with_trace(message.clone(), left)));
+                tokio::time::timeout(left, asked).await.map_err(|_| Failure::Late)?
+            })
+        };
+        let reply = self.over((endpoint, subordinate), WAY_UP, ask).await?;
         let mut chain = vec![reply.subordinate_statement];
         chain.extend(reply.superior_chain);
         if chain.len() > MAX_UP {

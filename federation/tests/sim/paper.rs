@@ -73,6 +73,7 @@ impl Party {
             authority_id: self.id.clone(),
             trqp_endpoint: "sim://".to_owned(),
             grpc_endpoint: "sim://".to_owned(),
+            endpoints: Vec::new(),
             governance_framework: None,
             tls_spki_sha256: SpkiPins::default(),
             log: None,

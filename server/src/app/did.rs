@@ -54,6 +54,12 @@ pub async fn own(app: &App, registry: RegistryId) -> Result<Value, Error> {
         json!({ "id": format!("{id}#trqp"), "type": "TRQP", "serviceEndpoint": url }),
         json!({ "id": format!("{id}#charter"), "type": "CharterGrpc", "serviceEndpoint": url }),
     ];
+    for (n, site) in (2..).zip(&tenant.config.sites) {
+        services.push(json!({ "id": format!("{id}#trqp-{n}"), "type": "TRQP", "serviceEndpoint": site }));
+        services.push(
+            json!({ "id": format!("{id}#charter-{n}"), "type": "CharterGrpc", "serviceEndpoint": site }),
+        );
+    }
     if let Some(framework) = &tenant.config.governance_framework {
         let id = format!("{id}#governance");
         services.push(json!({ "id": id, "type": "GovernanceFramework", "serviceEndpoint": framework }));

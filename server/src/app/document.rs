@@ -330,6 +330,7 @@ impl Issuing {
                     authority_id: self.authority.clone(),
                     trqp_endpoint: url.clone(),
                     grpc_endpoint: url.clone(),
+                    endpoints: self.config.sites.clone(),
                     governance_framework: self.config.governance_framework.clone(),
                     tls_spki_sha256: self.config.tls_spki_sha256.clone(),
                     log: self.log.clone(),

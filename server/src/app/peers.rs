@@ -2,6 +2,7 @@
 
 pub mod announced;
 pub mod contact;
+pub mod sites;
 pub mod tree;
 pub mod way;
 

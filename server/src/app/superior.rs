@@ -14,7 +14,7 @@ use charter_store::Tx;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::application::signed;
+use super::{application::signed, peers::sites};
 use crate::{App, Error, hosted::Tenant};
 
 /// Most superiors that an entity configuration may name.
@@ -132,6 +132,7 @@ pub async fn fetch(app: &App, tenant: &Tenant) -> bool {
         put(tenant, Vec::new());
         return true;
     };
+    sites::begin_above(app, tenant, endpoint);
     match app.protocol.way_up(endpoint, &tenant.registry.authority).await {
         Ok(chain) if issuer(&chain).is_some_and(|id| above.was_left(&id)) => {
             put(tenant, Vec::new());
@@ -140,6 +141,7 @@ pub async fn fetch(app: &App, tenant: &Tenant) -> bool {
         Ok(chain) => {
             let whole = ends_at_an_anchor(&chain);
             app.peer_keys.learn_above(tenant, &chain, app.clock.now());
+            sites::learn_above(app, tenant, endpoint, &chain).await;
             put(tenant, chain);
             whole
         }

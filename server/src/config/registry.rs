@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use charter_domain::{AuthorityId, HttpsId, SpkiPins, Timestamp};
-use charter_federation::protocol::native::is_loopback;
+use charter_federation::protocol::native::{is_loopback, sites::MAX_SITES};
 use serde::Deserialize;
 
 use super::{
@@ -28,9 +28,15 @@ pub struct RegistryConfig {
     pub language: String,
     /// Base URL of TRQP and gRPC, as others reach it; never derived from the id.
     pub public_url: String,
+    /// The same at other sites, in the order in which they are tried; announced in the configuration.
+    #[serde(default)]
+    pub sites: Vec<String>,
     /// Where the superior answers gRPC: its statement about this registry completes chains up to the anchor.
     #[serde(default)]
     pub superior_endpoint: Option<String>,
+    /// The same at its other sites; those that its configuration names are learned besides.
+    #[serde(default)]
+    pub superior_sites: Vec<String>,
     /// Keys by which the superior is known in TLS there; none: its certificate is checked by who issued it.
     #[serde(default)]
     pub superior_tls_spki_sha256: SpkiPins,
@@ -93,15 +99,37 @@ impl RegistryConfig {
 fn superior(registry: &RegistryConfig) -> Option<&'static str> {
     let pinned = !registry.superior_tls_spki_sha256.is_empty();
     let Some(endpoint) = &registry.superior_endpoint else {
-        return pinned.then_some("superior_tls_spki_sha256 is of no use without superior_endpoint");
+        let sites = !registry.superior_sites.is_empty();
+        return (pinned || sites).then_some(
+            "superior_tls_spki_sha256 and superior_sites are of no use without superior_endpoint",
+        );
     };
-    match endpoint.parse::<http::Uri>() {
-        Ok(uri) if uri.scheme_str() == Some("https") => None,
-        Ok(uri) if is_loopback(&uri) && !pinned => None,
-        Ok(_) | Err(_) => {
-            Some("superior_endpoint must begin with https://, or be http on loopback without pinned keys")
-        }
+    let asked = |url: &String| match url.parse::<http::Uri>() {
+        Ok(uri) => uri.scheme_str() == Some("https") || is_loopback(&uri) && !pinned,
+        Err(_) => false,
+    };
+    if !asked(endpoint) {
+        return Some(
+            "superior_endpoint must begin with https://, or be http on loopback without pinned keys",
+        );
     }
+    let sites = &registry.superior_sites;
+    (sites.len() > MAX_SITES || !sites.iter().all(asked))
+        .then_some("superior_sites must be at most 4 URLs, each as superior_endpoint must be")
+}
+
+/// What is wrong with the other sites of a registry.
+fn sites(registry: &RegistryConfig) -> Option<&'static str> {
+    let is_url = |url: &String| {
+        let http = url.starts_with("http://") || url.starts_with("https://");
+        http && url.parse::<http::Uri>().is_ok()
+    };
+    let list = &registry.sites;
+    let twice = |(n, url): (usize, &String)| *url == registry.public_url || list[..n].contains(url);
+    if list.len() > MAX_SITES || !list.iter().all(is_url) {
+        return Some("sites must be at most 4 URLs that begin with http:// or https://");
+    }
+    list.iter().enumerate().any(twice).then_some("sites must name each URL once, and public_url not at all")
 }
 
 pub(super) fn faults(list: &[RegistryConfig]) -> Vec<String> {
@@ -125,6 +153,7 @@ pub(super) fn faults(list: &[RegistryConfig]) -> Vec<String> {
         if !(r.public_url.starts_with("http://") || r.public_url.starts_with("https://")) {
             faults.push(format!("registry `{name}`: public_url must begin with http:// or https://"));
         }
+        faults.extend(sites(r).map(|why| format!("registry `{name}`: {why}")));
         faults.extend(superior(r).map(|why| format!("registry `{name}`: {why}")));
         if r.key_hold_down_secs > MAX_HOLD_DOWN {
             faults.push(format!("registry `{name}`: key_hold_down_secs must be at most {MAX_HOLD_DOWN}"));

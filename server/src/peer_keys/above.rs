@@ -14,6 +14,8 @@ pub struct Superior {
     pub entity: HttpsId,
     pub authority: AuthorityId,
     pub pins: SpkiPins,
+    /// What it signs with.
+    pub keys: JwkSet,
     /// When the first of its documents expires.
     pub until: Timestamp,
 }
@@ -23,18 +25,18 @@ pub fn superior(chain: &[String], own: &HttpsId, now: Timestamp) -> Result<Super
     let [about_own, statements @ .., top] = chain else {
         return Err("it has not even a statement and a configuration".to_owned());
     };
-    let (mut superior, mut keys) = anchor(top)?;
+    let mut superior = anchor(top)?;
     for statement in statements.iter().rev() {
-        let below = descend(statement, &superior, &keys)?;
+        let below = descend(statement, &superior)?;
         superior = Superior {
             entity: below.sub,
             authority: below.metadata.trust_registry.authority_id,
             pins: below.metadata.trust_registry.tls_spki_sha256,
+            keys: below.jwks,
             until: superior.until.min(Timestamp::from_secs(below.exp)),
         };
-        keys = below.jwks;
     }
-    let statement = descend(about_own, &superior, &keys)?;
+    let statement = descend(about_own, &superior)?;
     if statement.sub != *own {
         return Err(format!("it is about `{}`", statement.sub));
     }
@@ -43,21 +45,21 @@ pub fn superior(chain: &[String], own: &HttpsId, now: Timestamp) -> Result<Super
 }
 
 /// Whoever is at the top speaks for itself.
-fn anchor(token: &str) -> Result<(Superior, JwkSet), String> {
+fn anchor(token: &str) -> Result<Superior, String> {
     let payload = jws::peek(token).map_err(|e| e.to_string())?;
     let claimed: EntityConfiguration = serde_json::from_slice(&payload).map_err(|e| e.to_string())?;
     let top = EntityConfiguration::parse_verified(token, &claimed.jwks).map_err(|e| e.to_string())?;
-    let superior = Superior {
+    Ok(Superior {
         entity: top.sub,
         authority: top.metadata.trust_registry.authority_id,
         pins: top.metadata.trust_registry.tls_spki_sha256,
+        keys: top.jwks,
         until: Timestamp::from_secs(top.exp),
-    };
-    Ok((superior, top.jwks))
+    })
 }
 
-fn descend(token: &str, by: &Superior, keys: &JwkSet) -> Result<SubordinateStatement, String> {
-    let statement = SubordinateStatement::parse_verified(token, keys).map_err(|e| e.to_string())?;
+fn descend(token: &str, by: &Superior) -> Result<SubordinateStatement, String> {
+    let statement = SubordinateStatement::parse_verified(token, &by.keys).map_err(|e| e.to_string())?;
     if statement.iss == by.entity {
         return Ok(statement);
     }

@@ -73,6 +73,10 @@ pub struct TrustRegistry {
     pub authority_id: AuthorityId,
     pub trqp_endpoint: String,
     pub grpc_endpoint: String,
+    /// Where it answers besides, at other sites, in the order in which they are tried: base URLs of TRQP and gRPC. Absent
+    /// where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub governance_framework: Option<String>,
     /// Keys by which it is known in TLS, to its superior and to those below it: SHA-256 of each SubjectPublicKeyInfo
@@ -82,6 +86,22 @@ pub struct TrustRegistry {
     /// Absent where the registry keeps no transparency log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<Log>,
+}
+
+/// Most further endpoints of a registry, and the longest of them.
+const MAX_ENDPOINTS: usize = 8;
+const MAX_ENDPOINT: usize = 2_048;
+
+impl TrustRegistry {
+    fn check(&self) -> Result<(), Error> {
+        let fits = |url: &String| (1..=MAX_ENDPOINT).contains(&url.len()) && is_text(url);
+        if self.endpoints.len() > MAX_ENDPOINTS || !self.endpoints.iter().all(fits) {
+            return Err(Error::Document(format!(
+                "endpoints must be at most {MAX_ENDPOINTS} URLs of 1 to {MAX_ENDPOINT} visible ASCII characters"
+            )));
+        }
+        self.log.as_ref().map_or(Ok(()), Log::check)
+    }
 }
 
 /// The registry's transparency log: what its checkpoints are signed with, and where they are.
@@ -153,9 +173,7 @@ impl Document for EntityConfiguration {
         if self.iss != self.sub {
             return Err(Error::Document("a configuration must have equal iss and sub".to_owned()));
         }
-        if let Some(log) = &self.metadata.trust_registry.log {
-            log.check()?;
-        }
+        self.metadata.trust_registry.check()?;
         let issuers = &self.trust_mark_issuers;
         if issuers.len() > MAX_TRUST_MARK_TYPES
             || issuers.values().any(|ids| ids.len() > MAX_TRUST_MARK_TYPES)

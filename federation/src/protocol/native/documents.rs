@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use charter_domain::AuthorityId;
 use charter_proto::charter::federation::v1 as pb;
+use futures::future::BoxFuture;
 use tonic::{Response, Status};
 
 use super::{Failure, Native, PeerEndpoint, addressed, said, with_trace};
@@ -20,10 +21,16 @@ impl Native {
         authority: &AuthorityId,
         of: &AuthorityId,
     ) -> Result<String, Failure> {
-        let message = pb::GetEntityConfigurationRequest { authority_id: of.to_string() };
-        let mut client = self.awake(endpoint)?;
-        let asked = client.get_entity_configuration(addressed(with_trace(message, WITHIN), authority));
-        Ok(within(asked).await?.entity_configuration)
+        let message = &pb::GetEntityConfigurationRequest { authority_id: of.to_string() };
+        let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let mut client = self.awake(&to)?;
+                let asked =
+                    client.get_entity_configuration(addressed(with_trace(message.clone(), left), authority));
+                within(left, asked).await
+            })
+        };
+        Ok(self.over((endpoint, authority), WITHIN, ask).await?.entity_configuration)
     }
 
     /// What `superior`, which is `authority` or stands below it, states of a subordinate. It is not verified here.
@@ -33,13 +40,19 @@ impl Native {
         authority: &AuthorityId,
         (superior, subordinate): (&AuthorityId, &AuthorityId),
     ) -> Result<String, Failure> {
-        let message = pb::GetSubordinateStatementRequest {
+        let message = &pb::GetSubordinateStatementRequest {
             authority_id: superior.to_string(),
             subordinate_id: subordinate.to_string(),
         };
-        let mut client = self.awake(endpoint)?;
-        let asked = client.get_subordinate_statement(addressed(with_trace(message, WITHIN), authority));
-        Ok(within(asked).await?.subordinate_statement)
+        let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let mut client = self.awake(&to)?;
+                let asked =
+                    client.get_subordinate_statement(addressed(with_trace(message.clone(), left), authority));
+                within(left, asked).await
+            })
+        };
+        Ok(self.over((endpoint, authority), WITHIN, ask).await?.subordinate_statement)
     }
 
     /// An endpoint that rests is left alone.
@@ -51,6 +64,9 @@ impl Native {
     }
 }
 
-async fn within<T>(asked: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Failure> {
-    tokio::time::timeout(WITHIN, said(asked)).await.map_err(|_| Failure::Late)?
+async fn within<T>(
+    left: Duration,
+    asked: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, Failure> {
+    tokio::time::timeout(left, said(asked)).await.map_err(|_| Failure::Late)?
 }

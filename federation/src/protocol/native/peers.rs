@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use charter_domain::{AuthorityId, HttpsId, Reason, SpkiPins};
 use charter_proto::charter::federation::v1 as pb;
+use futures::future::BoxFuture;
 
 use super::{Failure, Native, PeerEndpoint, addressed, resolve::time, with_trace};
 use crate::peers::{Heard, MAX_PEERS, MAX_SCOPE, Page, Peer, Peers};
@@ -27,16 +28,21 @@ impl Native {
     ) -> Result<Peers, Failure> {
         let left = left.min(LONGEST);
         let text = |id: &Option<AuthorityId>| id.as_ref().map(ToString::to_string).unwrap_or_default();
-        let message = pb::ListPeersRequest {
+        let message = &pb::ListPeersRequest {
             authority_id: String::new(),
             via: via.iter().map(ToString::to_string).collect(),
             subordinate_id: text(&page.only),
             after_id: text(&page.after),
             page_size: u32::try_from(page.size()).unwrap_or_default(),
         };
-        let mut client = self.client(endpoint)?;
-        let asked = client.list_peers(addressed(with_trace(message, left), authority));
-        let reply = self.ask((endpoint, authority), left, asked).await?;
+        let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let mut client = self.client(&to)?;
+                let asked = client.list_peers(addressed(with_trace(message.clone(), left), authority));
+                self.ask((&to, authority), left, asked).await
+            })
+        };
+        let reply = self.over((endpoint, authority), left, ask).await?;
         let found = decode(&reply).map_err(Failure::Malformed)?;
         if found.authority != *via.last().unwrap_or(authority) {
             return Err(Failure::Malformed("another authority than was asked for".to_owned()));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use charter_domain::AuthorityId;
 use charter_proto::charter::federation::v1 as pb;
+use futures::future::BoxFuture;
 
 use super::{Native, addressed, with_trace};
 use crate::protocol::{Failure, PeerEndpoint};
@@ -18,14 +19,19 @@ pub(super) async fn shown(
     (authority, peer): (&AuthorityId, &AuthorityId),
     within: Duration,
 ) -> Result<Vec<String>, Failure> {
-    let message = pb::GetRecognitionRequest {
+    let message = &pb::GetRecognitionRequest {
         authority_id: authority.to_string(),
         peer_id: peer.to_string(),
         ..Default::default()
     };
-    let mut client = native.client(endpoint)?;
-    let asked = client.get_recognition(addressed(with_trace(message, within), authority));
-    let reply = native.ask((endpoint, authority), within, asked).await?;
+    let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
+        Box::pin(async move {
+            let mut client = native.client(&to)?;
+            let asked = client.get_recognition(addressed(with_trace(message.clone(), left), authority));
+            native.ask((&to, authority), left, asked).await
+        })
+    };
+    let reply = native.over((endpoint, authority), within, ask).await?;
     if reply.recognition_statements.len() > MAX_STATEMENTS {
         return Err(Failure::Malformed("more recognitions than there can be".to_owned()));
     }

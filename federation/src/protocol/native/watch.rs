@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use charter_domain::{AuthorityId, delegation::MAX_DEPTH};
 use charter_proto::charter::federation::v1::{WatchRequest, WatchResponse, WatchedRegistry, watch_response};
+use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout};
 use tonic::Streaming;
 
@@ -57,7 +58,10 @@ pub struct Heard {
 }
 
 /// A feed that is open.
-pub struct Feed(Streaming<WatchResponse>);
+pub struct Feed {
+    news: Streaming<WatchResponse>,
+    at: PeerEndpoint,
+}
 
 impl Native {
     /// Opens the feed of `authority` at `endpoint`, from the event after number `from_index` on.
@@ -67,20 +71,38 @@ impl Native {
         authority: &AuthorityId,
         from_index: i64,
     ) -> Result<Feed, Failure> {
-        self.breakers.admit(endpoint, || self.trial(endpoint, authority))?;
-        let mut client = self.client(endpoint)?;
+        let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
+            Box::pin(self.opened((to, authority), from_index, left))
+        };
+        self.over((endpoint, authority), OPENING, ask).await
+    }
+
+    async fn opened(
+        &self,
+        (at, authority): (PeerEndpoint, &AuthorityId),
+        from_index: i64,
+        left: Duration,
+    ) -> Result<Feed, Failure> {
+        self.breakers.admit(&at, || self.trial(&at, authority))?;
+        let mut client = self.client(&at)?;
         let request = WatchRequest { registry_id: authority.to_string(), from_index };
         // A peer that has no place left for a feed may still be asked: its breaker learns nothing from this.
-        let opened = timeout(OPENING, client.watch(request)).await.map_err(|_| Failure::Late)?;
-        Ok(Feed(opened.map_err(|status| failure(&status))?.into_inner()))
+        let opened = timeout(left, client.watch(request)).await.map_err(|_| Failure::Late)?;
+        let news = opened.map_err(|status| failure(&status))?.into_inner();
+        Ok(Feed { news, at })
     }
 }
 
 impl Feed {
+    /// Where it comes from.
+    pub const fn at(&self) -> &PeerEndpoint {
+        &self.at
+    }
+
     /// The next news; late when there is none by `until`.
     pub async fn next(&mut self, until: Instant) -> Result<News, Failure> {
         let left = until.saturating_duration_since(Instant::now());
-        let next = timeout(left, self.0.message()).await.map_err(|_| Failure::Late)?;
+        let next = timeout(left, self.news.message()).await.map_err(|_| Failure::Late)?;
         let next = next.map_err(|status| failure(&status))?;
         let ended = || Failure::Unreachable("the feed has ended".to_owned());
         decode(next.ok_or_else(ended)?).ok_or_else(|| Failure::Malformed("no news".to_owned()))

@@ -47,6 +47,7 @@ impl Party {
                     authority_id: self.authority(),
                     trqp_endpoint: "https://trqp.example".to_owned(),
                     grpc_endpoint: "https://grpc.example".to_owned(),
+                    endpoints: Vec::new(),
                     governance_framework: None,
                     tls_spki_sha256: pins(key),
                     log: None,

@@ -2,41 +2,33 @@
 
 use std::sync::Arc;
 
-use charter_domain::{Delegation, RegistryId, SpkiPins, Timestamp};
+use charter_domain::{Delegation, RegistryId, Timestamp};
 use charter_proof::EntityConfiguration;
-use charter_signing::JwkSet;
 use charter_tlog::{checkpoint::SignedCheckpoint, note::Vkey, witness::Equivocation};
 
 use crate::{
     App,
+    app::peers::sites,
     witness::{quarantine, state},
 };
 
 /// The checkpoint, if the key of the subordinate's log signed it: one of the keys that were delegated to signs the
-/// configuration, and that names the log's. And the keys of TLS that the configuration announces.
+/// configuration, and that names the log's. And the configuration.
 pub fn verified(
     delegation: &Delegation,
     checkpoint: &str,
     configuration: &str,
     now: Timestamp,
-) -> Result<(SignedCheckpoint, SpkiPins), String> {
-    let jwks = JwkSet::parse(delegation.jwks.as_bytes()).map_err(|e| e.to_string())?;
-    let said = EntityConfiguration::parse_verified(configuration, &jwks).map_err(|e| e.to_string())?;
-    let registry = &said.metadata.trust_registry;
-    if said.iss != delegation.entity_identifier || registry.authority_id != delegation.subordinate {
-        return Err("the configuration is of another authority".to_owned());
-    }
-    if Timestamp::from_secs(said.exp) <= now {
-        return Err("the configuration has expired".to_owned());
-    }
-    let log = registry.log.as_ref().ok_or("the configuration names no log")?;
+) -> Result<(SignedCheckpoint, EntityConfiguration), String> {
+    let said = sites::said(delegation, configuration, now)?;
+    let log = said.metadata.trust_registry.log.as_ref().ok_or("the configuration names no log")?;
     let key: Vkey = log.vkey.parse().map_err(|_| "the key of its log is none".to_owned())?;
     if key.name().as_str() != log.origin {
         return Err("the key of its log is that of another".to_owned());
     }
     let signed = SignedCheckpoint::parse(checkpoint.as_bytes()).map_err(|e| e.to_string())?;
     signed.verify_log(&key).map_err(|e| e.to_string())?;
-    Ok((signed, registry.tls_spki_sha256.clone()))
+    Ok((signed, said))
 }
 
 /// Whether what a checkpoint proves may count: the registry's own witness has cosigned as much of that log, where it was

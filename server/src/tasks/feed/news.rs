@@ -16,6 +16,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{Below, End, Known, Open, delegation, log, tree::Fault};
 use crate::{
     App,
+    app::peers::sites,
     rosters::{Further, Sign},
 };
 
@@ -52,8 +53,8 @@ async fn next(app: &App, below: &Below, open: &mut Open) -> Result<News, Failure
 }
 
 fn doubt(app: &App, below: &Below, open: &Open, spoken: impl Future<Output = ()> + Send + 'static) {
-    if open.source.is_peer() {
-        app.protocol.doubt(&open.endpoint, &below.subordinate, spoken);
+    if let Some(at) = open.source.at() {
+        app.protocol.doubt(at, &below.subordinate, spoken);
     }
 }
 
@@ -68,8 +69,13 @@ pub async fn step(app: &Arc<App>, below: &Below, known: &mut Known, open: &mut O
             // As it stands now: its keys may have changed since the feed was opened.
             let delegation = delegation(app, below).await?;
             let signed = log::verified(&delegation, &checkpoint, &configuration, app.clock.now());
-            let (signed, announced) = signed.map_err(End::Refused)?;
-            app.announced.note(below.registry, &below.subordinate, announced);
+            let (signed, said) = signed.map_err(End::Refused)?;
+            sites::learn_below(app, &delegation, &said);
+            app.announced.note(
+                below.registry,
+                &below.subordinate,
+                said.metadata.trust_registry.tls_spki_sha256,
+            );
             known.tree.checkpoint(signed).map(|_| ())
         }
         News::Below(tags) => {

@@ -41,9 +41,12 @@ impl Source {
         }
     }
 
-    /// It comes from another server.
-    pub const fn is_peer(&self) -> bool {
-        matches!(self, Self::Peer(_))
+    /// Of another server: which of its endpoints it comes from.
+    pub const fn at(&self) -> Option<&PeerEndpoint> {
+        match self {
+            Self::Peer(feed) => Some(feed.at()),
+            Self::Own(..) => None,
+        }
     }
 
     /// The subordinate is served in this process, or elsewhere, as it was when this was opened.

@@ -36,6 +36,7 @@ impl Applicant {
                     authority_id: AuthorityId::parse(&format!("did:web:{name}.example")).expect("a DID"),
                     trqp_endpoint: "https://sector.example".to_owned(),
                     grpc_endpoint: "https://sector.example".to_owned(),
+                    endpoints: Vec::new(),
                     governance_framework: None,
                     tls_spki_sha256: SpkiPins::default(),
                     log: None,

@@ -9,7 +9,7 @@ use futures::{StreamExt as _, stream};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Branch, Known, Node, read};
-use crate::App;
+use crate::{App, app::peers::sites};
 
 /// Most subordinates that are looked at.
 const MOST: usize = 1_000;
@@ -145,6 +145,9 @@ async fn heard(
 ) -> Result<Option<Vec<Node>>, Failure> {
     let authority = &delegation.subordinate;
     let own = app.protocol.configuration(endpoint, authority, authority).await?;
+    if let Ok(said) = sites::said(delegation, &own, app.clock.now()) {
+        sites::learn_below(app, delegation, &said);
+    }
     let Some(old) = old.filter(|old| !old.partial && old.read.elapsed() < AGAIN) else {
         return Ok(None);
     };

@@ -43,6 +43,7 @@ impl Fixture {
                     authority_id: authority_id.clone(),
                     trqp_endpoint: "http://127.0.0.1:1".to_owned(),
                     grpc_endpoint: "http://127.0.0.1:1".to_owned(),
+                    endpoints: Vec::new(),
                     governance_framework: None,
                     tls_spki_sha256: SpkiPins::default(),
                     log: None,
