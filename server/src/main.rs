@@ -1,4 +1,5 @@
-//! `charterd`: serve, migrate, init, rebuild, log, rehome, standby, drill, ceremony, ebsi, demo, doctor, config check.
+//! `charterd`: serve, migrate, init, rebuild, log, rehome, standby, drill, export, keys, ceremony, ebsi, demo, doctor,
+//! config check.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -13,6 +14,8 @@ use charter_server::{
     demo, doctor,
     drill::{self, DrillCommand},
     ebsi_parent::command::{self as ebsi, EbsiCommand},
+    escrow::{self, KeysCommand},
+    export::{self, ExportArgs, SettleArgs},
     log::command::{self, LogCommand},
     rehome::{self, RehomeCommand},
     serve,
@@ -52,18 +55,9 @@ enum Command {
         #[arg(long)]
         print_roles: bool,
     },
-    /// End BOOTSTRAP: appoint the first two administrators of a registry and seal it. Final.
-    Init {
-        /// The registry's authority; the first configured one where it is left out.
-        #[arg(long)]
-        registry: Option<String>,
-        /// The OpenID Connect issuer that knows them.
-        #[arg(long)]
-        issuer: String,
-        /// Subject of an administrator; give it twice.
-        #[arg(long = "administrator", required = true, num_args = 1)]
-        administrators: Vec<String>,
-    },
+    /// End BOOTSTRAP: appoint the first two administrators of a registry and seal it. Final. Or, with `--from-export`,
+    /// begin an empty database with the registries of a file.
+    Init(Init),
     /// Rebuild the tables from the events.
     Rebuild {
         /// Compare only; nothing is kept.
@@ -97,6 +91,14 @@ enum Command {
         #[command(subcommand)]
         command: DrillCommand,
     },
+    /// Write everything of this database's registries into one file that only the receiving site can read; they go on
+    /// here. Works as the owner of the database (`database.owner_url`).
+    Export(ExportArgs),
+    /// Keep this site's secrets so that two officers together bring them back.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Make a version of the anchor set: from files, without a network or a database.
     Ceremony {
         #[command(subcommand)]
@@ -128,6 +130,21 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+}
+
+#[derive(clap::Args)]
+struct Init {
+    /// The registry's authority; the first configured one where it is left out.
+    #[arg(long)]
+    registry: Option<String>,
+    /// The OpenID Connect issuer that knows them.
+    #[arg(long, required_unless_present = "from_export")]
+    issuer: Option<String>,
+    /// Subject of an administrator; give it twice.
+    #[arg(long = "administrator", required_unless_present = "from_export", num_args = 1)]
+    administrators: Vec<String>,
+    #[command(flatten)]
+    settle: SettleArgs,
 }
 
 #[derive(Subcommand)]
@@ -174,9 +191,10 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let applied = charter_store::migrate::run(&load()?.database.owner_url).map_err(explain)?;
             println!("{} migration(s) run", applied.len());
         }
-        Command::Init { registry, issuer, administrators } => {
-            let config = load()?;
-            runtime()?.block_on(init(&config, registry.as_deref(), issuer, administrators))?;
+        Command::Init(args) => runtime()?.block_on(init(&load()?, args))?,
+        Command::Export(args) => runtime()?.block_on(export::run(&load()?, args))?,
+        Command::Keys { command } => {
+            runtime()?.block_on(escrow::run(command, || Ok(load()?), WallClock.now()))?;
         }
         Command::Retention { dry_run } => {
             let config = load()?;
@@ -212,22 +230,21 @@ fn explain(error: charter_store::Error) -> anyhow::Error {
     source.map_or_else(|| error.into(), anyhow::Error::msg)
 }
 
-async fn init(
-    config: &Config,
-    registry: Option<&str>,
-    issuer: &str,
-    subjects: &[String],
-) -> anyhow::Result<()> {
+async fn init(config: &Config, args: &Init) -> anyhow::Result<()> {
+    if let Some(from) = &args.settle.from_export {
+        return export::init(config, from, &args.settle).await;
+    }
+    let issuer = args.issuer.as_deref().context("--issuer is missing")?;
     let settings = charter_server::context::store_settings(config);
     let store = charter_store::Store::new(settings, Arc::new(WallClock)).map_err(explain)?;
     let first = || config.registries.first().map(|r| r.authority_id.as_str().to_owned());
-    let wanted = registry.map(str::to_owned).or_else(first).context("no registry is configured")?;
+    let wanted = args.registry.clone().or_else(first).context("no registry is configured")?;
     let known = store.registries().await.map_err(explain)?;
     let found = known.iter().find(|r| r.authority.as_str() == wanted);
     let found =
         found.with_context(|| format!("`{wanted}` has not been opened yet: start `charterd serve` once"))?;
     let who = |subject: &String| Administrator { issuer: issuer.to_owned(), subject: subject.clone() };
-    let two = subjects.iter().map(who).collect();
+    let two = args.administrators.iter().map(who).collect();
     let ([one, other], epoch) =
         app::init::init(&store, &Caller::System, found.id, two, (false, None)).await?;
     println!("`{wanted}` is sealed at epoch {epoch}; its security officers are {one} and {other}");

@@ -1,10 +1,10 @@
 //! `charterd rehome`: a registry moves from this deployment to another, with history, log and keys. See docs/REHOMING.md.
 
-mod archive;
-mod export;
-mod import;
-mod key;
-mod manifest;
+pub(crate) mod archive;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod key;
+pub(crate) mod manifest;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -159,26 +159,26 @@ async fn found(store: &Store, authority: &str) -> anyhow::Result<RegistryId> {
     Ok(found.with_context(|| format!("`{authority}` is no registry of this database"))?.id)
 }
 
-fn owner(config: &Config) -> anyhow::Result<String> {
+pub(crate) fn owner(config: &Config) -> anyhow::Result<String> {
     let owner = config.database.owner_url.clone();
     ensure!(!owner.is_empty(), "this needs the owner of the database: set database.owner_url");
     Ok(owner)
 }
 
 /// The database's calls block.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, charter_store::Error> + Send + 'static,
 ) -> anyhow::Result<T> {
     tokio::task::spawn_blocking(work).await?.map_err(explain)
 }
 
 /// For an operator, who may see what the database says.
-fn explain(error: charter_store::Error) -> anyhow::Error {
+pub(crate) fn explain(error: charter_store::Error) -> anyhow::Error {
     let source = error.source_text().map(str::to_owned);
     source.map_or_else(|| error.into(), |text| anyhow!(text))
 }
 
 /// The other way, within a transaction.
-fn inner(error: &anyhow::Error) -> charter_store::Error {
+pub(crate) fn inner(error: &anyhow::Error) -> charter_store::Error {
     charter_store::Error::Internal(format!("{error:#}"))
 }

@@ -54,7 +54,7 @@ impl Site {
     }
 
     /// How many registries its database has.
-    async fn registries(&self) -> i64 {
+    pub(crate) async fn registries(&self) -> i64 {
         let admin = self.database.admin(&self.database.name).await;
         admin.query_one("select count(*) from registries", &[]).await.expect("counted").get(0)
     }
@@ -71,7 +71,7 @@ pub(crate) fn clock(clock: &Arc<TestClock>) -> Arc<dyn Clock> {
 }
 
 /// The superior's deployment with the tenant in it, which has a history: suspended for an hour.
-async fn hosted() -> Two {
+pub(crate) async fn hosted() -> Two {
     hosted_as(Build::owner).await
 }
 
@@ -118,7 +118,7 @@ pub(crate) async fn allowed(two: &Two, app: &TestApp, recipient: &str) {
 }
 
 /// What the tenant answers where it is served: now, at each hour of its history, and as its records were known.
-async fn answers(app: &TestApp, at: &str, now: Timestamp) -> Vec<Value> {
+pub(crate) async fn answers(app: &TestApp, at: &str, now: Timestamp) -> Vec<Value> {
     let asking = app.anonymous().asks(ISSUER, "issue", "Degree").of(TENANT);
     let past = (0..4_u32).map(|hours| asking.clone().at(now.minus(HOUR / 2 * (2 * hours + 1))));
     let known = ["2", "5", "9"].map(|epoch| asking.clone().with("known_at", epoch));
@@ -151,7 +151,7 @@ async fn answers(app: &TestApp, at: &str, now: Timestamp) -> Vec<Value> {
 }
 
 /// Documents that the tenant has signed, but for what it says of itself and its address.
-async fn documents(database: &Database) -> Vec<(String, String)> {
+pub(crate) async fn documents(database: &Database) -> Vec<(String, String)> {
     let admin = database.admin(&database.name).await;
     let sql = "select target, jws from documents join registries using (registry_id)
                 where authority_id = $1 and target <> 'configuration' order by 1";

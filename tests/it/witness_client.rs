@@ -6,7 +6,13 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::StatusCode,
+    routing::{get, post},
+};
 use charter_domain::RegistryId;
 use charter_server::{log::Published, witness::peers::Outcome};
 use charter_signing::Signer;
@@ -63,7 +69,9 @@ impl Peer {
         let url = format!("http://{}/w", socket.local_addr().expect("bound"));
         let (way, seen, asked) = (Mutex::new(way), Mutex::default(), Mutex::default());
         let peer = Arc::new(Self { key, vkey, url, way, seen, asked });
-        let router = Router::new().route("/w/add-checkpoint", post(add)).with_state(Arc::clone(&peer));
+        let router =
+            Router::new().route("/w/add-checkpoint", post(add)).route("/w/{log}/checkpoint", get(shows));
+        let router = router.with_state(Arc::clone(&peer));
         tokio::spawn(async move { axum::serve(socket, router).await });
         peer
     }
@@ -101,6 +109,14 @@ impl Peer {
         });
         format!("{}\n", signed.expect("signed"))
     }
+}
+
+/// What an honest one cosigned last, for everybody.
+async fn shows(State(peer): State<Arc<Peer>>) -> (StatusCode, String) {
+    let honest = *peer.way.lock().expect("a lock") == Way::Honest;
+    let seen = peer.seen.lock().expect("a lock");
+    let text = seen.as_ref().filter(|_| honest).map(|seen| seen.signed().to_string());
+    text.map_or((StatusCode::NOT_FOUND, String::new()), |text| (StatusCode::OK, text))
 }
 
 async fn add(State(peer): State<Arc<Peer>>, body: Bytes) -> (StatusCode, String) {

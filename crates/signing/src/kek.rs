@@ -40,10 +40,13 @@ impl Kek {
     /// Reads the file: base64url of 32 bytes, a line end is allowed; mode 0600 or stricter.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let text = secret::read(path, 128)?;
-        decode_exact(&text).map(Self).ok_or_else(|| {
-            Error::io(path, &"must hold one secret of 32 bytes in base64url without padding (43 characters)")
-        })
+        Self::parse(&secret::read(path, 128)?).map_err(|why| Error::io(path, &why))
+    }
+
+    /// From what such a file holds, without the line's end.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let form = "must hold one secret of 32 bytes in base64url without padding (43 characters)";
+        decode_exact(text).map(Self).ok_or_else(|| Error::Key(form.to_owned()))
     }
 
     /// As `load`; where there is no file, makes one. Two processes that start at once end up with one key.

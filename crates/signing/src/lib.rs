@@ -37,6 +37,6 @@ pub use crate::{
     mac::MacKey,
     set::{JwkSet, MAX_KEYS},
     signer::{Signer, SoftwareSigner},
-    store::{KeyStore, Made, SealedStore, Vault},
+    store::{IN_TOKEN, KeyStore, Made, SealedStore, Vault},
     transport::{Chunks, Recipient, TransportKey},
 };

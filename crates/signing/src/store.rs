@@ -61,8 +61,8 @@ impl KeyStore for SealedStore {
     }
 }
 
-/// What is kept of a key in a token begins so (RFC 7512).
-const IN_TOKEN: &str = "pkcs11:";
+/// What is kept of a key in a token begins so (RFC 7512): not a secret, and worth nothing without the token.
+pub const IN_TOKEN: &str = "pkcs11:";
 
 /// Every place where keys are found again, and the one where new ones are made: a registry moves into a token, or out
 /// of it, by a rotation.

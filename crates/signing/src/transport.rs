@@ -1,5 +1,7 @@
-//! Secrets on their way from one site to another: sealed to a key pair of the site that receives them (RFC 7518, 4.6:
+//! Secrets on their way from one site, or person, to another: sealed to a key pair of who receives them (RFC 7518, 4.6:
 //! ECDH-ES+A256KW over P-256), and chunks of which none can be changed, left out, doubled or moved (AES-256-GCM).
+
+use std::path::Path;
 
 use josekit::{
     jwe::{self, ECDH_ES_A256KW, JweHeader},
@@ -12,7 +14,7 @@ use openssl::symm::{Cipher, decrypt_aead, encrypt_aead};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{Algorithm, Error, Kek, PublicKey, base64url::decode, sealed};
+use crate::{Algorithm, Error, Kek, PublicKey, base64url::decode, sealed, secret};
 
 /// As of [`sealed`]: a key of 32 bytes in five parts is far below it.
 const MAX_BYTES: usize = 4 * 1024;
@@ -53,12 +55,21 @@ impl Recipient {
 
     /// A key-encryption key that only this site can open.
     pub fn seal(&self, kek: &Kek) -> Result<String, Error> {
+        self.seal_bytes(kek.bytes())
+    }
+
+    /// What is sealed to another recipient already, sealed to this one too: it takes both to open it.
+    pub fn seal_over(&self, token: &str) -> Result<String, Error> {
+        self.seal_bytes(token.as_bytes())
+    }
+
+    fn seal_bytes(&self, content: &[u8]) -> Result<String, Error> {
         let failed = |_| refused("it could not be sealed");
         let jwk = Jwk::from_map(self.members()).map_err(failed)?;
         let encrypter = ECDH_ES_A256KW.encrypter_from_jwk(&jwk).map_err(failed)?;
         let mut header = JweHeader::new();
         header.set_content_encryption("A256GCM");
-        jwe::serialize_compact(kek.bytes(), &header, &encrypter).map_err(failed)
+        jwe::serialize_compact(content, &header, &encrypter).map_err(failed)
     }
 
     /// Without what says that it signs: the library takes no such key for this.
@@ -94,18 +105,40 @@ impl TransportKey {
         Self::from_members(&members)
     }
 
+    /// As somebody keeps it offline: the private JWK, in JSON.
+    pub fn to_secret_json(&self) -> String {
+        Value::Object(self.private.clone()).to_string()
+    }
+
+    /// Reads such a file, of mode 0600 or stricter.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let text = secret::read(path, MAX_BYTES as u64)?;
+        let members =
+            serde_json::from_str(&text).map_err(|_| Error::io(path, &"is no private JWK in JSON"))?;
+        Self::from_members(&members).map_err(|e| Error::io(path, &e))
+    }
+
     pub fn recipient(&self) -> &Recipient {
         &self.recipient
     }
 
     /// What was sealed to [`Self::recipient`].
     pub fn open(&self, token: &str) -> Result<Kek, Error> {
+        Kek::from_bytes(&self.open_bytes(token)?).ok_or_else(|| refused("it does not hold a key of 32 bytes"))
+    }
+
+    /// What was sealed over another seal ([`Recipient::seal_over`]): the inner one.
+    pub fn open_over(&self, token: &str) -> Result<String, Error> {
+        String::from_utf8(self.open_bytes(token)?).map_err(|_| refused("it does not hold a seal"))
+    }
+
+    fn open_bytes(&self, token: &str) -> Result<Vec<u8>, Error> {
         check_form(token)?;
         let wrong = |_| refused("it is sealed to another site, or was changed");
         let jwk = Jwk::from_map(self.private.clone()).map_err(wrong)?;
         let decrypter = ECDH_ES_A256KW.decrypter_from_jwk(&jwk).map_err(wrong)?;
-        let (bytes, _) = jwe::deserialize_compact(token, &decrypter).map_err(wrong)?;
-        Kek::from_bytes(&bytes).ok_or_else(|| refused("it does not hold a key of 32 bytes"))
+        jwe::deserialize_compact(token, &decrypter).map(|(content, _)| content).map_err(wrong)
     }
 
     fn from_members(members: &Map<String, Value>) -> Result<Self, Error> {
@@ -212,6 +245,38 @@ mod tests {
         assert_eq!(known.thumbprint(), site.recipient().thumbprint());
         assert!(!site.recipient().to_json().contains("\"d\""));
         assert!(kept.open(&kek.seal(kek.bytes()).expect("sealed")).is_err(), "another algorithm");
+    }
+
+    #[test]
+    fn what_is_sealed_twice_takes_both() {
+        let kek = Kek::generate();
+        let [one, two] = [(); 2].map(|()| TransportKey::generate().expect("a key"));
+        let inner = one.recipient().seal(&kek).expect("sealed");
+        let token = two.recipient().seal_over(&inner).expect("sealed");
+        assert!(one.open(&token).is_err() && two.open(&token).is_err(), "neither alone");
+        assert!(one.open_over(&token).is_err(), "in the wrong order");
+        let opened = one.open(&two.open_over(&token).expect("opens")).expect("opens");
+        assert_eq!(opened.bytes(), kek.bytes());
+        assert!(token.len() < MAX_BYTES / 2, "{}", token.len());
+    }
+
+    #[test]
+    fn a_key_that_is_kept_offline_is_found_again() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (kek, key) = (Kek::generate(), TransportKey::generate().expect("a key"));
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("key");
+        let mode =
+            |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("chmod");
+        std::fs::write(&path, key.to_secret_json()).expect("written");
+        mode(0o644);
+        assert!(TransportKey::load(&path).is_err(), "others could read it");
+        mode(0o600);
+        let found = TransportKey::load(&path).expect("a key");
+        let token = key.recipient().seal(&kek).expect("sealed");
+        assert_eq!(found.open(&token).expect("opens").bytes(), kek.bytes());
+        std::fs::write(&path, key.recipient().to_json()).expect("written");
+        assert!(TransportKey::load(&path).is_err(), "the public half");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! and only the finishing shows the code that starts the arrival. Until it is finished, leaving can be undone.
 
 mod arrival;
+mod copy;
 mod departure;
 mod table;
 
@@ -21,6 +22,7 @@ use crate::{Error, Store, migrate, schema::registry_epochs, statement::sql_query
 
 pub use self::{
     arrival::{Arrival, Log, arrive},
+    copy::{Copying, Landing, copy, settle, start_all},
     departure::{Departure, depart, fence},
     table::{Row, Table},
 };
@@ -197,21 +199,23 @@ pub fn finish(owner_url: &str, registry: RegistryId, receipt: &str) -> Result<St
 /// Lets a registry that has arrived be served, shown the code of who has finished. Asked again it changes nothing.
 pub fn start(owner_url: &str, registry: RegistryId, release: &str) -> Result<(), Error> {
     let mut conn = migrate::connect(owner_url)?;
-    conn.transaction(|conn| {
-        enter(conn, registry)?;
-        lock(conn, registry)?;
-        let end = newest(conn, registry, "IN")?.ok_or_else(|| refused("it was not imported"))?;
-        if digest(release) != end.release_sha256 {
-            return Err(refused(
-                "this is not the code that finishing the move has printed where the registry left",
-            ));
-        }
-        if end.state == "STARTED" {
-            return Ok(());
-        }
-        put(conn, registry, (end.rehome_id, "IN"), "STARTED")?;
-        set_moved(conn, registry, None)
-    })
+    conn.transaction(|conn| start_on(conn, registry, release))
+}
+
+fn start_on(conn: &mut PgConnection, registry: RegistryId, release: &str) -> Result<(), Error> {
+    enter(conn, registry)?;
+    lock(conn, registry)?;
+    let end = newest(conn, registry, "IN")?.ok_or_else(|| refused("it was not imported"))?;
+    if digest(release) != end.release_sha256 {
+        return Err(refused(
+            "this is not the code that finishing the move has printed where the registry left",
+        ));
+    }
+    if end.state == "STARTED" {
+        return Ok(());
+    }
+    put(conn, registry, (end.rehome_id, "IN"), "STARTED")?;
+    set_moved(conn, registry, None)
 }
 
 /// One end of a move, as it is known here.

@@ -1,4 +1,4 @@
-//! The file in which a registry travels: one line that says to whom it is sealed, then chunks, each sealed under a key
+//! The file in which a registry travels, or registries are copied: one line that says to whom it is sealed, then chunks, each sealed under a key
 //! of this file. It is written and read chunk by chunk, whatever its size.
 
 use std::{
@@ -17,8 +17,47 @@ use uuid::Uuid;
 
 use crate::durable;
 
-/// What this version writes and reads.
-pub const FORMAT: &str = "charter-rehome/1";
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One registry, which leaves.
+    Move,
+    /// Registries of a deployment, which go on there.
+    Copy,
+}
+
+impl Form {
+    /// What this version writes and reads.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Move => "charter-rehome/1",
+            Self::Copy => "charter-export/1",
+        }
+    }
+
+    /// RFC 7515, 4.1.9, of its manifests: one of a copy is none of a move.
+    pub fn typ(self) -> &'static str {
+        match self {
+            Self::Move => "charter-rehome+jwt",
+            Self::Copy => "charter-export+jwt",
+        }
+    }
+
+    fn made_by(self) -> &'static str {
+        match self {
+            Self::Move => "charterd rehome export",
+            Self::Copy => "charterd export",
+        }
+    }
+
+    fn ends_with(self, piece: &Piece) -> bool {
+        match self {
+            Self::Move => matches!(piece, Piece::Manifest(_)),
+            Self::Copy => matches!(piece, Piece::End),
+        }
+    }
+}
+
 /// Longest first line, in bytes.
 const MAX_HEAD: u64 = 16 * 1024;
 /// Longest chunk, in bytes: a hundred rows of the longest kind.
@@ -29,7 +68,9 @@ const MAX_CHUNK: usize = 64 * 1024 * 1024;
 #[serde(deny_unknown_fields)]
 pub struct Head {
     pub format: String,
-    pub authority: String,
+    /// Of a move, whose registry it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
     /// Thumbprint of the receiving site's key.
     pub recipient: String,
     /// The key of this file, sealed to it.
@@ -44,8 +85,12 @@ pub enum Piece {
     Registry(Subject),
     Table(Table),
     Rows(Vec<Row>),
-    /// The last: signed by the registry.
+    /// The last of a registry: signed by it.
     Manifest(String),
+    /// The first of a copy.
+    Copied(Copied),
+    /// The last of a copy.
+    End,
 }
 
 /// What the move is known by.
@@ -57,8 +102,20 @@ pub struct Move {
     pub release_sha256: String,
 }
 
+/// What the copy is known by.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Copied {
+    pub export: Uuid,
+    /// Starts the registries where they arrive.
+    pub release: String,
+    /// Whose registries follow, in this order.
+    pub authorities: Vec<String>,
+}
+
 /// A file being written, under another name until it is whole.
 pub struct Writer {
+    form: Form,
     file: BufWriter<File>,
     chunks: Chunks,
     beside: PathBuf,
@@ -67,7 +124,12 @@ pub struct Writer {
 
 impl Writer {
     /// For one recipient. `kek` is used for this file alone.
-    pub fn new(path: &Path, authority: &str, recipient: &Recipient, kek: &Kek) -> anyhow::Result<Self> {
+    pub fn new(
+        path: &Path,
+        (form, authority): (Form, Option<&str>),
+        recipient: &Recipient,
+        kek: &Kek,
+    ) -> anyhow::Result<Self> {
         ensure!(!path.exists(), "`{}` is there: it is not overwritten", path.display());
         let mut beside = path.as_os_str().to_owned();
         beside.push(".part");
@@ -75,26 +137,26 @@ impl Writer {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside);
         let mut file = BufWriter::new(file.with_context(|| format!("cannot write `{}`", beside.display()))?);
         let head = Head {
-            format: FORMAT.to_owned(),
-            authority: authority.to_owned(),
+            format: form.name().to_owned(),
+            authority: authority.map(str::to_owned),
             recipient: recipient.thumbprint().to_owned(),
             key: recipient.seal(kek)?,
         };
         let line = format!("{}\n", serde_json::to_string(&head)?);
         file.write_all(line.as_bytes())?;
         let chunks = Chunks::new(kek, &Sha256::digest(line.as_bytes()))?;
-        Ok(Self { file, chunks, beside, path: path.to_owned() })
+        Ok(Self { form, file, chunks, beside, path: path.to_owned() })
     }
 
     pub fn put(&mut self, piece: &Piece) -> anyhow::Result<()> {
-        let last = matches!(piece, Piece::Manifest(_));
+        let last = self.form.ends_with(piece);
         let sealed = self.chunks.seal(&serde_json::to_vec(piece)?, last)?;
         ensure!(sealed.len() <= MAX_CHUNK, "a chunk is too long");
         self.file.write_all(&u32::try_from(sealed.len())?.to_be_bytes())?;
         Ok(self.file.write_all(&sealed)?)
     }
 
-    /// After the manifest: the file is whole, and on the disk under its name.
+    /// After the last piece: the file is whole, and on the disk under its name.
     pub fn close(self) -> anyhow::Result<()> {
         let file = self.file.into_inner().map_err(|e| anyhow!("{e}"))?;
         file.sync_all()?;
@@ -104,6 +166,7 @@ impl Writer {
 
 /// A file being read.
 pub struct Reader {
+    pub form: Form,
     file: BufReader<File>,
     chunks: Chunks,
     pub head: Head,
@@ -112,18 +175,20 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens a file that is sealed to this site.
-    pub fn open(path: &Path, own: &TransportKey) -> anyhow::Result<Self> {
+    /// Opens a file of this form that is sealed to this site.
+    pub fn open(path: &Path, form: Form, own: &TransportKey) -> anyhow::Result<Self> {
         let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let mut file = BufReader::new(file);
         let mut line = Vec::new();
         file.by_ref().take(MAX_HEAD).read_until(b'\n', &mut line)?;
-        let head: Head =
-            serde_json::from_slice(&line).context("this is no file of `charterd rehome export`")?;
+        let head: Head = serde_json::from_slice(&line)
+            .with_context(|| format!("this is no file of `{}`", form.made_by()))?;
         ensure!(
-            head.format == FORMAT,
-            "the file is of the form `{:.40}`; this version reads `{FORMAT}`",
-            head.format
+            head.format == form.name(),
+            "the file is of the form `{:.40}`; `{}` is read here, as `{}` writes it",
+            head.format,
+            form.name(),
+            form.made_by()
         );
         let site = own.recipient().thumbprint();
         ensure!(
@@ -132,10 +197,10 @@ impl Reader {
         );
         let kek = own.open(&head.key)?;
         let chunks = Chunks::new(&kek, &Sha256::digest(&line))?;
-        Ok(Self { file, chunks, head, kek })
+        Ok(Self { form, file, chunks, head, kek })
     }
 
-    /// The next piece; after the manifest there is none.
+    /// The next piece; after the last there is none.
     pub fn piece(&mut self) -> anyhow::Result<Piece> {
         let cut = || "the file ends in the middle: copy it again";
         let mut length = [0; 4];
@@ -146,8 +211,8 @@ impl Reader {
         self.file.read_exact(&mut sealed).with_context(cut)?;
         let last = self.file.fill_buf()?.is_empty();
         let piece: Piece = serde_json::from_slice(&self.chunks.open(&sealed, last)?)?;
-        if last != matches!(piece, Piece::Manifest(_)) {
-            bail!("the file does not end with its manifest");
+        if last != self.form.ends_with(&piece) {
+            bail!("the file does not end with its last piece");
         }
         Ok(piece)
     }

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use charter_domain::{RegistryId, Timestamp, time::Clock};
-use charter_signing::{Kek, Recipient};
+use charter_signing::{IN_TOKEN, Kek, Recipient};
 use charter_store::{
     Store,
     key::Opening,
@@ -14,15 +14,12 @@ use charter_store::{
 use uuid::Uuid;
 
 use super::{
-    archive::{Move, Piece, Writer},
+    archive::{Form, Move, Piece, Writer},
     blocking, explain, found, inner, key,
     manifest::Tally,
     owner,
 };
 use crate::{Config, context, keyring::Keyring};
-
-/// What is kept of a key in a token begins so (RFC 7512).
-const IN_TOKEN: &str = "pkcs11:";
 
 /// What has left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +46,7 @@ pub async fn export(
     let ring = Keyring::load(&opening, vault.as_ref(), None, now).map_err(anyhow::Error::msg)?;
     // Before anything is fenced: that it can be written at all.
     let transport = Kek::generate();
-    let writer = Writer::new(to, authority, &recipient, &transport)?;
+    let writer = Writer::new(to, (Form::Move, Some(authority)), &recipient, &transport)?;
     let owner = owner(config)?;
     let codes = {
         let (owner, site) = (owner.clone(), recipient.thumbprint().to_owned());
@@ -64,8 +61,12 @@ pub async fn export(
 }
 
 fn codes() -> Codes {
-    let code = || URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
     Codes { rehome: Uuid::now_v7(), receipt: code(), release: code() }
+}
+
+/// One that nobody guesses.
+pub(crate) fn code() -> String {
+    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
 }
 
 /// What a token holds stays in it.
@@ -119,17 +120,20 @@ impl Leaving {
         };
         rehome::depart(&owner, registry, each).map_err(explain)?;
         let rows = tally.rows();
-        let manifest = tally.manifest(codes.rehome, recipient.thumbprint(), now)?;
-        let signed = manifest.sign(ring.signer(now).map_err(anyhow::Error::msg)?)?;
+        let manifest = tally.manifest((Form::Move, codes.rehome), recipient.thumbprint(), now)?;
+        let signed = manifest.sign(Form::Move, ring.signer(now).map_err(anyhow::Error::msg)?)?;
         writer.put(&Piece::Manifest(signed))?;
         writer.close()?;
         Ok(Exported { epoch, rows })
     }
 }
 
-/// What this site's key seals, under the archive's.
-fn resealed(rows: Vec<Row>, own: &Kek, transport: &Kek) -> Result<Vec<Row>, charter_store::Error> {
+/// What this site's key seals, under the archive's. The name of a key in a token is no secret, and stays.
+pub(crate) fn resealed(rows: Vec<Row>, own: &Kek, transport: &Kek) -> Result<Vec<Row>, charter_store::Error> {
     let one = |sealed: &String| {
+        if sealed.starts_with(IN_TOKEN) {
+            return Ok(sealed.clone());
+        }
         let again = own.open(sealed).and_then(|secret| transport.seal(&secret));
         again.map_err(|e| charter_store::Error::Internal(format!("a secret of the registry: {e}")))
     };

@@ -4,12 +4,12 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context as _, bail, ensure};
 use charter_domain::{Timestamp, time::Clock};
-use charter_signing::{Kek, KeyStore};
+use charter_signing::{IN_TOKEN, Kek, KeyStore};
 use charter_store::rehome::{self, Arrival, Subject};
 use charter_tlog::{Hash, note::Vkey, tree::Frontier};
 
 use super::{
-    archive::{Move, Piece, Reader},
+    archive::{Form, Move, Piece, Reader},
     explain, inner, key,
     manifest::{Manifest, Tally},
     owner,
@@ -39,42 +39,61 @@ pub async fn import(
     (from, key): (&Path, Option<&str>),
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Imported> {
-    let (own, vault) = context::open_vault(config).await?;
-    let reader = Reader::open(from, &key::own(config, &own)?)?;
-    let arriving = Arriving { reader, own, vault, key: key.map(str::to_owned), now: clock.now() };
+    let keys = key.iter().map(|key| (*key).to_owned()).collect();
+    let arriving = Arriving::open(config, (from, Form::Move), keys, clock.now()).await?;
     let owner = owner(config)?;
     tokio::task::spawn_blocking(move || arriving.take_in(&owner)).await?
 }
 
-struct Arriving {
-    reader: Reader,
+/// A file from which registries are taken in.
+pub(crate) struct Arriving {
+    pub reader: Reader,
     own: Kek,
     vault: Arc<dyn KeyStore>,
-    /// Who must have signed it.
-    key: Option<String>,
-    now: Timestamp,
+    /// One of these must have signed; where there are none, any key of the registry.
+    keys: Vec<String>,
+    pub now: Timestamp,
 }
 
 impl Arriving {
+    pub async fn open(
+        config: &Config,
+        (from, form): (&Path, Form),
+        keys: Vec<String>,
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
+        let (own, vault) = context::open_vault(config).await?;
+        let reader = Reader::open(from, form, &key::own(config, &own)?)?;
+        Ok(Self { reader, own, vault, keys, now })
+    }
+
     fn take_in(mut self, owner: &str) -> anyhow::Result<Imported> {
         let Piece::Move(moved) = self.reader.piece()? else {
             bail!("the file does not say which move it is")
         };
         let piece = self.reader.piece()?;
-        let mut tally = Tally::default();
-        tally.add(&piece)?;
         let Piece::Registry(subject) = piece else { bail!("the file does not say whose it is") };
-        ensure!(subject.authority == self.reader.head.authority, "the file is of two registries");
-        let (when, known) = ((moved.rehome, self.now), subject.clone());
-        let taken = rehome::arrive(owner, &known, when, |arrival| {
-            let signed = self.read(arrival, &mut tally).map_err(|e| inner(&e))?;
-            arrival.check()?;
-            let done = self.verify(arrival, (&signed, std::mem::take(&mut tally)), (&moved, &subject));
-            let done = done.map_err(|e| inner(&e))?;
-            arrival.note(moved.rehome, (&moved.receipt, &moved.release_sha256), self.now)?;
-            Ok(done)
-        });
-        taken.map_err(explain)
+        let named = self.reader.head.authority.as_ref();
+        ensure!(named == Some(&subject.authority), "the file is of two registries");
+        let when = (moved.rehome, self.now);
+        rehome::arrive(owner, &subject, when, |arrival| self.one(arrival, &moved, &subject)).map_err(explain)
+    }
+
+    /// What follows of one registry, up to its manifest: written, verified and noted.
+    pub fn one(
+        &mut self,
+        arrival: &mut Arrival<'_>,
+        moved: &Move,
+        subject: &Subject,
+    ) -> Result<Imported, charter_store::Error> {
+        let mut tally = Tally::default();
+        let signed =
+            tally.add(&Piece::Registry(subject.clone())).and_then(|()| self.read(arrival, &mut tally));
+        let signed = signed.map_err(|e| inner(&e))?;
+        arrival.check()?;
+        let done = self.verify(arrival, (&signed, tally), (moved, subject)).map_err(|e| inner(&e))?;
+        arrival.note(moved.rehome, (&moved.receipt, &moved.release_sha256), self.now)?;
+        Ok(done)
     }
 
     /// Writes rows until the manifest comes.
@@ -89,14 +108,20 @@ impl Arriving {
                 }
                 Piece::Rows(rows) => {
                     let (transport, own) = (&self.reader.kek, &self.own);
+                    let copied = self.reader.form == Form::Copy;
                     let reseal = |sealed: &str| {
+                        if copied && sealed.starts_with(IN_TOKEN) {
+                            return Ok(sealed.to_owned());
+                        }
                         let again = transport.open(sealed).and_then(|secret| own.seal(&secret));
                         again.map_err(|e| inner(&e.into()))
                     };
                     arrival.rows(rows, &reseal).map_err(explain)?;
                 }
                 Piece::Manifest(signed) => return Ok(signed),
-                Piece::Move(_) | Piece::Registry(_) => bail!("the file says twice whose it is"),
+                Piece::Move(_) | Piece::Registry(_) | Piece::Copied(_) | Piece::End => {
+                    bail!("the file says twice whose it is, or ends in the middle of a registry")
+                }
             }
         }
     }
@@ -109,11 +134,11 @@ impl Arriving {
         (moved, subject): (&Move, &Subject),
     ) -> anyhow::Result<Imported> {
         let opening = arrival.opening().map_err(explain)?;
-        let (manifest, kid) = Manifest::verify(signed, &opening.keys)?;
-        if let Some(key) = &self.key {
-            ensure!(*key == kid, "the manifest is signed by `{kid}`, and not by `{key}`");
-        }
-        let counted = tally.manifest(moved.rehome, &self.reader.head.recipient, manifest.at)?;
+        let form = self.reader.form;
+        let (manifest, kid) = Manifest::verify(form, signed, &opening.keys)?;
+        let named = self.keys.is_empty() || self.keys.contains(&kid);
+        ensure!(named, "the manifest is signed by `{kid}`, and not by `{}`", self.keys.join("` or `"));
+        let counted = tally.manifest((form, moved.rehome), &self.reader.head.recipient, manifest.at)?;
         ensure!(manifest == counted, "the file does not hold what its manifest says");
         let cannot = "its keys do not open here";
         let ring = Keyring::load(&opening, self.vault.as_ref(), None, self.now);

@@ -13,7 +13,8 @@ const SECRET: u32 = 0o600;
 /// Longest file of a recipient, in bytes.
 const MAX_BYTES: u64 = 4 * 1024;
 
-fn path(config: &Config) -> PathBuf {
+/// Where the configuration has this site's key.
+pub(crate) fn path(config: &Config) -> PathBuf {
     let mut path = Path::new(&config.keys.kek_file).as_os_str().to_owned();
     path.push(".rehome");
     path.into()
@@ -51,7 +52,7 @@ fn opened(kept: &[u8], kek: &Kek) -> anyhow::Result<TransportKey> {
 }
 
 /// Another site's, from the file that it wrote.
-pub(super) fn read(path: &Path) -> anyhow::Result<Recipient> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<Recipient> {
     use std::io::Read as _;
     let text = || format!("cannot read the recipient `{}`", path.display());
     let mut bytes = Vec::new();

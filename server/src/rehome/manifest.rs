@@ -8,15 +8,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::archive::{FORMAT, Piece};
-
-/// RFC 7515, 4.1.9: a manifest is nothing else.
-const TYP: &str = "charter-rehome+jwt";
+use super::archive::{Form, Piece};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     pub format: String,
+    /// Of the move, or of the copy.
     pub rehome: Uuid,
     /// Thumbprint of the site that it was made for.
     pub recipient: String,
@@ -35,12 +33,12 @@ pub struct Counted {
 }
 
 impl Manifest {
-    pub fn sign(&self, signer: &dyn Signer) -> anyhow::Result<String> {
-        Ok(signer.sign(TYP, &serde_json::to_vec(self)?)?)
+    pub fn sign(&self, form: Form, signer: &dyn Signer) -> anyhow::Result<String> {
+        Ok(signer.sign(form.typ(), &serde_json::to_vec(self)?)?)
     }
 
     /// Verified with the keys of the registry that were in use when it was made; with the `kid` that signed it.
-    pub fn verify(token: &str, keys: &[Key]) -> anyhow::Result<(Self, String)> {
+    pub fn verify(form: Form, token: &str, keys: &[Key]) -> anyhow::Result<(Self, String)> {
         let (kid, claimed) = (jws::kid(token)?, jws::peek(token)?);
         let claimed: Self = serde_json::from_slice(&claimed).context("the manifest cannot be read")?;
         let mut set = Vec::new();
@@ -51,7 +49,7 @@ impl Manifest {
             !set.is_empty(),
             "the manifest is signed by `{kid:.64}`, which is no key of the registry in use then"
         );
-        let payload = jws::verify(token, TYP, &JwkSet::new(set)?)?;
+        let payload = jws::verify(token, form.typ(), &JwkSet::new(set)?)?;
         Ok((serde_json::from_slice(&payload).context("the manifest cannot be read")?, kid))
     }
 }
@@ -80,7 +78,7 @@ impl Tally {
                 }
                 *count += rows.len() as u64;
             }
-            Piece::Move(_) | Piece::Manifest(_) => {}
+            Piece::Move(_) | Piece::Manifest(_) | Piece::Copied(_) | Piece::End => {}
         }
         Ok(())
     }
@@ -90,14 +88,19 @@ impl Tally {
         self.tables.iter().map(|(_, rows, _)| rows).sum()
     }
 
-    pub fn manifest(self, rehome: Uuid, recipient: &str, at: Timestamp) -> anyhow::Result<Manifest> {
+    pub fn manifest(
+        self,
+        (form, rehome): (Form, Uuid),
+        recipient: &str,
+        at: Timestamp,
+    ) -> anyhow::Result<Manifest> {
         let counted = |(name, rows, hash): (String, u64, Sha256)| Counted {
             name,
             rows,
             sha256: format!("{:x}", hash.finalize()),
         };
         Ok(Manifest {
-            format: FORMAT.to_owned(),
+            format: form.name().to_owned(),
             rehome,
             recipient: recipient.to_owned(),
             at,

@@ -67,33 +67,41 @@ fn damaged(why: impl Into<String>) -> Error {
 pub fn arrive<T>(
     owner_url: &str,
     subject: &Subject,
-    (rehome, now): (Uuid, Timestamp),
+    when: (Uuid, Timestamp),
     work: impl FnOnce(&mut Arrival<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut conn = migrate::connect(owner_url)?;
-    conn.transaction(|conn| {
-        let known = known(conn, subject)?;
-        let registry = match known {
-            Some(registry) => registry,
-            None => insert(conn, subject)?,
-        };
-        enter(conn, registry)?;
-        let before = match known {
-            Some(_) => Some(before(conn, registry, rehome)?),
-            None => None,
-        };
-        conn.batch_execute("set local app.refill = 'on'")?;
-        let tables = table::all(conn)?;
-        for table in tables.iter().rev().filter(|_| before.is_some()) {
-            conn.batch_execute(&table.emptying())?;
-        }
-        set_moved(conn, registry, Some(now))?;
-        let (subject, writing) = (subject.clone(), None);
-        let mut arrival = Arrival { conn, registry, subject, tables, before, writing };
-        let done = work(&mut arrival)?;
-        arrival.conn.batch_execute("set local app.refill = ''")?;
-        Ok(done)
-    })
+    conn.transaction(|conn| arrive_on(conn, subject, when, work))
+}
+
+/// The same within a transaction.
+pub(super) fn arrive_on<T>(
+    conn: &mut PgConnection,
+    subject: &Subject,
+    (rehome, now): (Uuid, Timestamp),
+    work: impl FnOnce(&mut Arrival<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let known = known(conn, subject)?;
+    let registry = match known {
+        Some(registry) => registry,
+        None => insert(conn, subject)?,
+    };
+    enter(conn, registry)?;
+    let before = match known {
+        Some(_) => Some(before(conn, registry, rehome)?),
+        None => None,
+    };
+    conn.batch_execute("set local app.refill = 'on'")?;
+    let tables = table::all(conn)?;
+    for table in tables.iter().rev().filter(|_| before.is_some()) {
+        conn.batch_execute(&table.emptying())?;
+    }
+    set_moved(conn, registry, Some(now))?;
+    let (subject, writing) = (subject.clone(), None);
+    let mut arrival = Arrival { conn, registry, subject, tables, before, writing };
+    let done = work(&mut arrival)?;
+    arrival.conn.batch_execute("set local app.refill = ''")?;
+    Ok(done)
 }
 
 fn known(conn: &mut PgConnection, subject: &Subject) -> Result<Option<RegistryId>, Error> {

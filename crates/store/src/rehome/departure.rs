@@ -144,7 +144,7 @@ pub fn depart(
     let mut conn = migrate::connect(owner_url)?;
     conn.build_transaction().read_only().repeatable_read().run(|conn| {
         enter(conn, registry)?;
-        each(Departure::Registry(subject(conn, registry)?))?;
+        each(Departure::Registry(subject(conn, registry, true)?))?;
         for table in table::all(conn)? {
             rows(conn, &table, &mut each)?;
         }
@@ -152,21 +152,27 @@ pub fn depart(
     })
 }
 
-fn subject(conn: &mut PgConnection, registry: RegistryId) -> Result<Subject, Error> {
+/// Of a registry that is fenced, or of one that is served.
+pub(super) fn subject(conn: &mut PgConnection, registry: RegistryId, fenced: bool) -> Result<Subject, Error> {
     let found: Option<Subject> = sql_query(
         "select r.authority_id as authority, r.entity_identifier, r.slug, r.name, r.jurisdiction, r.phase,
                 r.history_since::text as history_since, e.epoch, coalesce(encode(e.head, 'hex'), '') as head,
                 e.recorded_at::text as recorded_at
            from registries r join registry_epochs e using (registry_id)
-          where r.registry_id = $1 and e.moved_at is not null",
+          where r.registry_id = $1 and (e.moved_at is not null) = $2",
     )
     .bind::<sql_types::Integer, _>(registry.0)
+    .bind::<sql_types::Bool, _>(fenced)
     .get_result(conn)
     .optional()?;
-    found.ok_or_else(|| Error::Internal("a registry that is not fenced does not leave".to_owned()))
+    found.ok_or_else(|| {
+        let why =
+            if fenced { "a registry that is not fenced does not leave" } else { "it has left this database" };
+        refused(why)
+    })
 }
 
-fn rows(
+pub(super) fn rows(
     conn: &mut PgConnection,
     table: &Table,
     each: &mut impl FnMut(Departure) -> Result<(), Error>,
