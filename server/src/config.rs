@@ -12,6 +12,7 @@ pub mod standby;
 
 use std::{path::Path, time::Duration};
 
+use charter_store::nodes;
 use figment::{
     Figment,
     providers::{Env, Format, Toml},
@@ -77,6 +78,9 @@ pub struct Database {
     pub pool_size: usize,
     pub hot_connections: usize,
     pub statement_timeout_ms: u64,
+    /// Absent: none with one host in `url`, else one.
+    #[serde(default)]
+    pub synchronous_standbys: Option<usize>,
 }
 
 impl std::fmt::Debug for Database {
@@ -312,6 +316,7 @@ impl Config {
         );
         demand(!self.registries.is_empty(), "no [[registries]]: name at least one".into());
         demand(!self.listeners.is_empty(), "no [[listeners]]: name at least one".into());
+        faults.extend(nodes::settle(&self.database.url, self.database.synchronous_standbys).err());
         faults.extend(keys::faults(&self.keys));
         faults.extend(dids::faults(&self.dids));
         faults.extend(oidc::faults(&self.oidc));

@@ -7,7 +7,7 @@ use charter_credential::Resolver as Dids;
 use charter_domain::{RegistryId, time::Clock};
 use charter_federation::{Native, Resolver};
 use charter_signing::{Algorithm, Kek, KeyStore, MacKey, TokenStore, Vault};
-use charter_store::Store;
+use charter_store::{Store, credential, nodes};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, Semaphore};
 
@@ -120,6 +120,9 @@ pub enum Startup {
     /// It is there, and nothing may be served from it.
     #[error("the database is not fit to be served from: {0}")]
     Unfit(String),
+    /// It was served from, and what was read of it is not what it holds now.
+    #[error("the database has two histories: {0}; start again, and look at the nodes that are named")]
+    Parted(String),
     #[error("keys.kek_file: {0}")]
     Kek(String),
     #[error("keys.pkcs11: {0}")]
@@ -164,6 +167,7 @@ impl App {
             return Err(Startup::Expired(why));
         }
         let store = Store::new(store_settings(&config), Arc::clone(&clock))?;
+        store.check_nodes().await?;
         fit(&store).await?;
         let log_store = store.apart(LOG_CONNECTIONS)?;
         let kek = Kek::load_or_create(&config.keys.kek_file).map_err(|e| Startup::Kek(e.to_string()))?;
@@ -173,6 +177,8 @@ impl App {
         let page_secret = Sha256::digest(pages.map_err(|e| Startup::Kek(e.to_string()))?).into();
         let vault = vault(&config, kek.clone()).await?;
         let register = Arc::new(Register::new(config.cache.lease()));
+        let lease = Arc::clone(&register);
+        store.follow(move || lease.usable());
         let hosted = Arc::new(
             Hosted::open(&config, store.clone(), vault, Arc::clone(&register), Arc::clone(&clock)).await?,
         );
@@ -291,12 +297,14 @@ async fn vault(config: &Config, kek: Kek) -> Result<Arc<dyn KeyStore>, Startup> 
 
 /// What the store needs of the configuration.
 pub fn store_settings(config: &Config) -> charter_store::Settings {
+    let settled = nodes::settle(&config.database.url, config.database.synchronous_standbys);
     charter_store::Settings {
         url: config.database.url.clone(),
         pool_size: config.database.pool_size,
         hot_connections: config.database.hot_connections,
         statement_timeout: std::time::Duration::from_millis(config.database.statement_timeout_ms),
-        synchronous_standbys: 0,
+        // What does not fit together was refused with the configuration.
+        synchronous_standbys: settled.map_or(0, |settled| settled.standbys),
     }
 }
 
@@ -330,16 +338,19 @@ pub fn read_secret(path: &std::path::Path) -> Result<String, String> {
 /// The hashes on record; with none, a token is made, its hash recorded and the file written.
 async fn tokens(config: &Config, store: &Store) -> Result<HashSet<[u8; 32]>, Startup> {
     let path = std::path::Path::new(&config.bootstrap.token_file);
+    let known = store.credentials("bootstrap").await?;
     let token = if path.exists() {
         Some(read_secret(path).map_err(Startup::Token)?)
-    } else if store.credentials("bootstrap").await?.is_empty() {
+    } else if known.is_empty() {
         Some(create_token(path).map_err(|e| Startup::Token(format!("`{}`: {e}", path.display())))?)
     } else {
         None
     };
-    if let Some(token) = token {
-        store.add_credential("bootstrap", &token).await?;
-    }
+    // A site whose database takes no writes now starts all the same.
+    let Some(token) = token.filter(|token| !known.contains(&credential::hash(token))) else {
+        return Ok(known.into_iter().collect());
+    };
+    store.add_credential("bootstrap", &token).await?;
     Ok(store.credentials("bootstrap").await?.into_iter().collect())
 }
 

@@ -75,7 +75,7 @@ impl Running {
     }
 }
 
-/// Serves until `until` is ready.
+/// Serves until `until` is ready, or until the database is found to have two histories.
 pub async fn run(
     config: Config,
     clock: Arc<dyn Clock>,
@@ -83,10 +83,13 @@ pub async fn run(
 ) -> Result<(), Startup> {
     let running = start(config, clock).await?;
     tracing::info!("ready");
-    until.await;
+    let parted = tokio::select! {
+        () = until => None,
+        why = running.app.store.parted() => Some(why),
+    };
     tracing::info!("stopping");
     running.stop().await;
-    Ok(())
+    parted.map_or(Ok(()), |why| Err(Startup::Parted(why)))
 }
 
 /// SIGTERM or Ctrl-C.

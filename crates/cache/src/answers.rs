@@ -290,6 +290,10 @@ where
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// Forgets what is kept in process.
+    pub fn empty(&self) {
+        self.local.invalidate_all();
+    }
     pub fn run_pending_tasks(&self) {
         self.local.run_pending_tasks();
     }

@@ -1,10 +1,12 @@
-//! The epoch poll: a connection of its own, so that a busy pool cannot make the lease expire.
+//! The epoch poll: connections of its own, so that a busy pool cannot make the lease expire.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use charter_domain::RegistryId;
 use diesel::{prelude::*, sql_types};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, config::TargetSessionAttrs};
 
-use crate::{Error, Store, hot, schema::registry_epochs, statement::sql_query};
+use crate::{Error, Store, hot, nodes::Rounds, schema::registry_epochs, statement::sql_query};
 
 const NOBODY: &str =
     "select epoch, not exists (select from entity_identifiers i where i.registry_id = $1) as nobody
@@ -17,41 +19,78 @@ pub struct Change {
     pub identifiers: Option<Vec<String>>,
 }
 
-/// Reads epochs, always from the primary.
-pub struct EpochReader {
-    client: Client,
+/// Reads epochs: of one node from the primary, of several from as many as prove that nothing was missed.
+pub struct EpochReader(Source);
+
+enum Source {
+    One(Client),
+    Many(Rounds),
 }
 
 impl Store {
     pub async fn epoch_reader(&self) -> Result<EpochReader, Error> {
-        let url = crate::with_options(&self.settings.url, std::time::Duration::from_millis(800));
+        if !self.nodes.alone() {
+            return Ok(EpochReader(Source::Many(Rounds::new(Arc::clone(&self.nodes)))));
+        }
+        let url = self.nodes.node(0).address.url(Duration::from_millis(800));
         let mut config = hot::parse(&url)?;
-        config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-        Ok(EpochReader { client: hot::connect(&config).await? })
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        Ok(EpochReader(Source::One(hot::connect(&config).await?)))
     }
 }
 
 impl EpochReader {
-    /// The epoch of each registry, and whether it has moved: it is not served from this database.
-    pub async fn epochs(&self) -> Result<Vec<(RegistryId, i64, bool)>, Error> {
+    /// The epoch of each registry, and whether it has moved: it is not served from this database. `floors` are the epochs
+    /// that are known: of several nodes, what is behind them proves nothing.
+    pub async fn epochs(
+        &mut self,
+        floors: &HashMap<RegistryId, i64>,
+    ) -> Result<Vec<(RegistryId, i64, bool)>, Error> {
+        let client = match &mut self.0 {
+            Source::One(client) => client,
+            Source::Many(rounds) => return rounds.epochs(floors).await,
+        };
         let sql = "select registry_id, epoch, moved_at is not null from registry_epochs";
-        let rows = self.client.query(sql, &[]).await?;
+        let rows = client.query(sql, &[]).await?;
         rows.iter().map(|r| Ok((RegistryId(r.try_get(0)?), r.try_get(1)?, r.try_get(2)?))).collect()
     }
 
     /// Changes after an epoch, in order.
     pub async fn changes_since(&self, registry: RegistryId, after: i64) -> Result<Vec<Change>, Error> {
-        let rows = self
-            .client
-            .query("select seq, identifiers from changes_since($1, $2)", &[&registry.0, &after])
-            .await?;
-        rows.iter().map(|r| Ok(Change { seq: r.try_get(0)?, identifiers: r.try_get(1)? })).collect()
+        match &self.0 {
+            Source::One(client) => changes(client, registry, after).await,
+            Source::Many(rounds) => rounds.changes_since(registry, after).await,
+        }
+    }
+
+    /// Whether another node has become primary since this was asked: the one before may have shown what was never
+    /// acknowledged.
+    pub fn take_changed(&mut self) -> bool {
+        match &mut self.0 {
+            Source::One(_) => false,
+            Source::Many(rounds) => rounds.take_changed(),
+        }
+    }
+
+    /// Whether it is of use after a question that failed: it remembers what it has seen, and connects again by itself.
+    pub fn lasts(&self) -> bool {
+        matches!(self.0, Source::Many(_))
     }
 }
 
+pub(crate) async fn changes(client: &Client, registry: RegistryId, after: i64) -> Result<Vec<Change>, Error> {
+    let rows =
+        client.query("select seq, identifiers from changes_since($1, $2)", &[&registry.0, &after]).await?;
+    rows.iter().map(|r| Ok(Change { seq: r.try_get(0)?, identifiers: r.try_get(1)? })).collect()
+}
+
 impl Store {
-    /// The epoch from Postgres itself: for when the lease is lost, and for questions that demand one.
+    /// The epoch from Postgres itself, of several nodes from a quorum: for when the lease is lost, and for questions that demand one.
     pub async fn epoch(&self, registry: RegistryId) -> Result<i64, Error> {
+        if !self.of_writer() {
+            self.nodes.prove().await?;
+            return self.nodes.floor_known(registry);
+        }
         self.read_shared("epoch.get", move |conn| {
             let found: Option<i64> = registry_epochs::table
                 .find(registry.0)

@@ -12,10 +12,12 @@ use charter_domain::{Kind, RegistryId, fact::Facts};
 use tokio::sync::Mutex;
 use tokio_postgres::{Client, NoTls, Statement};
 
-use crate::{Error, Store};
+use crate::{Error, Store, nodes::Role, reads};
 
 /// A question waits as long for Postgres, connecting included, or for as long as a statement may take.
 const PATIENCE: Duration = Duration::from_millis(1_500);
+/// A node waits this long for one question while there is another that may be asked.
+const IMPATIENCE: Duration = Duration::from_millis(150);
 const FACTS: &str = "select facts($1, $2, $3, $4, $5, $6)";
 /// One question of one registry, past the door.
 #[derive(Debug, Clone, Copy)]
@@ -80,15 +82,14 @@ pub(crate) async fn connect(config: &tokio_postgres::Config) -> Result<Client, E
     Ok(client)
 }
 
-impl Store {
-    /// Everything `decide` needs about one question, in one snapshot.
-    pub async fn facts(&self, q: Question<'_>) -> Result<Facts, Error> {
+impl Hot {
+    async fn ask(&self, q: Question<'_>, patience: Duration) -> Result<Facts, Error> {
         let kind: i16 = match q.kind {
             Kind::Authorization => 0,
             Kind::Recognition => 1,
         };
         let ask = async {
-            let conn = self.hot.connection().await?;
+            let conn = self.connection().await?;
             let row = conn
                 .client
                 .query_one(
@@ -98,9 +99,36 @@ impl Store {
                 .await?;
             Ok::<String, Error>(row.try_get(0)?)
         };
-        let json = tokio::time::timeout(self.hot.patience, ask)
+        let json = tokio::time::timeout(patience, ask)
             .await
             .map_err(|_| Error::Unavailable("the hot read timed out".to_owned()))??;
         Facts::from_wire(&json).map_err(|e| Error::Internal(format!("facts: {e}")))
+    }
+}
+
+impl Store {
+    /// Everything `decide` needs about one question, in one snapshot. Of several nodes standbys are asked first: what a
+    /// snapshot holds is seen by its epoch.
+    pub async fn facts(&self, q: Question<'_>) -> Result<Facts, Error> {
+        if self.nodes.alone() {
+            return self.hots[0].ask(q, self.hots[0].patience).await;
+        }
+        let floor = self.nodes.floor(q.registry).await?;
+        let nodes = self.nodes.readers(Role::Standby).await?;
+        let mut lost = None;
+        for (n, node) in nodes.iter().enumerate() {
+            let hot = &self.hots[*node];
+            let patience = if n + 1 < nodes.len() { IMPATIENCE } else { hot.patience };
+            match hot.ask(q, patience).await {
+                Ok(facts) if facts.epoch >= floor => return Ok(facts),
+                Ok(_) => {}
+                Err(error @ (Error::Unavailable(_) | Error::NotPrimary)) => {
+                    self.nodes.node(*node).suspect();
+                    lost = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(lost.unwrap_or_else(reads::behind))
     }
 }

@@ -32,6 +32,7 @@ pub mod preflight;
 pub mod privacy;
 pub mod procedure;
 pub mod proposal;
+mod reads;
 pub mod rebuild;
 pub mod recognition;
 pub mod refill;
@@ -62,7 +63,7 @@ use std::{
 use charter_domain::{RegistryId, time::Clock};
 use deadpool_diesel::{
     Runtime, Timeouts,
-    postgres::{Manager, Pool},
+    postgres::{Manager, Object, Pool},
 };
 
 pub use crate::{
@@ -88,27 +89,39 @@ pub struct Settings {
 
 #[derive(Clone)]
 pub struct Store {
-    pool: Pool,
-    hot: Arc<hot::Hot>,
+    nodes: Arc<nodes::Nodes>,
+    /// Of each node.
+    pools: Arc<[Pool]>,
+    /// Of each node.
+    hots: Arc<[hot::Hot]>,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     queues: Arc<group::Queues>,
+    /// Reads too are of the node that takes writes.
+    writer_only: bool,
 }
 
 impl Store {
     /// Makes the pools; connections are opened when first used, so this does not fail when Postgres is away.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let url = with_options(&settings.url, settings.statement_timeout);
-        let pool = pool(&url, settings.pool_size, settings.statement_timeout)?;
-        let hot = Arc::new(hot::Hot::new(&url, settings.hot_connections, settings.statement_timeout)?);
-        Ok(Self { pool, hot, clock, settings: Arc::new(settings), queues: Arc::default() })
+        let addresses =
+            nodes::split(&settings.url, settings.synchronous_standbys).map_err(Error::Unavailable)?;
+        let nodes = Arc::new(nodes::Nodes::new(addresses, settings.synchronous_standbys));
+        let pools = pools(&nodes, settings.pool_size, settings.statement_timeout)?;
+        let hot = |node: &nodes::Node| {
+            let url = node.address.url(settings.statement_timeout);
+            hot::Hot::new(&url, settings.hot_connections, settings.statement_timeout)
+        };
+        let hots = nodes.nodes().map(hot).collect::<Result<Arc<[hot::Hot]>, Error>>()?;
+        let settings = Arc::new(settings);
+        Ok(Self { nodes, pools, hots, clock, settings, queues: Arc::default(), writer_only: false })
     }
 
-    /// The same over connections of its own, for what must not stand in line behind everybody's changes.
+    /// The same over connections of its own, for what must not stand in line behind everybody's changes. What it reads
+    /// follows what was written.
     pub fn apart(&self, connections: usize) -> Result<Self, Error> {
-        let url = with_options(&self.settings.url, self.settings.statement_timeout);
-        let pool = pool(&url, connections, self.settings.statement_timeout)?;
-        Ok(Self { pool, ..self.clone() })
+        let pools = pools(&self.nodes, connections, self.settings.statement_timeout)?;
+        Ok(Self { pools, writer_only: true, ..self.clone() })
     }
 
     /// A change: locks the registry's epoch, runs `change`, commits, together with others that came at the same time. Tried
@@ -145,16 +158,10 @@ impl Store {
         let written = group::write(self, registry, only_try, change).await;
         metrics::histogram!("db_client_operation_duration_seconds", "operation" => name)
             .record(started.elapsed().as_secs_f64());
+        if let (Ok(done), false) = (&written, only_try) {
+            self.acknowledged(registry, done.epoch);
+        }
         written
-    }
-
-    /// Reads of one registry, in one snapshot.
-    pub async fn read<T, F>(&self, name: &'static str, registry: RegistryId, read: F) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
-    {
-        self.interact(name, move |conn| tx::read(conn, Some(registry), &read)).await
     }
 
     /// A change of what is no record (signed documents): no event, no epoch, and no lock of the registry.
@@ -176,34 +183,74 @@ impl Store {
         group::patiently(&AtomicBool::new(false), attempt).await
     }
 
-    /// Reads of what is readable without a tenant.
-    pub(crate) async fn read_shared<T, F>(&self, name: &'static str, read: F) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
-    {
-        self.interact(name, move |conn| tx::read(conn, None, &read)).await
-    }
-
+    /// On the node that takes writes. Among several it ends in time: a node that does not answer is left to itself, with
+    /// what it was told.
     async fn interact<T, F>(&self, name: &'static str, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
     {
         let started = std::time::Instant::now();
-        let conn = self.pool.get().await.map_err(|e| Error::Unavailable(e.to_string()))?;
-        let result = conn
-            .interact(move |conn| tx::retried(|| work(conn)))
-            .await
-            .map_err(|e| Error::Internal(format!("a database task failed: {e}")))?;
+        let node = self.nodes.writer().await?;
+        let conn = self.connection(node).await?;
+        let working = conn.interact(move |conn| tx::retried(|| work(conn)));
+        let result = if self.nodes.alone() {
+            Some(working.await)
+        } else {
+            tokio::time::timeout(self.deadline(), working).await.ok()
+        };
+        let Some(result) = result else {
+            drop(Object::take(conn));
+            self.nodes.node(node).suspect();
+            return Err(Error::Unknown("the primary did not answer in time".to_owned()));
+        };
+        let result = result.map_err(|e| Error::Internal(format!("a database task failed: {e}")))?;
+        self.judge(node, result.as_ref().err());
         metrics::histogram!("db_client_operation_duration_seconds", "operation" => name)
             .record(started.elapsed().as_secs_f64());
         result
     }
 
+    /// What was proven holds as long as `fresh` says so; until this is called each question is proven by itself. Of no
+    /// effect where the database is one node.
+    pub fn follow(&self, fresh: impl Fn() -> bool + Send + Sync + 'static) {
+        self.nodes.follow(fresh);
+    }
+
+    /// Nothing of the registry that is older than this epoch may be read from here on: it was acknowledged.
+    pub fn acknowledged(&self, registry: RegistryId, epoch: i64) {
+        if !self.nodes.alone() {
+            self.nodes.raise(registry, epoch);
+        }
+    }
+
+    /// That the nodes of the database are copies of one another and enough of them answer.
+    pub async fn check_nodes(&self) -> Result<(), Error> {
+        if self.nodes.alone() { Ok(()) } else { self.nodes.check().await }
+    }
+
+    /// The nodes of the database as they were seen last; of one alone nothing is known.
+    pub fn nodes(&self) -> Vec<nodes::NodeState> {
+        self.nodes.states()
+    }
+
+    /// Nodes that count, and how many are needed for what they answer to hold everything that was acknowledged.
+    pub fn quorum(&self) -> (usize, usize) {
+        self.nodes.quorum()
+    }
+
+    /// Ready, with the reason, once two histories of one registry were seen: this process may only end.
+    pub async fn parted(&self) -> String {
+        self.nodes.parted().await
+    }
+
     pub fn now(&self) -> charter_domain::Timestamp {
         self.clock.now()
     }
+}
+
+fn pools(nodes: &nodes::Nodes, size: usize, statement: Duration) -> Result<Arc<[Pool]>, Error> {
+    nodes.nodes().map(|node| pool(&node.address.url(statement), size, statement)).collect()
 }
 
 fn pool(url: &str, size: usize, statement: Duration) -> Result<Pool, Error> {
@@ -214,22 +261,4 @@ fn pool(url: &str, size: usize, statement: Duration) -> Result<Pool, Error> {
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|e| Error::Unavailable(e.to_string()))
-}
-
-/// Server-side limits, on every connection: a statement, a lock wait and an idle transaction all end. Compiling
-/// a plan (`jit`) costs half a second and more, and no statement here runs long enough to earn it back.
-fn with_options(url: &str, statement: Duration) -> String {
-    let options = format!(
-        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout=10000 -c jit=off",
-        statement.as_millis(),
-        statement.as_millis()
-    );
-    if url.contains("options=") {
-        url.to_owned()
-    } else if url.contains("://") {
-        let joint = if url.contains('?') { '&' } else { '?' };
-        format!("{url}{joint}options={}", options.replace(' ', "%20").replace('=', "%3D"))
-    } else {
-        format!("{url} options='{options}'")
-    }
 }

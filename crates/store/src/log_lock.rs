@@ -31,7 +31,11 @@ pub struct LogPosition {
 impl Store {
     /// A connection to the primary for locks.
     pub async fn log_locks(&self) -> Result<LogLocks, Error> {
-        let url = crate::with_options(&self.settings.url, Duration::from_millis(800));
+        let node = self.nodes.writer().await?;
+        // A statement that the server cancels while it waits for a standby has happened all the same: among several nodes
+        // only this side ends it, and the connection with it.
+        let limit = if self.nodes.alone() { Duration::from_millis(800) } else { Duration::ZERO };
+        let url = self.nodes.node(node).address.url(limit);
         let mut config = hot::parse(&url)?;
         config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
         Ok(LogLocks { client: within(hot::connect(&config)).await? })

@@ -1,5 +1,336 @@
-//! The database's nodes: where they are, which of them is the primary, and which may be asked.
+//! The database's nodes: which of them is the primary, which may be asked, and what is proven by enough of them.
+//!
+//! N nodes are named, and every acknowledged write is on the primary and on s standbys. What N - s distinct nodes answer
+//! to a question therefore holds every write that was acknowledged before it was asked, whichever of them is the primary;
+//! an isolated old primary alone proves nothing. With one node nothing here is asked, and nothing costs a round trip.
 
+mod address;
+mod flight;
+mod node;
+mod rounds;
 mod standbys;
+mod state;
 
-pub use standbys::demanded;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use charter_domain::RegistryId;
+use tokio::sync::{mpsc, watch};
+
+pub(crate) use self::{address::split, node::Node, rounds::Rounds};
+pub use self::{
+    address::{Settled, settle},
+    node::Role,
+    standbys::demanded,
+    state::NodeState,
+};
+use self::{
+    flight::Flight,
+    node::{Heard, Seen, Server, lock},
+};
+use crate::Error;
+
+/// How long an inquiry of its own takes at most; whoever waits for one that is under way waits for two.
+const INQUIRY: Duration = Duration::from_millis(700);
+/// Between two attempts to move a quiet primary.
+const NUDGE_EVERY: Duration = Duration::from_secs(1);
+/// A standby that was restarted shows that it is being streamed to when something new arrives: an empty transaction.
+const NUDGE: &str = "begin; set local synchronous_commit = local; \
+                     select pg_logical_emit_message(true, 'charter', ''); commit";
+
+pub(crate) struct Nodes {
+    list: Vec<Arc<Node>>,
+    /// Distinct nodes that see every acknowledged write.
+    needed: usize,
+    /// The highest timeline on which a primary was seen: one below it is no primary any more.
+    top: AtomicU32,
+    /// The cluster whose copies the nodes are.
+    cluster: OnceLock<i64>,
+    told: AtomicBool,
+    /// Of each registry the largest epoch that is proven or was committed by this process.
+    floors: RwLock<HashMap<RegistryId, i64>>,
+    /// Whether what was proven last is recent enough.
+    fresh: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,
+    proving: Flight,
+    finding: Flight,
+    nudged: Mutex<Option<Instant>>,
+    parted: watch::Sender<Option<String>>,
+}
+
+impl Nodes {
+    pub(crate) fn new(addresses: Vec<address::Address>, standbys: usize) -> Self {
+        let needed = addresses.len().saturating_sub(standbys).max(1);
+        let node = |(n, address)| Arc::new(Node::new(n, address));
+        Self {
+            list: addresses.into_iter().enumerate().map(node).collect(),
+            needed,
+            top: AtomicU32::new(0),
+            cluster: OnceLock::new(),
+            told: AtomicBool::new(false),
+            floors: RwLock::default(),
+            fresh: OnceLock::new(),
+            proving: Flight::default(),
+            finding: Flight::default(),
+            nudged: Mutex::new(None),
+            parted: watch::Sender::new(None),
+        }
+    }
+
+    /// One node is asked without ado.
+    pub(crate) fn alone(&self) -> bool {
+        self.list.len() == 1
+    }
+
+    pub(crate) fn node(&self, index: usize) -> &Node {
+        &self.list[index]
+    }
+
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.list.iter().map(|node| &**node)
+    }
+
+    /// From now on what was proven holds as long as this says so; without it, each question is proven anew.
+    pub(crate) fn follow(&self, fresh: impl Fn() -> bool + Send + Sync + 'static) {
+        self.fresh.get_or_init(|| Box::new(fresh));
+    }
+
+    /// Two histories were seen: nothing may be read or written by this process any more.
+    pub(crate) fn part(&self, why: &str) -> Error {
+        tracing::error!(why, "the database has two histories: this process ends");
+        self.parted.send_if_modified(|parted| {
+            let first = parted.is_none();
+            if first {
+                *parted = Some(why.to_owned());
+            }
+            first
+        });
+        Error::Internal(why.to_owned())
+    }
+
+    fn whole(&self) -> Result<(), Error> {
+        let parted = self.parted.borrow().clone();
+        parted.map_or(Ok(()), |why| Err(Error::Unavailable(why)))
+    }
+
+    /// Ready, with the reason, once this process has to end.
+    pub(crate) async fn parted(&self) -> String {
+        let mut parted = self.parted.subscribe();
+        let found = parted.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+        match found {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn is_ours(&self, seen: &Seen) -> bool {
+        self.cluster.get().is_some_and(|ours| seen.server.is_some_and(|server| server.cluster == *ours))
+    }
+
+    /// The node that is primary; of two on the same timeline none is.
+    fn primary(&self) -> Option<usize> {
+        let top = self.top.load(Ordering::Acquire);
+        let claims = |seen: &Seen| seen.role == Role::Primary && seen.timeline == top && self.is_ours(seen);
+        let seen = self.list.iter().map(|node| node.seen()).enumerate();
+        let claims: Vec<(usize, Option<Server>)> =
+            seen.filter(|(_, seen)| claims(seen)).map(|(n, seen)| (n, seen.server)).collect();
+        let (first, server) = claims.first()?;
+        claims.iter().all(|(_, other)| other == server).then_some(*first)
+    }
+
+    /// What the node shows was acknowledged, or will be: the primary, and standbys that follow their stream.
+    fn counts(&self, seen: &Seen) -> bool {
+        self.is_ours(seen)
+            && match seen.role {
+                Role::Primary => seen.timeline == self.top.load(Ordering::Acquire) && !self.is_contested(),
+                Role::Standby => seen.streamed,
+                Role::Unknown | Role::Down => false,
+            }
+    }
+
+    /// Two servers are primaries on the same timeline.
+    fn is_contested(&self) -> bool {
+        let top = self.top.load(Ordering::Acquire);
+        let claims = self.list.iter().map(|node| node.seen());
+        let claims =
+            claims.filter(|seen| seen.role == Role::Primary && seen.timeline == top && self.is_ours(seen));
+        claims.filter_map(|seen| seen.server).collect::<HashSet<_>>().len() > 1
+    }
+
+    /// Asks all at once until there is enough; who is late goes on being asked, and says what it is to who asks next.
+    async fn gather(&self, limit: Duration, mut enough: impl FnMut(&[Heard]) -> bool) -> Vec<Heard> {
+        let (send, mut receive) = mpsc::channel(self.list.len());
+        for node in &self.list {
+            let (node, send) = (Arc::clone(node), send.clone());
+            tokio::spawn(async move {
+                let heard = node.ask(limit).await;
+                let _ = send.send(heard).await;
+            });
+        }
+        drop(send);
+        let mut all = Vec::with_capacity(self.list.len());
+        while let Some(answer) = receive.recv().await {
+            all.extend(answer);
+            self.agree(&all);
+            if enough(&all) {
+                break;
+            }
+        }
+        all
+    }
+
+    /// Settles which cluster this is, and how far its timelines have come.
+    fn agree(&self, all: &[Heard]) {
+        let mut clusters: HashMap<i64, HashSet<Server>> = HashMap::new();
+        for server in all.iter().filter_map(|heard| heard.seen.server) {
+            clusters.entry(server.cluster).or_default().insert(server);
+        }
+        let mut enough = clusters.iter().filter(|(_, servers)| servers.len() >= self.needed);
+        if let (Some((cluster, _)), None) = (enough.next(), enough.next()) {
+            self.cluster.get_or_init(|| *cluster);
+        }
+        let ours = all.iter().map(|heard| heard.seen).filter(|seen| self.is_ours(seen));
+        for seen in ours.filter(|seen| seen.role == Role::Primary) {
+            self.top.fetch_max(seen.timeline, Ordering::AcqRel);
+        }
+        if clusters.len() > 1 && !self.told.swap(true, Ordering::AcqRel) {
+            let foreign = all.iter().find(|heard| !self.is_ours(&heard.seen)).map(|heard| heard.node);
+            tracing::error!(
+                node = foreign,
+                "a node of the database belongs to another cluster: it counts for nothing"
+            );
+        }
+    }
+
+    /// Those that count, each server once.
+    fn counted<'h>(&self, all: &'h [Heard]) -> Vec<&'h Heard> {
+        let mut servers = HashSet::new();
+        let counts = |heard: &&Heard| {
+            self.counts(&heard.seen) && heard.seen.server.is_some_and(|server| servers.insert(server))
+        };
+        all.iter().filter(counts).collect()
+    }
+
+    fn is_quorum(&self, all: &[Heard]) -> bool {
+        self.counted(all).len() >= self.needed
+    }
+
+    fn too_few(&self, all: &[Heard]) -> Error {
+        let (counted, of) = (self.counted(all).len(), self.list.len());
+        Error::Unavailable(format!(
+            "{counted} of {of} nodes of the database count, {} are needed",
+            self.needed
+        ))
+    }
+
+    /// Raises the floors by what a quorum has shown.
+    fn learn(&self, all: &[Heard]) -> Result<(), Error> {
+        if !self.is_quorum(all) {
+            return Err(self.too_few(all));
+        }
+        for stand in self.counted(all).iter().flat_map(|heard| &heard.stands) {
+            self.raise(stand.registry, stand.epoch);
+        }
+        Ok(())
+    }
+
+    /// Nothing that is older may be shown from here on.
+    pub(crate) fn raise(&self, registry: RegistryId, epoch: i64) {
+        let mut floors = self.floors.write().unwrap_or_else(PoisonError::into_inner);
+        let floor = floors.entry(registry).or_insert(epoch);
+        *floor = epoch.max(*floor);
+    }
+
+    fn known(&self, registry: RegistryId) -> Option<i64> {
+        self.floors.read().unwrap_or_else(PoisonError::into_inner).get(&registry).copied()
+    }
+
+    /// A quorum is asked now: what was acknowledged before this call is known after it.
+    pub(crate) async fn prove(&self) -> Result<(), Error> {
+        self.whole()?;
+        let inquire = async {
+            let heard = self.gather(INQUIRY, |all| self.is_quorum(all)).await;
+            if !self.is_quorum(&heard) {
+                self.nudge(&heard).await;
+            }
+            self.learn(&heard)
+        };
+        self.proving.run(inquire).await
+    }
+
+    /// The epoch below which nothing may be read of a registry.
+    pub(crate) async fn floor(&self, registry: RegistryId) -> Result<i64, Error> {
+        self.whole()?;
+        // First whether what is known holds, then what it is: it is only ever raised.
+        let fresh = self.fresh.get().is_some_and(|fresh| fresh());
+        if let Some(floor) = self.known(registry).filter(|_| fresh) {
+            return Ok(floor);
+        }
+        self.prove().await?;
+        self.floor_known(registry)
+    }
+
+    /// The same without asking.
+    pub(crate) fn floor_known(&self, registry: RegistryId) -> Result<i64, Error> {
+        self.known(registry).ok_or_else(|| Error::NotFound(format!("registry {registry}")))
+    }
+
+    /// The node that takes writes.
+    pub(crate) async fn writer(&self) -> Result<usize, Error> {
+        if self.alone() {
+            return Ok(0);
+        }
+        self.whole()?;
+        if let Some(primary) = self.primary() {
+            return Ok(primary);
+        }
+        let find = async {
+            self.gather(INQUIRY, |_| self.primary().is_some()).await;
+            self.primary().map(drop).ok_or(Error::NotPrimary)
+        };
+        self.finding.run(find).await?;
+        self.primary().ok_or(Error::NotPrimary)
+    }
+
+    /// Nodes that count, those of a role first, else in the order in which the site names them.
+    pub(crate) async fn readers(&self, first: Role) -> Result<Vec<usize>, Error> {
+        self.whole()?;
+        let found = self.listed(first);
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        self.prove().await?;
+        Ok(self.listed(first))
+    }
+
+    fn listed(&self, first: Role) -> Vec<usize> {
+        let seen: Vec<Seen> = self.list.iter().map(|node| node.seen()).collect();
+        let mut found: Vec<usize> = (0..seen.len()).filter(|n| self.counts(&seen[*n])).collect();
+        found.sort_by_key(|n| seen[*n].role != first);
+        found
+    }
+
+    /// A quiet primary writes something, so that standbys can show that they are being streamed to.
+    async fn nudge(&self, all: &[Heard]) {
+        let waits = all.iter().any(|heard| heard.seen.role == Role::Standby && !heard.seen.streamed);
+        let primary = all.iter().find(|heard| heard.seen.role == Role::Primary && self.counts(&heard.seen));
+        let Some(primary) = primary.filter(|_| waits) else { return };
+        let due = {
+            let mut nudged = lock(&self.nudged);
+            let due = nudged.is_none_or(|at| at.elapsed() >= NUDGE_EVERY);
+            if due {
+                *nudged = Some(Instant::now());
+            }
+            due
+        };
+        if due {
+            let _ =
+                tokio::time::timeout(Duration::from_millis(200), primary.client.batch_execute(NUDGE)).await;
+        }
+    }
+}

@@ -22,15 +22,22 @@ pub async fn run(app: Arc<App>) {
         match tokio::time::timeout(limit, poll(&app, &mut reader)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                reader = None;
+                forget(&mut reader);
                 tracing::warn!(error = error.source_text().unwrap_or("?"), "the epoch poll failed");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(_) => {
-                reader = None;
+                forget(&mut reader);
                 tracing::warn!("the epoch poll took longer than a lease");
             }
         }
+    }
+}
+
+/// One that is of no use after an error is made anew.
+fn forget(reader: &mut Option<EpochReader>) {
+    if !reader.as_ref().is_some_and(EpochReader::lasts) {
+        *reader = None;
     }
 }
 
@@ -39,14 +46,14 @@ pub async fn poll(app: &App, reader: &mut Option<EpochReader>) -> Result<(), cha
     if reader.is_none() {
         *reader = Some(app.store.epoch_reader().await?);
     }
-    let Some(reader) = reader.as_ref() else {
+    let Some(reader) = reader.as_mut() else {
         return Ok(());
     };
     let before = BootInstant::now();
     // Read before the query: a change of our own may move the register while the query runs.
     let watched = |t: &crate::hosted::Tenant| Some((t.registry.id, app.register.watched(t.registry.id)?));
     let floors: HashMap<RegistryId, i64> = app.hosted.tenants().filter_map(watched).collect();
-    for (registry, epoch, moved) in reader.epochs().await? {
+    for (registry, epoch, moved) in reader.epochs(&floors).await? {
         app.hosted.holds.set_moved(registry, moved);
         let (Some(known), Some(floor)) = (app.register.watched(registry), floors.get(&registry)) else {
             continue;
@@ -70,8 +77,23 @@ pub async fn poll(app: &App, reader: &mut Option<EpochReader>) -> Result<(), cha
             advance(app, registry, epoch, changes);
         }
     }
+    if reader.take_changed() {
+        begin_anew(app);
+    }
     app.register.polled(before);
     Ok(())
+}
+
+/// The primary before this one may have shown what nobody has acknowledged: nothing made of it is served any more.
+fn begin_anew(app: &App) {
+    for registry in app.hosted.tenants().map(|tenant| tenant.registry.id) {
+        if let Some(known) = app.register.watched(registry) {
+            app.register.start(registry, known);
+        }
+        app.peer_keys.moved(registry);
+    }
+    app.answers.empty();
+    app.news.moved();
 }
 
 /// Moves the register; without a list of changes everything of the registry is taken as changed.
@@ -93,6 +115,7 @@ fn advance(app: &App, registry: RegistryId, epoch: i64, changes: Option<Vec<char
 
 /// After a change of our own: what lies between the register and the new epoch is noted, others' changes too.
 pub async fn catch_up(app: &App, registry: RegistryId, epoch: i64) -> Result<(), Error> {
+    app.store.acknowledged(registry, epoch);
     let Some(known) = app.register.watched(registry) else {
         return Ok(());
     };

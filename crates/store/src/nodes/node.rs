@@ -1,0 +1,187 @@
+//! One node of the database, and what it says of itself: its role, its cluster, whether its records may be believed.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use charter_domain::RegistryId;
+use tokio::sync::watch;
+use tokio_postgres::{Client, Row};
+
+use crate::{Error, hot, nodes::address::Address};
+
+/// A statement of a poll; longer, and the node is no help.
+const STATEMENT: Duration = Duration::from_millis(800);
+const EPOCHS: &str = "select registry_id, epoch, moved_at is not null, head from registry_epochs";
+/// What was replayed is read before what was received: the other way round a standby that is being streamed to would seem
+/// to be ahead of its stream. A position at the very start of a segment may be one that was only asked for.
+const STATE: &str = "select pg_is_in_recovery(),
+  case when pg_is_in_recovery() then '' else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end,
+  coalesce(pg_last_wal_replay_lsn() <= pg_last_wal_receive_lsn(), false),
+  coalesce((pg_last_wal_receive_lsn() - '0/0'::pg_lsn) % pg_size_bytes(current_setting('wal_segment_size')) = 0, true),
+  (select system_identifier from pg_control_system()),
+  (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint";
+
+/// What a node is, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Not asked yet, or it has failed somebody since it was asked.
+    Unknown,
+    Primary,
+    Standby,
+    /// It has not answered.
+    Down,
+}
+
+/// One running server: two hosts that lead to the same one are one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Server {
+    /// Of the cluster: copies of one database share it.
+    pub(crate) cluster: i64,
+    /// Microseconds.
+    started: i64,
+}
+
+/// What a node has said last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) role: Role,
+    /// Of a primary; each promotion begins a new one.
+    pub(crate) timeline: u32,
+    /// Of a standby: it has replayed nothing but what it was streamed since it started, so nothing that a primary kept to
+    /// itself when it crashed.
+    pub(crate) streamed: bool,
+    pub(crate) server: Option<Server>,
+    pub(crate) answered: Option<Instant>,
+}
+
+/// A registry's row on one node.
+#[derive(Debug, Clone)]
+pub(crate) struct Stand {
+    pub(crate) registry: RegistryId,
+    pub(crate) epoch: i64,
+    pub(crate) moved: bool,
+    /// The hash of the event of that epoch.
+    pub(crate) head: Option<Vec<u8>>,
+}
+
+/// One answer of a node, and the way to ask it more.
+pub(crate) struct Heard {
+    pub(crate) node: usize,
+    pub(crate) seen: Seen,
+    pub(crate) stands: Vec<Stand>,
+    pub(crate) client: Arc<Client>,
+}
+
+pub(crate) struct Node {
+    index: usize,
+    pub(crate) address: Address,
+    client: Mutex<Option<Arc<Client>>>,
+    seen: watch::Sender<Seen>,
+    /// When the server was started that was seen to follow its stream.
+    followed: Mutex<Option<Server>>,
+}
+
+impl Node {
+    pub(crate) fn new(index: usize, address: Address) -> Self {
+        let nothing =
+            Seen { role: Role::Unknown, timeline: 0, streamed: false, server: None, answered: None };
+        Self {
+            index,
+            address,
+            client: Mutex::new(None),
+            seen: watch::Sender::new(nothing),
+            followed: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        *self.seen.borrow()
+    }
+
+    /// Ready once the node is no longer what it was when it was chosen: down, or under suspicion.
+    pub(crate) async fn gone(&self) {
+        let mut seen = self.seen.subscribe();
+        let gone = seen.wait_for(|seen| matches!(seen.role, Role::Down | Role::Unknown)).await.is_ok();
+        if !gone {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// It has failed somebody: not to be used until it has answered again.
+    pub(crate) fn suspect(&self) {
+        self.seen.send_modify(|seen| seen.role = Role::Unknown);
+    }
+
+    /// Asks what it is and where its registries stand.
+    pub(crate) async fn ask(&self, limit: Duration) -> Result<Heard, Error> {
+        let late = |_| Error::Unavailable("it does not answer in time".to_owned());
+        let heard = tokio::time::timeout(limit, self.questions()).await.map_err(late).flatten();
+        let role = heard.as_ref().map_or(Role::Down, |heard| heard.seen.role);
+        let before = self.seen().role;
+        match &heard {
+            Ok(heard) => self.seen.send_modify(|seen| *seen = heard.seen),
+            Err(_) => {
+                *lock(&self.client) = None;
+                self.seen.send_modify(|seen| seen.role = Role::Down);
+            }
+        }
+        if role != before && (role == Role::Down || before == Role::Down) {
+            let why = heard.as_ref().err().and_then(Error::source_text).unwrap_or_default();
+            tracing::warn!(node = self.index, ?role, why, "a node of the database has come or gone");
+        }
+        heard
+    }
+
+    async fn questions(&self) -> Result<Heard, Error> {
+        let client = self.connected().await?;
+        // In this order: what the rows show was replayed before the node says what it has replayed.
+        let rows = client.query(EPOCHS, &[]).await?;
+        let state = client.query_one(STATE, &[]).await?;
+        let stands = rows.iter().map(stand).collect::<Result<_, _>>()?;
+        let seen = self.read(&state)?;
+        Ok(Heard { node: self.index, seen, stands, client })
+    }
+
+    async fn connected(&self) -> Result<Arc<Client>, Error> {
+        if let Some(client) = lock(&self.client).as_ref().filter(|client| !client.is_closed()) {
+            return Ok(Arc::clone(client));
+        }
+        let config = hot::parse(&self.address.url(STATEMENT))?;
+        let client = Arc::new(hot::connect(&config).await?);
+        *lock(&self.client) = Some(Arc::clone(&client));
+        Ok(client)
+    }
+
+    fn read(&self, row: &Row) -> Result<Seen, Error> {
+        let (standby, timeline): (bool, String) = (row.try_get(0)?, row.try_get(1)?);
+        let (within_stream, at_start): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
+        let server = Server { cluster: row.try_get(4)?, started: row.try_get(5)? };
+        let mut followed = lock(&self.followed);
+        let streamed = standby && within_stream && (!at_start || *followed == Some(server));
+        if streamed {
+            *followed = Some(server);
+        }
+        Ok(Seen {
+            role: if standby { Role::Standby } else { Role::Primary },
+            timeline: u32::from_str_radix(&timeline, 16).unwrap_or_default(),
+            streamed,
+            server: Some(server),
+            answered: Some(Instant::now()),
+        })
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn stand(row: &Row) -> Result<Stand, Error> {
+    Ok(Stand {
+        registry: RegistryId(row.try_get(0)?),
+        epoch: row.try_get(1)?,
+        moved: row.try_get(2)?,
+        head: row.try_get(3)?,
+    })
+}
