@@ -23,11 +23,11 @@ use tokio::time::Instant;
 const MIRROR: &str = "did:web:mirror.example";
 const ORIGIN: &str = "registry.example/log";
 
-fn id(app: &TestApp, authority: &str) -> RegistryId {
+pub fn id(app: &TestApp, authority: &str) -> RegistryId {
     app.app.hosted.by_authority(authority).expect("a registry")
 }
 
-fn vkey(app: &TestApp) -> Vkey {
+pub fn vkey(app: &TestApp) -> Vkey {
     let tenant = app.app.hosted.tenant(id(app, AUTHORITY)).expect("a registry");
     tenant.log_keys.log().vkey.clone()
 }
@@ -37,7 +37,7 @@ async fn epoch(app: &TestApp) -> u64 {
 }
 
 /// What is published once everything is that there is now.
-async fn published(app: &TestApp) -> Arc<Published> {
+pub async fn published(app: &TestApp) -> Arc<Published> {
     let (size, deadline) = (epoch(app).await, Instant::now() + Duration::from_secs(60));
     app.app.logs.wait(id(app, AUTHORITY), size, deadline).await.expect("published")
 }
@@ -59,20 +59,20 @@ fn rows(from: u32, to: u32) -> Vec<(u32, RawRecord)> {
     (from..to).map(|n| (n + 1, record(n))).collect()
 }
 
-async fn loads(app: &TestApp, from: u32, to: u32) {
+pub async fn loads(app: &TestApp, from: u32, to: u32) {
     for reply in app.registry(AUTHORITY).loads(rows(from, to), false).await.expect("loaded") {
         assert_eq!(reply.errors, []);
     }
 }
 
 /// A registry whose log is mirrored at an address.
-fn logged(mirror: SocketAddr) -> Build {
+pub fn logged(mirror: SocketAddr) -> Build {
     let log = format!("log = {{ mirrors = [{{ url = \"http://{mirror}/witness\" }}] }}");
     TestApp::build().registry(AUTHORITY).details(&log)
 }
 
 /// A registry that mirrors the log with this key, with its copy in a directory of the test.
-async fn mirror(log: &Vkey, dir: &Path, address: SocketAddr) -> TestApp {
+pub async fn mirror(log: &Vkey, dir: &Path, address: SocketAddr) -> TestApp {
     mirror_on(Database::create().await, log, dir, address).await
 }
 

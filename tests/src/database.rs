@@ -1,6 +1,9 @@
 //! A database for one test, copied from the template that the harness migrated.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use rustix::{
     io::Errno,
@@ -55,6 +58,11 @@ impl Database {
         self.admin("postgres").await.batch_execute(&sql).await.expect("a copy");
         self.open(true).await;
         copy
+    }
+
+    /// One that is there, on a cluster with its socket in this directory.
+    pub fn at(dir: &Path, name: &str) -> Self {
+        Self { dir: dir.display().to_string(), name: name.to_owned() }
     }
 
     pub fn url(&self, role: &str) -> String {

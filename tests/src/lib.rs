@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod app;
 pub mod ask;
+pub mod backup;
 pub mod clock;
 pub mod database;
 pub mod ebsi;

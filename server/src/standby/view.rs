@@ -44,14 +44,13 @@ impl View {
         } else if self.cluster.is_none() {
             faults.push("no member can read etcd: it has no majority, or is not reached".to_owned());
         }
-        let distinct = |values: Vec<&str>| values.into_iter().collect::<BTreeSet<_>>();
-        let scopes = distinct(self.owns().map(|(_, own)| own.patroni.scope.as_str()).collect());
+        let scopes = distinct(self.owns().map(|(_, own)| own.patroni.scope.as_str()));
         let systems = self.owns().filter_map(|(_, own)| own.database_system_identifier.as_deref());
-        if scopes.len() > 1 || distinct(systems.collect()).len() > 1 {
+        if scopes > 1 || distinct(systems) > 1 {
             faults.push("members of different clusters answer: look at standby.patroni".to_owned());
         }
         let names: Vec<&str> = self.owns().map(|(_, own)| own.patroni.name.as_str()).collect();
-        if distinct(names.clone()).len() < names.len() {
+        if distinct(names.iter().copied()) < names.len() {
             faults.push("two URLs of standby.patroni lead to one member".to_owned());
         }
         let primaries = self.primaries();
@@ -112,6 +111,10 @@ impl View {
         let led = self.leader().is_some_and(|leader| self.primaries() == [leader]);
         led && self.faults.is_empty() && self.confirming() >= self.config.confirmations()
     }
+}
+
+fn distinct<'a>(values: impl Iterator<Item = &'a str>) -> usize {
+    values.collect::<BTreeSet<_>>().len()
 }
 
 fn leader(cluster: &Cluster) -> Option<&str> {
