@@ -4,10 +4,11 @@
 
 SHELL := /bin/bash
 BIN   := $(or $(CARGO_TARGET_DIR),target)/release
+HA    := scripts/setup ha && cargo build --release --workspace --bins && exec $(BIN)/ha
 BUF   := .tools/node_modules/.bin/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim check bench fmt proto openapi run clean-run
+.PHONY: help demo test sim check bench ha-lab ha-demo ha-test soak fmt proto openapi run clean-run
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -26,6 +27,18 @@ check:  ## format, lints, docs, protocol compatibility, dependencies
 
 bench:  ## measure the decision path
 	@scripts/setup bench && cargo build --release --workspace --bins && exec $(BIN)/bench $(ARGS)
+
+ha-lab:  ## start three sites with everything in them, to learn on; takes commands until Ctrl-C
+	@$(HA) lab $(ARGS)
+
+ha-demo:  ## kill the primary site under load and print what clients saw
+	@$(HA) demo $(ARGS)
+
+ha-test:  ## do faults to three sites under load and check the history (ARGS=--all for every fault)
+	@$(HA) test $(ARGS)
+
+soak:  ## load three sites for an hour with a fault now and then
+	@$(HA) soak $(ARGS)
 
 fmt:  ## format the code
 	@cargo fmt --all

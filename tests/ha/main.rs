@@ -10,6 +10,7 @@ mod test;
 
 use std::process::ExitCode;
 
+use charter_server::serve::asked_to_stop;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -22,7 +23,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Start the sites, print where everything is, take commands, stay until Ctrl-C.
-    Lab(lab::Arguments),
+    Lab(lab::console::Arguments),
     /// Kill the primary site under load and print what clients saw.
     Demo(demo::Arguments),
     /// Do faults under load, and check the recorded history.
@@ -35,15 +36,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let done = runtime().and_then(|runtime| match &args.command {
-        Command::Lab(arguments) => runtime.block_on(lab::console::run(arguments)),
-        Command::Demo(arguments) => runtime.block_on(demo::run(arguments)),
-        Command::Test(arguments) => runtime.block_on(test::run(arguments)),
-        Command::Soak(arguments) => runtime.block_on(soak::run(arguments)),
-        Command::Sweep(arguments) => lab::sweep::run(arguments),
-    });
-    match done {
+    match run(&Args::parse().command) {
         Ok(good) => ExitCode::from(u8::from(!good)),
         Err(error) => {
             eprintln!("ha: {error:#}");
@@ -52,6 +45,31 @@ fn main() -> ExitCode {
     }
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+/// True when all was good. Ctrl-C ends what runs: the laboratory then, and only then, as it should.
+fn run(command: &Command) -> anyhow::Result<bool> {
+    if let Command::Sweep(arguments) = command {
+        return lab::sweep::run(arguments);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = perform(command) => done,
+            () = asked_to_stop() => match command {
+                Command::Lab(_) => Ok(true),
+                _ => anyhow::bail!("interrupted"),
+            },
+        }
+    });
+    runtime.shutdown_background(); // A read of the terminal never ends.
+    done
+}
+
+async fn perform(command: &Command) -> anyhow::Result<bool> {
+    match command {
+        Command::Lab(arguments) => lab::console::run(arguments).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Test(arguments) => test::run(arguments).await,
+        Command::Soak(arguments) => soak::run(arguments).await,
+        Command::Sweep(arguments) => lab::sweep::run(arguments),
+    }
 }
