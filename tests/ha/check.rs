@@ -1,5 +1,6 @@
 //! Judges a run by its history and by what is recorded in the end, after everything is well again.
 
+pub mod found;
 pub mod gaps;
 mod linear;
 mod roots;
@@ -69,6 +70,11 @@ pub enum Violation {
 impl Violation {
     pub const fn is_lost(&self) -> bool {
         matches!(self, Self::Lost(_) | Self::Vanished { .. })
+    }
+
+    /// What was seen has no order.
+    pub const fn is_disorder(&self) -> bool {
+        matches!(self, Self::StaleYes(_) | Self::OtherEpoch(_) | Self::NotLinear(_) | Self::Undecided(_))
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod check;
 mod demo;
+mod faults;
 mod history;
 mod lab;
+mod load;
 mod report;
 mod soak;
 mod test;

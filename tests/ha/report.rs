@@ -40,6 +40,8 @@ pub struct Run {
     pub read_p99: f64,
     /// Acknowledged writes that are not there.
     pub lost: u64,
+    /// Answers and entities that no order of what was done explains (R28).
+    pub disorder: u64,
     /// What attempts met, by kind.
     pub troubles: BTreeMap<String, u64>,
     /// Figures of the fault itself.
@@ -53,6 +55,7 @@ pub struct Run {
 impl Run {
     pub fn blame(&mut self, violations: &[Violation]) {
         self.lost += violations.iter().filter(|violation| violation.is_lost()).count() as u64;
+        self.disorder += violations.iter().filter(|violation| violation.is_disorder()).count() as u64;
         self.violations.extend(violations.iter().map(ToString::to_string));
     }
 

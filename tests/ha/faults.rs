@@ -1,0 +1,185 @@
+//! The faults, each as what is done, under load, and what it may cost; and how one of them is carried out and judged.
+
+pub mod probe;
+
+mod around;
+mod disk;
+mod frozen;
+mod heavy;
+mod last;
+mod parted;
+mod process;
+mod rolling;
+mod table;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use futures::future::LocalBoxFuture;
+use rand::{SeedableRng as _, rngs::StdRng};
+use tokio::time::Instant;
+
+pub use self::{disk::SMALL, heavy::resident, table::FAULTS};
+use crate::{
+    check::{self, Violation, gaps},
+    history::{Micros, SECOND},
+    lab::{Lab, Site},
+    load::{Load, Rates, Recorded},
+    report::{Limits, Run, milliseconds},
+};
+
+/// Before a fault and after it, so that a gap is not cut off.
+const BEFORE: Duration = Duration::from_secs(3);
+const AFTER: Duration = Duration::from_secs(4);
+const WHOLE_WITHIN: Duration = Duration::from_secs(150);
+/// Of a thousand writes, how many clients leave before they are answered, in every fault (R11).
+const LEFT_ALONE: u32 = 10;
+
+pub type Doing<'a> = LocalBoxFuture<'a, anyhow::Result<()>>;
+
+pub struct Fault {
+    pub id: &'static str,
+    pub what: &'static str,
+    pub limits: Limits,
+    pub rates: Rates,
+    /// How often it is done in the short set; 0: it is not in it.
+    pub short: u32,
+    /// How often in the whole set.
+    pub all: u32,
+    pub act: for<'a> fn(&'a mut Scene) -> Doing<'a>,
+}
+
+/// Where a fault is done.
+pub struct Scene {
+    pub lab: Lab,
+    pub load: Load,
+    pub random: StdRng,
+    pub notes: Vec<String>,
+    pub wrong: Vec<Violation>,
+    /// Since when gaps count.
+    from: Micros,
+}
+
+impl Scene {
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
+    pub fn wrong(&mut self, text: impl Into<String>) {
+        self.wrong.push(Violation::Other(text.into()));
+    }
+
+    pub fn demand(&mut self, good: bool, text: &str) {
+        if !good {
+            self.wrong(text);
+        }
+    }
+
+    pub async fn leader(&mut self) -> anyhow::Result<Site> {
+        let leader = self.lab.leader().await?;
+        self.note(format!("the leader was at site {leader:?}"));
+        Ok(leader)
+    }
+
+    /// The sites but one.
+    pub fn others(site: Site) -> Vec<Site> {
+        Site::ALL.into_iter().filter(|other| *other != site).collect()
+    }
+
+    pub async fn wait(&self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// Waits until a write is acknowledged that was sent after now.
+    pub async fn until_written(&self, within: Duration) -> anyhow::Result<()> {
+        let (mark, end) = (self.load.recorder.now(), Instant::now() + within);
+        let mut place = self.load.recorder.since(0).len();
+        while Instant::now() < end {
+            let new = self.load.recorder.since(place);
+            if new.iter().any(|e| e.op.is_write() && e.is_done() && e.invoked >= mark) {
+                return Ok(());
+            }
+            place += new.len();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        anyhow::bail!("no write was acknowledged within {} s", within.as_secs())
+    }
+}
+
+/// Does a fault once, and judges what became of it. The error is that the laboratory does not become whole again.
+pub async fn play(lab: Lab, fault: &Fault, run: (u32, u64)) -> anyhow::Result<(Lab, Run)> {
+    lasting(lab, fault, run, Duration::ZERO).await
+}
+
+/// The same under a load that lasts at least so long; its number and seed.
+pub async fn lasting(
+    mut lab: Lab,
+    fault: &Fault,
+    (run, seed): (u32, u64),
+    at_least: Duration,
+) -> anyhow::Result<(Lab, Run)> {
+    let begun = Instant::now();
+    let mut figures = Run { fault: fault.id, seed, ..Run::default() };
+    lab.whole(WHOLE_WITHIN).await.with_context(|| format!("before {}", fault.id))?;
+    let load = Load::start(&lab, run, fault.rates).await?;
+    load.left_alone.store(LEFT_ALONE, std::sync::atomic::Ordering::Relaxed);
+    let (notes, wrong, random) = (Vec::new(), Vec::new(), StdRng::seed_from_u64(seed));
+    let mut scene = Scene { lab, load, random, notes, wrong, from: SECOND };
+    tokio::time::sleep(BEFORE).await;
+    if let Err(error) = (fault.act)(&mut scene).await {
+        figures.broken = Some(format!("{error:#}"));
+    }
+    tokio::time::sleep(AFTER.max(at_least.saturating_sub(begun.elapsed()))).await;
+    let Scene { mut lab, load, notes, wrong, from, .. } = scene;
+    let span = (from, load.recorder.now());
+    figures.notes = notes;
+    figures.blame(&wrong);
+    // Healed before the clients end, who would try a minute for nothing else.
+    lab.whole(WHOLE_WITHIN).await.with_context(|| format!("after {}", fault.id))?;
+    let recorded = load.stop().await?;
+    measure(&mut figures, &recorded, span);
+    judge(&mut figures, &lab, &recorded).await?;
+    Ok((lab, figures))
+}
+
+/// Gaps and latencies from the beginning of the load until the fault was over.
+pub fn measure(figures: &mut Run, recorded: &Recorded, span: (Micros, Micros)) {
+    let entries = &recorded.entries;
+    let (writes, reads): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.op.is_write());
+    let done = |all: &[&crate::history::Entry]| all.iter().filter(|e| e.is_done()).count() as u64;
+    (figures.writes, figures.reads) = (done(&writes), done(&reads));
+    figures.read_errors = reads.len() as u64 - figures.reads;
+    let unknown = writes.iter().filter(|e| e.outcome == crate::history::Outcome::Unknown);
+    figures.unknown = unknown.count() as u64;
+    let gap = |write| gaps::longest(gaps::done(entries, move |e| e.op.is_write() == write), span);
+    (figures.write_gap, figures.read_gap) = (milliseconds(gap(true)), milliseconds(gap(false)));
+    figures.read_p50 = gaps::latency(entries, 500, span) as f64 / 1e3;
+    figures.read_p99 = gaps::latency(entries, 990, span) as f64 / 1e3;
+    figures.troubles = recorded.recorder.troubles();
+    if recorded.recorder.skipped() > 0 {
+        figures
+            .notes
+            .push(format!("{} operations were not sent, being too late", recorded.recorder.skipped()));
+    }
+}
+
+/// Compares the history with what is recorded.
+pub async fn judge(figures: &mut Run, lab: &Lab, recorded: &Recorded) -> anyhow::Result<()> {
+    ensure!(figures.writes > 0 || recorded.entries.is_empty(), "no write was acknowledged");
+    let (found, wrong) = check::found::read(lab, recorded).await?;
+    figures.blame(&wrong);
+    let violations = check::judge(&recorded.entries, &found, &recorded.seen);
+    if !violations.is_empty() {
+        keep(figures, recorded)?;
+    }
+    figures.blame(&violations);
+    Ok(())
+}
+
+/// The history of a run with violations, for whoever looks into it.
+fn keep(figures: &mut Run, recorded: &Recorded) -> anyhow::Result<()> {
+    let path = crate::report::folder()?.join(format!("{}-{}.json", figures.fault, recorded.run));
+    std::fs::write(&path, serde_json::to_vec(&recorded.entries)?)?;
+    figures.notes.push(format!("its history is in {}", path.display()));
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Processes that die, that are stopped, and that hand over as planned.
+
+use std::time::Duration;
+
+use super::{Doing, Scene};
+use crate::lab::Site;
+
+/// R1: the primary's Postgres dies.
+pub fn postmaster(scene: &mut Scene) -> Doing<'_> {
+    Box::pin(async move {
+        let leader = scene.leader().await?;
+        scene.lab.kill_postmaster(leader);
+        scene.until_written(Duration::from_secs(30)).await?;
+        scene.wait(5).await;
+        Ok(())
+    })
+}
+
+/// R2: the primary's node dies, Patroni and Postgres.
+pub fn node(scene: &mut Scene) -> Doing<'_> {
+    Box::pin(async move {
+        let leader = scene.leader().await?;
+        scene.lab.kill_node(leader);
+        let next = scene.lab.wait_leader(Some(leader), Duration::from_secs(60)).await?;
+        scene.note(format!("site {next:?} took over"));
+        scene.until_written(Duration::from_secs(30)).await
+    })
+}
+
+/// R4: Patroni of the primary stands still, its Postgres runs.
+pub fn patroni(scene: &mut Scene) -> Doing<'_> {
+    Box::pin(async move {
+        let leader = scene.leader().await?;
+        scene.lab.freeze_patroni(leader);
+        scene.wait(30).await;
+        scene.lab.thaw_patroni(leader);
+        scene.until_written(Duration::from_secs(60)).await?;
+        scene.wait(5).await;
+        Ok(())
+    })
+}
+
+/// R5: a planned switchover.
+pub fn switchover(scene: &mut Scene) -> Doing<'_> {
+    Box::pin(async move {
+        let leader = scene.leader().await?;
+        let to = if leader == Site::A { Site::B } else { Site::A };
+        scene.lab.switchover(Some(to)).await?;
+        scene.until_written(Duration::from_secs(30)).await?;
+        scene.wait(3).await;
+        Ok(())
+    })
+}
+
+/// R6: one of the two standbys dies.
+pub fn standby(scene: &mut Scene) -> Doing<'_> {
+    Box::pin(async move {
+        let leader = scene.leader().await?;
+        let gone = if leader == Site::B { Site::A } else { Site::B };
+        scene.lab.kill_node(gone);
+        scene.wait(10).await;
+        scene.until_written(Duration::from_secs(30)).await
+    })
+}

@@ -1,0 +1,118 @@
+//! A client's list of servers: one that did not answer is left alone for a moment.
+
+use std::{
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use anyhow::ensure;
+use charter_tests::{Rest, rest::Reply};
+use http::{Method, header};
+use http_body_util::Full;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::{
+    history::{Micros, SECOND},
+    lab::Lab,
+};
+
+/// How long a server that failed is not asked, where there is another.
+const REST: Micros = SECOND;
+const CHECKPOINT_WITHIN: Duration = Duration::from_secs(1);
+
+pub struct Endpoints {
+    all: Vec<Endpoint>,
+    token: String,
+    pub authority: String,
+    next: AtomicUsize,
+}
+
+struct Endpoint {
+    name: String,
+    rest: Rest,
+    rests_until: AtomicU64,
+}
+
+/// What became of a request.
+pub enum Attempt {
+    Answered(Reply),
+    /// Nobody took the connection: nothing was done.
+    NotSent,
+    /// It was sent, or may have been: why there is no answer.
+    Lost(&'static str),
+}
+
+impl Endpoints {
+    pub fn new(lab: &Lab) -> anyhow::Result<Self> {
+        let servers = lab.servers().into_iter();
+        let all: Vec<Endpoint> = servers
+            .map(|server| Endpoint {
+                name: server.name,
+                rest: Rest::new(server.address),
+                rests_until: AtomicU64::new(0),
+            })
+            .collect();
+        ensure!(!all.is_empty(), "there are no servers");
+        let (token, authority) = (lab.token().to_owned(), lab.authority().to_owned());
+        Ok(Self { all, token, authority, next: AtomicUsize::new(0) })
+    }
+
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub fn name(&self, server: usize) -> &str {
+        self.all.get(server).map_or("", |endpoint| &endpoint.name)
+    }
+
+    /// The next server in turn that does not rest; where all do, the next.
+    pub fn pick(&self, now: Micros) -> usize {
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let places = (0..self.len()).map(|n| (first + n) % self.len());
+        let awake = |place: &usize| self.all[*place].rests_until.load(Ordering::Relaxed) <= now;
+        places.clone().find(awake).unwrap_or(first % self.len())
+    }
+
+    pub fn failed(&self, server: usize, now: Micros) {
+        self.all[server].rests_until.store(now + REST, Ordering::Relaxed);
+    }
+
+    /// Posts JSON; with a request id as who may load records.
+    pub async fn post(
+        &self,
+        server: usize,
+        path: &str,
+        body: String,
+        id: Option<Uuid>,
+        within: Duration,
+    ) -> Attempt {
+        let rest = &self.all[server].rest;
+        let mut request = rest.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+        if let Some(id) = id {
+            request = request
+                .header("idempotency-key", id.to_string())
+                .header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        }
+        let Ok(request) = request.body(Full::new(body.into())) else { return Attempt::NotSent };
+        match timeout(within, rest.try_send(request)).await {
+            Err(_) => Attempt::Lost("no answer in time"),
+            // As hyper's client names an error of connecting.
+            Ok(Err(text)) if text.contains("Error(Connect") => Attempt::NotSent,
+            Ok(Err(_)) => Attempt::Lost("connection lost"),
+            Ok(Ok(reply)) => Attempt::Answered(reply),
+        }
+    }
+
+    /// What a path answers with status 200, within a second.
+    pub async fn get(&self, server: usize, path: &str) -> Option<Reply> {
+        let rest = &self.all[server].rest;
+        let request = rest.request(Method::GET, path).body(Full::default()).ok()?;
+        let reply = timeout(CHECKPOINT_WITHIN, rest.try_send(request)).await.ok()?.ok()?;
+        (reply.status == 200).then_some(reply)
+    }
+
+    pub async fn checkpoint(&self, server: usize) -> Option<String> {
+        Some(self.get(server, "/log/checkpoint").await?.text())
+    }
+}
