@@ -6,7 +6,7 @@ use clap::Parser;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::{
-    Lab, Options, Site, Start, net,
+    Lab, Options, Site, Start,
     net::Part,
     node,
     node::{ADMIN, POSTGRES},

@@ -189,7 +189,10 @@ impl Lab {
                 keys.witness
             )
         });
-        let registry = Registry { authority: AUTHORITY, slug: "education", more: log };
+        // The same at all servers: one registry with one configuration.
+        let [here, there] = [Site::A, Site::B].map(|site| self.net.address(site, Part::Door, TLS));
+        let more = format!("sites = [\"https://{there}\"]\n{log}");
+        let registry = Registry { authority: AUTHORITY, slug: "education", at: here, more };
         toml(&site, &(database + "\n" + &redis), &registry, (server.address, server.secure))
     }
 
@@ -203,8 +206,8 @@ impl Lab {
                 keys.log
             )
         });
-        let registry = Registry { authority: WITNESS, slug: "witness", more: logs };
         let secure = self.net.address(Site::C, Part::Door, TLS);
+        let registry = Registry { authority: WITNESS, slug: "witness", at: secure, more: logs };
         toml(&site, &format!("url = \"{url}\"\n"), &registry, (self.witness_address(), secure))
     }
 
@@ -259,6 +262,8 @@ impl Lab {
 struct Registry {
     authority: &'static str,
     slug: &'static str,
+    /// Where others reach it first.
+    at: SocketAddr,
     /// More settings of it.
     more: String,
 }
@@ -266,13 +271,13 @@ struct Registry {
 /// What all have in common. Limits are looked at and never reached: all clients of a test are one address.
 fn toml(site: &Path, database: &str, registry: &Registry, at: (SocketAddr, SocketAddr)) -> String {
     let (site, (plain, secure)) = (site.display(), at);
-    let Registry { authority, slug, more } = registry;
+    let Registry { authority, slug, at: public, more } = registry;
     format!(
         "[database]\n{database}[keys]\nkek_file = \"{site}/kek\"\n[bootstrap]\ntoken_file = \"{site}/token\"\n\
          [log_store]\ndir = \"{site}/log\"\nsequence = true\n[log]\nfilter = \"info\"\n\
          [limits]\nper_address_rps = 1000000\nper_address_burst = 1000000\nglobal_rps = 1000000\n\
          [[registries]]\nauthority_id = \"{authority}\"\nslug = \"{slug}\"\nname = \"{slug}\"\n\
-         jurisdiction = \"FI\"\npublic_url = \"https://{secure}\"\n{more}\
+         jurisdiction = \"FI\"\npublic_url = \"https://{public}\"\n{more}\
          [[listeners]]\naddress = \"{plain}\"\nregistry = \"{authority}\"\nservices = [\"public\", \"staff\"]\n\
          [[listeners]]\naddress = \"{secure}\"\nregistry = \"{authority}\"\nopen_peers = true\n\
          tls = {{ cert_file = \"{site}/tls.pem\", key_file = \"{site}/tls.key\" }}\n"
