@@ -11,7 +11,12 @@ use charter_server::{
     escrow::{Backup, Compared, Restored, backup, officer, restore},
     rehome,
 };
-use charter_tests::{AUTHORITY, TestApp, database::Database, program::built, terminal};
+use charter_tests::{
+    AUTHORITY, TestApp,
+    database::Database,
+    program::built,
+    terminal::{self, Done},
+};
 use tempfile::TempDir;
 
 const NAMES: [&str; 3] = ["anna", "otto", "tess"];
@@ -84,6 +89,15 @@ fn why<T>(result: anyhow::Result<T>, part: &str) {
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("there").mode() & 0o7777
+}
+
+/// `charterd` with the words of a line; those behind `@` are files in a directory.
+pub(crate) async fn charterd(dir: &Path, line: &str) -> Done {
+    let file = |name: &str| dir.join(name).display().to_string();
+    let word = |word: &str| word.strip_prefix('@').map_or_else(|| word.to_owned(), file);
+    let words: Vec<String> = line.split(' ').map(word).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    terminal::run(terminal::command(&built("charterd"), dir, &words)).await
 }
 
 #[tokio::test]
@@ -187,15 +201,9 @@ async fn what_is_sealed_is_there_and_for_officers() {
 async fn the_commands_make_keys_back_up_check_and_restore() {
     let dir = tempfile::tempdir().expect("a directory");
     let app = TestApp::build().registry(AUTHORITY).at(dir.path()).start().await;
-    let path = |name: &str| dir.path().join(name).display().to_string();
     let toml = TestApp::build().registry(AUTHORITY).toml(&app.database, dir.path(), app.address);
     std::fs::write(dir.path().join("site.toml"), toml).expect("written");
-    let run = async |line: &str| {
-        let words: Vec<String> =
-            line.split(' ').map(|word| word.strip_prefix('@').map_or(word.to_owned(), path)).collect();
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        terminal::run(terminal::command(&built("charterd"), dir.path(), &words)).await
-    };
+    let run = async |line: &str| charterd(dir.path(), line).await;
     for name in ["a", "b"] {
         let made = run(&format!("keys officer --to @{name}")).await;
         assert!(made.code == 0 && made.out.trim().len() == 43, "{made:?}");

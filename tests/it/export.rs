@@ -22,6 +22,7 @@ use charter_tests::{
 use tempfile::TempDir;
 
 use crate::{
+    escrow::charterd,
     hosted::{TENANT, Two},
     kept::until,
     logged,
@@ -233,4 +234,59 @@ async fn a_log_that_went_on_elsewhere_is_not_signed_again() {
     until(SOON, "it says that it is behind", stops).await;
     assert!(own.app.logs.published(id).is_none_or(|last| last.size < published), "nothing was signed");
     assert_eq!(peer.has(), published);
+}
+
+/// A site burns down. Two officers' files, a backup of its keys and an export are elsewhere.
+#[tokio::test]
+async fn a_site_comes_back_on_an_empty_machine_by_its_commands() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let does = async |line: &str| {
+        let done = charterd(dir.path(), line).await;
+        assert_eq!(done.code, 0, "{line}: {done:?}");
+        done.out
+    };
+    let configures = |name: &str, database: &Database| {
+        let at = dir.path().join(name);
+        std::fs::create_dir_all(&at).expect("a directory");
+        let build = TestApp::build().registry(AUTHORITY).owner().at(&at);
+        let toml = build.toml(database, &at, SocketAddr::from(ANY));
+        std::fs::write(dir.path().join(format!("{name}.toml")), toml).expect("written");
+        build
+    };
+    let database = Database::create().await;
+    let old = configures("old", &database).start_on(database, SocketAddr::from(ANY)).await.expect("a server");
+    old.registry(AUTHORITY).registers("did:web:kept.example").authorized("issue", "Degree").await;
+    let published = logged::published(&old, AUTHORITY).await;
+    for officer in ["anna", "otto"] {
+        does(&format!("keys officer --to @{officer}")).await;
+    }
+    does("rehome key --config @old.toml --to @site.jwk").await;
+    does("keys backup --config @old.toml --to @keys --officer @anna.pub --officer @otto.pub").await;
+    let said = does("export --config @old.toml --to @file --recipient @site.jwk").await;
+    assert!(said.contains(AUTHORITY) && said.contains("EXPORT_REGISTRY"), "{said}");
+    old.stop().await;
+    std::fs::remove_dir_all(dir.path().join("old")).expect("burned");
+
+    let database = Database::create().await;
+    let build = configures("new", &database);
+    does("keys restore --config @new.toml --from @keys --officer @otto --officer @anna").await;
+    let said = does("init --config @new.toml --from-export @file").await;
+    assert!(said.contains("--yes-the-source-is-gone"), "{said}");
+    for (line, part) in [
+        ("init --config @new.toml", "--issuer"),
+        ("init --config @new.toml --yes-the-source-is-gone", "--from-export"),
+        ("init --config @new.toml --from-export @file --issuer https://login.example", "cannot be used with"),
+    ] {
+        let refused = charterd(dir.path(), line).await;
+        assert!(refused.code == 2 && refused.err.contains(part), "{line}: {refused:?}");
+    }
+    let said = does("init --config @new.toml --from-export @file --yes-the-source-is-gone").await;
+    assert!(said.contains("start `charterd serve`"), "{said}");
+
+    let new = build.start_on(database, SocketAddr::from(ANY)).await.expect("a server");
+    let line = async |entity: &str| new.anonymous().asks(entity, "issue", "Degree").both().await.line();
+    assert_eq!(line("did:web:kept.example").await, "200 yes ACTIVE");
+    same_log(&new, AUTHORITY, &published).await;
+    new.registry(AUTHORITY).registers("did:web:next.example").authorized("issue", "Degree").await;
+    assert_eq!(line("did:web:next.example").await, "200 yes ACTIVE", "by the token of before");
 }
