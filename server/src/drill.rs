@@ -111,6 +111,7 @@ fn private(config: &Config, home: &Home) -> anyhow::Result<Config> {
     private.database.url = at(&config.database.url)?;
     private.database.owner_url = at(&config.database.owner_url)?;
     private.database.migrate_at_start = false;
+    private.database.synchronous_standbys = None;
     private.redis.url = String::new();
     private.bootstrap.token_file = home.dir().join("token").display().to_string();
     private.log_store.sequence = false;

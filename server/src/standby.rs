@@ -6,6 +6,7 @@ mod log;
 mod patroni;
 mod plan;
 mod show;
+mod sight;
 mod view;
 
 use std::{
@@ -20,6 +21,7 @@ use self::{
     act::Act,
     patroni::Api,
     plan::{Plan, Way},
+    sight::Sight,
     view::View,
 };
 use crate::{Config, config::Faults};
@@ -75,8 +77,10 @@ pub async fn run(config: &Config, command: &StandbyCommand) -> anyhow::Result<Ex
     let view = View::of(api.seen().await);
     match command {
         StandbyCommand::Status { output } => {
-            show::print(&view, *output)?;
-            Ok(ExitCode::from(u8::from(!view.is_good())))
+            let sight = Sight::look(config).await;
+            show::print(&view, sight.as_ref(), *output)?;
+            let good = view.is_good() && sight.is_none_or(|sight| sight.fault.is_none());
+            Ok(ExitCode::from(u8::from(!good)))
         }
         StandbyCommand::Switchover { to, how } => {
             let way = plan::switchover(&view, to.as_deref()).map_err(|why| anyhow!(why))?;

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Output, patroni::Seen, view::View};
+use super::{Output, patroni::Seen, sight::Sight, view::View};
 
 const HEADINGS: [&str; 6] = ["MEMBER", "ROLE", "STATE", "TIMELINE", "LAG", "ADDRESS"];
 
-pub fn print(view: &View, output: Output) -> anyhow::Result<()> {
+pub fn print(view: &View, sight: Option<&Sight>, output: Output) -> anyhow::Result<()> {
     match output {
-        Output::Json => println!("{}", serde_json::to_string_pretty(&as_json(view))?),
-        Output::Table => print!("{}", as_table(view)),
+        Output::Json => println!("{}", serde_json::to_string_pretty(&as_json(view, sight))?),
+        Output::Table => print!("{}{}", as_table(view), sight.map(Sight::as_text).unwrap_or_default()),
     }
     Ok(())
 }
@@ -64,7 +64,7 @@ fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
-fn as_json(view: &View) -> Value {
+fn as_json(view: &View, sight: Option<&Sight>) -> Value {
     let members: Vec<Value> = view
         .nodes
         .iter()
@@ -92,5 +92,6 @@ fn as_json(view: &View) -> Value {
         "must_confirm": view.config.confirmations(),
         "faults": view.faults,
         "members": members,
+        "from_here": sight.map(Sight::as_json),
     })
 }
