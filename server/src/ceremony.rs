@@ -2,9 +2,9 @@
 //! their own if they like, and put together with minutes. Files in, files out; no file is ever overwritten.
 
 mod draft;
-mod files;
+pub(crate) mod files;
 mod finish;
-mod key;
+pub(crate) mod key;
 mod minutes;
 mod sign;
 mod summary;

@@ -2,6 +2,7 @@
 
 pub mod dids;
 pub mod ebsi;
+pub mod emergency;
 pub mod keys;
 pub mod listener;
 pub mod log;
@@ -324,6 +325,7 @@ impl Config {
         faults.extend(registry::faults(&self.registries));
         faults.extend(standby::faults(&self.standby));
         faults.extend(ebsi::faults(&self.registries));
+        faults.extend(emergency::faults(&self.registries));
         faults.extend(log::faults(&self.log_store, &self.registries));
         faults.extend(listener::faults(&self.listeners, &self.registries));
         faults.extend(peer_tls::announced(&self.peer_tls, &self.listeners, &self.registries));

@@ -24,6 +24,7 @@ use tokio::sync::{Mutex, watch};
 use crate::{
     anchors::Published,
     app::document::{self, Issuing},
+    breakglass::{self, Breakglass},
     config::{Config, RegistryConfig},
     context::Startup,
     ebsi_parent::Parents,
@@ -45,6 +46,8 @@ pub struct Hosted {
     pub store: Store,
     /// Registries of which published events are missing: they answer nothing.
     pub holds: Holds,
+    /// What security officers deny.
+    pub breakglass: Breakglass,
     register: Arc<Register>,
     clock: Arc<dyn Clock>,
     tenants: HashMap<RegistryId, Tenant>,
@@ -106,6 +109,7 @@ impl Hosted {
             rosters: Rosters::new(tenants.iter().map(|(id, t)| (*id, &t.registry.authority))),
             ebsi_parents: Parents::new(tenants.values(), config.limits.deadline())?,
             logs: OnceLock::new(),
+            breakglass: Breakglass::new(Arc::clone(&clock)),
             holds,
             register,
             clock,
@@ -208,6 +212,7 @@ async fn open_one(
     let tenant = Tenant {
         registry,
         anchors,
+        officers: breakglass::officers(&own.emergency)?,
         config: own.clone(),
         log: std::sync::RwLock::new(document::announced(&own.public_url, &log_keys)),
         log_keys: keys::open(&log_keys, vault.as_ref())?,
@@ -288,7 +293,7 @@ impl LocalAuthority for Hosted {
     async fn decide(&self, registry: RegistryId, query: &Query, at: Timestamp) -> Result<Decision, Error> {
         free(self, registry)?;
         let facts = self.facts(registry, query).await.map_err(federation_error)?;
-        Ok(decide(query, &facts, at))
+        Ok(self.breakglass.decided(query, decide(query, &facts, at)))
     }
 
     async fn epoch(&self, registry: RegistryId) -> Result<i64, Error> {

@@ -1,5 +1,5 @@
-//! `charterd`: serve, migrate, init, rebuild, log, rehome, standby, drill, export, keys, ceremony, ebsi, demo, doctor,
-//! config check.
+//! `charterd`: serve, migrate, init, rebuild, log, rehome, standby, drill, export, keys, ceremony, emergency, ebsi, demo,
+//! doctor, config check.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -8,6 +8,7 @@ use charter_domain::{policy::Caller, time::Clock as _};
 use charter_server::{
     Config, app,
     app::init::Administrator,
+    breakglass::command::{self as emergency, EmergencyCommand},
     ceremony::{self, CeremonyCommand},
     clock::WallClock,
     config::Faults,
@@ -103,6 +104,12 @@ enum Command {
     Ceremony {
         #[command(subcommand)]
         command: CeremonyCommand,
+    },
+    /// Deny an entity when nothing else works, signed by two security officers: from files, without a network or a
+    /// database.
+    Emergency {
+        #[command(subcommand)]
+        command: EmergencyCommand,
     },
     /// Look into a Trusted Issuers Registry of EBSI: without a configuration or a database.
     Ebsi {
@@ -205,6 +212,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Standby { command } => return runtime()?.block_on(standby::run(&load()?, command)),
         Command::Drill { command } => return runtime()?.block_on(drill::run(&load()?, command)),
         Command::Ceremony { command } => ceremony::run(command, WallClock.now())?,
+        Command::Emergency { command } => emergency::run(command, WallClock.now())?,
         Command::Ebsi { command } => {
             let good = runtime()?.block_on(ebsi::run(command, WallClock.now()))?;
             return Ok(ExitCode::from(u8::from(!good)));

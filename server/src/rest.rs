@@ -6,6 +6,7 @@ pub mod audit;
 pub mod authzen;
 pub mod ayra;
 pub mod body;
+pub mod breakglass;
 pub mod credential;
 pub mod did;
 pub mod docs;
@@ -47,7 +48,9 @@ use axum::{
     routing::{delete, get, post},
 };
 
-use self::route::{Route, bootstrap, direct, everywhere, links, peer, public, records, site, staff};
+use self::route::{
+    Route, anywhere, bootstrap, direct, everywhere, links, peer, public, records, site, staff,
+};
 use crate::{
     App, Error,
     app::{
@@ -72,6 +75,9 @@ pub const ROUTES: &[Route] = &[
     everywhere("/did.json", || get(well_known::did)),
     everywhere("/snapshot", || get(snapshot::index)),
     everywhere("/snapshot/{sha256}", || get(snapshot::file)),
+    // On every listener: what says no when nothing else works is taken wherever a server can be reached.
+    everywhere("/api/v1/emergency-denials", || get(breakglass::list)),
+    anywhere("POST", "/api/v1/emergency-denials", || post(breakglass::take)),
     everywhere("/openapi.json", || get(docs::document)),
     everywhere("/docs", || get(docs::index)),
     everywhere("/docs/", || get(docs::file)),

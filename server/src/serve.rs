@@ -35,6 +35,7 @@ pub async fn start_with(config: Config, clock: Arc<dyn Clock>, lookup: Lookup) -
         }
     }
     let app = App::start(config, clock, lookup).await?;
+    crate::breakglass::tasks::at_start(&app).await;
     crate::witness::quarantine::look(&app).await;
     let mut reader = None;
     tasks::epoch::poll(&app, &mut reader).await?;

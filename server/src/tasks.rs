@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use crate::App;
+use crate::{App, breakglass};
 
 /// Starts every task; dropping the set ends them.
 pub fn start(app: &Arc<App>) -> JoinSet<()> {
@@ -36,6 +36,9 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     set.spawn(retention::run(Arc::clone(app)));
     set.spawn(sequencer::run(Arc::clone(app)));
     set.spawn(superior::run(Arc::clone(app)));
+    set.spawn(breakglass::tasks::look(Arc::clone(app)));
+    set.spawn(breakglass::tasks::tell(Arc::clone(app)));
+    set.spawn(breakglass::tasks::record(Arc::clone(app)));
     set.spawn(crate::peer_keys::run(Arc::clone(app)));
     set.spawn(crate::witness::quarantine::run(Arc::clone(app)));
     let limiter = Arc::clone(app);

@@ -34,7 +34,8 @@ const WITHOUT: [(&str, &str); 3] = [
     ("PrivacyService/ExportPersonalData", "a stream; REST has it as NDJSON at /api/v1/privacy/records"),
 ];
 /// Routes that gRPC has in another form, and why.
-const REST_ALONE: [(&str, &str); 7] = [
+const REST_ALONE: [(&str, &str); 8] = [
+    ("/api/v1/emergency-denials", "a file that is carried by hand where nothing else works"),
     ("/api/v1/dids", "what was found at sites of others: for people of the site, and no record"),
     ("/api/v1/issuers/{did}", "a view of GetEntity for verifiers"),
     ("/api/v1/issuers:batchCheck", "the same for many"),

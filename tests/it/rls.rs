@@ -20,7 +20,7 @@ const ATTEMPTS: usize = 7_000;
 const RAW_ATTEMPTS: usize = 3_000;
 const WORKERS: u64 = 12;
 /// Every table that holds a tenant's rows and may be read.
-const TABLES: [&str; 50] = [
+const TABLES: [&str; 51] = [
     "retention_runs",
     "accesses",
     "requests",
@@ -54,6 +54,7 @@ const TABLES: [&str; 50] = [
     "schema_revisions",
     "schema_deprecations",
     "did_watch",
+    "emergency_denials",
     "credential_types",
     "type_identifiers",
     "keys",

@@ -226,9 +226,13 @@ def endpoints(value):
     return value
 WITNESS = shaped({"name": visible, "vkey": visible, "url": visible})
 LOG = shaped({"origin": visible, "vkey": visible, "url": visible}, {"witness": WITNESS})
+def officers(value):
+    need(len(array(value)) != 1, "MALFORMED", "officers")
+    return jwks({"keys": value}) if value else {}
 REGISTRY = shaped(
     {"authority_id": did, "trqp_endpoint": text, "grpc_endpoint": text},
-    {"endpoints": endpoints, "governance_framework": text, "log": LOG, "tls_spki_sha256": pins},
+    {"endpoints": endpoints, "governance_framework": text, "log": LOG, "tls_spki_sha256": pins,
+     "emergency_officers": officers},
 )
 MARKS = ("trust_mark_status", "trust_mark_list", "trust_mark")
 ENDPOINTS = [f"federation_{e}_endpoint" for e in ("fetch", "list", "resolve", *MARKS, "historical_keys")]

@@ -96,6 +96,16 @@ pub fn emergency(
     Ok(Permit { registry, origin: "emergency", verb: PhantomData })
 }
 
+/// What two different security officers signed offline is recorded, in whatever phase: it suspends until it lapses.
+/// `signers` are the thumbprints of their keys, verified.
+pub fn breakglass(registry: RegistryId, signers: &[String]) -> Result<Permit<Emergency>, Refusal> {
+    let different = signers.first().is_some_and(|first| signers.iter().any(|other| other != first));
+    if !different {
+        return Err(Refusal::Denied);
+    }
+    Ok(Permit { registry, origin: "breakglass", verb: PhantomData })
+}
+
 /// One security officer takes a credential away at once. It can only take rights away, so it needs no second person.
 pub fn revoke_credential(
     staff: &Staff,

@@ -6,6 +6,7 @@
 //! This is what a verifier's program links.
 
 pub mod anchor;
+pub mod breakglass;
 pub mod chain;
 pub mod document;
 pub mod fault;
@@ -15,6 +16,7 @@ pub mod render;
 pub mod snapshot;
 pub mod verify;
 
+mod detached;
 mod error;
 mod strict;
 #[cfg(test)]

@@ -77,6 +77,7 @@ impl Party {
                     governance_framework: None,
                     tls_spki_sha256: SpkiPins::default(),
                     log: None,
+                    emergency_officers: Vec::new(),
                 },
             },
         }

@@ -32,6 +32,11 @@ pub struct StatusView {
 }
 
 impl StatusView {
+    /// One that is not on record.
+    pub fn of(state: State, effective: Interval, reason: String) -> Self {
+        let micros = |at: Option<Timestamp>| at.map(Timestamp::micros);
+        Self { state, from: micros(effective.from), until: micros(effective.until), reason }
+    }
     pub fn effective(&self) -> Interval {
         Interval {
             from: self.from.map(Timestamp::from_micros),

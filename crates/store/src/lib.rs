@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod application;
+pub mod breakglass;
 pub mod credential;
 pub mod delegation;
 pub mod did_watch;

@@ -77,6 +77,7 @@ impl Party {
             governance_framework: None,
             tls_spki_sha256: SpkiPins::default(),
             log: None,
+            emergency_officers: Vec::new(),
         };
         let federation_entity =
             FederationEntity { organization_name: self.id.to_string(), ..FederationEntity::default() };

@@ -52,6 +52,8 @@ pub struct Issuing {
     /// Whom the entity configuration names.
     superiors: Vec<HttpsId>,
     log: Option<Log>,
+    /// Security officers two of whom may deny in an emergency.
+    officers: Option<JwkSet>,
     /// Credential types that somebody is authorized here to issue.
     types: Arc<Vec<String>>,
     lifetime: Duration,
@@ -79,6 +81,7 @@ impl Issuing {
             config: tenant.config.clone(),
             superiors: tenant.above().hints.clone(),
             log: tenant.log(),
+            officers: tenant.officers.clone(),
             types: tenant.types(),
             lifetime: Duration::from_secs(lifetime_secs),
         }
@@ -334,6 +337,7 @@ impl Issuing {
                     governance_framework: self.config.governance_framework.clone(),
                     tls_spki_sha256: self.config.tls_spki_sha256.clone(),
                     log: self.log.clone(),
+                    emergency_officers: self.officers.iter().flat_map(|set| set.keys.clone()).collect(),
                 },
             },
         }

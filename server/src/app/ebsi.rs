@@ -209,6 +209,9 @@ async fn drafts(app: &App, registry: RegistryId, did: &str) -> Result<(i64, Vec<
     let above = Above::of(app, tenant)?;
     let mut drafts = draft::all(&subject(tenant, did, &above), &held, app.clock.now());
     drafts.truncate(MOST_ATTRIBUTES);
+    if let Some(held) = app.hosted.breakglass.denies(&tenant.registry.authority, did) {
+        drafts = drafts.into_iter().filter_map(|draft| draft.denied(held.span())).collect();
+    }
     if drafts.is_empty() && !own && nobody_yet(&held, app.clock.now()) {
         return Err(Fault::Issuer(did.to_owned()));
     }

@@ -16,7 +16,7 @@ use charter_store::{Error as StoreError, entity::EntityView, listing::Standing};
 use sha2::{Digest, Sha256};
 
 use self::{item::About, kept::Kept};
-use crate::{App, Error, error::Code, keyring::Keyring};
+use crate::{App, Error, breakglass::overlaid, error::Code, keyring::Keyring};
 
 pub use self::kept::Lists;
 
@@ -73,6 +73,9 @@ pub async fn list(app: &Arc<App>, registry: RegistryId, format: Format) -> Resul
 /// The list that is kept, or why there is none, if it still holds.
 async fn current(app: &App, registry: RegistryId, format: Format) -> Result<Option<Signed>, Error> {
     let Some(kept) = app.lists.find(registry, format) else { return Ok(None) };
+    if kept.denials != app.hosted.breakglass.revision() {
+        return Ok(None);
+    }
     // The lease first: see `Register`.
     let noted = if app.register.usable() { app.register.watched(registry) } else { None };
     let epoch = match noted {
@@ -143,12 +146,19 @@ async fn make(app: &App, registry: RegistryId, format: Format) -> Result<(), Err
     let tenant = app.tenant(registry)?;
     let about = Arc::new(About::of(tenant));
     let (clock, of) = (Arc::clone(&app.clock), Arc::clone(&about));
+    // Before the facts, as the epoch is: what is denied meanwhile makes it be made again.
+    let denials = app.hosted.breakglass.revision();
+    let denied = app.hosted.breakglass.of(&tenant.registry.authority);
     let begin = move |standing| Draft::begin(clock.as_ref(), standing);
-    let take = move |draft: &mut Draft, entity: &EntityView| draft.take(format, &of, entity);
+    let take = move |draft: &mut Draft, entity: &EntityView| match overlaid(&denied, entity) {
+        Some(suspended) => draft.take(format, &of, &suspended),
+        None => draft.take(format, &of, entity),
+    };
     let (standing, draft) = app.store.fold_entities(registry, begin, take).await?;
     let lifetime = Duration::from_secs(app.config.documents.lifetime_secs);
     let span = Span::of(standing.epoch, &draft, lifetime);
-    let keep = |made| app.lists.put(registry, format, Kept { epoch: span.epoch, until: span.until, made });
+    let keep =
+        |made| app.lists.put(registry, format, Kept { epoch: span.epoch, denials, until: span.until, made });
     if let Some(refused) = refused(&draft, format) {
         keep(Err(refused));
         return Ok(());

@@ -8,7 +8,7 @@ use charter_domain::RegistryId;
 use serde_json::{Value, json};
 
 use super::{answer::Reply, log::state};
-use crate::App;
+use crate::{App, breakglass::answer::is_denied};
 
 /// A text, and where in it go the parts of a `Moment`.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ impl Prepared {
 /// The short way of a plain question: one lookup by the request's own strings, one check, a text that was made before.
 pub fn ready(app: &App, lookup: &Lookup<'_>, form: Form) -> Option<(Reply, Vec<u8>)> {
     let now = app.clock.now();
-    let entry = app.answers.get_local(lookup, now)?;
+    let entry = app.answers.get_local(lookup, now).filter(|kept| !is_denied(app, lookup, &kept.value))?;
     let reply = Reply::new(app, entry, now);
     let text = reply.texts.ready(form)?.fill(&Moment::of(app, lookup.registry, &reply));
     Some((reply, text))

@@ -13,10 +13,16 @@ use crate::{
 /// system, as far as there is one.
 pub async fn full_chain(app: &App, registry: RegistryId, reply: &Reply) -> Result<Vec<String>, Error> {
     let mut chain = reply.chain.clone();
-    if !chain.is_empty() && !reply.outside {
+    if !chain.is_empty() && !reply.outside && !is_cut_off(app, registry, reply) {
         chain.extend(way_up(app, registry).await?);
     }
     Ok(chain)
+}
+
+/// A no in an emergency, while the way up cannot be read: it is given without one.
+fn is_cut_off(app: &App, registry: RegistryId, reply: &Reply) -> bool {
+    let unread = || app.hosted.tenant(registry).is_some_and(|tenant| tenant.upward().is_empty());
+    !app.hosted.breakglass.is_idle() && !reply.is_yes() && !app.register.usable() && unread()
 }
 
 /// From a registry up to the anchor's configuration; where the superior has not been heard, the registry's own.

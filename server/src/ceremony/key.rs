@@ -81,6 +81,19 @@ impl Place {
 }
 
 pub fn make(args: &Make) -> anyhow::Result<()> {
+    let (jwk, public) = made(args)?;
+    println!(
+        "key {} ({})\n{} stays with its holder, {} goes into the next version",
+        jwk.kid(),
+        jwk.algorithm(),
+        args.out.display(),
+        public.display()
+    );
+    Ok(())
+}
+
+/// A new key pair in its two files; the public half, and where it is.
+pub fn made(args: &Make) -> anyhow::Result<(PublicKey, PathBuf)> {
     let mut public = args.out.clone().into_os_string();
     public.push(".pub");
     let public = PathBuf::from(public);
@@ -92,14 +105,7 @@ pub fn make(args: &Make) -> anyhow::Result<()> {
     let file = KeyFile { jwk: jwk.clone(), kept: made.kept };
     create(&args.out, format!("{}\n", serde_json::to_string_pretty(&file)?).as_bytes(), SECRET)?;
     create(&public, format!("{:#}\n", jwk.to_jwk()).as_bytes(), PUBLIC)?;
-    println!(
-        "key {} ({})\n{} stays with its holder, {} goes into the next version",
-        jwk.kid(),
-        jwk.algorithm(),
-        args.out.display(),
-        public.display()
-    );
-    Ok(())
+    Ok((jwk, public))
 }
 
 /// A public key in a file of its own.

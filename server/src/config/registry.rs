@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{
     ebsi::EbsiParent,
+    emergency::RegistryEmergency,
     log::{RegistryLog, RegistryWitness},
 };
 
@@ -66,6 +67,9 @@ pub struct RegistryConfig {
     /// Roots of EBSI, questions to which are answered here.
     #[serde(default)]
     pub ebsi_parents: Vec<EbsiParent>,
+    /// Denials by security officers while nothing else works.
+    #[serde(default)]
+    pub emergency: RegistryEmergency,
 }
 
 /// `anchors` of a registry.

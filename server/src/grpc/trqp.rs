@@ -16,6 +16,7 @@ use crate::{
         query::{self, AT_ONCE, MAX_BATCH},
         resolve,
     },
+    breakglass::answer::is_denied,
     door::Here,
     error::Code,
     rest::trqp::understood,
@@ -61,7 +62,8 @@ impl Doorway {
     ) -> Option<Reply> {
         let lookup = Lookup { registry: here.registry, kind, authority, entity, action, resource };
         let now = self.app.clock.now();
-        let entry = self.app.answers.get_local(&lookup, now)?;
+        let kept = self.app.answers.get_local(&lookup, now);
+        let entry = kept.filter(|kept| !is_denied(&self.app, &lookup, &kept.value))?;
         let reply = Reply::new(&self.app, entry, now);
         query::trqp_error(&self.app, &reply).is_none().then_some(reply)
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use charter_domain::{Registry, Timestamp};
 use charter_federation::RegistryView;
 use charter_proof::document::{Log, MAX_TRUST_MARK_TYPES};
-use charter_signing::KeyStore;
+use charter_signing::{JwkSet, KeyStore};
 use charter_store::Store;
 use tokio::sync::Mutex;
 
@@ -30,6 +30,8 @@ pub struct Tenant {
     pub vault: Arc<dyn KeyStore>,
     /// The anchor set that is published here.
     pub anchors: Option<Published>,
+    /// Security officers two of whom may deny in an emergency.
+    pub officers: Option<JwkSet>,
     pub(super) ring: std::sync::RwLock<Arc<Keyring>>,
     pub(super) above: std::sync::RwLock<Arc<Above>>,
     /// Credential types that somebody is authorized here to issue; of an anchor alone.

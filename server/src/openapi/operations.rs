@@ -92,6 +92,17 @@ const STATEMENT: &str = "application/entity-statement+jwt";
 const OPERATIONS: &[Operation] = &[
     get("/livez", "live", "Whether the process runs.").gives("text", "text/plain"),
     get("/readyz", "ready", "Whether it may be asked, and if not, why."),
+    get(
+        "/api/v1/emergency-denials",
+        "listEmergencyDenials",
+        "Denials by security officers that are in force on this server.",
+    ),
+    post(
+        "/api/v1/emergency-denials",
+        "takeEmergencyDenial",
+        "Denies an entity: a file that two security officers have signed.",
+        ("", ""),
+    ),
     get("/openapi.json", "openApi", "This document."),
     get("/docs", "docs", "Leads to the page below.").gives("text", "text/html"),
     get("/docs/", "docsPage", "This document, for people.").gives("text", "text/html"),

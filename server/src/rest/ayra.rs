@@ -69,7 +69,7 @@ pub async fn entities(State(app): State<Arc<App>>, Extension(here): Extension<He
 pub async fn entity(State(app): State<Arc<App>>, Extension(here): Extension<Here>, uri: Uri) -> Answer {
     let id = named(&uri)?;
     let tenant = app.tenant(here.registry)?;
-    let found = entity::get(&app, here.registry, id.as_str()).await?;
+    let found = entity::shown(&app, here.registry, id.as_str()).await?;
     let mut value = entity::issuer(&found, id.as_str(), &tenant.config.language, app.clock.now());
     value["entity_id"] = json!(id);
     value["authority_id"] = json!(tenant.registry.authority);

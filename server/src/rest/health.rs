@@ -12,7 +12,7 @@ use futures::{StreamExt as _, stream};
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::{App, hosted::Tenant, telemetry, tls::life};
+use crate::{App, breakglass, hosted::Tenant, telemetry, tls::life};
 
 /// What is asked of the database is given up after this: whoever asks whether to send questions here gets an answer within
 /// a second, whatever hangs.
@@ -42,7 +42,7 @@ pub fn details(app: &App) -> Vec<String> {
     let quarantined = app.hosted.quarantine.origins();
     let quarantined = quarantined.iter().map(|origin| format!("the log `{origin}` showed two histories"));
     let ending = life::soon(&app.certificates, app.clock.now());
-    stopped.chain(quarantined).chain(ending).collect()
+    stopped.chain(quarantined).chain(ending).chain(breakglass::details(app)).collect()
 }
 
 /// Why this process should not be sent questions.

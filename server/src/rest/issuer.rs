@@ -62,7 +62,7 @@ async fn view(app: &App, here: &Here, id: &EntityId, wish: Option<Timestamp>) ->
             ..Error::new(Code::TimeOutOfRange, format!("before {since}"))
         });
     }
-    let found = entity::get(app, here.registry, id.as_str()).await?;
+    let found = entity::shown(app, here.registry, id.as_str()).await?;
     Ok(entity::issuer(&found, id.as_str(), &tenant.config.language, at))
 }
 

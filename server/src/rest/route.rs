@@ -45,9 +45,14 @@ const fn row(method: &'static str, path: &'static str, service: Option<Service>,
     Route { method, path, service, needs: Needs::Nothing, staff_too: false, make: Some(make) }
 }
 
-/// On every listener.
+/// To be read on every listener.
 pub(super) const fn everywhere(path: &'static str, make: Make) -> Route {
-    row("GET", path, None, make)
+    anywhere("GET", path, make)
+}
+
+/// On every listener.
+pub(super) const fn anywhere(method: &'static str, path: &'static str, make: Make) -> Route {
+    row(method, path, None, make)
 }
 
 pub(super) const fn public(method: &'static str, path: &'static str, make: Make) -> Route {

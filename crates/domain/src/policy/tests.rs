@@ -93,3 +93,13 @@ fn an_emergency_is_declared_by_a_person_with_the_role_and_not_twice_in_30_days()
     let service = Staff { service: true, ..officer };
     assert_eq!(declare(&service, Phase::Governed, None), Err(Refusal::ServiceMayNotApprove));
 }
+
+#[test]
+fn breaking_glass_takes_the_signatures_of_two() {
+    let [one, two] = ["a", "b"].map(str::to_owned);
+    let origin = |signers: &[String]| breakglass(REGISTRY, signers).map(|p| p.origin());
+    assert_eq!(origin(&[one.clone(), two]), Ok("breakglass"));
+    for few in [vec![], vec![one.clone()], vec![one.clone(), one]] {
+        assert_eq!(origin(&few), Err(Refusal::Denied), "{few:?}");
+    }
+}

@@ -5,13 +5,12 @@
 
 use std::collections::HashSet;
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use charter_domain::Timestamp;
 use charter_signing::{JwkSet, MAX_KEYS, Signer, jws};
 use serde::{Deserialize, Serialize};
 
 use super::{Anchor, Fingerprint, check_anchors};
-use crate::{Error, strict};
+use crate::{Error, detached, strict};
 
 /// What `signed.format` is; 1 is the list without signatures.
 pub const FORMAT: u8 = 2;
@@ -160,9 +159,7 @@ impl SignedSet {
     /// The set with the signature of one more key.
     pub fn sign(self, signer: &dyn Signer) -> Result<Self, Error> {
         let token = signer.sign(TYP, &self.canonical)?;
-        let mut parts = token.split('.');
-        let (header, signature) = (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default());
-        let signed = [self.signatures, vec![format!("{header}..{signature}")]].concat();
+        let signed = [self.signatures, vec![detached::without_payload(&token)]].concat();
         Self::build(self.terms, signed)
     }
 
@@ -188,11 +185,9 @@ impl SignedSet {
     }
 
     fn attached(&self, signature: &str) -> Result<String, Error> {
-        let (header, signature) = signature.split_once("..").ok_or_else(|| {
+        detached::with_payload(signature, &self.canonical).ok_or_else(|| {
             Error::AnchorSet("a signature must be a compact JWS without its payload".to_owned())
-        })?;
-        let payload = BASE64_URL_SAFE_NO_PAD.encode(&self.canonical);
-        Ok(format!("{header}.{payload}.{signature}"))
+        })
     }
 }
 

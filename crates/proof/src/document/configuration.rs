@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use charter_domain::{AuthorityId, HttpsId, SpkiPins};
-use charter_signing::{JwkSet, Signer};
+use charter_signing::{JwkSet, PublicKey, Signer};
 use serde::{Deserialize, Serialize};
 
 use super::{Document, ENTITY_STATEMENT};
@@ -86,6 +86,20 @@ pub struct TrustRegistry {
     /// Absent where the registry keeps no transparency log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<Log>,
+    /// Keys of the security officers two of whom may deny in an emergency (`crate::breakglass`): none, or 2 to 8.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emergency_officers: Vec<PublicKey>,
+}
+
+impl TrustRegistry {
+    /// The same as a set; `None` where there are none.
+    pub fn officers(&self) -> Result<Option<JwkSet>, Error> {
+        match self.emergency_officers.len() {
+            0 => Ok(None),
+            1 => Err(Error::Document("emergency_officers must have 2 members or more".to_owned())),
+            _ => Ok(Some(JwkSet::new(self.emergency_officers.clone())?)),
+        }
+    }
 }
 
 /// Most further endpoints of a registry, and the longest of them.
@@ -100,6 +114,7 @@ impl TrustRegistry {
                 "endpoints must be at most {MAX_ENDPOINTS} URLs of 1 to {MAX_ENDPOINT} visible ASCII characters"
             )));
         }
+        self.officers()?;
         self.log.as_ref().map_or(Ok(()), Log::check)
     }
 }

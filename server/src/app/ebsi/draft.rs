@@ -85,6 +85,14 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// The same while its subject is denied in an emergency; `None` where it was good at no time before.
+    pub fn denied(mut self, span: Interval) -> Option<Self> {
+        self.until = [self.until, span.from].into_iter().flatten().min();
+        self.next = [self.next, span.until].into_iter().flatten().min();
+        self.revoked = true;
+        self.lasts().then_some(self)
+    }
+
     fn fits(&self) -> bool {
         serde_json::to_string(&self.lines).is_ok_and(|text| text.len() <= MOST_BYTES)
     }

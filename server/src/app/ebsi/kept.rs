@@ -32,6 +32,8 @@ pub struct Signed {
     pub etag: String,
     /// Of the facts that it was made from.
     pub epoch: i64,
+    /// Which denials of an emergency there were.
+    pub denials: u64,
     /// From then on it is made anew.
     pub until: Timestamp,
 }
@@ -104,6 +106,7 @@ impl Kept {
     pub fn get(&self, app: &App, registry: RegistryId, did: &str, id: &[u8; 32]) -> Option<Arc<Signed>> {
         let found = held(self.shard(id)).entries.get(id).map(Arc::clone)?;
         let same = found.registry == registry && found.did == did;
+        let same = same && found.denials == app.hosted.breakglass.revision();
         (same && app.clock.now() < found.until && stands(app, registry, did, found.epoch)).then_some(found)
     }
 
@@ -140,6 +143,7 @@ mod tests {
             answer: Bytes::from(vec![0; size]),
             etag: String::new(),
             epoch: 1,
+            denials: 0,
             until: Timestamp::from_secs(1),
         };
         (id, Arc::new(signed))

@@ -36,11 +36,13 @@ pub async fn attribute(app: &App, registry: RegistryId, did: &str, id: &str) -> 
         return Ok(held);
     }
     for _ in 0..ATTEMPTS {
+        let denials = app.hosted.breakglass.revision();
         let (epoch, found) = drafts(app, registry, did).await?;
         let draft =
             found.into_iter().find(|draft| kept::bytes(&draft.id) == Some(bytes)).ok_or_else(missing)?;
-        let signed = Arc::new(signed(app, app.tenant(registry)?, did, &draft, epoch).await?);
-        if stand(app, registry, did, &[epoch]).await? {
+        let signed = Arc::new(signed(app, app.tenant(registry)?, did, &draft, (epoch, denials)).await?);
+        let same = denials == app.hosted.breakglass.revision();
+        if same && stand(app, registry, did, &[epoch]).await? {
             app.ebsi.put(bytes, &signed);
             return Ok(signed);
         }
@@ -85,7 +87,13 @@ fn moving() -> Fault {
     Error::new(Code::Stale, "what it says changes faster than it is signed; try again").into()
 }
 
-async fn signed(app: &App, tenant: &Tenant, did: &str, draft: &Draft, epoch: i64) -> Result<Signed, Fault> {
+async fn signed(
+    app: &App,
+    tenant: &Tenant,
+    did: &str,
+    draft: &Draft,
+    (epoch, denials): (i64, u64),
+) -> Result<Signed, Fault> {
     let now = app.clock.now();
     let expiry = Issuing::new(tenant, app.config.documents.lifetime_secs).expiry(&draft.id, now);
     let above = Above::of(app, tenant)?;
@@ -113,6 +121,7 @@ async fn signed(app: &App, tenant: &Tenant, did: &str, draft: &Draft, epoch: i64
         etag: format!("\"{digest}\""),
         answer: Bytes::from(answer),
         epoch,
+        denials,
         until: turn(draft, now, expiry),
     })
 }

@@ -15,6 +15,8 @@ const BUDGET: usize = 96 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     pub epoch: i64,
+    /// Which denials of an emergency there were.
+    pub denials: u64,
     pub until: Timestamp,
     pub made: Result<Signed, Error>,
 }
@@ -74,7 +76,7 @@ mod tests {
 
     fn kept(epoch: i64, size: usize) -> Kept {
         let signed = Signed { bytes: Bytes::from(vec![0; size]), etag: String::new() };
-        Kept { epoch, until: Timestamp::from_secs(9), made: Ok(signed) }
+        Kept { epoch, denials: 0, until: Timestamp::from_secs(9), made: Ok(signed) }
     }
 
     #[test]

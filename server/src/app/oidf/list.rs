@@ -126,7 +126,10 @@ pub async fn marked(
         let why = format!("has more than {MOST} marks: name the `sub` that is meant");
         return Err(Invalid::new("trust_mark_type", why).into());
     }
-    called(app, registry, page.items.into_iter().map(|item| item.identifier).collect()).await
+    let authority = &app.tenant(registry)?.registry.authority;
+    let stands = |name: &String| app.hosted.breakglass.denies(authority, name).is_none();
+    let names = page.items.into_iter().map(|item| item.identifier).filter(stands).collect();
+    called(app, registry, names).await
 }
 
 /// Entities by their https ids; as they are recorded where an id has none, or it is recorded by itself.

@@ -17,10 +17,11 @@ pub const TRUST_MARK: &str = "trust-mark+jwt";
 
 /// The state at which an answer made now will hold: read before the facts.
 pub(super) async fn state(app: &App, registry: RegistryId, now: Timestamp) -> Result<State, Error> {
+    let denials = app.hosted.breakglass.revision();
     let epoch = app.hosted.epoch(registry).await?;
     let ring = app.tenant(registry)?.ring();
     let kid = ring.signer(now).map_err(internal)?.key().kid().to_owned();
-    Ok(State { epoch, kid })
+    Ok(State { epoch, kid, denials })
 }
 
 /// A mark of a type for somebody (8.6), `None` while this registry does not say yes of them. It lives as long as a document

@@ -34,6 +34,8 @@ pub struct State {
     pub epoch: i64,
     /// The key that signs now.
     pub kid: String,
+    /// Which denials of an emergency there are.
+    pub denials: u64,
 }
 
 struct Kept {
@@ -71,7 +73,7 @@ mod tests {
     }
 
     fn state(epoch: i64) -> State {
-        State { epoch, kid: "a".to_owned() }
+        State { epoch, kid: "a".to_owned(), denials: 0 }
     }
 
     #[test]

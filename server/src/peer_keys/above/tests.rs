@@ -51,6 +51,7 @@ impl Party {
                     governance_framework: None,
                     tls_spki_sha256: pins(key),
                     log: None,
+                    emergency_officers: Vec::new(),
                 },
             },
         };

@@ -40,6 +40,7 @@ impl Applicant {
                     governance_framework: None,
                     tls_spki_sha256: SpkiPins::default(),
                     log: None,
+                    emergency_officers: Vec::new(),
                 },
             },
         };

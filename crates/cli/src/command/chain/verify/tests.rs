@@ -47,6 +47,7 @@ impl Fixture {
                     governance_framework: None,
                     tls_spki_sha256: SpkiPins::default(),
                     log: None,
+                    emergency_officers: Vec::new(),
                 },
             },
         };

@@ -1,0 +1,134 @@
+//! Passing denials on: to the other servers of a registry and to its superior, who need no database to take them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use charter_domain::SpkiPins;
+use charter_federation::protocol::tls::Tls;
+use futures::{StreamExt as _, stream};
+use http::StatusCode;
+use tokio::time::Instant;
+
+use super::Held;
+use crate::{
+    App,
+    https::{Bounds, Client},
+    tls,
+};
+
+/// Where denials are posted, after the base URL of a server.
+pub const PATH: &str = "/api/v1/emergency-denials";
+/// A server that does not answer is tried again each second for a minute, then twice a minute until the denial is over.
+const SOON: Duration = Duration::from_secs(1);
+const LATER: Duration = Duration::from_secs(30);
+const TRIES: u32 = 60;
+/// Told at the same time.
+const AT_ONCE: usize = 16;
+const BOUNDS: Bounds = Bounds { deadline: Duration::from_secs(2), max_answer: 16 * 1024, idle: 1 };
+
+/// How passing it on to one server stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    done: bool,
+    tries: u32,
+    next: Instant,
+}
+
+/// A server, and the keys by which it is known in TLS; none: its certificate is checked by who issued it.
+type Place = (String, SpkiPins);
+
+/// The ways out, kept open.
+pub struct Ways {
+    tls: Tls,
+    clients: HashMap<Vec<String>, Arc<Client>>,
+}
+
+impl Ways {
+    pub fn new(app: &App) -> Result<Self, String> {
+        Ok(Self { tls: tls::to_peers(&app.config.peer_tls, &app.clock)?, clients: HashMap::new() })
+    }
+
+    fn client(&mut self, pins: &SpkiPins) -> Result<Arc<Client>, String> {
+        let key: Vec<String> = pins.iter().map(ToString::to_string).collect();
+        if let Some(client) = self.clients.get(&key) {
+            return Ok(Arc::clone(client));
+        }
+        let mut config = self.tls.config(pins).map_err(|e| e.to_string())?;
+        // REST, and not the gRPC that is spoken with them otherwise.
+        config.alpn_protocols.clear();
+        let client = Arc::new(Client::new(config, BOUNDS));
+        self.clients.insert(key, Arc::clone(&client));
+        Ok(client)
+    }
+
+    /// Passes on what is due.
+    pub async fn tell(&mut self, app: &App) {
+        let mut due = Vec::new();
+        for held in app.hosted.breakglass.in_force() {
+            for (url, pins) in places(app, &held) {
+                if !held.is_due(&url) {
+                    continue;
+                }
+                match self.client(&pins) {
+                    Ok(client) => due.push((Arc::clone(&held), url, client)),
+                    Err(error) => tracing::warn!(%error, "a denial cannot be passed on"),
+                }
+            }
+        }
+        let telling = due.into_iter().map(|(held, url, client)| async move {
+            let (to, body) = (format!("{url}{PATH}"), held.denial.to_bytes().to_vec());
+            let taken = match client.post(&to, "application/json", body).await {
+                Ok((status, _)) if status.is_success() => true,
+                // It has said that it takes no such denial, or none at all: asking again changes nothing.
+                Ok((status, _)) if is_final(status) => {
+                    tracing::warn!(server = %url, %status, "a denial was passed on and not taken");
+                    true
+                }
+                Ok((status, _)) => {
+                    tracing::debug!(server = %url, %status, "a denial could not be passed on");
+                    false
+                }
+                Err(error) => {
+                    tracing::debug!(server = %url, %error, "a denial could not be passed on");
+                    false
+                }
+            };
+            held.was_told(url, taken);
+        });
+        stream::iter(telling).buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;
+    }
+}
+
+fn is_final(status: StatusCode) -> bool {
+    status.is_client_error()
+        && status != StatusCode::TOO_MANY_REQUESTS
+        && status != StatusCode::REQUEST_TIMEOUT
+}
+
+/// The other servers of the registry that a denial belongs to, and its superior.
+fn places(app: &App, held: &Held) -> Vec<Place> {
+    let Some(tenant) = app.hosted.tenant(held.registry) else { return Vec::new() };
+    let pins = &tenant.config.tls_spki_sha256;
+    let nodes = tenant.config.emergency.nodes.iter().map(|url| (url.as_str(), pins.clone()));
+    let above = tenant.above();
+    let superior = above.endpoint.iter().map(|to| (to.url.as_str(), to.pins.clone()));
+    nodes.chain(superior).map(|(url, pins)| (url.trim_end_matches('/').to_owned(), pins)).collect()
+}
+
+impl Held {
+    fn is_due(&self, url: &str) -> bool {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.get(url).is_none_or(|told| !told.done && told.next <= Instant::now())
+    }
+
+    fn was_told(&self, url: String, done: bool) {
+        let mut all = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = all.entry(url).or_insert(Told { done, tries: 0, next: Instant::now() });
+        told.tries = told.tries.saturating_add(1);
+        let pause = if told.tries < TRIES { SOON } else { LATER };
+        (told.done, told.next) = (done, Instant::now() + pause);
+    }
+}
