@@ -67,6 +67,8 @@ mod mirror;
 mod mirror_copy;
 mod national;
 mod nations;
+mod nodes;
+mod nodes_start;
 mod oidc;
 mod oidf;
 mod once;

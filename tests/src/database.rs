@@ -17,6 +17,7 @@ pub const CLUSTER: &str = "CHARTER_TEST_PG";
 pub const REDIS: &str = "CHARTER_TEST_REDIS";
 pub const TEMPLATE: &str = "charter_template";
 
+const PORT: &str = "5432";
 /// Before the number of the process that made it.
 const PREFIX: &str = "test_";
 
@@ -30,14 +31,16 @@ pub fn told(name: &str) -> String {
 /// Left behind when the test ends: its name says of which process it is, and the harness drops it.
 #[derive(Debug)]
 pub struct Database {
+    /// The folders of the sockets and their ports, one or several of each.
     dir: String,
+    ports: String,
     pub name: String,
 }
 
 impl Database {
     pub async fn create() -> Self {
         let dir = told(CLUSTER);
-        let database = Self { dir, name: next_name() };
+        let database = Self { dir, ports: PORT.to_owned(), name: next_name() };
         let sql = format!(
             "create database {} template {TEMPLATE} owner charter_owner strategy wal_log",
             database.name
@@ -48,7 +51,7 @@ impl Database {
 
     /// A copy of it as it is now: what a backup would bring back. Everybody else is cut off for a moment.
     pub async fn copied(&self) -> Self {
-        let copy = Self { dir: self.dir.clone(), name: next_name() };
+        let copy = Self { dir: self.dir.clone(), ports: self.ports.clone(), name: next_name() };
         self.open(false).await;
         self.end_connections().await;
         let sql = format!(
@@ -62,16 +65,22 @@ impl Database {
 
     /// One that is there, on a cluster with its socket in this directory.
     pub fn at(dir: &Path, name: &str) -> Self {
-        Self { dir: dir.display().to_string(), name: name.to_owned() }
+        Self { dir: dir.display().to_string(), ports: PORT.to_owned(), name: name.to_owned() }
+    }
+
+    /// One of several nodes: the folder and the port of each socket.
+    pub fn of(sockets: &[(String, String)], name: &str) -> Self {
+        let (dirs, ports): (Vec<_>, Vec<_>) = sockets.iter().cloned().unzip();
+        Self { dir: dirs.join(","), ports: ports.join(","), name: name.to_owned() }
     }
 
     pub fn url(&self, role: &str) -> String {
-        url(&self.dir, &self.name, role)
+        url((&self.dir, &self.ports), &self.name, role)
     }
 
     /// A connection that may do anything, to one database of the cluster.
     pub async fn admin(&self, database: &str) -> Client {
-        connect(&url(&self.dir, database, "charter_admin")).await
+        connect(&url((&self.dir, &self.ports), database, "charter_admin")).await
     }
 
     /// Ends every connection that others have to this database; returns how many.
@@ -101,8 +110,8 @@ pub fn is_left(name: &str) -> bool {
     pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
-fn url(dir: &str, database: &str, role: &str) -> String {
-    format!("host={dir} port=5432 dbname={database} user={role}")
+fn url((dir, ports): (&str, &str), database: &str, role: &str) -> String {
+    format!("host={dir} port={ports} dbname={database} user={role}")
 }
 
 pub async fn connect(url: &str) -> Client {

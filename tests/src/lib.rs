@@ -16,6 +16,7 @@ pub mod pki;
 pub mod program;
 pub mod question;
 pub mod raw;
+pub mod replica;
 pub mod rest;
 pub mod terminal;
 pub mod universities;

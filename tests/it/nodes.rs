@@ -1,0 +1,150 @@
+//! One database of several nodes: what is answered and written while nodes freeze, crash, fall behind and are promoted.
+
+use std::{net::SocketAddr, time::Duration};
+
+use charter_domain::RegistryId;
+use charter_proto::charter::registry::v1::{SetStatusRequest, set_status_request::Target};
+use charter_store::nodes::Role;
+use charter_tests::{AUTHORITY, TestApp, replica::Replicas};
+use tonic::Status;
+
+use crate::kept::until;
+
+/// For what comes by itself, on a busy machine.
+const LATEST: Duration = Duration::from_secs(60);
+const ISSUER: &str = "did:web:issuer.example";
+pub const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+const ROUNDS: usize = 20;
+
+/// A server over three nodes, with an issuer that is authorized.
+async fn served() -> (Replicas, TestApp) {
+    let replicas = Replicas::start("registry").await;
+    let app = TestApp::build().start_on(replicas.database(&[0, 1, 2]), ANY).await.expect("a server");
+    app.registry(AUTHORITY).registers(ISSUER).authorized("issue", "Degree").await;
+    (replicas, app)
+}
+
+/// What is said of the issuer: from a cache, if it can be, and from the records.
+pub async fn said(app: &TestApp) -> [String; 2] {
+    let kept = app.anonymous().asks(ISSUER, "issue", "Degree");
+    let read = app.anonymous().asks(ISSUER, "issue", "Degree").with("time", "2026-01-01T00:00:00Z");
+    [kept.rest().await.line(), read.rest().await.line()]
+}
+
+/// Whatever is asked, in whatever way, this is the answer.
+async fn always(app: &TestApp, line: &str, when: &str) {
+    for round in 0..ROUNDS {
+        assert_eq!(said(app).await, [line, line], "{when}, round {round}");
+    }
+}
+
+/// Tries to set a state of the issuer.
+pub async fn sets(app: &TestApp, state: &str) -> Result<i64, Status> {
+    let registry = app.registry(AUTHORITY);
+    let request = SetStatusRequest {
+        registry_id: AUTHORITY.to_owned(),
+        target: Some(Target::EntityId(ISSUER.to_owned())),
+        state: state.to_owned(),
+        reason: "DECIDED_IN_A_TEST".to_owned(),
+        ..SetStatusRequest::default()
+    };
+    Ok(registry.client().set_status(registry.signed(request)).await?.into_inner().epoch)
+}
+
+fn id(app: &TestApp) -> RegistryId {
+    app.app.hosted.by_authority(AUTHORITY).expect("served")
+}
+
+/// Nothing can be proven: no door says anything, in no way. Until that is noticed what was known may be said.
+async fn silent(app: &TestApp, before: &str, when: &str) {
+    until(LATEST, when, || async {
+        let lines = said(app).await;
+        assert!(lines.iter().all(|l| l == before || l.starts_with("503 ")), "{when}: {lines:?}");
+        lines.iter().all(|l| l.starts_with("503 "))
+    })
+    .await;
+    for round in 0..ROUNDS / 4 {
+        let lines = said(app).await;
+        assert!(lines.iter().all(|l| l.starts_with("503 ")), "{when}, round {round}: {lines:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_primary_takes_no_answer_away_and_the_next_one_is_found() {
+    let (replicas, app) = served().await;
+    assert_eq!(said(&app).await, ["200 yes ACTIVE", "200 yes ACTIVE"]);
+    replicas.freeze(0);
+    always(&app, "200 yes ACTIVE", "the primary is frozen").await;
+    replicas.promote(1).await;
+    replicas.follow(2, 1).await;
+    until(LATEST, "a write at the new primary", || async { sets(&app, "SUSPENDED").await.is_ok() }).await;
+    always(&app, "200 no SUSPENDED", "another is the primary").await;
+    // The old one wakes, and believes that nothing has happened.
+    replicas.thaw(0);
+    let store = &app.app.store;
+    until(LATEST, "the old primary is seen", || async { store.nodes()[0].role == Role::Primary }).await;
+    assert!(!store.nodes()[0].counts, "{:?}", store.nodes());
+    always(&app, "200 no SUSPENDED", "two believe that they are the primary").await;
+    sets(&app, "ACTIVE").await.expect("written at the new primary");
+    always(&app, "200 yes ACTIVE", "two believe that they are the primary").await;
+    sets(&app, "REVOKED").await.expect("written at the new primary");
+    // Alone it proves nothing.
+    replicas.freeze(1);
+    replicas.freeze(2);
+    silent(&app, "200 no REVOKED", "the old primary is alone").await;
+    assert!(sets(&app, "ACTIVE").await.is_err(), "the old primary takes no write");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_that_is_behind_never_answers_for_what_was_revoked() {
+    let (replicas, app) = served().await;
+    assert_eq!(said(&app).await, ["200 yes ACTIVE", "200 yes ACTIVE"]);
+    // The first one to be asked; the other standby confirms.
+    replicas.pauses(1).await;
+    sets(&app, "REVOKED").await.expect("revoked");
+    always(&app, "200 no REVOKED", "a standby is behind").await;
+    let (counting, needed) = app.app.store.quorum();
+    assert!(counting >= needed && needed == 2, "{counting} of {needed}");
+    replicas.freeze(0);
+    always(&app, "200 no REVOKED", "a standby is behind and the primary is frozen").await;
+    replicas.freeze(2);
+    silent(&app, "200 no REVOKED", "the standby that is behind is alone").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crashed_primary_kept_to_itself_counts_for_nothing_and_two_histories_end_the_server() {
+    let (replicas, app) = served().await;
+    let before = app.app.store.epoch(id(&app)).await.expect("an epoch");
+    let epoch = "select epoch from registry_epochs";
+    // Written where nobody confirms it.
+    replicas.crash(1).await;
+    replicas.crash(2).await;
+    let admin = replicas.admin(0).await;
+    let alone = admin.batch_execute("update registry_epochs set epoch = epoch + 100");
+    let waits = tokio::time::timeout(Duration::from_secs(1), alone).await;
+    assert!(waits.is_err(), "a write without a standby is not acknowledged");
+    replicas.crash(0).await;
+    for node in [1, 2] {
+        replicas.launch(node).await;
+    }
+    replicas.promote(1).await;
+    replicas.follow(2, 1).await;
+    replicas.launch_under(0, 1).await;
+    let shown = replicas.admin(0).await.query_one(epoch, &[]).await.expect("its row");
+    assert_eq!(shown.get::<_, i64>(0), before + 100, "it shows what it kept to itself");
+    let store = &app.app.store;
+    until(LATEST, "it is a standby", || async { store.nodes()[0].role == Role::Standby }).await;
+    until(LATEST, "the others count", || async { store.quorum() == (2, 2) }).await;
+    for round in 0..ROUNDS {
+        assert!(!store.nodes()[0].counts, "round {round}");
+        assert_eq!(said(&app).await, ["200 yes ACTIVE", "200 yes ACTIVE"], "round {round}");
+    }
+    assert_eq!(store.epoch(id(&app)).await.expect("an epoch"), before);
+    // The same number with another event.
+    let forged = "update registry_epochs set head = decode(repeat('00', 32), 'hex')";
+    replicas.admin(1).await.batch_execute(forged).await.expect("forged");
+    let parted = tokio::time::timeout(LATEST, store.parted()).await.expect("noticed");
+    assert!(parted.contains("another history"), "{parted}");
+    silent(&app, "200 yes ACTIVE", "there are two histories").await;
+    assert!(sets(&app, "SUSPENDED").await.is_err(), "nothing is written to two histories");
+}
