@@ -39,6 +39,7 @@ mod governance;
 mod governed_doors;
 mod governed_life;
 mod governed_replay;
+mod group;
 mod hosted;
 mod hostile;
 mod import;

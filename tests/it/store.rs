@@ -24,7 +24,7 @@ const WRITES: usize = 8;
 const ENTITIES: usize = 20_000;
 
 /// Every event follows from the one before it: number, time and hash.
-async fn verify_history(kept: &Kept, registry: charter_domain::RegistryId) -> Vec<Recorded> {
+pub async fn verify_history(kept: &Kept, registry: charter_domain::RegistryId) -> Vec<Recorded> {
     let bodies = kept.store.event_bodies(registry, 0, i64::MAX).await.expect("events");
     let mut last: Option<(Recorded, String)> = None;
     let mut all = Vec::new();
