@@ -254,7 +254,10 @@ fn beside(kept: &Kept, url: String, synchronous_standbys: usize) -> Store {
 async fn nothing_is_written_where_fewer_standbys_are_demanded_than_must_confirm_it() {
     let kept = Kept::new().await;
     let (registry, permit) = kept.registry("one").await;
-    let careful = beside(&kept, kept.database.url("charter_runtime"), 1);
+    // Two ways to the one node there is.
+    let (wire, url) = (wire::Wire::start(), kept.database.url("charter_runtime"));
+    let url = url.replacen(" port=5432", &format!(",{} port=5432,5432", wire.dir().display()), 1);
+    let careful = beside(&kept, url, 1);
     let write = careful.write("test.alone", registry.id, loads(&permit, "did:web:a.example")).await;
     assert!(matches!(&write, Err(Error::Unavailable(text)) if text.contains("standby")), "{write:?}");
     assert!(matches!(careful.forget_requests(registry.id).await, Err(Error::Unavailable(_))));

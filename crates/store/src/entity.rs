@@ -1,6 +1,6 @@
 //! Entities: what is known of a party, and loading them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use charter_domain::{
     Interval, RegistryId, Timestamp,
@@ -299,6 +299,11 @@ struct Value {
     value: String,
 }
 
+/// Records that are written in the usual time.
+const MANY: usize = 100;
+/// A statement about more of them.
+const LONG: Duration = Duration::from_secs(30);
+
 impl Tx<'_> {
     /// Internal id of an entity by any identifier.
     pub fn entity_id(&mut self, identifier: &str) -> Result<Option<Uuid>, Error> {
@@ -314,8 +319,11 @@ impl Tx<'_> {
 
     /// Loads records; the seq of the first event is returned, so that the new statements can be signed.
     pub fn load(&mut self, permit: &Permit<Load>, records: &[Record]) -> Result<i64, Error> {
-        // A chunk is one statement of some thousand rows: it may take longer than a question.
-        sql_query("set local statement_timeout = '30s'").execute(self.conn)?;
+        // One statement of some thousand rows may take longer than a question.
+        if records.len() > MANY {
+            self.gate.step(LONG);
+            sql_query(format!("set local statement_timeout = {}", LONG.as_millis())).execute(self.conn)?;
+        }
         let now = self.now;
         let changes: Vec<Change> = records.iter().flat_map(|r| changes_of(r, now)).collect();
         self.record(permit, &changes)

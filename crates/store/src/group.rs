@@ -19,8 +19,7 @@ use charter_domain::RegistryId;
 use diesel::PgConnection;
 use tokio::sync::oneshot;
 
-use self::gate::Gate;
-pub(crate) use self::queue::Queues;
+pub(crate) use self::{gate::Gate, queue::Queues};
 use crate::{
     Committed, Error, Store, Tx,
     tx::{self, End},
@@ -133,7 +132,7 @@ impl Group {
     fn carry_out(&self, conn: &mut PgConnection, store: &Store) -> Result<Vec<Ran>, Error> {
         self.gate.begin()?;
         let work = |conn: &mut PgConnection| {
-            let ran = self.run(&mut Tx::lock(conn, self.registry, store.now())?, store)?;
+            let ran = self.run(&mut Tx::lock(conn, self.registry, store.now(), &self.gate)?, store)?;
             let stays = ran.iter().any(|ran| matches!(ran, Ran::Recorded));
             Ok(if stays { End::Commit(ran) } else { End::Rollback(ran) })
         };
@@ -145,6 +144,7 @@ impl Group {
         let mut ran = Vec::with_capacity(self.changes.len());
         for change in &self.changes {
             let change = change.as_ref();
+            self.gate.step(store.deadline());
             if self.changes.len() == 1 {
                 ran.push(Ran::of(change, tx));
             } else if ran.is_empty() || begun.elapsed() < LONGEST {
@@ -152,6 +152,20 @@ impl Group {
             }
         }
         Ok(ran)
+    }
+
+    /// Ready when this is to be given up: a step takes too long, or the node is gone. A COMMIT that was sent is waited for.
+    async fn late(&self, store: &Store, node: usize) {
+        let gone = async {
+            store.nodes.node(node).gone().await;
+            if !self.gate.is_running() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = self.gate.overdue() => {}
+            () = gone => {}
+        }
     }
 
     /// Tells everybody; returns those whose turn did not come.

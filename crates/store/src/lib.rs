@@ -191,6 +191,22 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
     {
+        let limit = self.deadline();
+        self.interact_until(name, |_| tokio::time::sleep(limit), work).await
+    }
+
+    /// The same, left to itself when `late`, which is told the node, is ready.
+    async fn interact_until<T, F, L>(
+        &self,
+        name: &'static str,
+        late: impl FnOnce(usize) -> L,
+        work: F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
+        L: Future<Output = ()>,
+    {
         let started = std::time::Instant::now();
         let node = self.nodes.writer().await?;
         let conn = self.connection(node).await?;
@@ -198,7 +214,11 @@ impl Store {
         let result = if self.nodes.alone() {
             Some(working.await)
         } else {
-            tokio::time::timeout(self.deadline(), working).await.ok()
+            tokio::select! {
+                biased;
+                result = working => Some(result),
+                () = late(node) => None,
+            }
         };
         let Some(result) = result else {
             drop(Object::take(conn));

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::{
     Error,
     error::NO_STANDBY,
+    group::Gate,
     nodes::demanded,
     restricted::Restricted,
     schema::{events, registries, registry_epochs, set_config},
@@ -52,6 +53,8 @@ pub struct Tx<'c> {
     head: Option<String>,
     /// Whether the change keeps the id of its request: it may be carried out again where its outcome is not known.
     pub(crate) kept: bool,
+    /// Told what takes longer than usual.
+    pub(crate) gate: &'c Gate,
 }
 
 pub(crate) fn offset(t: Timestamp) -> OffsetDateTime {
@@ -171,6 +174,7 @@ impl<'c> Tx<'c> {
         conn: &'c mut PgConnection,
         registry: RegistryId,
         now: Timestamp,
+        gate: &'c Gate,
     ) -> Result<Self, Error> {
         let (epoch, head, last): (i64, Option<Vec<u8>>, OffsetDateTime) = registry_epochs::table
             .find(registry.0)
@@ -199,6 +203,7 @@ impl<'c> Tx<'c> {
             now: now.max(stamp(last)),
             head: head.map(|h| hex(&h)),
             kept: false,
+            gate,
         })
     }
 

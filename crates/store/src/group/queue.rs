@@ -6,6 +6,7 @@ use std::{
 };
 
 use charter_domain::RegistryId;
+use diesel::PgConnection;
 
 use super::{Gate, Group, Waiting};
 use crate::{Error, Store};
@@ -86,9 +87,12 @@ impl Leader {
         while let Some(changes) = self.store.queues.next(self.registry) {
             metrics::counter!("charter_groups_total").increment(1);
             metrics::counter!("charter_group_changes_total").increment(changes.len() as u64);
-            let group = Arc::new(Group { registry: self.registry, changes, gate: Gate::default() });
+            let gate = Gate::new(self.store.deadline());
+            let group = Arc::new(Group { registry: self.registry, changes, gate });
             let (work, store) = (Arc::clone(&group), self.store.clone());
-            let result = self.store.interact("group", move |conn| work.carry_out(conn, &store)).await;
+            let late = |node| group.late(&self.store, node);
+            let work = move |conn: &mut PgConnection| work.carry_out(conn, &store);
+            let result = self.store.interact_until("group", late, work).await;
             self.store.queues.back(self.registry, group.tell(result));
         }
         self.over = true;
