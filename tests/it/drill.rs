@@ -157,7 +157,7 @@ async fn what_cannot_be_restored_is_said_and_touches_nothing() {
         (with(&|config| config.keys.kek_file.push_str(".lost")), usual.clone(), "keys.kek_file"),
         (
             with(&|config| {
-                config.database.url = config.database.url.replace("dbname=charter", "dbname=none")
+                config.database.url = config.database.url.replace("dbname=charter", "dbname=none");
             }),
             usual.clone(),
             "a backup of another registry, or of another database",

@@ -82,7 +82,7 @@ impl Backup {
     /// What an operator can do about it.
     fn words(&self, said: &str, oldest: Option<Timestamp>) -> String {
         let has = |word: &str| said.contains(word);
-        if has("CryptoError") || (has("FormatError") && has("info file")) {
+        if has("CryptoError") || (has("unable to load info file") && !has("FileMissingError")) {
             return "the repository cannot be deciphered: repo1-cipher-pass is not the passphrase that it was \
                     made with"
                 .to_owned();
