@@ -102,7 +102,7 @@ async fn an_empty_machine_answers_the_same_and_goes_on_with_the_logs() {
 
     let done = exports(&two, &[], &site, "file").await.expect("exported");
     assert_eq!(done.registries.len(), 2);
-    assert!(done.rows > 100, "{}", done.rows);
+    assert!(done.rows > 50, "{}", done.rows);
     assert_eq!(recorded(host).await, 2, "in each of them");
     assert!(!host.app.hosted.holds.has_moved(logged::id(host, TENANT)), "nothing is fenced");
     assert_eq!(answers(host, "/r/r1", at).await, before);
@@ -142,6 +142,7 @@ async fn what_was_taken_in_is_not_served_before_the_source_is_said_to_be_gone() 
     }
     let client = charter_tests::database::connect(&own.database.url("charter_runtime")).await;
     let id = logged::id(&own, TENANT).0;
+    client.batch_execute(&format!("set app.registry = '{id}'")).await.expect("the tenant");
     let taken = client.query_one(&format!("select take_log({id})"), &[]).await.expect("asked");
     assert_eq!(taken.get::<_, Option<i64>>(0), None, "nobody takes its log");
 }

@@ -141,3 +141,20 @@ pub(crate) fn resealed(rows: Vec<Row>, own: &Kek, transport: &Kek) -> Result<Vec
         .map(|row| Ok(Row { sealed: row.sealed.iter().map(one).collect::<Result<_, _>>()?, ..row }))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_is_sealed_anew_and_what_is_in_a_token_keeps_its_name() {
+        let (own, transport, named) = (Kek::generate(), Kek::generate(), "pkcs11:object=key".to_owned());
+        let sealed = vec![own.seal(b"secret").expect("sealed"), named.clone()];
+        let row = Row { text: "(0)".to_owned(), sealed };
+        let again = resealed(vec![row], &own, &transport).expect("sealed anew");
+        assert_eq!(transport.open(&again[0].sealed[0]).expect("opens"), b"secret");
+        assert_eq!(again[0].sealed[1], named);
+        let strange = Row { text: "(0)".to_owned(), sealed: vec![named.replace("pkcs11", "x")] };
+        assert!(resealed(vec![strange], &own, &transport).is_err());
+    }
+}
