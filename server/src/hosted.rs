@@ -234,7 +234,8 @@ async fn open_one(
             Err(error) if opening.configuration.is_some() && error.is_passing() => {
                 tracing::warn!(error = text(&error), "the configuration document is not renewed now");
             }
-            written => drop(written.map_err(|e| text(&e))?),
+            Err(error) => return Err(text(&error)),
+            Ok(_) => {}
         }
     }
     Ok((tenant, opening.epoch))

@@ -290,8 +290,12 @@ where
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Forgets what is kept in process.
-    pub fn empty(&self) {
+    /// Another history of the database is the right one: nothing that is kept of the one before is served any more. Its
+    /// number is the same in every process of a site.
+    pub fn begin_history(&self, number: u32) {
+        if let Some(redis) = &self.redis {
+            redis.begin(number);
+        }
         self.local.invalidate_all();
     }
     pub fn run_pending_tasks(&self) {

@@ -2,7 +2,10 @@
 //! of these costs at most `DEADLINE` and is a miss.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -43,6 +46,8 @@ pub struct RedisTier(Arc<Inner>);
 struct Inner {
     client: Client,
     seal: Seal,
+    /// Which of the database's histories the entries are of.
+    history: AtomicU32,
     /// Replaced while the breaker is open: the manager itself gives up on errors of the handshake, and
     /// would wait for minutes on a peer that vanished without closing.
     connection: RwLock<ConnectionManager>,
@@ -53,8 +58,8 @@ struct Inner {
 }
 
 impl RedisTier {
-    /// Connects in the background. The secret is one site's; mix into it what must part two histories of
-    /// one database (its system identifier and timeline), since epochs are counted again after a restore.
+    /// Connects in the background. The secret is one site's; mix into it what must part two databases
+    /// (such as the system identifier), since epochs are counted again after a restore.
     pub fn connect(url: &str, secret: &[u8]) -> Result<Self, Unusable> {
         if secret.len() < MIN_SECRET {
             return Err(Unusable::Secret);
@@ -67,7 +72,18 @@ impl RedisTier {
         let connection = RwLock::new(connect(&client, &runtime).ok_or(Unusable::Url)?);
         let (breaker, writes) = (Breaker::default(), Semaphore::new(MAX_WRITES));
         let counters = counters::Redis::new();
-        Ok(Self(Arc::new(Inner { client, seal, connection, breaker, writes, runtime, counters })))
+        let history = AtomicU32::new(0);
+        Ok(Self(Arc::new(Inner { client, seal, history, connection, breaker, writes, runtime, counters })))
+    }
+
+    /// What was written of another history is a stranger's from here on.
+    pub(crate) fn begin(&self, history: u32) {
+        self.0.history.store(history, Ordering::Release);
+    }
+
+    /// What an entry is sealed for; always of the same length, as keys are.
+    fn sealed_for(&self, key: &str) -> String {
+        format!("{key}/{:08x}", self.0.history.load(Ordering::Acquire))
     }
 
     pub(crate) fn counters(&self) -> &counters::Redis {
@@ -83,7 +99,7 @@ impl RedisTier {
             self.0.counters.miss.increment(1);
             return None;
         }
-        let body = self.0.seal.open(key, &sealed).map(<[u8]>::to_vec);
+        let body = self.0.seal.open(&self.sealed_for(key), &sealed).map(<[u8]>::to_vec);
         if body.is_none() {
             self.0.counters.forged.increment(1);
         }
@@ -96,14 +112,14 @@ impl RedisTier {
         if millis == 0 || body.len() > MAX_BYTES - 64 {
             return;
         }
-        let tier = self.clone();
+        let (tier, sealed_for) = (self.clone(), self.sealed_for(&key));
         self.0.runtime.spawn(async move {
             let Ok(_turn) = tier.0.writes.try_acquire() else {
                 tier.0.counters.skipped.increment(1);
                 return;
             };
             let mut command = redis::cmd("SET");
-            command.arg(&key).arg(tier.0.seal.close(&key, &body)).arg("PX").arg(millis);
+            command.arg(&key).arg(tier.0.seal.close(&sealed_for, &body)).arg("PX").arg(millis);
             tier.call::<()>(&command).await;
         });
     }

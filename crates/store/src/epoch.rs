@@ -63,12 +63,12 @@ impl EpochReader {
         }
     }
 
-    /// Whether another node has become primary since this was asked: the one before may have shown what was never
-    /// acknowledged.
-    pub fn take_changed(&mut self) -> bool {
+    /// The timeline of a primary that was not known when this was asked before: the one before it may have shown what was
+    /// never acknowledged.
+    pub fn take_timeline(&mut self) -> Option<u32> {
         match &mut self.0 {
-            Source::One(_) => false,
-            Source::Many(rounds) => rounds.take_changed(),
+            Source::One(_) => None,
+            Source::Many(rounds) => rounds.take_timeline(),
         }
     }
 

@@ -1,12 +1,12 @@
 //! Who sequences a log: a lock of the session, on a connection of its own. Where the connection ends, so do the locks
 //! and with them the terms of this process.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use charter_domain::{RegistryId, Timestamp};
 use tokio_postgres::Client;
 
-use crate::{Error, Store, hot};
+use crate::{Error, Store, hot, nodes::Nodes};
 
 /// A statement that takes longer counts as the loss of the connection.
 const TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -14,6 +14,8 @@ const TIMEOUT: Duration = Duration::from_millis(1_500);
 /// The logs that this process has taken, or may take.
 pub struct LogLocks {
     client: Client,
+    nodes: Arc<Nodes>,
+    node: usize,
 }
 
 /// Where a log stands.
@@ -38,7 +40,8 @@ impl Store {
         let url = self.nodes.node(node).address.url(limit);
         let mut config = hot::parse(&url)?;
         config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-        Ok(LogLocks { client: within(hot::connect(&config)).await? })
+        let client = within(hot::connect(&config)).await?;
+        Ok(LogLocks { client, nodes: Arc::clone(&self.nodes), node })
     }
 }
 
@@ -78,8 +81,11 @@ impl LogLocks {
         .await
     }
 
-    /// Whether the connection, and all that was taken with it, is still there.
+    /// Whether the connection, and all that was taken with it, is still there, and of the node that takes writes.
     pub async fn hold(&self) -> Result<(), Error> {
+        if self.nodes.writer().await? != self.node {
+            return Err(Error::NotPrimary);
+        }
         within(async {
             self.client.simple_query("select 1").await?;
             Ok::<(), Error>(())

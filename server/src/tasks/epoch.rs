@@ -77,22 +77,22 @@ pub async fn poll(app: &App, reader: &mut Option<EpochReader>) -> Result<(), cha
             advance(app, registry, epoch, changes);
         }
     }
-    if reader.take_changed() {
-        begin_anew(app);
+    if let Some(timeline) = reader.take_timeline() {
+        begin_anew(app, timeline);
     }
     app.register.polled(before);
     Ok(())
 }
 
 /// The primary before this one may have shown what nobody has acknowledged: nothing made of it is served any more.
-fn begin_anew(app: &App) {
+fn begin_anew(app: &App, timeline: u32) {
     for registry in app.hosted.tenants().map(|tenant| tenant.registry.id) {
         if let Some(known) = app.register.watched(registry) {
             app.register.start(registry, known);
         }
         app.peer_keys.moved(registry);
     }
-    app.answers.empty();
+    app.answers.begin_history(timeline);
     app.news.moved();
 }
 

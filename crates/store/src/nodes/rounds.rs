@@ -30,7 +30,7 @@ pub(crate) struct Rounds {
     /// The newest event of each registry that was seen anywhere, with its hash.
     heads: HashMap<RegistryId, (i64, Vec<u8>)>,
     primary: Option<(Server, u32)>,
-    changed: bool,
+    begun: Option<u32>,
     behind_since: Option<Instant>,
 }
 
@@ -41,7 +41,7 @@ impl Rounds {
             heard: Vec::new(),
             heads: HashMap::new(),
             primary: None,
-            changed: false,
+            begun: None,
             behind_since: None,
         }
     }
@@ -66,9 +66,9 @@ impl Rounds {
         Ok(together(&self.heard))
     }
 
-    /// Whether another node, or another timeline, has become primary since this was asked.
-    pub(crate) fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+    /// The timeline of a primary that was not known when this was asked before.
+    pub(crate) fn take_timeline(&mut self) -> Option<u32> {
+        self.begun.take()
     }
 
     /// Changes after an epoch, of all nodes that are ahead of it: what is named twice is noted twice.
@@ -125,11 +125,11 @@ impl Rounds {
     fn look_for_primary(&mut self) {
         let seen = self.nodes.primary().map(|n| self.nodes.node(n).seen());
         let Some(found) = seen.and_then(|seen| Some((seen.server?, seen.timeline))) else { return };
-        if self.primary.is_some_and(|known| known != found) {
-            tracing::warn!(timeline = found.1, "another node of the database is the primary now");
-            self.changed = true;
+        if self.primary != Some(found) {
+            tracing::info!(timeline = found.1, "a node of the database was found to be the primary");
+            self.begun = Some(found.1);
+            self.primary = Some(found);
         }
-        self.primary = Some(found);
     }
 }
 
