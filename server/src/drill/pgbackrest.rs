@@ -112,7 +112,7 @@ fn output(command: &mut Command) -> anyhow::Result<Output> {
     match command.output() {
         Ok(output) => Ok(output),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            bail!("pgbackrest is not installed: `scripts/setup ha` has it")
+            bail!("pgbackrest is not installed: `scripts/setup test` has it")
         }
         Err(e) => bail!("pgbackrest cannot be run: {e}"),
     }

@@ -142,6 +142,9 @@ pub fn may_take_over(view: &View, to: &str) -> Result<(), String> {
     if let Some(primary) = view.primaries().first() {
         return Err(format!("`{primary}` answers as primary"));
     }
+    if let Some(fault) = view.faults.first() {
+        return Err(fault.clone());
+    }
     if let Some(leader) = view.leader() {
         return Err(format!("the lock of `{leader}` has not lapsed"));
     }
