@@ -115,8 +115,8 @@ impl<V> Entry<V> {
         register.accepts_slot(self.key.registry(), self.slot, self.filled.epoch)
     }
     /// Since when nothing has confirmed the registries that it rests on; and since when our own records were not proven,
-    /// where their lease is over: then it must be in time, too. `None` if it waits for nobody, if one is known to have
-    /// changed, or if a date ends the entry: none of that is a matter of waiting.
+    /// where their lease is over. `None` if it waits for nobody, if one is known to have changed, or if a date ends the
+    /// entry: none of that is a matter of waiting. How long it was to be kept is one: it says when to look again.
     pub(crate) fn confirmed(
         &self,
         now: Timestamp,
@@ -127,8 +127,7 @@ impl<V> Entry<V> {
         let proven = register.proven()?;
         let lost = (!register.usable()).then_some(proven);
         let dated = it.next_change.is_some_and(|change| change <= now);
-        let late = lost.is_some() && !self.in_time(now);
-        if dated || late || it.evaluated_at > now.plus(MAX_SKEW) || !self.accepted(register) {
+        if dated || it.evaluated_at > now.plus(MAX_SKEW) || !self.accepted(register) {
             return None;
         }
         let polls = it.deps.iter().map(|(dep, epoch)| dep.unmoved(self.tag, *epoch, it.asked));

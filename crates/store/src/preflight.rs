@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use diesel::{
-    migration::{Migration, MigrationSource},
+    migration::MigrationSource,
     pg::Pg,
     prelude::*,
     sql_types::{Array, Bool, Integer, Text},
@@ -109,8 +109,7 @@ impl Store {
 /// The versions of the migrations that this program carries.
 fn known() -> Result<BTreeSet<String>, String> {
     let all = MigrationSource::<Pg>::migrations(&MIGRATIONS).map_err(|e| e.to_string())?;
-    let version = |one: &Box<dyn Migration<Pg>>| one.name().version().to_string();
-    Ok(all.iter().map(version).collect())
+    Ok(all.iter().map(|one| one.name().version().to_string()).collect())
 }
 
 /// Whether the schema is one that this program can work with: everything that it knows was run. What was run besides comes

@@ -144,12 +144,14 @@ fn what_others_cannot_confirm_is_found_until_a_change_is_known() {
     let polled = ticks.now();
     dep.polled(7, polled);
     ticks.advance(DEP_LEASE);
-    assert!(past("e", now()).is_none(), "without our own lease");
+    let unproven = |entity: &str| answers.past(&ask(entity), now()).and_then(|past| past.unproven);
+    assert_eq!(unproven("e"), Some(DEP_LEASE), "without our own lease");
     register.polled(ticks.now());
     assert!(answers.get_local(&ask("e"), now()).is_none());
     let later = now().plus(SECOND * 3_000);
     assert_eq!((past("e", now()), past("e", later)), (Some(polled), Some(polled)));
     assert!(past("own", now()).is_none(), "it rests on nobody else");
+    assert_eq!(unproven("e"), None);
     assert_eq!((past("g", now()), past("g", later)), (Some(polled), None), "a date is no matter of waiting");
     // An answer for want of one is kept for no time, and takes nothing away.
     let none = answers.put(&ask("e"), Filled { expires_at: now(), ..filled(10, "none") });
@@ -161,6 +163,34 @@ fn what_others_cannot_confirm_is_found_until_a_change_is_known() {
     assert!(past("f", now()).is_some());
     dep.polled(8, ticks.now());
     assert!(past("f", now()).is_none(), "changed there");
+}
+
+#[test]
+fn own_records_are_found_for_a_minute_after_they_were_proven_until_a_change_is_known() {
+    let (answers, register, ticks) = local();
+    let hour = SECOND * 3_600;
+    answers.put(&ask("e"), filled(10, "e"));
+    answers.put(&ask("f"), filled(10, "f"));
+    answers.put(&ask("dated"), Filled { next_change: Some(now().plus(SECOND)), ..filled(10, "dated") });
+    let proven = ticks.now();
+    assert!(answers.past(&ask("e"), now()).is_none(), "the lease holds: it is served");
+    ticks.advance(LEASE);
+    let past = answers.past(&ask("e"), now()).expect("found");
+    assert_eq!((past.confirmed, past.age, past.unproven), (proven, LEASE, Some(LEASE)));
+    assert!(past.is_within(LEASE) && !past.is_within(LEASE - Duration::from_millis(1)));
+    ticks.advance(SECOND * 60 - LEASE);
+    assert!(answers.past(&ask("e"), now()).is_some_and(|past| past.is_within(hour)));
+    ticks.advance(Duration::from_millis(1));
+    assert!(!answers.past(&ask("e"), now()).expect("found").is_within(hour), "whatever is accepted");
+    let later = now().plus(SECOND * 301);
+    assert!(answers.past(&ask("e"), later).is_some(), "when it would be looked up again is no change");
+    assert!(answers.past(&ask("dated"), now().plus(SECOND)).is_none(), "a date ends it");
+    // A change is known here before anything is proven again.
+    register.note(REGISTRY, &[crate::support::change(11, "e")]);
+    assert!(answers.past(&ask("e"), now()).is_none());
+    assert!(answers.past(&ask("f"), now()).is_some());
+    register.drop_lease();
+    assert!(answers.past(&ask("f"), now()).is_none(), "an epoch went back: nothing is known any more");
 }
 
 #[tokio::test]
