@@ -254,7 +254,7 @@ impl App {
 
 /// Whether anything may be served from the database; what else there is to say about it is logged.
 async fn fit(store: &Store) -> Result<(), Startup> {
-    let report = store.preflight(0).await?;
+    let report = store.preflight().await?;
     for remark in &report.remarks {
         tracing::warn!(%remark, "about the database");
     }

@@ -99,5 +99,6 @@ async fn look(config: &Config) -> Result<Report, charter_store::Error> {
         ..crate::context::store_settings(config)
     };
     let store = charter_store::Store::new(settings, std::sync::Arc::new(WallClock))?;
-    store.preflight(0).await
+    store.check_nodes().await?;
+    store.preflight().await
 }

@@ -32,7 +32,7 @@ async fn after(sql: &str) -> Database {
 
 #[tokio::test]
 async fn what_the_tests_run_on_is_fit_but_for_what_tests_do_without() {
-    let report: Report = Kept::new().await.store.preflight(0).await.expect("looked at");
+    let report: Report = Kept::new().await.store.preflight().await.expect("looked at");
     assert_eq!(report.faults, [""; 0], "{report:?}");
 }
 
@@ -56,7 +56,7 @@ async fn a_schema_of_a_later_release_is_served_from_and_remarked() {
     let later = "insert into __diesel_schema_migrations (version) values ('29991231000000')";
     let database = after(later).await;
     let app = build().start_on(database, any()).await.expect("a newer schema only adds");
-    let report = app.app.store.preflight(0).await.expect("looked at");
+    let report = app.app.store.preflight().await.expect("looked at");
     assert!(report.remarks.iter().any(|one| one.contains("newer than this program: 1")), "{report:?}");
     app.stop().await;
 }

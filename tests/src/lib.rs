@@ -8,6 +8,7 @@ pub mod backup;
 pub mod clock;
 pub mod database;
 pub mod ebsi;
+pub mod front;
 pub mod governed;
 pub mod hand_log;
 pub mod issuer;

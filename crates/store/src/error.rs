@@ -68,7 +68,8 @@ impl Error {
 }
 
 /// Texts of what was waited for long enough, or does not pass within moments.
-const WAITED: [&str; 7] = [
+const WAITED: [&str; 8] = [
+    FULL,
     "canceling statement due to",
     "waiting for a slot",
     "too many clients",
@@ -77,6 +78,8 @@ const WAITED: [&str; 7] = [
     "given up",
     NO_STANDBY,
 ];
+/// Of the disk of the database (SQLSTATE 53100): it passes when somebody makes room.
+const FULL: &str = "No space left on device";
 /// Written by nobody, since nobody else would have it.
 pub(crate) const NO_STANDBY: &str = "no synchronous standby is demanded";
 
@@ -110,7 +113,8 @@ impl From<Diesel> for Error {
 /// Conditions that pass by themselves; diesel gives no SQLSTATE for them, so the server's English text is matched
 /// (the private cluster and our settings pin `lc_messages=C`), or that of libpq.
 fn is_passing(message: &str) -> bool {
-    const PASSING: [&str; 8] = [
+    const PASSING: [&str; 9] = [
+        FULL,
         "deadlock detected",
         "canceling statement due to",
         "too many clients",
@@ -147,8 +151,8 @@ impl From<tokio_postgres::Error> for Error {
         if is_standby(db.message()) || code == "25006" {
             return Self::NotPrimary;
         }
-        // Class 08, connection; 57P, the server ends or begins; 40, contention.
-        if ["08", "57P", "40"].iter().any(|class| code.starts_with(class)) || is_passing(db.message()) {
+        // Class 08, connection; 53, no room, memory or connections; 57P, the server ends or begins; 40, contention.
+        if ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class)) || is_passing(db.message()) {
             return Self::Unavailable(db.message().to_owned());
         }
         Self::Internal(db.to_string())
@@ -177,7 +181,8 @@ mod tests {
         ] {
             assert!(Error::from(said(kind, text)).is_passing(), "{text}");
         }
-        for text in ["canceling statement due to lock timeout", "sorry, too many clients already"] {
+        let full = "could not extend file \"base/5/16384\": No space left on device";
+        for text in ["canceling statement due to lock timeout", "sorry, too many clients already", full] {
             let error = Error::from(said(Unknown, text));
             assert!(matches!(error, Error::Unavailable(_)) && !error.is_passing(), "{text}");
         }

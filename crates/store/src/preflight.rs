@@ -85,8 +85,8 @@ pub struct Report {
 }
 
 impl Store {
-    /// Looks at the database as the runtime role sees it. `standbys` is how many of them are to confirm each change.
-    pub async fn preflight(&self, standbys: usize) -> Result<Report, Error> {
+    /// Looks at the database as the runtime role sees it.
+    pub async fn preflight(&self) -> Result<Report, Error> {
         let found = self.read_shared("preflight", |conn| {
             let found: Found = sql_query(LOOK).get_result(conn)?;
             if !found.versioned {
@@ -96,7 +96,7 @@ impl Store {
             Ok((found, Some(applied.versions)))
         });
         let (found, applied) = found.await?;
-        let mut report = found.judged(standbys);
+        let mut report = found.judged(self.settings.synchronous_standbys);
         let known = known().map_err(Error::Internal)?;
         let applied = applied.map(|versions| versions.into_iter().collect());
         let (faults, remarks) = schema(&known, applied.as_ref());

@@ -8,6 +8,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use charter_store::nodes::{NodeState, Role};
 use futures::{StreamExt as _, stream};
 use serde_json::json;
 use tokio::time::timeout;
@@ -42,7 +43,30 @@ pub fn details(app: &App) -> Vec<String> {
     let quarantined = app.hosted.quarantine.origins();
     let quarantined = quarantined.iter().map(|origin| format!("the log `{origin}` showed two histories"));
     let ending = life::soon(&app.certificates, app.clock.now());
-    stopped.chain(quarantined).chain(ending).chain(breakglass::details(app)).collect()
+    stopped.chain(quarantined).chain(ending).chain(breakglass::details(app)).chain(nodes(app)).collect()
+}
+
+/// Of a database of several nodes: those that are not heard of, and that none takes changes.
+fn nodes(app: &App) -> Vec<String> {
+    let nodes = app.store.nodes();
+    let (several, writer) = (nodes.len() > 1, nodes.iter().any(|node| node.role == Role::Primary));
+    let mut told: Vec<String> = nodes.iter().filter(|node| several && !node.counts).map(missing).collect();
+    if several && !writer {
+        told.push(
+            "no node of the database takes changes: they are `NOT_PRIMARY`, and questions are answered"
+                .to_owned(),
+        );
+    }
+    told
+}
+
+/// A node that does not count, in words.
+fn missing(node: &NodeState) -> String {
+    let heard = node.answered_ms_ago.map_or_else(
+        || "has not answered yet".to_owned(),
+        |ms| format!("answered last {:.1} s ago", Duration::from_millis(ms).as_secs_f64()),
+    );
+    format!("the database's node `{}` does not count: it {heard}", node.host)
 }
 
 /// Why this process should not be sent questions.
@@ -65,9 +89,16 @@ fn lost(app: &App) -> String {
     let since = app.register.proven().map(|proven| app.register.ticks().now().since(proven).as_secs());
     let since =
         since.map_or_else(|| "it was never held".to_owned(), |secs| format!("last held {secs} s ago"));
+    let (counting, needed) = app.store.quorum();
+    let nodes = app.store.nodes().len();
+    let why = if nodes > 1 && counting < needed {
+        format!(", {counting} of {nodes} nodes of the database count and {needed} are needed")
+    } else {
+        String::new()
+    };
     format!(
-        "the epoch lease is lost ({since}): what is answered must be read from the database, or is `STALE` but for \
-         callers who accept older answers"
+        "the epoch lease is lost ({since}{why}): what is answered must be read from the database, or is `STALE` but \
+         for callers who accept older answers"
     )
 }
 

@@ -26,7 +26,9 @@ const MOST: usize = 10_000;
 
 /// By whom is asked and at which recorded endpoint: what one says of itself is believed of nobody beside it there.
 #[derive(Default)]
-pub(super) struct Sites(RwLock<HashMap<(AuthorityId, PeerEndpoint), Arc<[PeerEndpoint]>>>);
+pub(super) struct Sites(RwLock<HashMap<Place, Arc<[PeerEndpoint]>>>);
+
+type Place = (AuthorityId, PeerEndpoint);
 
 impl Sites {
     fn of(&self, authority: &AuthorityId, recorded: &PeerEndpoint) -> Arc<[PeerEndpoint]> {
