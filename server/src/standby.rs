@@ -15,6 +15,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
+use charter_domain::time::Clock as _;
 use clap::{Subcommand, ValueEnum};
 
 use self::{
@@ -24,7 +25,7 @@ use self::{
     sight::Sight,
     view::View,
 };
-use crate::{Config, config::Faults};
+use crate::{Config, clock::WallClock, config::Faults};
 
 #[derive(Subcommand)]
 pub enum StandbyCommand {
@@ -74,7 +75,7 @@ pub async fn run(config: &Config, command: &StandbyCommand) -> anyhow::Result<Ex
         return Err(Faults(vec![text.to_owned()]).into());
     }
     let api = Api::new(settings).map_err(|why| Faults(vec![why]))?;
-    let view = View::of(api.seen().await);
+    let view = View::of(api.seen().await, WallClock.now());
     match command {
         StandbyCommand::Status { output } => {
             let sight = Sight::look(config).await;

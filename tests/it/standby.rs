@@ -13,6 +13,8 @@ use axum::{
     http::{Method, StatusCode, Uri},
     response::{IntoResponse as _, Response},
 };
+use charter_domain::time::Clock as _;
+use charter_server::clock::WallClock;
 use charter_tests::{
     AUTHORITY, TestApp,
     database::Database,
@@ -66,7 +68,7 @@ fn own(name: &str, role: &str) -> Value {
         "server_version": 150018, "xlog": { "location": 83_886_080_u64, "received_location": 83_886_080_u64,
         "replayed_location": 83_886_080_u64, "replayed_timestamp": null, "paused": false },
         "timeline": 3, "replication_state": if role == "replica" { Some("streaming") } else { None },
-        "dcs_last_seen": 1_795_369_020_u64, "database_system_identifier": "7711051220422795606",
+        "dcs_last_seen": WallClock.now().secs(), "database_system_identifier": "7711051220422795606",
         "patroni": { "version": "4.1.5", "scope": "charter", "name": name },
     })
 }

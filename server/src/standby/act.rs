@@ -60,7 +60,7 @@ impl<'a> Act<'a> {
     }
 
     async fn view(&self) -> View {
-        View::of(self.api.seen().await)
+        View::of(self.api.seen().await, WallClock.now())
     }
 
     async fn unready(&self) -> Vec<String> {

@@ -53,6 +53,8 @@ pub struct Own {
     /// How a standby gets its changes: `streaming`, or from the archive.
     pub replication_state: Option<String>,
     pub database_system_identifier: Option<String>,
+    /// When it reached etcd last, in seconds since 1970 by its clock.
+    pub dcs_last_seen: Option<i64>,
     #[serde(default)]
     pub xlog: Positions,
     pub patroni: Named,

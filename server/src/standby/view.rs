@@ -1,8 +1,13 @@
 //! What all members say together: who leads, who confirms writes, and where they contradict each other.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
+
+use charter_domain::Timestamp;
 
 use super::patroni::{Cluster, Member, Own, Seen, Settings};
+
+/// More than `ttl`, and what clocks may differ by.
+const LATELY: Duration = Duration::from_secs(30);
 
 /// One look at all members.
 #[derive(Debug, Clone)]
@@ -16,12 +21,14 @@ pub struct View {
 }
 
 impl View {
-    pub fn of(nodes: Vec<Seen>) -> Self {
+    /// `now` is compared with when members reached etcd last: without it they tell of what they saw before.
+    pub fn of(nodes: Vec<Seen>, now: Timestamp) -> Self {
         let cluster = nodes.iter().find_map(|seen| seen.cluster.as_ref().ok()).cloned();
         let config = nodes.iter().find_map(|seen| seen.config.clone());
         let mut view =
             Self { nodes, cluster, config: config.clone().unwrap_or_default(), faults: Vec::new() };
         view.faults = view.contradictions();
+        view.faults.extend(view.blind(now));
         if let Some(config) = config {
             if !config.is_synchronous() {
                 view.faults.push(
@@ -35,6 +42,14 @@ impl View {
             }
         }
         view
+    }
+
+    /// Nobody has reached etcd lately.
+    fn blind(&self, now: Timestamp) -> Option<String> {
+        let last = self.owns().filter_map(|(_, own)| own.dcs_last_seen).max()?;
+        let ago = now.since(Timestamp::from_secs(last));
+        (ago > LATELY)
+            .then(|| format!("no member has reached etcd for {} s: it has no majority", ago.as_secs()))
     }
 
     fn contradictions(&self) -> Vec<String> {

@@ -1,16 +1,20 @@
 //! Which looks lead to a plan, and which to a refusal.
 
+use charter_domain::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::standby::patroni::Seen;
+
+/// When it is looked.
+const NOW: i64 = 1_795_000_000;
 
 /// A member as it answers: name, role of itself, what it has of the log.
 fn own(name: &str, role: &str, has: u64, streams: bool) -> Value {
     json!({
         "state": "running", "role": role, "timeline": 3,
         "replication_state": if streams { Some("streaming") } else { None },
-        "database_system_identifier": "7",
+        "database_system_identifier": "7", "dcs_last_seen": NOW - 2,
         "xlog": if role == "primary" { json!({ "location": has }) } else { json!({ "received_location": has }) },
         "patroni": { "name": name, "scope": "charter", "version": "4.1.5" },
     })
@@ -70,7 +74,7 @@ impl Look {
             },
             config: own.as_ref().and_then(|_| serde_json::from_value(self.config.clone()).ok()),
         });
-        View::of(nodes.collect())
+        View::of(nodes.collect(), Timestamp::from_secs(NOW))
     }
 }
 
@@ -145,6 +149,11 @@ fn members_that_contradict_each_other_change_nothing() {
     let mut leaders = Look::usual();
     leaders.cluster = Some(vec![member("a", "leader", 0), member("b", "leader", 0)]);
     refused(switchover(&leaders.view(), None), "two leaders");
+    let mut blind = Look::usual();
+    for own in blind.owns.iter_mut().flatten() {
+        own["dcs_last_seen"] = json!(NOW - 45);
+    }
+    refused(switchover(&blind.view(), None), "reached etcd for 45 s");
     let mut silent = Look::usual();
     silent.owns = vec![None, None, None];
     refused(switchover(&silent.view(), None), "no member answers");
