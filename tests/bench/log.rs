@@ -24,6 +24,8 @@ const WITNESS: &str = "did:web:witness.trust.fi.example";
 /// Writes a second of the even load, and those of a burst, one burst a second.
 const RATE: u32 = 50;
 const BURST: usize = 100;
+/// Clients that write at once, and the writes of each in a round.
+const TOGETHER: (u32, u32) = (32, 20);
 /// Requests of proofs and of tiles in each round.
 const READS: usize = 1_000;
 /// How often it is looked what is published.
@@ -62,6 +64,8 @@ pub async fn run(site: &Site, pace: Pace, samples: &mut Samples) -> anyhow::Resu
             samples.add("log_cost", added);
             samples.add("log_writes", writes);
         }
+        let together = written::together(site, &plain, TOGETHER, &format!("t{round}")).await?;
+        samples.add("writes_together", together);
         published_in(site, &logged, pace, samples, round).await?;
     }
     for process in [process, beside, cosigning] {

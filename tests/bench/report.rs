@@ -209,6 +209,7 @@ fn rows(s: &Samples) -> Vec<Row> {
         ("log_burst", "  the same in bursts of 100, one a second", "ms", Below(400.0), String::new()),
         ("log_leaves", "put into the tree: leaves/s", "/s", AtLeast(1_000.0), String::new()),
         ("log_cost", "the log adds to the time of a write", "%", Below(0.1), writes),
+        ("writes_together", "writes of one registry, 32 clients at once", "/s", Open, String::new()),
         ("log_proof", "inclusion proof over REST, P99", "ms", Below(10.0), String::new()),
         ("log_tile", "tile, P99", "ms", Below(3.0), String::new()),
         ("log_verify", "1,000,000 entries verified by the auditor", "s", Below(60.0), String::new()),

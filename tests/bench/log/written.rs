@@ -1,4 +1,4 @@
-//! Writes of one entity each: one after the other, evenly, and in bursts.
+//! Writes of one entity each: one after the other, of many clients at once, evenly, and in bursts.
 
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,20 @@ pub async fn write(site: &Site, server: &Server, identifiers: &[String]) -> anyh
         ensure!(reply.accepted == 1, "{:?}", reply.errors);
     }
     Ok(())
+}
+
+/// So many clients at once, each write of theirs after the answer to the one before: writes a second.
+pub async fn together(
+    site: &Site,
+    server: &Server,
+    (clients, each): (u32, u32),
+    name: &str,
+) -> anyhow::Result<f64> {
+    let own = |client| (0..each).map(|n| format!("did:web:{name}-{client}-{n}.example")).collect();
+    let all: Vec<Vec<String>> = (0..clients).map(own).collect();
+    let began = Instant::now();
+    futures::future::try_join_all(all.iter().map(|identifiers| write(site, server, identifiers))).await?;
+    Ok(f64::from(clients * each) / began.elapsed().as_secs_f64())
 }
 
 /// At a fixed rate: how long each takes from its acknowledgement until it is published.

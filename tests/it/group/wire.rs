@@ -101,7 +101,7 @@ async fn relay(mut client: UnixStream, plan: &Mutex<Plan>) -> io::Result<()> {
                     let lost = plan.lock().expect("not poisoned").takes(&said);
                     if lost == Some(Lost::Answer) {
                         server.write_all(chunk).await?;
-                        server.read(&mut down).await?;
+                        server.readable().await?;
                     }
                     if lost.is_some() {
                         return Ok(());
