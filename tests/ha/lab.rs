@@ -3,6 +3,7 @@
 
 mod cluster;
 pub mod console;
+mod desk;
 mod disk;
 mod faults;
 mod files;

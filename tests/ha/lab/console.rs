@@ -249,7 +249,10 @@ async fn show(lab: &Lab) {
                 (lab.redis(*site).map_or_else(|e| e.to_string(), |redis| redis.url), String::new())
             }
             super::Role::WitnessDatabase => (String::new(), String::new()),
-            super::Role::Witness => (format!("http://{}", lab.witness_address()), String::new()),
+            super::Role::Witness => (
+                lab.witness().map_or_else(|e| e.to_string(), |witness| format!("http://{}", witness.address)),
+                String::new(),
+            ),
             super::Role::Server(name) => {
                 let at = lab.server(name).map(|server| format!("http://{}", server.address));
                 (at.unwrap_or_default(), String::new())

@@ -1,5 +1,6 @@
 //! What goes wrong at a site: processes killed or frozen, lines cut.
 
+use anyhow::Context as _;
 use rustix::process::Signal;
 
 use super::{
@@ -128,8 +129,7 @@ impl Lab {
 
     /// The Redis of site A or B.
     pub fn redis(&self, site: Site) -> anyhow::Result<RedisControl> {
-        let pid = self.pid(site, &Role::Redis);
-        let pid = pid.ok_or_else(|| anyhow::anyhow!("there is no Redis at site {site}"))?;
+        let pid = self.pid(site, &Role::Redis).with_context(|| format!("no Redis runs at site {site}"))?;
         Ok(RedisControl { pid, url: self.redis_url(site) })
     }
 
@@ -147,8 +147,7 @@ impl Lab {
 
     /// At site C.
     pub fn witness(&self) -> anyhow::Result<WitnessControl> {
-        let pid = self.pid(Site::C, &Role::Witness);
-        let pid = pid.ok_or_else(|| anyhow::anyhow!("the witness does not run"))?;
+        let pid = self.pid(Site::C, &Role::Witness).context("the witness does not run")?;
         Ok(WitnessControl { pid, address: self.witness_address() })
     }
 

@@ -50,7 +50,7 @@ impl Net {
             true => Self { run, prefix: [10, 77, third], namespaces },
             false => Self { run, prefix: [127, 77, third], namespaces },
         });
-        let net = tried.find(|net| net.is_free()).context("no free addresses for three sites")?;
+        let net = tried.find(Self::is_free).context("no free addresses for three sites")?;
         if namespaces {
             net.bridge().context("the sites' networks cannot be made; `--loopback` does without them")?;
             for site in Site::ALL {

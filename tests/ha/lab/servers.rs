@@ -5,7 +5,6 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    thread::sleep,
     time::{Duration, Instant},
 };
 
@@ -13,6 +12,7 @@ use anyhow::{Context as _, ensure};
 use charter_server::{Config, log::command::verifiers};
 use charter_store::migrate;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::time::sleep;
 
 use super::{
     Lab, Role, Server, Site, Start,
@@ -98,6 +98,7 @@ impl Lab {
     /// What has to be there before a server starts: keys, secrets, certificates, the witness' database, configurations.
     pub(super) async fn prepare_servers(&mut self) -> anyhow::Result<()> {
         self.certify().context("certificates")?;
+        self.appoint_officers().context("the security officers")?;
         let kek = self.files.dir.join("kek");
         let servers = self.servers();
         for site in Site::ALL {
@@ -152,17 +153,19 @@ impl Lab {
         self.launch(Site::C, &Role::WitnessDatabase)?;
         let admin = self.witness_database("postgres", node::ADMIN);
         let owner = self.witness_database(DATABASE, "charter_owner");
-        let made = tokio::task::spawn_blocking(move || {
-            let until = Instant::now() + STARTED_WITHIN;
-            loop {
-                match migrate::provision(&admin, DATABASE).map_err(explain) {
-                    Err(error) if is_starting(&error) && Instant::now() < until => sleep(EACH),
-                    made => break made?,
-                }
+        let until = Instant::now() + STARTED_WITHIN;
+        loop {
+            let at = admin.clone();
+            match tokio::task::spawn_blocking(move || migrate::provision(&at, DATABASE))
+                .await?
+                .map_err(explain)
+            {
+                Err(error) if is_starting(&error) && Instant::now() < until => sleep(EACH).await,
+                made => break made?,
             }
-            migrate::run(&owner).map_err(explain)
-        });
-        made.await?.map(drop).context("the database of the witness")
+        }
+        let made = tokio::task::spawn_blocking(move || migrate::run(&owner)).await?;
+        made.map(drop).map_err(explain).context("the database of the witness")
     }
 
     fn witness_database(&self, database: &str, role: &str) -> String {
@@ -191,9 +194,11 @@ impl Lab {
         });
         // The same at all servers: one registry with one configuration.
         let [here, there] = [Site::A, Site::B].map(|site| self.net.address(site, Part::Door, TLS));
-        let more = format!("sites = [\"https://{there}\"]\n{log}");
+        let emergency = self.emergency(server);
+        let more = format!("sites = [\"https://{there}\"]\n{log}{emergency}");
         let registry = Registry { authority: AUTHORITY, slug: "education", at: here, more };
-        toml(&site, &(database + "\n" + &redis), &registry, (server.address, server.secure))
+        let sections = format!("{database}\n{redis}{}", self.standby());
+        toml(&site, &sections, &registry, (server.address, server.secure))
     }
 
     fn witness_toml(&self, keys: Option<&Keys>) -> String {
@@ -290,10 +295,15 @@ fn is_starting(error: &anyhow::Error) -> bool {
     ["starting up", "No such file", "Connection refused"].iter().any(|words| text.contains(words))
 }
 
-fn charterd(config: &Path, how: &Start) -> anyhow::Result<Vec<String>> {
-    let own = || std::env::current_exe().map(|path| path.with_file_name("charterd"));
-    let program = how.binary.clone().map_or_else(own, Ok)?;
+/// The one of this build.
+pub fn built() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("charterd");
     ensure!(program.is_file(), "`{}` is missing: `make ha-lab` builds it", program.display());
+    Ok(program)
+}
+
+fn charterd(config: &Path, how: &Start) -> anyhow::Result<Vec<String>> {
+    let program = how.binary.clone().map_or_else(built, Ok)?;
     let words = ["serve", "--with-parent", "--config"].map(str::to_owned);
     let (program, config) = (program.display().to_string(), config.display().to_string());
     Ok(std::iter::once(program).chain(words).chain([config]).collect())

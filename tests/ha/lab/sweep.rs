@@ -87,7 +87,7 @@ pub fn clear(run: u32, dir: &Path, keep: bool) {
         if left.is_empty() || Instant::now() > until {
             break;
         }
-        thread::sleep(Duration::from_millis(20));
+        thread::park_timeout(Duration::from_millis(20));
     }
     net::remove(run);
     super::disk::unmount(dir);
