@@ -17,7 +17,11 @@ use charter_domain::{
 use charter_federation::{Accredited, Error, Lacking, LocalAuthority, RegistryView};
 use charter_proof::Denial;
 use charter_signing::{Algorithm, JwkSet, KeyStore, PublicKey};
-use charter_store::{Question, Store, Tx, registry::NewRegistry};
+use charter_store::{
+    Error::{NotPrimary, Unavailable, Unknown},
+    Question, Store, Tx,
+    registry::NewRegistry,
+};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::{Mutex, watch};
 
@@ -231,7 +235,7 @@ async fn open_one(
         let put = move |tx: &mut Tx<'_>| issuing.sign_configuration(tx);
         match store.write("document.configuration", tenant.registry.id, put).await {
             // It is renewed well before it ends: whoever starts while nothing can be written goes on with it.
-            Err(error) if opening.configuration.is_some() && error.is_passing() => {
+            Err(error @ (Unavailable(_) | NotPrimary | Unknown(_))) if opening.configuration.is_some() => {
                 tracing::warn!(error = text(&error), "the configuration document is not renewed now");
             }
             Err(error) => return Err(text(&error)),

@@ -1,6 +1,6 @@
 //! What this process knows of each registry's changes, and until when that knowledge may be used.
 //!
-//! The poller reads the epochs from the primary, `note`s the events since its own, then `advance`s, and
+//! The poller reads the epochs from the primary or a quorum of nodes, `note`s the events since its own, then `advance`s, and
 //! last calls `polled` with the instant *before* its query. A reader looks at these in the opposite order:
 //! the lease first, then the stamps. So whoever finds a valid lease also finds every change committed
 //! before the poll that renewed it. No lock is taken to read.
