@@ -43,8 +43,9 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 async fn show(arguments: &Arguments) -> anyhow::Result<bool> {
-    let options =
-        Options { dir: arguments.dir.clone(), namespaces: !arguments.loopback, ..Options::default() };
+    let usual = Options::usual();
+    let namespaces = usual.namespaces && !arguments.loopback;
+    let options = Options { dir: arguments.dir.clone(), namespaces, ..usual };
     println!("starting three sites: databases, deciders, servers, a witness");
     let mut lab = Lab::start(&options).await.context("the laboratory")?;
     lab.whole(WHOLE_WITHIN).await?;
@@ -69,7 +70,7 @@ async fn watched(lab: &mut Lab, load: &Load) -> anyhow::Result<()> {
     for second in 1..=SHOWN_AT_MOST {
         if second == KILLED_AFTER {
             let primary = lab.leader().await?;
-            println!("  site {primary:?} is killed: database, decider, Redis, servers");
+            println!("  site {primary} is killed: database, decider, Redis, servers");
             lab.kill_site(primary);
         }
         sleep_until(begun + Duration::from_secs(u64::from(second))).await;

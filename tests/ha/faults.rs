@@ -3,12 +3,13 @@
 pub mod probe;
 
 mod around;
+mod denial;
 mod disk;
 mod frozen;
 mod heavy;
-mod last;
 mod parted;
 mod process;
+mod restore;
 mod rolling;
 mod table;
 
@@ -34,6 +35,9 @@ const AFTER: Duration = Duration::from_secs(4);
 const WHOLE_WITHIN: Duration = Duration::from_secs(150);
 /// Of a thousand writes, how many clients leave before they are answered, in every fault (R11).
 const LEFT_ALONE: u32 = 10;
+
+/// These part the sites, or mount a small disk.
+pub const NEED_NAMESPACES: [&str; 4] = ["R8", "R9", "R10", "R11"];
 
 pub type Doing<'a> = LocalBoxFuture<'a, anyhow::Result<()>>;
 
@@ -77,7 +81,7 @@ impl Scene {
 
     pub async fn leader(&mut self) -> anyhow::Result<Site> {
         let leader = self.lab.leader().await?;
-        self.note(format!("the leader was at site {leader:?}"));
+        self.note(format!("the leader was at site {leader}"));
         Ok(leader)
     }
 

@@ -54,7 +54,8 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
-    let options = Options { namespaces: !arguments.loopback, ..Options::default() };
+    let usual = Options::usual();
+    let options = Options { namespaces: usual.namespaces && !arguments.loopback, ..usual };
     let lab = Lab::start(&options).await.context("the laboratory")?;
     let samples = Samples::default();
     let mut rows = Vec::new();
@@ -90,7 +91,7 @@ async fn rounds(mut lab: Lab, hours: f64, samples: &Samples, rows: &mut Vec<Row>
         match rows.iter_mut().find(|row| row.fault == name) {
             Some(row) => row.runs.push(run),
             None => {
-                rows.push(Row { fault: fault.id, what: fault.what, limits: fault.limits, runs: vec![run] })
+                rows.push(Row { fault: fault.id, what: fault.what, limits: fault.limits, runs: vec![run] });
             }
         }
     }

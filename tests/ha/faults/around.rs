@@ -73,7 +73,7 @@ pub fn redis(scene: &mut Scene) -> Doing<'_> {
         for site in sites {
             scene.lab.thaw_redis(site);
             let url = scene.lab.redis(site)?.url;
-            scene.note(format!("{} values at site {site:?} were poisoned", poisoned(&url).await?));
+            scene.note(format!("{} values at site {site} were poisoned", poisoned(&url).await?));
         }
         scene.wait(2).await;
         for site in sites {

@@ -25,7 +25,7 @@ pub fn node(scene: &mut Scene) -> Doing<'_> {
         tokio::time::sleep_until(thaws).await;
         scene.lab.thaw_node(leader);
         let thawed = Instant::now();
-        scene.note(format!("frozen after {pause} ms; site {:?} took over", next?));
+        scene.note(format!("frozen after {pause} ms; site {} took over", next?));
         scene.until_written(Duration::from_secs(30)).await?;
         scene.lab.whole(Duration::from_secs(120)).await?;
         scene.note(format!(

@@ -52,7 +52,7 @@ async fn parted(
     let written = scene.until_written(Duration::from_secs(30)).await;
     scene.wait(5).await;
     scene.lab.join()?;
-    scene.note(format!("site {:?} took over", next?));
+    scene.note(format!("site {} took over", next?));
     written?;
     scene.lab.whole(Duration::from_secs(120)).await?;
     let wrong = probe.stop(&scene.lab).await?;

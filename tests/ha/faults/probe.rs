@@ -41,10 +41,6 @@ pub struct Probe {
     tasks: JoinSet<Vec<Acknowledged>>,
 }
 
-fn name(site: Site) -> String {
-    format!("{site:?}")
-}
-
 impl Probe {
     pub async fn start(lab: &Lab, run: u32) -> anyhow::Result<Self> {
         connect(&lab.node_url(lab.leader().await?)).await?.batch_execute(TABLE).await?;
@@ -68,7 +64,7 @@ impl Probe {
         for row in client.query(READ, &[&self.run]).await? {
             there.insert((row.try_get::<_, String>(0)?, row.try_get::<_, i64>(1)?));
         }
-        let lost = all.iter().filter(|one| !there.contains(&(name(one.site), one.number))).count();
+        let lost = all.iter().filter(|one| !there.contains(&(one.site.to_string(), one.number))).count();
         let mut wrong = together(all);
         if lost > 0 {
             wrong
@@ -88,7 +84,7 @@ async fn write(url: &str, site: Site, run: i32, over: &AtomicBool) -> Vec<Acknow
             client = connect(url).await.ok();
         }
         if let Some(there) = &client {
-            let named = name(site);
+            let named = site.to_string();
             let done = timeout(ANSWERED_WITHIN, there.execute(WRITE, &[&run, &named, &number])).await;
             if matches!(done, Ok(Ok(_))) {
                 all.push(Acknowledged { site, number, at: Instant::now() });
@@ -109,7 +105,7 @@ fn together(mut all: Vec<Acknowledged>) -> Vec<Violation> {
     let words = |pair: &[Acknowledged]| {
         let apart = (pair[1].at - pair[0].at).as_millis();
         Violation::Other(format!(
-            "two writers: {:?} and {:?} acknowledged within {apart} ms",
+            "two writers: {} and {} acknowledged within {apart} ms",
             pair[0].site, pair[1].site
         ))
     };

@@ -22,7 +22,7 @@ pub fn node(scene: &mut Scene) -> Doing<'_> {
         let leader = scene.leader().await?;
         scene.lab.kill_node(leader);
         let next = scene.lab.wait_leader(Some(leader), Duration::from_secs(60)).await?;
-        scene.note(format!("site {next:?} took over"));
+        scene.note(format!("site {next} took over"));
         scene.until_written(Duration::from_secs(30)).await
     })
 }

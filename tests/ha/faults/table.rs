@@ -1,6 +1,6 @@
 //! All faults in the order in which they are done: what leaves most behind comes last.
 
-use super::{Fault, around, disk, frozen, heavy, last, parted, process, rolling};
+use super::{Fault, around, denial, disk, frozen, heavy, parted, process, restore, rolling};
 use crate::{
     load::{Rates, USUAL},
     report::Limits,
@@ -180,7 +180,7 @@ pub const FAULTS: &[Fault] = &[
         rates: USUAL,
         short: 1,
         all: 3,
-        act: last::denial,
+        act: denial::everything_dead,
     },
     Fault {
         id: "R27",
@@ -198,6 +198,6 @@ pub const FAULTS: &[Fault] = &[
         rates: USUAL,
         short: 0,
         all: 3,
-        act: last::restore,
+        act: restore::drill,
     },
 ];
