@@ -11,7 +11,11 @@ use charter_federation::answer::Referral;
 use serde_json::json;
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::telemetry::Seldom;
+
 pub const DOMAIN: &str = "charter";
+/// While the database is away all requests fail alike.
+static ABSENT: Seldom = Seldom::new();
 /// The challenge (RFC 9470, 3); the door puts in which sign-in would do.
 pub const STEP_UP: &str = "Bearer error=\"insufficient_user_authentication\"";
 
@@ -137,7 +141,9 @@ impl Error {
         Self::new(Code::NotFound, format!("{noun} `{id}` does not exist"))
     }
     fn hidden(code: Code, detail: &str, source: &str) -> Self {
-        tracing::error!(error = %source, code = code.as_str(), "request failed");
+        if code == Code::Internal || ABSENT.is_due() {
+            tracing::error!(error = %source, code = code.as_str(), "request failed");
+        }
         Self::new(code, detail)
     }
 

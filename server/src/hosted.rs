@@ -36,6 +36,7 @@ use crate::{
     log::{Logs, Position, keys},
     mirror::held::Holds,
     rosters::Rosters,
+    telemetry::Seldom,
     witness::Quarantine,
 };
 
@@ -283,10 +284,15 @@ fn free(hosted: &Hosted, registry: RegistryId) -> Result<(), Error> {
     held.map_or(Ok(()), |held| Err(Error::Unavailable(held.why.to_string())))
 }
 
+/// While the database is away every question fails alike.
+static UNREAD: Seldom = Seldom::new();
+
 fn federation_error(e: charter_store::Error) -> Error {
     match e {
         charter_store::Error::Unavailable(source) => {
-            tracing::warn!(error = %source, "own records cannot be read");
+            if UNREAD.is_due() {
+                tracing::warn!(error = %source, "own records cannot be read");
+            }
             Error::Unavailable("the database is unavailable".to_owned())
         }
         other => Error::Internal(other.source_text().map_or_else(|| other.to_string(), str::to_owned)),

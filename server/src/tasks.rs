@@ -16,6 +16,8 @@ pub mod superior;
 
 use std::sync::Arc;
 
+use charter_domain::AuthorityId;
+use charter_store::Error;
 use tokio::task::JoinSet;
 
 use crate::{App, breakglass};
@@ -54,4 +56,16 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
         }
     });
     set
+}
+
+/// Logs that a task left something of a registry undone. While the database is away, or takes no changes, that is so for
+/// every registry in every round: `/readyz` says why, and the next round does it.
+fn left(registry: &AuthorityId, what: &str, error: &Error) {
+    let why = error.source_text().unwrap_or("?");
+    match error {
+        Error::Unavailable(_) | Error::NotPrimary | Error::Unknown(_) => {
+            tracing::debug!(%registry, error = why, "left for later: {what}");
+        }
+        _ => tracing::error!(%registry, error = why, "{what}"),
+    }
 }

@@ -115,6 +115,10 @@ pub async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(Fault::Proof(e))) => Err(Error::new(Code::Inconsistent, Fault::Proof(e).to_string())),
+        Ok(Err(fault @ Fault::Io(_))) => {
+            tracing::error!(error = %fault, "the mirror of a log cannot keep or read its files");
+            Err(Error::new(Code::Unavailable, "this mirror cannot keep entries now; its operator must look"))
+        }
         Ok(Err(fault)) => Err(ours(&fault)),
         Err(e) => Err(ours(&e)),
     }

@@ -73,7 +73,7 @@ pub async fn run(app: Arc<App>) {
                 continue;
             }
             if let Err(error) = hand_out(&app, registry).await {
-                tracing::warn!(error = error.detail, "webhooks cannot be looked at");
+                tracing::debug!(error = error.detail, "webhooks cannot be looked at");
             }
         }
         tokio::select! {

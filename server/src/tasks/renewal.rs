@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use charter_domain::Timestamp;
 use tokio::time::MissedTickBehavior;
 
+use super::left;
 use crate::{
     App,
     app::renewal::{self, Renewed},
@@ -49,8 +50,7 @@ async fn registry(app: &App, tenant: &Tenant) -> Renewed {
     let documents = &app.config.documents;
     let (mut all, mut after) = (Renewed::default(), None);
     if let Err(error) = renewal::keys(&app.store, tenant, documents.lifetime_secs).await {
-        let (id, why) = (&tenant.registry.authority, error.source_text().unwrap_or("?"));
-        tracing::error!(registry = %id, error = why, "the keys could not be taken up");
+        left(&tenant.registry.authority, "the keys could not be taken up", &error);
     }
     loop {
         match renewal::page(&app.store, tenant, documents.lifetime_secs, documents.renew_batch, after).await {
@@ -60,8 +60,7 @@ async fn registry(app: &App, tenant: &Tenant) -> Renewed {
                 after = next;
             }
             Err(error) => {
-                let (id, why) = (&tenant.registry.authority, error.source_text().unwrap_or("?"));
-                tracing::error!(registry = %id, error = why, "renewal failed");
+                left(&tenant.registry.authority, "renewal failed", &error);
                 return all;
             }
         }

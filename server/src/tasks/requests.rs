@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::left;
 use crate::App;
 
 /// Nothing rests on its being exact: an old request is not answered, forgotten or not.
@@ -22,8 +23,7 @@ pub async fn run(app: Arc<App>) {
 pub async fn once(app: &App) {
     for tenant in app.hosted.tenants().filter(|t| !app.hosted.holds.has_moved(t.registry.id)) {
         if let Err(error) = app.store.forget_requests(tenant.registry.id).await {
-            let why = error.source_text().unwrap_or("?").to_owned();
-            tracing::warn!(registry = %tenant.registry.authority, error = why, "requests are not forgotten");
+            left(&tenant.registry.authority, "requests are not forgotten", &error);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::left;
 use crate::{App, app::retention};
 
 /// How long after the start the first round begins, at most.
@@ -28,8 +29,7 @@ pub async fn once(app: &App) {
             continue;
         }
         if let Err(error) = app.store.forget_applications(id).await {
-            let why = error.source_text().unwrap_or("?");
-            tracing::error!(registry = %authority, error = why, "applications that are over stay");
+            left(authority, "applications that are over stay", &error);
         }
         match retention::run(&app.store, &app.config.retention, id, false).await {
             Ok(due) => {
@@ -38,8 +38,7 @@ pub async fn once(app: &App) {
                 }
             }
             Err(error) => {
-                let why = error.source_text().unwrap_or("?");
-                tracing::error!(registry = %authority, error = why, "retention failed");
+                left(authority, "retention failed", &error);
             }
         }
     }
