@@ -50,8 +50,6 @@ pub struct Held {
     pub denial: EmergencyDenial,
     /// The registry of this process whose it is, or below which its authority stands.
     pub registry: RegistryId,
-    /// It is that registry's own.
-    own: bool,
     /// By what the entity is asked about.
     names: RwLock<HashSet<String>>,
     /// All names that are on record are among them.
@@ -68,7 +66,6 @@ impl Held {
         Self {
             denial,
             registry,
-            own,
             names: RwLock::new(names),
             named: AtomicBool::new(!own),
             recorded: AtomicBool::new(!own),

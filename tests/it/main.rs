@@ -8,6 +8,7 @@ mod authzen;
 mod ayra;
 mod bad_input;
 mod batch;
+mod breakglass;
 mod cascade;
 mod ceremony;
 mod ceremony_document;
