@@ -115,12 +115,14 @@ impl Store {
         }
         let floor = self.nodes.floor(q.registry).await?;
         let nodes = self.nodes.readers(Role::Standby).await?;
+        // An epoch that the caller names may be newer than what is proven here; the last node says what is true of it.
+        let named = floor.max(q.known_at.unwrap_or(floor));
         let mut lost = None;
         for (n, node) in nodes.iter().enumerate() {
-            let hot = &self.hots[*node];
-            let patience = if n + 1 < nodes.len() { IMPATIENCE } else { hot.patience };
+            let (hot, last) = (&self.hots[*node], n + 1 == nodes.len());
+            let (patience, wanted) = if last { (hot.patience, floor) } else { (IMPATIENCE, named) };
             match hot.ask(q, patience).await {
-                Ok(facts) if facts.epoch >= floor => return Ok(facts),
+                Ok(facts) if facts.epoch >= wanted => return Ok(facts),
                 Ok(_) => {}
                 Err(error @ (Error::Unavailable(_) | Error::NotPrimary)) => {
                     self.nodes.node(*node).suspect();

@@ -9,7 +9,7 @@ use diesel::{pg::PgConnection, prelude::*, sql_types};
 use crate::{Error, Store, nodes::Role, statement::sql_query, tx};
 
 /// The tenant is set and its epoch read in one statement, and so in the snapshot of what follows.
-const ENTER: &str = "select set_config('app.registry', $1::text, true) as tenant,
+const ENTER: &str = "select set_config('app.registry', $1::int::text, true) as tenant,
   (select epoch from registry_epochs where registry_id = $1) as epoch";
 
 #[derive(QueryableByName)]

@@ -16,7 +16,7 @@ use super::{
 use crate::{Error, epoch::Change};
 
 /// A node that takes longer counts as down until it answers.
-const ROUND: Duration = Duration::from_millis(400);
+const ROUND: Duration = Duration::from_millis(600);
 /// A standby shows a change a moment before the primary does. What no node shows any more for so long is lost.
 const LOST_AFTER: Duration = Duration::from_secs(5);
 
