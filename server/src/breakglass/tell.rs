@@ -108,14 +108,19 @@ fn is_final(status: StatusCode) -> bool {
         && status != StatusCode::REQUEST_TIMEOUT
 }
 
-/// The other servers of the registry that a denial belongs to, and its superior.
+/// The other servers of the registry that a denial belongs to, its other sites, and its superior at all of its own.
 fn places(app: &App, held: &Held) -> Vec<Place> {
     let Some(tenant) = app.hosted.tenant(held.registry) else { return Vec::new() };
-    let pins = &tenant.config.tls_spki_sha256;
-    let nodes = tenant.config.emergency.nodes.iter().map(|url| (url.as_str(), pins.clone()));
-    let above = tenant.above();
-    let superior = above.endpoint.iter().map(|to| (to.url.as_str(), to.pins.clone()));
-    nodes.chain(superior).map(|(url, pins)| (url.trim_end_matches('/').to_owned(), pins)).collect()
+    let (own, above) = (&tenant.config, tenant.above());
+    let ours = own.emergency.nodes.iter().chain(&own.sites);
+    let mut places: Vec<Place> = ours.map(|url| (url.clone(), own.tls_spki_sha256.clone())).collect();
+    if let Some(recorded) = &above.endpoint {
+        let others = app.protocol.others(&tenant.registry.authority, recorded);
+        places.extend(
+            std::iter::once(recorded).chain(others.iter()).map(|to| (to.url.clone(), to.pins.clone())),
+        );
+    }
+    places.into_iter().map(|(url, pins)| (url.trim_end_matches('/').to_owned(), pins)).collect()
 }
 
 impl Held {
