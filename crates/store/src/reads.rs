@@ -130,7 +130,8 @@ impl Store {
 
     /// A node that fails in a way that concerns it is asked what it is before it is used again.
     pub(crate) fn judge(&self, node: usize, error: Option<&Error>) {
-        if !self.nodes.alone() && error.is_some_and(Error::is_passing) {
+        let concerns = |error: &Error| error.is_passing() || matches!(error, Error::Unknown(_));
+        if !self.nodes.alone() && error.is_some_and(concerns) {
             self.nodes.node(node).suspect();
         }
     }

@@ -112,6 +112,15 @@ async fn with_a_request_id_what_was_recorded_is_found_and_not_recorded_again() {
     assert_eq!(verify_history(&cut.kept, cut.registry.id).await.len(), 3);
 }
 
+#[tokio::test]
+async fn what_is_no_event_has_an_unknown_outcome_too() {
+    let cut = Cut::start().await;
+    cut.wire.loses(Lost::Answer, "and at <= $2");
+    let forgotten = cut.store.forget_requests(cut.registry.id).await;
+    assert!(matches!(forgotten, Err(Error::Unknown(_))), "{forgotten:?}");
+    assert_eq!(cut.store.forget_requests(cut.registry.id).await.expect("forgotten"), 0);
+}
+
 /// Suspends an entity through the door.
 async fn suspends(app: &TestApp, entity: &str, (code, request_id): (&str, &str)) -> Result<i64, Status> {
     let registry = app.registry(AUTHORITY);
