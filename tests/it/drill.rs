@@ -15,7 +15,12 @@ use charter_tests::{
     program::free_address,
 };
 
-use crate::mirror::{id, loads, logged, mirror, published, vkey};
+use crate::{
+    kept::until,
+    mirror::{id, loads, logged, mirror, published, vkey},
+};
+
+const SOON: Duration = Duration::from_secs(30);
 
 fn wish(backed: &Backed, to: Option<Timestamp>) -> Restore {
     Restore {
@@ -68,11 +73,12 @@ async fn what_was_backed_up_comes_back_and_what_was_lost_is_told() {
     loads(&app, 0, 30).await;
     published(&app).await;
     backed.is_backed_up().await;
+    let ended = WallClock.now().secs();
     loads(&app, 30, 40).await;
     let before = published(&app).await.size;
+    // pgBackRest knows when a backup ended to the second.
+    until(SOON, "another second", async || WallClock.now().secs() > ended + 1).await;
     let middle = WallClock.now();
-    // Commits after this instant are later ones by PostgreSQL's clock too.
-    tokio::time::sleep(Duration::from_millis(50)).await;
     loads(&app, 40, 60).await;
     let all = published(&app).await.size;
     backed.is_archived().await;
