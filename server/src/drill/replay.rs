@@ -69,6 +69,8 @@ impl Restored {
         for setting in self.settings().iter().map(String::as_str).chain(more) {
             command.args(["-c", setting]);
         }
+        // What runs has a spool of its own, for what it fetches ahead.
+        command.env("PGBACKREST_ARCHIVE_ASYNC", "n");
         command.stdout(log.try_clone().context("the drill's log")?).stderr(log);
         let child = self.child.insert(command.spawn().context("postgres cannot be run")?);
         let pid_file = self.home.data().join("postmaster.pid");
