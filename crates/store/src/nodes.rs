@@ -176,7 +176,7 @@ impl Nodes {
         let mut all = Vec::with_capacity(self.list.len());
         while let Some(answer) = receive.recv().await {
             all.extend(answer);
-            self.agree(&all);
+            self.agree(&all.iter().map(|heard| heard.seen).collect::<Vec<_>>());
             if enough(&all) {
                 break;
             }
@@ -185,35 +185,32 @@ impl Nodes {
     }
 
     /// Settles which cluster this is, and how far its timelines have come.
-    fn agree(&self, all: &[Heard]) {
+    fn agree(&self, all: &[Seen]) {
         let mut clusters: HashMap<i64, HashSet<Server>> = HashMap::new();
-        for server in all.iter().filter_map(|heard| heard.seen.server) {
+        for server in all.iter().filter_map(|seen| seen.server) {
             clusters.entry(server.cluster).or_default().insert(server);
         }
         let mut enough = clusters.iter().filter(|(_, servers)| servers.len() >= self.needed);
         if let (Some((cluster, _)), None) = (enough.next(), enough.next()) {
             self.cluster.get_or_init(|| *cluster);
         }
-        let ours = all.iter().map(|heard| heard.seen).filter(|seen| self.is_ours(seen));
-        for seen in ours.filter(|seen| seen.role == Role::Primary) {
+        for seen in all.iter().filter(|seen| seen.role == Role::Primary && self.is_ours(seen)) {
             self.top.fetch_max(seen.timeline, Ordering::AcqRel);
         }
         if clusters.len() > 1 && !self.told.swap(true, Ordering::AcqRel) {
-            let foreign = all.iter().find(|heard| !self.is_ours(&heard.seen)).map(|heard| heard.node);
-            tracing::error!(
-                node = foreign,
-                "a node of the database belongs to another cluster: it counts for nothing"
-            );
+            tracing::error!("a node of the database belongs to another cluster: it counts for nothing");
         }
     }
 
     /// Those that count, each server once.
     fn counted<'h>(&self, all: &'h [Heard]) -> Vec<&'h Heard> {
         let mut servers = HashSet::new();
-        let counts = |heard: &&Heard| {
-            self.counts(&heard.seen) && heard.seen.server.is_some_and(|server| servers.insert(server))
-        };
-        all.iter().filter(counts).collect()
+        all.iter().filter(|heard| self.adds(&heard.seen, &mut servers)).collect()
+    }
+
+    /// Whether it counts, and is none that was counted already.
+    fn adds(&self, seen: &Seen, servers: &mut HashSet<Server>) -> bool {
+        self.counts(seen) && seen.server.is_some_and(|server| servers.insert(server))
     }
 
     fn is_quorum(&self, all: &[Heard]) -> bool {
@@ -334,3 +331,6 @@ impl Nodes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

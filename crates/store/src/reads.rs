@@ -103,7 +103,11 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut PgConnection) -> Result<Option<T>, Error> + Send + Sync + 'static,
     {
-        let conn = self.connection(node).await?;
+        let lost = || Error::Unavailable("the node of the database is gone".to_owned());
+        let conn = tokio::select! {
+            conn = self.connection(node) => conn?,
+            () = self.nodes.node(node).gone() => return Err(lost()),
+        };
         let found = tokio::select! {
             found = conn.interact(move |conn| tx::retried(|| read(conn))) => Some(found),
             () = self.nodes.node(node).gone() => None,
@@ -116,7 +120,7 @@ impl Store {
             Some(Err(error)) => Err(Error::Internal(format!("a database task failed: {error}"))),
             None => {
                 drop(Object::take(conn));
-                Err(Error::Unavailable("the node of the database is gone".to_owned()))
+                Err(lost())
             }
         }
     }

@@ -53,7 +53,12 @@ pub async fn poll(app: &App, reader: &mut Option<EpochReader>) -> Result<(), cha
     // Read before the query: a change of our own may move the register while the query runs.
     let watched = |t: &crate::hosted::Tenant| Some((t.registry.id, app.register.watched(t.registry.id)?));
     let floors: HashMap<RegistryId, i64> = app.hosted.tenants().filter_map(watched).collect();
-    for (registry, epoch, moved) in reader.epochs(&floors).await? {
+    let found = reader.epochs(&floors).await;
+    if reader.lasts() && matches!(found, Err(charter_store::Error::Internal(_))) {
+        // Two histories, or an event that is missing in one: nothing kept may be served, not even for a lease.
+        app.register.drop_lease();
+    }
+    for (registry, epoch, moved) in found? {
         app.hosted.holds.set_moved(registry, moved);
         let (Some(known), Some(floor)) = (app.register.watched(registry), floors.get(&registry)) else {
             continue;

@@ -40,7 +40,7 @@ pub(crate) struct Server {
     /// Of the cluster: copies of one database share it.
     pub(crate) cluster: i64,
     /// Microseconds.
-    started: i64,
+    pub(crate) started: i64,
 }
 
 /// What a node has said last.
@@ -94,6 +94,11 @@ impl Node {
             seen: watch::Sender::new(nothing),
             followed: Mutex::new(None),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn pretend(&self, seen: Seen) {
+        self.seen.send_replace(seen);
     }
 
     pub(crate) fn seen(&self) -> Seen {

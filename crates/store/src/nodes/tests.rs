@@ -1,0 +1,114 @@
+//! Which nodes count, and which of them is the primary, by what they say of themselves.
+
+use super::*;
+
+const CLUSTER: i64 = 7;
+
+/// Three nodes of which one standby confirms each write, and what they say.
+fn nodes(seen: [Seen; 3]) -> Nodes {
+    let nodes = Nodes::new(split("host=a,b,c", 1).expect("readable"), 1);
+    say(&nodes, seen);
+    nodes
+}
+
+fn say(nodes: &Nodes, seen: [Seen; 3]) {
+    for (node, seen) in nodes.nodes().zip(seen) {
+        node.pretend(seen);
+    }
+    nodes.agree(&seen);
+}
+
+fn seen(started: i64, role: Role) -> Seen {
+    let server = Some(Server { cluster: CLUSTER, started });
+    Seen { role, timeline: 0, streamed: role == Role::Standby, server, answered: None }
+}
+
+fn primary(started: i64, timeline: u32) -> Seen {
+    Seen { timeline, ..seen(started, Role::Primary) }
+}
+
+fn standby(started: i64) -> Seen {
+    seen(started, Role::Standby)
+}
+
+fn down() -> Seen {
+    Seen { server: None, ..seen(0, Role::Down) }
+}
+
+fn counted(nodes: &Nodes) -> Vec<usize> {
+    let mut servers = HashSet::new();
+    let seen = nodes.nodes().map(Node::seen).enumerate();
+    seen.filter(|(_, seen)| nodes.adds(seen, &mut servers)).map(|(n, _)| n).collect()
+}
+
+#[test]
+fn a_primary_and_standbys_that_follow_count() {
+    let nodes = nodes([standby(1), primary(2, 1), standby(3)]);
+    assert_eq!((nodes.primary(), counted(&nodes)), (Some(1), vec![0, 1, 2]));
+    assert_eq!(nodes.listed(Role::Standby), [0, 2, 1]);
+    assert_eq!(nodes.listed(Role::Primary), [1, 0, 2]);
+}
+
+#[test]
+fn a_standby_that_shows_more_than_it_was_streamed_does_not_count() {
+    let crashed = Seen { streamed: false, ..standby(1) };
+    let nodes = nodes([crashed, primary(2, 2), standby(3)]);
+    assert_eq!(counted(&nodes), [1, 2]);
+    assert_eq!(nodes.listed(Role::Standby), [2, 1]);
+}
+
+#[test]
+fn an_old_primary_is_none_even_when_the_new_one_is_gone() {
+    let nodes = nodes([primary(1, 1), primary(2, 2), standby(3)]);
+    assert_eq!((nodes.primary(), counted(&nodes)), (Some(1), vec![1, 2]));
+    say(&nodes, [primary(1, 1), down(), standby(3)]);
+    assert_eq!((nodes.primary(), counted(&nodes)), (None, vec![2]));
+}
+
+#[test]
+fn of_two_primaries_on_one_timeline_none_is() {
+    let nodes = nodes([primary(1, 2), primary(2, 2), standby(3)]);
+    assert!(nodes.is_contested());
+    assert_eq!((nodes.primary(), counted(&nodes)), (None, vec![2]));
+}
+
+#[test]
+fn two_hosts_of_one_server_are_one_node() {
+    let nodes = nodes([primary(1, 1), primary(1, 1), down()]);
+    assert!(!nodes.is_contested());
+    assert!(counted(&nodes).is_empty(), "one server is not enough to say which cluster this is");
+    say(&nodes, [primary(1, 1), primary(1, 1), standby(3)]);
+    assert_eq!((nodes.primary(), counted(&nodes)), (Some(0), vec![0, 2]));
+}
+
+#[test]
+fn a_node_of_another_cluster_counts_for_nothing() {
+    let server = Some(Server { cluster: CLUSTER + 1, started: 9 });
+    let foreign = Seen { server, ..primary(9, 8) };
+    let nodes = nodes([foreign, primary(2, 3), standby(3)]);
+    assert_eq!((nodes.primary(), counted(&nodes)), (Some(1), vec![1, 2]));
+    // It can be the only one that answers.
+    say(&nodes, [foreign, down(), down()]);
+    assert_eq!((nodes.primary(), counted(&nodes)), (None, vec![]));
+}
+
+#[test]
+fn a_suspect_is_not_used_until_it_has_answered() {
+    let nodes = nodes([primary(1, 1), standby(2), standby(3)]);
+    nodes.node(0).suspect();
+    assert_eq!((nodes.primary(), counted(&nodes)), (None, vec![1, 2]));
+    nodes.node(0).pretend(primary(1, 1));
+    assert_eq!((nodes.primary(), counted(&nodes)), (Some(0), vec![0, 1, 2]));
+}
+
+#[test]
+fn floors_only_rise_and_two_histories_stop_everything() {
+    let nodes = nodes([primary(1, 1), standby(2), standby(3)]);
+    nodes.raise(RegistryId(1), 5);
+    nodes.raise(RegistryId(1), 3);
+    assert_eq!(nodes.floor_known(RegistryId(1)).expect("known"), 5);
+    assert!(matches!(nodes.floor_known(RegistryId(2)), Err(Error::NotFound(_))));
+    assert!(nodes.whole().is_ok());
+    assert!(matches!(nodes.part("two histories"), Error::Internal(_)));
+    assert!(matches!(nodes.whole(), Err(Error::Unavailable(_))));
+}
