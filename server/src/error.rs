@@ -118,7 +118,7 @@ pub struct Error {
 }
 
 /// Of a change whose commit was not answered.
-const UNKNOWN: &str =
+pub(crate) const UNKNOWN: &str =
     "it is not known whether this was recorded: ask, or send it again with the same request id";
 
 /// Members of `ErrorInfo.metadata`.

@@ -129,6 +129,11 @@ impl Store {
         self.interact("request.get_written", move |conn| tx::read(conn, Some(registry), &look)).await
     }
 
+    /// Whether what is committed on the primary may be there alone.
+    pub fn is_replicated(&self) -> bool {
+        self.settings.synchronous_standbys > 0
+    }
+
     /// What became of an id whose COMMIT was not answered. Waits for a transaction under way that keeps the same id (by
     /// the unique key), and is confirmed like a change: what it finds is not what only a primary of before has. None:
     /// nothing was recorded, and nothing will be.

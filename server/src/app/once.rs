@@ -13,7 +13,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{App, Error, error::Code, etag::Etag};
+use crate::{
+    App, Error,
+    error::{Code, UNKNOWN},
+    etag::Etag,
+};
 
 /// What a change may carry besides its content.
 #[derive(Debug, Clone, Default)]
@@ -80,43 +84,17 @@ pub async fn once<T: DeserializeOwned>(
     fresh: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     let Some(call) = call else { return fresh.await };
-    if let Some(answer) = earlier(app, registry, call).await? {
-        return Ok(answer);
+    if let Some(found) = app.store.earlier(registry, call.clone()).await? {
+        return confirmed(app, registry, call, found).await;
     }
     match fresh.await {
-        Err(error) if error.code == Code::OutcomeUnknown => settled(app, registry, call, error).await,
-        Err(error) => {
-            let written = app.store.earlier_written(registry, call.clone()).await?;
-            answer(written)?.ok_or(error)
-        }
+        Err(error) if error.code == Code::OutcomeUnknown => settled(app, registry, call).await,
+        Err(error) => earlier(app, registry, call).await?.ok_or(error),
         done => done,
     }
 }
 
-/// What became of a change whose commit was not answered.
-async fn settled<T: DeserializeOwned>(
-    app: &App,
-    registry: RegistryId,
-    call: &Call,
-    unknown: Error,
-) -> Result<T, Error> {
-    let until = tokio::time::Instant::now() + SETTLING;
-    loop {
-        match app.store.settled(registry, call.clone()).await {
-            Ok(found) => {
-                let not_recorded = || Error::new(Code::Unavailable, "it was not recorded: send it again");
-                return answer(found)?.ok_or_else(not_recorded);
-            }
-            Err(error) => tracing::warn!(error = %error, source = error.source_text(), "not settled yet"),
-        }
-        if tokio::time::Instant::now() >= until {
-            return Err(unknown);
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// The kept answer of a request; none when it was not carried out, or more than 24 h ago.
+/// The kept answer of a request where changes are written; none when it was not carried out, or more than 24 h ago.
 ///
 /// # Errors
 /// `REQUEST_ID_REUSED` when the id stands for another request, `ANSWER_ERASED` when its answer was erased.
@@ -125,22 +103,53 @@ pub async fn earlier<T: DeserializeOwned>(
     registry: RegistryId,
     call: &Call,
 ) -> Result<Option<T>, Error> {
-    answer(app.store.earlier(registry, call.clone()).await?)
+    match app.store.earlier_written(registry, call.clone()).await? {
+        Some(found) => confirmed(app, registry, call, found).await.map(Some),
+        None => Ok(None),
+    }
 }
 
-fn answer<T: DeserializeOwned>(found: Option<Earlier>) -> Result<Option<T>, Error> {
+/// What one node shows may be there alone, and go with it: an answer is one once the standbys have it too.
+async fn confirmed<T: DeserializeOwned>(
+    app: &App,
+    registry: RegistryId,
+    call: &Call,
+    found: Earlier,
+) -> Result<T, Error> {
     match found {
-        None => Ok(None),
-        Some(Earlier::Other) => {
+        Earlier::Answer(_) if app.store.is_replicated() => settled(app, registry, call).await,
+        found => answer(found),
+    }
+}
+
+/// What became of a change whose commit was not answered, or was answered to somebody else.
+async fn settled<T: DeserializeOwned>(app: &App, registry: RegistryId, call: &Call) -> Result<T, Error> {
+    let until = tokio::time::Instant::now() + SETTLING;
+    loop {
+        match app.store.settled(registry, call.clone()).await {
+            Ok(Some(found)) => return answer(found),
+            Ok(None) => return Err(Error::new(Code::Unavailable, "it was not recorded: send it again")),
+            Err(error) => tracing::warn!(error = %error, source = error.source_text(), "not settled yet"),
+        }
+        if tokio::time::Instant::now() >= until {
+            return Err(Error::new(Code::OutcomeUnknown, UNKNOWN));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn answer<T: DeserializeOwned>(found: Earlier) -> Result<T, Error> {
+    match found {
+        Earlier::Other => {
             refused(Code::RequestIdReused, "this id was given to another request: take a new one")
         }
-        Some(Earlier::Erased) => refused(
+        Earlier::Erased => refused(
             Code::AnswerErased,
             "this request was carried out, and its answer was erased with personal data in it: read what it changed",
         ),
-        Some(Earlier::Answer(text)) => {
+        Earlier::Answer(text) => {
             let unreadable = |_| Error::new(Code::Internal, "an error of ours; it was logged");
-            serde_json::from_str(&text).map(Some).map_err(unreadable)
+            serde_json::from_str(&text).map_err(unreadable)
         }
     }
 }
