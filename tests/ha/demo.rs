@@ -13,7 +13,7 @@ use crate::{
     faults,
     history::SECOND,
     lab::{Lab, Options},
-    load::{Load, USUAL},
+    load::{Load, Rates, USUAL},
     report::Run,
 };
 
@@ -29,6 +29,9 @@ pub struct Arguments {
     /// Everything on loopback, without being root.
     #[arg(long)]
     loopback: bool,
+    /// Part of the usual load, for a slow machine.
+    #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    load: u32,
     /// For all files; a fresh folder where it is left out.
     #[arg(long)]
     dir: Option<std::path::PathBuf>,
@@ -49,10 +52,11 @@ async fn show(arguments: &Arguments) -> anyhow::Result<bool> {
     println!("starting three sites: databases, deciders, servers, a witness");
     let mut lab = Lab::start(&options).await.context("the laboratory")?;
     lab.whole(WHOLE_WITHIN).await?;
-    let load = Load::start(&lab, 1, USUAL).await?;
+    let rates = USUAL.part(arguments.load);
+    let load = Load::start(&lab, 1, rates).await?;
     load.left_alone.store(10, Ordering::Relaxed);
-    println!("{} writes and {} questions a second, at four servers of two sites", USUAL.writes, USUAL.reads);
-    watched(&mut lab, &load).await?;
+    println!("{} writes and {} questions a second, at four servers of two sites", rates.writes, rates.reads);
+    watched(&mut lab, &load, rates).await?;
     let until = load.recorder.now();
     println!("everything is started again, and what clients were told is compared with what is recorded");
     lab.whole(WHOLE_WITHIN).await?;
@@ -65,8 +69,8 @@ async fn show(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 /// The seconds until writes are back.
-async fn watched(lab: &mut Lab, load: &Load) -> anyhow::Result<()> {
-    let (begun, mut chart, mut well) = (Instant::now(), Chart::new(USUAL), 0);
+async fn watched(lab: &mut Lab, load: &Load, rates: Rates) -> anyhow::Result<()> {
+    let (begun, mut chart, mut well) = (Instant::now(), Chart::new(rates), 0);
     for second in 1..=SHOWN_AT_MOST {
         if second == KILLED_AFTER {
             let primary = lab.leader().await?;
@@ -76,7 +80,7 @@ async fn watched(lab: &mut Lab, load: &Load) -> anyhow::Result<()> {
         sleep_until(begun + Duration::from_secs(u64::from(second))).await;
         let line = chart.line(second, &load.recorder);
         println!("{line}");
-        well = if second > KILLED_AFTER + 1 && chart.writes > USUAL.writes / 2 { well + 1 } else { 0 };
+        well = if second > KILLED_AFTER + 1 && chart.writes > rates.writes / 2 { well + 1 } else { 0 };
         if well == WELL_FOR {
             break;
         }

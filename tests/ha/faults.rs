@@ -110,22 +110,24 @@ impl Scene {
     }
 }
 
-/// Does a fault once, and judges what became of it. The error is that the laboratory does not become whole again.
-pub async fn play(lab: Lab, fault: &Fault, run: (u32, u64)) -> anyhow::Result<(Lab, Run)> {
-    lasting(lab, fault, run, Duration::ZERO).await
+/// How a fault is carried out once.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// Its number in the laboratory.
+    pub run: u32,
+    pub seed: u64,
+    /// How long the load lasts at least.
+    pub at_least: Duration,
+    /// Of the usual load.
+    pub per_cent: u32,
 }
 
-/// The same under a load that lasts at least so long; its number and seed.
-pub async fn lasting(
-    mut lab: Lab,
-    fault: &Fault,
-    (run, seed): (u32, u64),
-    at_least: Duration,
-) -> anyhow::Result<(Lab, Run)> {
-    let begun = Instant::now();
+/// Does a fault once, and judges what became of it. The error is that the laboratory does not become whole again.
+pub async fn play(mut lab: Lab, fault: &Fault, how: How) -> anyhow::Result<(Lab, Run)> {
+    let (begun, How { run, seed, at_least, per_cent }) = (Instant::now(), how);
     let mut figures = Run { fault: fault.id, seed, ..Run::default() };
     lab.whole(WHOLE_WITHIN).await.with_context(|| format!("before {}", fault.id))?;
-    let load = Load::start(&lab, run, fault.rates).await?;
+    let load = Load::start(&lab, run, fault.rates.part(per_cent)).await?;
     load.left_alone.store(LEFT_ALONE, std::sync::atomic::Ordering::Relaxed);
     let (notes, wrong, random) = (Vec::new(), Vec::new(), StdRng::seed_from_u64(seed));
     let mut scene = Scene { lab, load, random, notes, wrong, from: SECOND };
@@ -139,9 +141,13 @@ pub async fn lasting(
     figures.notes = notes;
     figures.blame(&wrong);
     // Healed before the clients end, who would try a minute for nothing else.
-    lab.whole(WHOLE_WITHIN).await.with_context(|| format!("after {}", fault.id))?;
+    let healed = lab.whole(WHOLE_WITHIN).await;
     let recorded = load.stop().await?;
     measure(&mut figures, &recorded, span);
+    if let Err(error) = healed {
+        figures.violations.push(format!("under load: {error:#}"));
+        lab.whole(WHOLE_WITHIN).await.with_context(|| format!("after {}", fault.id))?;
+    }
     judge(&mut figures, &lab, &recorded).await?;
     Ok((lab, figures))
 }

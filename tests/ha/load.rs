@@ -53,6 +53,14 @@ pub struct Rates {
     pub reads: u32,
 }
 
+impl Rates {
+    /// So many per cent of both; each at least one a second, if it is not none.
+    pub fn part(self, per_cent: u32) -> Self {
+        let of = |rate: u32| if rate == 0 { 0 } else { (rate * per_cent / 100).max(1) };
+        Self { writes: of(self.writes), reads: of(self.reads) }
+    }
+}
+
 /// What every fault is done under.
 pub const USUAL: Rates = Rates { writes: 200, reads: 1_000 };
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use self::slope::slope;
 use crate::{
-    faults::{self, FAULTS},
+    faults::{self, FAULTS, How},
     lab::{Lab, Options},
     report::{self, Row},
 };
@@ -78,7 +78,8 @@ async fn rounds(mut lab: Lab, hours: f64, samples: &Samples, rows: &mut Vec<Row>
         let pids: Vec<u32> = lab.servers().iter().filter_map(|server| lab.server_pid(&server.name)).collect();
         let sampling = tokio::spawn(sampled(pids, begun, Arc::clone(samples)));
         let rest = EVERY.min(lasting.saturating_sub(begun.elapsed()));
-        let played = faults::lasting(lab, fault, (number, u64::from(number)), rest).await;
+        let how = How { run: number, seed: u64::from(number), at_least: rest, per_cent: 100 };
+        let played = faults::play(lab, fault, how).await;
         sampling.abort();
         let (same, run) = played?;
         lab = same;

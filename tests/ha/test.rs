@@ -1,10 +1,12 @@
 //! Does faults under load, one laboratory for all of them, and checks the recorded history of each.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, ensure};
 use charter_server::serve::asked_to_stop;
 
 use crate::{
-    faults::{self, FAULTS, Fault, NEED_NAMESPACES},
+    faults::{self, FAULTS, Fault, How, NEED_NAMESPACES},
     lab::{Lab, Options},
     report::{self, Limits, Row, Run},
 };
@@ -20,6 +22,9 @@ pub struct Arguments {
     /// How often each is done; else as often as the set says.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
+    /// Part of the usual load, for a slow machine or a build without optimisation; the figures are those of that load.
+    #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    load: u32,
     /// Of what is random.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -95,7 +100,8 @@ async fn all(
             number += 1;
             eprintln!("{} ({time} of {times}): {}", fault.id, fault.what);
             let seed = arguments.seed.wrapping_add(u64::from(number));
-            let (same, run) = faults::play(lab, fault, (number, seed)).await?;
+            let how = How { run: number, seed, at_least: Duration::ZERO, per_cent: arguments.load };
+            let (same, run) = faults::play(lab, fault, how).await?;
             lab = same;
             tell(&run, &fault.limits);
             if let Some(row) = rows.last_mut() {
@@ -148,7 +154,7 @@ mod tests {
 
     fn arguments(names: &[&str], all: bool, repeat: Option<u32>) -> Arguments {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        Arguments { names, all, repeat, seed: 1, loopback: true, dir: None }
+        Arguments { names, all, repeat, load: 100, seed: 1, loopback: true, dir: None }
     }
 
     fn times(arguments: &Arguments) -> Vec<(&'static str, u32)> {

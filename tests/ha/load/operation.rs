@@ -28,6 +28,8 @@ const READ_WITHIN: Duration = Duration::from_secs(1);
 const READ_TRIED: Duration = Duration::from_secs(3);
 /// Between two attempts at a write: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(800));
+/// Between two attempts at a question, after the second: the first goes to another server at once.
+const READ_PAUSE: Duration = Duration::from_millis(100);
 /// What is later than this is not sent at all: who wanted it has gone.
 const TOO_LATE: u64 = 5 * SECOND;
 /// When a client leaves: before most commits, during some, after few.
@@ -215,6 +217,9 @@ impl Client {
                 Err(kind) => self.recorder.trouble(false, &kind),
             }
             self.endpoints.failed(entry.server, self.recorder.now());
+            if entry.attempts > 1 {
+                tokio::time::sleep(jittered(READ_PAUSE)).await;
+            }
         }
         self.keep(entry, Outcome::Unknown);
     }
