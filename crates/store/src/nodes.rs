@@ -49,7 +49,7 @@ pub(crate) struct Nodes {
     /// Distinct nodes that see every acknowledged write.
     needed: usize,
     /// The highest timeline on which a primary was seen: one below it is no primary any more.
-    top: AtomicU32,
+    top: Arc<AtomicU32>,
     /// The cluster whose copies the nodes are.
     cluster: OnceLock<i64>,
     told: AtomicBool,
@@ -66,11 +66,12 @@ pub(crate) struct Nodes {
 impl Nodes {
     pub(crate) fn new(addresses: Vec<address::Address>, standbys: usize) -> Self {
         let needed = addresses.len().saturating_sub(standbys).max(1);
-        let node = |(n, address)| Arc::new(Node::new(n, address));
+        let top = Arc::new(AtomicU32::new(0));
+        let node = |(n, address)| Arc::new(Node::new(n, address, Arc::clone(&top)));
         Self {
             list: addresses.into_iter().enumerate().map(node).collect(),
             needed,
-            top: AtomicU32::new(0),
+            top,
             cluster: OnceLock::new(),
             told: AtomicBool::new(false),
             floors: RwLock::default(),
@@ -148,9 +149,20 @@ impl Nodes {
         self.is_ours(seen)
             && match seen.role {
                 Role::Primary => seen.timeline == self.top.load(Ordering::Acquire) && !self.is_contested(),
-                Role::Standby => seen.streamed,
+                Role::Standby => seen.streamed || self.is_turning(seen),
                 Role::Unknown | Role::Down => false,
             }
+    }
+
+    /// A standby that follows a new primary has nothing of its stream at first. What it had replayed of the timeline before
+    /// is what that primary had too, if it is not past where the primary left that timeline.
+    fn is_turning(&self, standby: &Seen) -> bool {
+        let primary = self.primary().map(|n| self.list[n].seen());
+        standby.turning.zip(primary).is_some_and(|(followed, primary)| {
+            primary.promoted
+                && (followed..=followed.saturating_add(1)).contains(&primary.timeline)
+                && standby.replayed <= primary.replayed
+        })
     }
 
     /// Two servers are primaries on the same timeline.

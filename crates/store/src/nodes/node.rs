@@ -1,7 +1,10 @@
 //! One node of the database, and what it says of itself: its role, its cluster, whether its records may be believed.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,12 +24,14 @@ const STATE: &str = "select pg_is_in_recovery(),
   coalesce(pg_last_wal_replay_lsn() <= pg_last_wal_receive_lsn(), false),
   coalesce((pg_last_wal_receive_lsn() - '0/0'::pg_lsn) % pg_size_bytes(current_setting('wal_segment_size')) = 0, true),
   (select system_identifier from pg_control_system()),
-  (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint";
+  (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
+  coalesce((pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint, 0)";
 
 /// What a node is, as far as it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Role {
     /// Not asked yet, or it has failed somebody since it was asked.
+    #[default]
     Unknown,
     Primary,
     Standby,
@@ -44,7 +49,7 @@ pub(crate) struct Server {
 }
 
 /// What a node has said last.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Seen {
     pub(crate) role: Role,
     /// Of a primary; each promotion begins a new one.
@@ -52,6 +57,13 @@ pub(crate) struct Seen {
     /// Of a standby: it has replayed nothing but what it was streamed since it started, so nothing that a primary kept to
     /// itself when it crashed.
     pub(crate) streamed: bool,
+    /// Of a standby that has turned to another timeline and was not streamed anything of it yet: the newest timeline when
+    /// it was last seen to follow its stream.
+    pub(crate) turning: Option<u32>,
+    /// Of a primary: it was seen as a standby, and was not started anew since.
+    pub(crate) promoted: bool,
+    /// Where replay stands; of a primary that was promoted, where it left the timeline before.
+    pub(crate) replayed: i64,
     pub(crate) server: Option<Server>,
     pub(crate) answered: Option<Instant>,
 }
@@ -79,20 +91,28 @@ pub(crate) struct Node {
     pub(crate) address: Address,
     client: Mutex<Option<Arc<Client>>>,
     seen: watch::Sender<Seen>,
-    /// When the server was started that was seen to follow its stream.
-    followed: Mutex<Option<Server>>,
+    /// The newest timeline of all nodes.
+    top: Arc<AtomicU32>,
+    memory: Mutex<Memory>,
+}
+
+/// What a server was seen to be since it was started.
+#[derive(Default)]
+struct Memory {
+    /// It followed its stream, when this was the newest timeline.
+    followed: Option<(Server, u32)>,
+    standby: Option<Server>,
 }
 
 impl Node {
-    pub(crate) fn new(index: usize, address: Address) -> Self {
-        let nothing =
-            Seen { role: Role::Unknown, timeline: 0, streamed: false, server: None, answered: None };
+    pub(crate) fn new(index: usize, address: Address, top: Arc<AtomicU32>) -> Self {
         Self {
             index,
             address,
             client: Mutex::new(None),
-            seen: watch::Sender::new(nothing),
-            followed: Mutex::new(None),
+            seen: watch::Sender::new(Seen::default()),
+            top,
+            memory: Mutex::default(),
         }
     }
 
@@ -163,15 +183,22 @@ impl Node {
         let (standby, timeline): (bool, String) = (row.try_get(0)?, row.try_get(1)?);
         let (within_stream, at_start): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
         let server = Server { cluster: row.try_get(4)?, started: row.try_get(5)? };
-        let mut followed = lock(&self.followed);
-        let streamed = standby && within_stream && (!at_start || *followed == Some(server));
+        let mut memory = lock(&self.memory);
+        let followed = memory.followed.filter(|(known, _)| *known == server).map(|(_, top)| top);
+        let streamed = standby && within_stream && (!at_start || followed.is_some());
         if streamed {
-            *followed = Some(server);
+            memory.followed = Some((server, self.top.load(Ordering::Acquire)));
+        }
+        if standby {
+            memory.standby = Some(server);
         }
         Ok(Seen {
             role: if standby { Role::Standby } else { Role::Primary },
             timeline: u32::from_str_radix(&timeline, 16).unwrap_or_default(),
             streamed,
+            turning: followed.filter(|_| standby && !streamed && at_start),
+            promoted: !standby && memory.standby == Some(server),
+            replayed: row.try_get(6)?,
             server: Some(server),
             answered: Some(Instant::now()),
         })

@@ -20,7 +20,7 @@ fn say(nodes: &Nodes, seen: [Seen; 3]) {
 
 fn seen(started: i64, role: Role) -> Seen {
     let server = Some(Server { cluster: CLUSTER, started });
-    Seen { role, timeline: 0, streamed: role == Role::Standby, server, answered: None }
+    Seen { role, streamed: role == Role::Standby, server, ..Seen::default() }
 }
 
 fn primary(started: i64, timeline: u32) -> Seen {
@@ -32,7 +32,7 @@ fn standby(started: i64) -> Seen {
 }
 
 fn down() -> Seen {
-    Seen { server: None, ..seen(0, Role::Down) }
+    Seen { role: Role::Down, ..Seen::default() }
 }
 
 fn counted(nodes: &Nodes) -> Vec<usize> {
@@ -55,6 +55,25 @@ fn a_standby_that_shows_more_than_it_was_streamed_does_not_count() {
     let nodes = nodes([crashed, primary(2, 2), standby(3)]);
     assert_eq!(counted(&nodes), [1, 2]);
     assert_eq!(nodes.listed(Role::Standby), [2, 1]);
+}
+
+#[test]
+fn a_standby_that_turns_to_a_new_primary_counts_while_it_is_not_past_the_fork() {
+    let turning = Seen { streamed: false, turning: Some(1), replayed: 100, ..standby(3) };
+    let promoted = Seen { promoted: true, replayed: 100, ..primary(2, 2) };
+    assert_eq!(counted(&nodes([down(), promoted, turning])), [1, 2]);
+    let wrong = [
+        ("past the fork", promoted, Seen { replayed: 101, ..turning }),
+        ("never seen to follow", promoted, Seen { turning: None, ..turning }),
+        ("of a timeline long past", Seen { timeline: 3, ..promoted }, turning),
+        ("a primary that was started anew", Seen { promoted: false, ..promoted }, turning),
+    ];
+    for (what, primary, standby) in wrong {
+        assert_eq!(counted(&nodes([down(), primary, standby])), [1], "{what}");
+    }
+    let nodes = nodes([down(), promoted, turning]);
+    say(&nodes, [down(), down(), turning]);
+    assert!(counted(&nodes).is_empty(), "the primary is not heard of");
 }
 
 #[test]
