@@ -8,7 +8,7 @@ use futures::{StreamExt as _, stream};
 use tokio::process::Command;
 use tokio_postgres::{Client, NoTls};
 
-use super::{Found, Violation};
+use super::{Found, LEASE, Violation};
 use crate::{
     history::{self, FIRST, Outcome},
     lab::Lab,
@@ -106,6 +106,8 @@ async fn leaves(client: &Client, registry: i32) -> anyhow::Result<Vec<Hash>> {
 async fn answers(recorded: &Recorded) -> anyhow::Result<BTreeMap<u32, bool>> {
     let mut fresh: Vec<_> = recorded.entries.iter().filter(|e| e.op == history::Op::Register).collect();
     fresh.sort_by_key(|entry| (entry.outcome == Outcome::Done, entry.attempts == 1, entry.number));
+    // What was acknowledged last is seen by every server after a lease.
+    tokio::time::sleep(Duration::from_micros(LEASE)).await;
     let entities: Vec<u32> = (0..CHANGED).chain(fresh.iter().take(ASKED).map(|e| e.number)).collect();
     let asked = stream::iter(entities).map(|entity| asked(recorded, entity)).buffer_unordered(AT_ONCE);
     let answers: Vec<anyhow::Result<(u32, bool)>> = asked.collect().await;
