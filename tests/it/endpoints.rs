@@ -172,7 +172,7 @@ async fn sites_that_cannot_be_are_faults_of_the_configuration() {
         ),
     ] {
         let toml = TestApp::build().registry(AUTHORITY).details(&details).toml(&database, dir.path(), any());
-        let faults = Config::from_toml(&toml).err().expect("it must be refused").to_string();
+        let faults = Config::from_toml(&toml).expect_err("it must be refused").to_string();
         assert!(faults.contains(words), "{details}: {faults}");
     }
 }
