@@ -18,14 +18,18 @@ use crate::{Error, hot, nodes::address::Address};
 const STATEMENT: Duration = Duration::from_millis(800);
 const EPOCHS: &str = "select registry_id, epoch, moved_at is not null, head from registry_epochs";
 /// What was replayed is read before what was received: the other way round a standby that is being streamed to would seem
-/// to be ahead of its stream. A position at the very start of a segment may be one that was only asked for.
+/// to be ahead of its stream. At the end of a segment that was left early it is ahead until the rest of it, nothing but
+/// zeros, has come; and a position at the very start of a segment may be one that was only asked for.
 const STATE: &str = "select pg_is_in_recovery(),
   case when pg_is_in_recovery() then '' else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end,
-  coalesce(pg_last_wal_replay_lsn() <= pg_last_wal_receive_lsn(), false),
-  coalesce((pg_last_wal_receive_lsn() - '0/0'::pg_lsn) % pg_size_bytes(current_setting('wal_segment_size')) = 0, true),
+  coalesce(replayed <= received or (replayed % size = 0 and replayed - received < size), false),
+  coalesce(replayed % size = 0 or received % size = 0, true),
   (select system_identifier from pg_control_system()),
   (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
-  coalesce((pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint, 0)";
+  coalesce(replayed, 0)
+from (select (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint as replayed,
+             (pg_last_wal_receive_lsn() - '0/0'::pg_lsn)::bigint as received) as positions,
+     (select pg_size_bytes(current_setting('wal_segment_size')) as size) as segments";
 
 /// What a node is, as far as it is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -181,11 +185,11 @@ impl Node {
 
     fn read(&self, row: &Row) -> Result<Seen, Error> {
         let (standby, timeline): (bool, String) = (row.try_get(0)?, row.try_get(1)?);
-        let (within_stream, at_start): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
+        let (within_stream, at_edge): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
         let server = Server { cluster: row.try_get(4)?, started: row.try_get(5)? };
         let mut memory = lock(&self.memory);
         let followed = memory.followed.filter(|(known, _)| *known == server).map(|(_, top)| top);
-        let streamed = standby && within_stream && (!at_start || followed.is_some());
+        let streamed = standby && within_stream && (!at_edge || followed.is_some());
         if streamed {
             memory.followed = Some((server, self.top.load(Ordering::Acquire)));
         }
@@ -196,7 +200,7 @@ impl Node {
             role: if standby { Role::Standby } else { Role::Primary },
             timeline: u32::from_str_radix(&timeline, 16).unwrap_or_default(),
             streamed,
-            turning: followed.filter(|_| standby && !streamed && at_start),
+            turning: followed.filter(|_| standby && !streamed && at_edge),
             promoted: !standby && memory.standby == Some(server),
             replayed: row.try_get(6)?,
             server: Some(server),
