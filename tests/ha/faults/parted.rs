@@ -25,25 +25,33 @@ pub fn etcd(scene: &mut Scene) -> Doing<'_> {
 
 /// R8: the primary is cut off from the two others.
 pub fn primary(scene: &mut Scene) -> Doing<'_> {
-    Box::pin(async move { parted(scene, |scene, site, others| scene.lab.cut(site, others)).await })
+    Box::pin(parted(scene, cut, true))
 }
 
-/// R9: the primary reaches the standbys, and no etcd but its own.
+/// R9: the primary reaches the standbys, and no etcd but its own. It may go on, as long as they say that it leads.
 pub fn from_etcd(scene: &mut Scene) -> Doing<'_> {
-    Box::pin(async move { parted(scene, |scene, site, others| scene.lab.cut_etcd_only(site, others)).await })
+    Box::pin(async move {
+        let cut = |scene: &Scene, site: Site, others: &[Site]| scene.lab.cut_etcd_only(site, others);
+        parted(scene, cut, false).await
+    })
 }
 
 /// R11: as R8, while many clients leave before they are answered.
 pub fn leaving(scene: &mut Scene) -> Doing<'_> {
     Box::pin(async move {
         scene.load.left_alone.store(LEFT_ALONE, Ordering::Relaxed);
-        parted(scene, |scene, site, others| scene.lab.cut(site, others)).await
+        parted(scene, cut, true).await
     })
+}
+
+fn cut(scene: &Scene, site: Site, others: &[Site]) -> anyhow::Result<()> {
+    scene.lab.cut(site, others)
 }
 
 async fn parted(
     scene: &mut Scene,
     cut: impl Fn(&Scene, Site, &[Site]) -> anyhow::Result<()>,
+    taken_over: bool,
 ) -> anyhow::Result<()> {
     let probe = Probe::start(&scene.lab, scene.load.run).await?;
     let leader = scene.leader().await?;
@@ -52,7 +60,11 @@ async fn parted(
     let written = scene.until_written(Duration::from_secs(30)).await;
     scene.wait(5).await;
     scene.lab.join()?;
-    scene.note(format!("site {} took over", next?));
+    match next {
+        Err(error) if taken_over => return Err(error),
+        Err(_) => scene.note("it went on as the leader"),
+        Ok(site) => scene.note(format!("site {site} took over")),
+    }
     written?;
     scene.lab.whole(Duration::from_secs(120)).await?;
     let wrong = probe.stop(&scene.lab).await?;

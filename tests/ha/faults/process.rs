@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Doing, Scene};
+use super::{Doing, Scene, probe::Probe};
 use crate::lab::Site;
 
 /// R1: the primary's Postgres dies.
@@ -27,15 +27,19 @@ pub fn node(scene: &mut Scene) -> Doing<'_> {
     })
 }
 
-/// R4: Patroni of the primary stands still, its Postgres runs.
+/// R4: Patroni of the primary stands still, its Postgres runs: nobody stops it when another is promoted but the standbys,
+/// who no longer confirm what it writes.
 pub fn patroni(scene: &mut Scene) -> Doing<'_> {
     Box::pin(async move {
+        let probe = Probe::start(&scene.lab, scene.load.run).await?;
         let leader = scene.leader().await?;
         scene.lab.freeze_patroni(leader);
         scene.wait(30).await;
         scene.lab.thaw_patroni(leader);
         scene.until_written(Duration::from_secs(60)).await?;
-        scene.wait(5).await;
+        scene.lab.whole(Duration::from_secs(120)).await?;
+        let wrong = probe.stop(&scene.lab).await?;
+        scene.wrong.extend(wrong);
         Ok(())
     })
 }
