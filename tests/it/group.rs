@@ -1,5 +1,6 @@
 //! Group commit: changes of one registry at once, of which some fail; connections that end meanwhile; who leaves.
 
+mod replicated;
 mod unknown;
 mod wire;
 

@@ -61,7 +61,7 @@ impl Cut {
     }
 }
 
-fn call() -> Call {
+pub fn call() -> Call {
     let request_id = Uuid::from_u128(0x7d3e_0f4a_95cb_4d05_b5e5_4c2f_7b6d_0c11);
     Call { principal: "7".to_owned(), request_id, method: "Test", payload: [7; 32] }
 }
