@@ -44,7 +44,6 @@ impl<'a> Act<'a> {
     }
 
     pub async fn run(&self, plan: &Plan) -> anyhow::Result<()> {
-        let began = WallClock.now();
         match &plan.from {
             Some(from) => {
                 self.before().await?;
@@ -52,11 +51,12 @@ impl<'a> Act<'a> {
             }
             None => self.take_over(&plan.to).await?,
         }
+        let handed_over = WallClock.now();
         self.leads(&plan.to).await?;
         if let Some(from) = &plan.from {
             self.follows(from).await?;
         }
-        self.afterwards(&plan.to, Some(began)).await
+        self.afterwards(&plan.to, Some(handed_over)).await
     }
 
     async fn view(&self) -> View {

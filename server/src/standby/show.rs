@@ -14,7 +14,7 @@ pub fn print(view: &View, sight: Option<&Sight>, output: Output) -> anyhow::Resu
     Ok(())
 }
 
-/// One row a URL: what etcd says of that member, or why there is nothing to say.
+/// One row a URL: what etcd says of that member.
 fn row(view: &View, seen: &Seen) -> [String; 6] {
     let number = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
     match &seen.own {
@@ -26,10 +26,7 @@ fn row(view: &View, seen: &Seen) -> [String; 6] {
             };
             [name, role, state, number(own.timeline), number(lag), seen.url.clone()]
         }
-        Err(why) => {
-            let blank = || "-".to_owned();
-            [blank(), blank(), why.clone(), blank(), blank(), seen.url.clone()]
-        }
+        Err(_) => ["-", "-", "silent", "-", "-", &seen.url].map(str::to_owned),
     }
 }
 
@@ -47,6 +44,11 @@ fn as_table(view: &View) -> String {
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}  "));
         text.push_str(cells.collect::<String>().trim_end());
         text.push('\n');
+    }
+    for seen in &view.nodes {
+        if let Err(why) = &seen.own {
+            text.push_str(&format!("{}: {}\n", seen.url, clean(why)));
+        }
     }
     let (confirming, needed) = (view.confirming(), view.config.confirmations());
     text.push_str(&format!("\n{confirming} standbys confirm writes, {needed} must\n"));
