@@ -127,23 +127,30 @@ impl Lab {
 
     /// Roles, the database and its schema.
     pub(super) async fn provision(&self) -> anyhow::Result<()> {
-        let leader = [self.leader().await?];
-        let admin = self.database(&leader, "postgres", (node::ADMIN, &self.secrets.admin));
-        let owner = self.database(&leader, DATABASE, ("charter_owner", &self.secrets.owner));
+        let leader = self.leader().await?;
+        let (making, at) = (self.admin_url(leader), self.node_url(leader));
         let passwords = format!(
             "alter role charter_owner password '{}'; alter role charter_runtime password '{}'",
             self.secrets.owner, self.secrets.runtime
         );
-        let (making, at) = (admin.clone(), owner.clone());
         let made = tokio::task::spawn_blocking(move || migrate::provision(&making, DATABASE));
         made.await?.map_err(explain).context("the roles and the database")?;
-        let (client, connection) = tokio_postgres::connect(&admin, tokio_postgres::NoTls).await?;
-        let connection = tokio::spawn(connection);
-        client.batch_execute(&passwords).await?;
-        drop(client);
-        connection.await??;
+        self.as_admin(leader, &passwords).await?;
         let migrated = tokio::task::spawn_blocking(move || migrate::run(&at)).await?;
         migrated.map(drop).map_err(explain).context("the schema")
+    }
+
+    fn admin_url(&self, site: Site) -> String {
+        self.database(&[site], "postgres", (node::ADMIN, &self.secrets.admin))
+    }
+
+    async fn as_admin(&self, site: Site, sql: &str) -> anyhow::Result<()> {
+        let (client, connection) =
+            tokio_postgres::connect(&self.admin_url(site), tokio_postgres::NoTls).await?;
+        let connection = tokio::spawn(connection);
+        client.batch_execute(sql).await?;
+        drop(client);
+        Ok(connection.await??)
     }
 
     /// `pgbackrest` with the configuration of a site, to be run as Postgres' user.
@@ -154,6 +161,8 @@ impl Lab {
     /// A full backup, taken at the leader.
     pub async fn backup(&self) -> anyhow::Result<()> {
         let leader = self.leader().await?;
+        // pgBackRest refuses a leader whose control file does not know its timeline yet.
+        self.as_admin(leader, "checkpoint").await?;
         self.backups(leader, &["--type=full", "backup"]).await.map(drop)
     }
 

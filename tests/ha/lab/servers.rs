@@ -147,7 +147,7 @@ impl Lab {
     async fn make_witness_database(&mut self) -> anyhow::Result<()> {
         let (folder, initdb) = (self.files.witness(), self.files.bin.join("initdb"));
         let mut command = self.files.user.command(&initdb);
-        command.args(["-U", node::ADMIN, "-A", "trust", "-E", "UTF8", "--locale", "C", "-D"]);
+        command.args(["-U", node::ADMIN, "-A", "trust", "-E", "UTF8", "--locale", "C", "-k", "-D"]);
         command.arg(folder.join("data"));
         tokio::task::spawn_blocking(move || done(&mut command)).await??;
         self.launch(Site::C, &Role::WitnessDatabase)?;
