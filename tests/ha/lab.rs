@@ -104,7 +104,6 @@ pub struct Start {
 /// A Redis.
 #[derive(Debug, Clone)]
 pub struct RedisControl {
-    pub pid: u32,
     pub url: String,
 }
 

@@ -129,8 +129,8 @@ impl Lab {
 
     /// The Redis of site A or B.
     pub fn redis(&self, site: Site) -> anyhow::Result<RedisControl> {
-        let pid = self.pid(site, &Role::Redis).with_context(|| format!("no Redis runs at site {site}"))?;
-        Ok(RedisControl { pid, url: self.redis_url(site) })
+        self.pid(site, &Role::Redis).with_context(|| format!("no Redis runs at site {site}"))?;
+        Ok(RedisControl { url: self.redis_url(site) })
     }
 
     pub fn kill_redis(&mut self, site: Site) {
