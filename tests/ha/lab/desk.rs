@@ -4,10 +4,10 @@ use std::{fs, path::PathBuf, process::Command};
 
 use super::{Lab, Server, Site, process::done, servers::built};
 
-const OFFICERS: [&str; 2] = ["one.jwk", "two.jwk"];
+const OFFICERS: [&str; 2] = ["one.json", "two.json"];
 
 impl Lab {
-    /// The security officers' keys (`one.jwk`, `two.jwk`), sealed under `kek`.
+    /// The security officers' keys (`one.json`, `two.json`), sealed under `kek`.
     pub fn officers(&self) -> PathBuf {
         self.dir().join("officers")
     }
