@@ -137,6 +137,7 @@ impl Made {
                              "jurisdictions": ["FI"], "conditions": { "eqf": ["6", "7"] },
                              "may_delegate": false, "until": "2029-01-01T00:00:00Z" });
         let mut own = configuration("agency", &agency);
+        own["metadata"]["trust_registry"]["endpoints"] = json!(["https://b.agency.example"]);
         own["metadata"]["trust_registry"]["log"] = json!({
             "origin": ORIGIN, "vkey": log.vkey.to_string(), "url": "https://agency.example/log",
             "witness": { "name": "w1.example", "vkey": witnesses[0].vkey.to_string(), "url": "https://w1.example" },
