@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -23,13 +23,16 @@ const EPOCHS: &str = "select registry_id, epoch, moved_at is not null, head from
 const STATE: &str = "select pg_is_in_recovery(),
   case when pg_is_in_recovery() then '' else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end,
   coalesce(replayed <= received or (replayed % size = 0 and replayed - received < size), false),
-  coalesce(replayed % size = 0 or received % size = 0, true),
+  coalesce(received % size = 0 or (replayed % size = 0 and received is not null), false),
   (select system_identifier from pg_control_system()),
   (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
   coalesce(replayed, 0)
 from (select (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint as replayed,
              (pg_last_wal_receive_lsn() - '0/0'::pg_lsn)::bigint as received) as positions,
      (select pg_size_bytes(current_setting('wal_segment_size')) as size) as segments";
+/// A standby that was started again is open before it has replayed what it has itself, and may have confirmed. It asks to be
+/// streamed to once that is done.
+const WHOLE: &str = "select not pg_is_in_recovery() or pg_last_wal_receive_lsn() is not null";
 
 /// What a node is, as far as it is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -90,10 +93,28 @@ pub(crate) struct Heard {
     pub(crate) client: Arc<Client>,
 }
 
+/// A connection for polls. It ends with every start of recovery.
+struct Link {
+    client: Arc<Client>,
+    /// The node was seen to have replayed all that it has itself.
+    whole: AtomicBool,
+}
+
+impl Link {
+    /// Whether rows that are read from here on hold what the node has confirmed.
+    async fn is_whole(&self) -> Result<bool, Error> {
+        if !self.whole.load(Ordering::Acquire) {
+            let whole = self.client.query_one(WHOLE, &[]).await?.try_get(0)?;
+            self.whole.store(whole, Ordering::Release);
+        }
+        Ok(self.whole.load(Ordering::Acquire))
+    }
+}
+
 pub(crate) struct Node {
     index: usize,
     pub(crate) address: Address,
-    client: Mutex<Option<Arc<Client>>>,
+    link: Mutex<Option<Arc<Link>>>,
     seen: watch::Sender<Seen>,
     /// The newest timeline of all nodes.
     top: Arc<AtomicU32>,
@@ -113,7 +134,7 @@ impl Node {
         Self {
             index,
             address,
-            client: Mutex::new(None),
+            link: Mutex::new(None),
             seen: watch::Sender::new(Seen::default()),
             top,
             memory: Mutex::default(),
@@ -152,7 +173,7 @@ impl Node {
         match &heard {
             Ok(heard) => self.seen.send_modify(|seen| *seen = heard.seen),
             Err(_) => {
-                *lock(&self.client) = None;
+                *lock(&self.link) = None;
                 self.seen.send_modify(|seen| seen.role = Role::Down);
             }
         }
@@ -164,23 +185,29 @@ impl Node {
     }
 
     async fn questions(&self) -> Result<Heard, Error> {
-        let client = self.connected().await?;
-        // In this order: what the rows show was replayed before the node says what it has replayed.
-        let rows = client.query(EPOCHS, &[]).await?;
-        let state = client.query_one(STATE, &[]).await?;
+        let link = self.connected().await?;
+        // In this order: what the rows show was replayed before the node says what it has replayed, and they are read after
+        // it had replayed what it confirmed before it was started.
+        let whole = link.is_whole().await?;
+        let rows = link.client.query(EPOCHS, &[]).await?;
+        let state = link.client.query_one(STATE, &[]).await?;
         let stands = rows.iter().map(stand).collect::<Result<_, _>>()?;
-        let seen = self.read(&state)?;
-        Ok(Heard { node: self.index, seen, stands, client })
+        let mut seen = self.read(&state)?;
+        if !whole {
+            (seen.streamed, seen.turning) = (false, None);
+        }
+        Ok(Heard { node: self.index, seen, stands, client: Arc::clone(&link.client) })
     }
 
-    async fn connected(&self) -> Result<Arc<Client>, Error> {
-        if let Some(client) = lock(&self.client).as_ref().filter(|client| !client.is_closed()) {
-            return Ok(Arc::clone(client));
+    async fn connected(&self) -> Result<Arc<Link>, Error> {
+        if let Some(link) = lock(&self.link).as_ref().filter(|link| !link.client.is_closed()) {
+            return Ok(Arc::clone(link));
         }
         let config = hot::parse(&self.address.url(STATEMENT))?;
         let client = Arc::new(hot::connect(&config).await?);
-        *lock(&self.client) = Some(Arc::clone(&client));
-        Ok(client)
+        let link = Arc::new(Link { client, whole: AtomicBool::new(false) });
+        *lock(&self.link) = Some(Arc::clone(&link));
+        Ok(link)
     }
 
     fn read(&self, row: &Row) -> Result<Seen, Error> {
