@@ -110,7 +110,8 @@ pub(crate) fn writing<T>(
     });
     match ended {
         Ok(End::Commit(value)) => {
-            Transactions::commit_transaction(conn).map(|()| value).map_err(Error::of_commit)
+            Transactions::commit_transaction(conn).map_err(Error::of_commit)?;
+            still_confirmed(conn, standbys).map(|()| value)
         }
         Ok(End::Rollback(value)) => {
             Transactions::rollback_transaction(conn).map(|()| value).map_err(Error::from)
@@ -142,6 +143,21 @@ fn enter_to_write(conn: &mut PgConnection, registry: RegistryId, standbys: usize
         return Err(Error::Unavailable(format!("{NO_STANDBY}: {demanded} of {standbys}")));
     }
     Ok(())
+}
+
+/// After COMMIT: whoever takes the demand for standbys back ends the waits for them, and Postgres answers with success. This
+/// session has heard of that before its wait was ended.
+fn still_confirmed(conn: &mut PgConnection, standbys: usize) -> Result<(), Error> {
+    if standbys == 0 {
+        return Ok(());
+    }
+    let entered: Result<Entered, Diesel> =
+        sql_query("select current_setting('synchronous_standby_names') as standbys").get_result(conn);
+    match entered {
+        Ok(entered) if demanded(&entered.standbys) >= standbys => Ok(()),
+        Ok(_) => Err(Error::Unknown(format!("{NO_STANDBY} any more"))),
+        Err(error) => Err(Error::Unknown(error.to_string())),
+    }
 }
 
 /// Before COMMIT: no time limit ends it. Postgres answers the end of a wait for a standby with success and a warning. A

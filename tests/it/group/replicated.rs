@@ -59,6 +59,25 @@ async fn a_commit_that_no_standby_confirms_is_unknown_until_one_does() {
 }
 
 #[tokio::test]
+async fn a_demand_that_is_taken_back_while_a_commit_waits_is_no_confirmation() {
+    let (replicas, kept) = replicated().await;
+    let (registry, permit) = kept.registry("one").await;
+    replicas.freeze(1);
+    replicas.freeze(2);
+    let (store, id, change) = (kept.store.clone(), registry.id, loads(&permit, "did:web:a.example"));
+    let writes = tokio::spawn(async move { store.write("test.taken_back", id, change).await });
+    let admin = replicas.admin(0).await;
+    let sql = "select exists (select from pg_stat_activity where wait_event = 'SyncRep')";
+    until(LATEST, "it waits for a standby", || async {
+        admin.query_one(sql, &[]).await.expect("looked").get::<_, bool>(0)
+    })
+    .await;
+    replicas.sets(0, "synchronous_standby_names", "").await;
+    let written = writes.await.expect("ended");
+    assert!(matches!(written, Err(Error::Unknown(_))), "it may be there alone: {written:?}");
+}
+
+#[tokio::test]
 async fn what_was_given_up_before_commit_is_never_committed() {
     let (replicas, kept) = replicated().await;
     let (registry, permit) = kept.registry("one").await;
