@@ -209,6 +209,7 @@ impl Store {
     {
         let started = std::time::Instant::now();
         let node = self.nodes.writer().await?;
+        let timeline = self.nodes.node(node).seen().timeline;
         let conn = self.connection(node).await?;
         let working = conn.interact(move |conn| tx::retried(|| work(conn)));
         let result = if self.nodes.alone() {
@@ -229,6 +230,9 @@ impl Store {
         self.judge(node, result.as_ref().err());
         metrics::histogram!("db_client_operation_duration_seconds", "operation" => name)
             .record(started.elapsed().as_secs_f64());
+        if result.is_ok() && self.nodes.is_past(timeline) {
+            return Err(Error::Unknown("another node became the primary meanwhile".to_owned()));
+        }
         result
     }
 

@@ -133,6 +133,11 @@ impl Nodes {
         self.cluster.get().is_some_and(|ours| seen.server.is_some_and(|server| server.cluster == *ours))
     }
 
+    /// A primary of this timeline was followed by another: what it says counts for nothing any more.
+    pub(crate) fn is_past(&self, timeline: u32) -> bool {
+        !self.alone() && timeline < self.top.load(Ordering::Acquire)
+    }
+
     /// The node that is primary; of two on the same timeline none is.
     fn primary(&self) -> Option<usize> {
         let top = self.top.load(Ordering::Acquire);

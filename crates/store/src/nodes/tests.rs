@@ -85,6 +85,14 @@ fn an_old_primary_is_none_even_when_the_new_one_is_gone() {
 }
 
 #[test]
+fn what_an_old_primary_says_counts_for_nothing_once_there_is_another() {
+    let nodes = nodes([primary(1, 1), standby(2), standby(3)]);
+    assert!(!nodes.is_past(1));
+    say(&nodes, [primary(1, 1), primary(2, 2), standby(3)]);
+    assert!(nodes.is_past(1) && !nodes.is_past(2));
+}
+
+#[test]
 fn of_two_primaries_on_one_timeline_none_is() {
     let nodes = nodes([primary(1, 2), primary(2, 2), standby(3)]);
     assert!(nodes.is_contested());
