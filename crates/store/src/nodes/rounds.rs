@@ -50,6 +50,11 @@ impl Rounds {
     pub(crate) async fn epochs(&mut self, floors: &HashMap<RegistryId, i64>) -> Result<Stands, Error> {
         let nodes = Arc::clone(&self.nodes);
         nodes.whole()?;
+        // With what a question alone was shown: what it came from may be lost too, and is to be noticed.
+        let highest = |(registry, known): (&RegistryId, &i64)| {
+            (*registry, nodes.known(*registry).map_or(*known, |floor| floor.max(*known)))
+        };
+        let floors: &HashMap<RegistryId, i64> = &floors.iter().map(highest).collect();
         let enough = |all: &[Heard]| nodes.is_quorum(all) && !is_behind(&nodes.counted(all), floors);
         let heard = nodes.gather(ROUND, enough).await;
         nodes.show();
