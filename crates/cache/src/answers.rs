@@ -2,7 +2,10 @@
 
 use std::{
     hash::{BuildHasherDefault, Hasher},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use charter_domain::Timestamp;
@@ -51,6 +54,8 @@ pub struct Answers<V> {
     redis: Option<RedisTier>,
     flights: Flights<V>,
     due: Due<V>,
+    /// How often another history began.
+    histories: AtomicU64,
     counted: counters::Local,
     filled: counters::Fill,
 }
@@ -69,6 +74,7 @@ where
             redis,
             flights: Flights::new(),
             due: Due::new(),
+            histories: AtomicU64::new(0),
             counted: counters::Local::new(),
             filled: counters::Fill::new(),
         }
@@ -200,7 +206,14 @@ where
             return self.overloaded();
         };
         self.filled.led.increment(1);
-        fill().await.map(|filled| self.put(lookup, filled)).map_err(|error| Error::Fill(Arc::new(error)))
+        let history = self.histories.load(Ordering::Acquire);
+        let found = fill().await.map_err(|error| Error::Fill(Arc::new(error)))?;
+        Ok(if self.goes_on(history) { self.put(lookup, found) } else { self.entry(lookup, found) })
+    }
+
+    /// What was found since then is of the history that is the right one still.
+    fn goes_on(&self, history: u64) -> bool {
+        self.histories.load(Ordering::Acquire) == history
     }
 
     async fn lead<E, F, Fut>(
@@ -261,7 +274,10 @@ where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Filled<V>, E>>,
     {
+        let history = self.histories.load(Ordering::Acquire);
         match fill().await {
+            // For who asked before the other began; whoever follows looks for himself.
+            Ok(filled) if !self.goes_on(history) => Ok(self.entry(lookup, filled)),
             Ok(filled) => {
                 let entry = self.put(lookup, filled);
                 lead.land(Outcome::Filled(Arc::clone(&entry)));
@@ -293,6 +309,7 @@ where
     /// Another history of the database is the right one: nothing that is kept of the one before is served any more. Its
     /// number is the same in every process of a site.
     pub fn begin_history(&self, number: u32) {
+        self.histories.fetch_add(1, Ordering::AcqRel);
         if let Some(redis) = &self.redis {
             redis.begin(number);
         }

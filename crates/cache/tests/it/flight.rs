@@ -89,6 +89,20 @@ async fn an_error_reaches_all_who_waited_and_is_not_kept() {
     assert_eq!(again.unwrap().value, "e@10");
 }
 
+#[tokio::test]
+async fn what_was_found_in_a_history_that_is_over_is_not_kept() {
+    let (answers, ..) = local();
+    let fill = || async {
+        answers.begin_history(2);
+        Ok::<_, Infallible>(filled(10, "e"))
+    };
+    assert_eq!(answers.get_or_fill(&ask("e"), now(), fill).await.unwrap().value, "e@10");
+    assert!(answers.get_local(&ask("e"), now()).is_none());
+    let again = answers.get_or_fill(&ask("e"), now(), || async { Ok::<_, Infallible>(filled(10, "e")) });
+    assert_eq!(again.await.unwrap().value, "e@10");
+    assert!(answers.get_local(&ask("e"), now()).is_some());
+}
+
 /// Two ask the same; the first one's filler reads at epoch 10 before, the second asks after, `between`.
 async fn asked_after(answers: &Arc<Answers<String>>, between: impl FnOnce()) -> String {
     let gate = Arc::new(Notify::new());
