@@ -211,7 +211,13 @@ impl Store {
         let node = self.nodes.writer().await?;
         let timeline = self.nodes.node(node).seen().timeline;
         let conn = self.connection(node).await?;
-        let working = conn.interact(move |conn| tx::retried(|| work(conn)));
+        // With a connection: who waits for one is counted by the pool. Those of other pools are few.
+        let held = self.nodes.begins(2 * self.settings.pool_size + 16)?;
+        let working = conn.interact(move |conn| {
+            let found = tx::retried(|| work(conn));
+            drop(held);
+            found
+        });
         let result = if self.nodes.alone() {
             Some(working.await)
         } else {

@@ -60,6 +60,8 @@ pub(crate) struct Nodes {
     proving: Flight,
     finding: Flight,
     nudged: Mutex<Option<Instant>>,
+    /// Held by all that is under way on primaries, left to itself or not.
+    under_way: Arc<()>,
     parted: watch::Sender<Option<String>>,
 }
 
@@ -79,6 +81,7 @@ impl Nodes {
             proving: Flight::default(),
             finding: Flight::default(),
             nudged: Mutex::new(None),
+            under_way: Arc::default(),
             parted: watch::Sender::new(None),
         }
     }
@@ -131,6 +134,15 @@ impl Nodes {
 
     fn is_ours(&self, seen: &Seen) -> bool {
         self.cluster.get().is_some_and(|ours| seen.server.is_some_and(|server| server.cluster == *ours))
+    }
+
+    /// Something begins on the primary, and lasts as long as what this returns. What no standby confirms is left to itself
+    /// with its connection and its thread: beyond so many no more is begun.
+    pub(crate) fn begins(&self, most: usize) -> Result<Arc<()>, Error> {
+        if !self.alone() && Arc::strong_count(&self.under_way) > most {
+            return Err(Error::Unavailable(format!("{most} changes wait for the primary")));
+        }
+        Ok(Arc::clone(&self.under_way))
     }
 
     /// A primary of this timeline was followed by another: what it says counts for nothing any more.

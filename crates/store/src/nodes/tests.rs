@@ -93,6 +93,16 @@ fn what_an_old_primary_says_counts_for_nothing_once_there_is_another() {
 }
 
 #[test]
+fn what_is_left_to_itself_is_bounded() {
+    let nodes = nodes([primary(1, 1), standby(2), standby(3)]);
+    let held = [nodes.begins(2).expect("room"), nodes.begins(2).expect("room")];
+    let full = nodes.begins(2).expect_err("no room");
+    assert!(matches!(&full, Error::Unavailable(_)) && !full.is_passing(), "{full:?}");
+    drop(held);
+    assert!(nodes.begins(2).is_ok());
+}
+
+#[test]
 fn of_two_primaries_on_one_timeline_none_is() {
     let nodes = nodes([primary(1, 2), primary(2, 2), standby(3)]);
     assert!(nodes.is_contested());
