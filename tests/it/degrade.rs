@@ -3,11 +3,17 @@
 
 use std::time::{Duration, Instant};
 
+use charter_domain::time::Clock as _;
 use charter_proto::charter::registry::v1 as reg;
+use charter_server::clock::WallClock;
 use charter_tests::{AUTHORITY, Said, TestApp, database::Database};
 use tonic::Code;
 
-use crate::kept::{raw, until};
+use crate::{
+    kept::{raw, until},
+    logged::id,
+    nodes,
+};
 
 const ISSUER: &str = "did:web:issuer.example";
 const REVOKED: &str = "did:web:mill.example";
@@ -165,4 +171,35 @@ async fn read_only(database: &Database, only: bool) {
     let sql = format!("alter database {} set default_transaction_read_only = {only}", database.name);
     database.admin("postgres").await.batch_execute(&sql).await.expect("altered");
     database.end_connections().await;
+}
+
+#[tokio::test]
+async fn a_machine_whose_clock_is_an_hour_off_decides_and_records_nothing_until_it_is_right() {
+    let app = TestApp::start().await;
+    let registry = app.registry(AUTHORITY);
+    registry.registers(ISSUER).authorized("issue", "Degree").await;
+    app.clock.set(WallClock.now());
+    app.clock.stands_for_a_machine();
+    let asking = app.anonymous().asks(ISSUER, "issue", "Degree");
+    assert_eq!(asking.both().await.line(), "200 yes ACTIVE");
+    let epoch = async || app.app.store.epoch(id(&app, AUTHORITY)).await.expect("an epoch");
+    let before = epoch().await;
+    for hour in [Duration::from_secs(3_600), Duration::from_secs(7_200)] {
+        // An hour ahead, and an hour behind.
+        let now = WallClock.now();
+        app.clock.set(if hour.as_secs() == 3_600 { now.plus(hour) } else { now.minus(hour / 2) });
+        let refused = nodes::sets(&app, "SUSPENDED").await;
+        assert!(
+            refused.is_err_and(|s| s.code() == Code::Unavailable),
+            "nothing is recorded, from the first moment"
+        );
+        let silent = async || asking.rest().await.status == 503 && asking.grpc().await.status == 503;
+        until(LATEST, "nothing is decided", silent).await;
+        let ready = app.rest().get("/readyz").await;
+        assert!(ready.status == 503 && ready.text().contains("clock of this machine"), "{}", ready.text());
+        app.clock.set(WallClock.now());
+        let back = async || app.rest().ready().await && asking.rest().await.line() == "200 yes ACTIVE";
+        until(LATEST, "it goes on", back).await;
+    }
+    assert_eq!(epoch().await, before);
 }

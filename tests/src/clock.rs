@@ -1,7 +1,7 @@
 //! A clock that stands still until it is moved.
 
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
     time::Duration,
 };
 
@@ -10,11 +10,15 @@ use charter_server::clock::WallClock;
 
 /// Starts at the present second: peers state deadlines by the wall clock.
 #[derive(Debug)]
-pub struct TestClock(AtomicI64);
+pub struct TestClock {
+    micros: AtomicI64,
+    agrees: AtomicBool,
+}
 
 impl Default for TestClock {
     fn default() -> Self {
-        Self(AtomicI64::new(WallClock.now().secs() * 1_000_000))
+        let micros = AtomicI64::new(WallClock.now().secs() * 1_000_000);
+        Self { micros, agrees: AtomicBool::new(false) }
     }
 }
 
@@ -24,12 +28,21 @@ impl TestClock {
     }
 
     pub fn set(&self, to: Timestamp) {
-        self.0.store(to.micros(), Ordering::SeqCst);
+        self.micros.store(to.micros(), Ordering::SeqCst);
+    }
+
+    /// From now on it is taken for a machine's own, which others' should agree with.
+    pub fn stands_for_a_machine(&self) {
+        self.agrees.store(true, Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+        Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
+    }
+
+    fn agrees(&self) -> bool {
+        self.agrees.load(Ordering::SeqCst)
     }
 }

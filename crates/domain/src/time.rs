@@ -54,6 +54,11 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// The time between the two, whichever is the earlier.
+    pub fn apart(self, other: Self) -> Duration {
+        Duration::from_micros(self.0.abs_diff(other.0))
+    }
+
     /// Parses RFC 3339; any offset is accepted and converted (TRQP v2, `context.time`).
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let invalid = || Invalid::new("time", "must be an RFC 3339 date-time such as `2026-11-20T12:00:00Z`");
@@ -182,6 +187,10 @@ fn min_until(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
 /// Where `now` comes from; a test's clock is set by hand.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
+    /// It is a machine's own clock: it is to agree with those of other machines.
+    fn agrees(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

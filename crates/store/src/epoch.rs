@@ -2,11 +2,16 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use charter_domain::RegistryId;
+use charter_domain::{RegistryId, Timestamp};
 use diesel::{prelude::*, sql_types};
-use tokio_postgres::{Client, config::TargetSessionAttrs};
+use tokio_postgres::{Client, Row, config::TargetSessionAttrs};
 
 use crate::{Error, Store, hot, nodes::Rounds, schema::registry_epochs, statement::sql_query};
+
+/// Microseconds since 1970, by the node's own clock.
+pub(crate) const CLOCK: &str = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
+/// Clocks that are further apart than this do not agree: what one of them says has begun may be over by the other.
+pub const ASTRAY: Duration = Duration::from_secs(60);
 
 const NOBODY: &str =
     "select epoch, not exists (select from entity_identifiers i where i.registry_id = $1) as nobody
@@ -20,7 +25,11 @@ pub struct Change {
 }
 
 /// Reads epochs: of one node from the primary, of several from as many as prove that nothing was missed.
-pub struct EpochReader(Source);
+pub struct EpochReader {
+    source: Source,
+    /// What the nodes' clocks said when they were polled last.
+    clocks: Vec<Timestamp>,
+}
 
 enum Source {
     One(Client),
@@ -30,12 +39,13 @@ enum Source {
 impl Store {
     pub async fn epoch_reader(&self) -> Result<EpochReader, Error> {
         if !self.nodes.alone() {
-            return Ok(EpochReader(Source::Many(Rounds::new(Arc::clone(&self.nodes)))));
+            let source = Source::Many(Rounds::new(Arc::clone(&self.nodes)));
+            return Ok(EpochReader { source, clocks: Vec::new() });
         }
         let url = self.nodes.node(0).address.url(Duration::from_millis(800));
         let mut config = hot::parse(&url)?;
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        Ok(EpochReader(Source::One(hot::connect(&config).await?)))
+        Ok(EpochReader { source: Source::One(hot::connect(&config).await?), clocks: Vec::new() })
     }
 }
 
@@ -46,18 +56,29 @@ impl EpochReader {
         &mut self,
         floors: &HashMap<RegistryId, i64>,
     ) -> Result<Vec<(RegistryId, i64, bool)>, Error> {
-        let client = match &mut self.0 {
+        let client = match &mut self.source {
             Source::One(client) => client,
-            Source::Many(rounds) => return rounds.epochs(floors).await,
+            Source::Many(rounds) => {
+                let found = rounds.epochs(floors).await?;
+                self.clocks = rounds.clocks();
+                return Ok(found);
+            }
         };
-        let sql = "select registry_id, epoch, moved_at is not null from registry_epochs";
-        let rows = client.query(sql, &[]).await?;
+        let sql = format!("select registry_id, epoch, moved_at is not null, {CLOCK} from registry_epochs");
+        let rows = client.query(&sql, &[]).await?;
+        let clock = |row: &Row| Ok::<_, Error>(Timestamp::from_micros(row.try_get(3)?));
+        self.clocks = rows.first().map(clock).transpose()?.into_iter().collect();
         rows.iter().map(|r| Ok((RegistryId(r.try_get(0)?), r.try_get(1)?, r.try_get(2)?))).collect()
+    }
+
+    /// How far this clock is from the nearest of the nodes', by the last poll.
+    pub fn astray(&self, now: Timestamp) -> Duration {
+        self.clocks.iter().map(|clock| now.apart(*clock)).min().unwrap_or_default()
     }
 
     /// Changes after an epoch, in order.
     pub async fn changes_since(&self, registry: RegistryId, after: i64) -> Result<Vec<Change>, Error> {
-        match &self.0 {
+        match &self.source {
             Source::One(client) => changes(client, registry, after).await,
             Source::Many(rounds) => rounds.changes_since(registry, after).await,
         }
@@ -66,7 +87,7 @@ impl EpochReader {
     /// The timeline of a primary that was not known when this was asked before: the one before it may have shown what was
     /// never acknowledged.
     pub fn take_timeline(&mut self) -> Option<u32> {
-        match &mut self.0 {
+        match &mut self.source {
             Source::One(_) => None,
             Source::Many(rounds) => rounds.take_timeline(),
         }
@@ -74,7 +95,7 @@ impl EpochReader {
 
     /// Whether it is of use after a question that failed: it remembers what it has seen, and connects again by itself.
     pub fn lasts(&self) -> bool {
-        matches!(self.0, Source::Many(_))
+        matches!(self.source, Source::Many(_))
     }
 }
 
@@ -87,6 +108,7 @@ pub(crate) async fn changes(client: &Client, registry: RegistryId, after: i64) -
 impl Store {
     /// The epoch from Postgres itself, of several nodes from a quorum: for when the lease is lost, and for questions that demand one.
     pub async fn epoch(&self, registry: RegistryId) -> Result<i64, Error> {
+        self.on_time()?;
         if !self.of_writer() {
             self.nodes.prove().await?;
             return self.nodes.floor_known(registry);

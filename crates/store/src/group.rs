@@ -132,7 +132,9 @@ impl Group {
     fn carry_out(&self, conn: &mut PgConnection, store: &Store) -> Result<Vec<Ran>, Error> {
         self.gate.begin()?;
         let work = |conn: &mut PgConnection| {
-            let ran = self.run(&mut Tx::lock(conn, self.registry, store.now(), &self.gate)?, store)?;
+            let mut tx = Tx::lock(conn, self.registry, store.now(), &self.gate)?;
+            store.agrees(tx.clock)?;
+            let ran = self.run(&mut tx, store)?;
             let stays = ran.iter().any(|ran| matches!(ran, Ran::Recorded));
             Ok(if stays { End::Commit(ran) } else { End::Rollback(ran) })
         };

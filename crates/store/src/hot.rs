@@ -110,6 +110,7 @@ impl Store {
     /// Everything `decide` needs about one question, in one snapshot. Of several nodes standbys are asked first: what a
     /// snapshot holds is seen by its epoch.
     pub async fn facts(&self, q: Question<'_>) -> Result<Facts, Error> {
+        self.on_time()?;
         if self.nodes.alone() {
             return self.hots[0].ask(q, self.hots[0].patience).await;
         }

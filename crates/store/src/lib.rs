@@ -57,7 +57,10 @@ pub mod webhook;
 pub mod witness;
 
 use std::{
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -88,6 +91,8 @@ pub struct Settings {
     pub synchronous_standbys: usize,
 }
 
+const ASTRAY: &str = "the clock of this machine is more than 60 s from the database's: set it right";
+
 #[derive(Clone)]
 pub struct Store {
     nodes: Arc<nodes::Nodes>,
@@ -98,6 +103,8 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     queues: Arc<group::Queues>,
+    /// This machine's clock and those of the nodes do not agree.
+    astray: Arc<AtomicBool>,
     /// Reads too are of the node that takes writes.
     writer_only: bool,
 }
@@ -115,7 +122,8 @@ impl Store {
         };
         let hots = nodes.nodes().map(hot).collect::<Result<Arc<[hot::Hot]>, Error>>()?;
         let settings = Arc::new(settings);
-        Ok(Self { nodes, pools, hots, clock, settings, queues: Arc::default(), writer_only: false })
+        let (queues, astray) = (Arc::default(), Arc::default());
+        Ok(Self { nodes, pools, hots, clock, settings, queues, astray, writer_only: false })
     }
 
     /// The same over connections of its own, for what must not stand in line behind everybody's changes. What it reads
@@ -277,6 +285,38 @@ impl Store {
 
     pub fn now(&self) -> charter_domain::Timestamp {
         self.clock.now()
+    }
+
+    /// Heeds by how much this clock is from the nearest of the nodes', read just now: while it is too much, nothing is
+    /// decided here. A clock of a test agrees with none.
+    pub fn heed(&self, apart: Duration) -> bool {
+        let astray = self.is_too_far(apart);
+        if self.astray.swap(astray, Ordering::AcqRel) != astray {
+            tracing::warn!(astray, seconds = apart.as_secs(), "the clock of this machine and the database's");
+        }
+        !astray
+    }
+
+    /// Whether this clock was found to be too far from the nodes'.
+    pub fn is_astray(&self) -> bool {
+        self.astray.load(Ordering::Acquire)
+    }
+
+    fn is_too_far(&self, apart: Duration) -> bool {
+        self.clock.agrees() && apart > epoch::ASTRAY
+    }
+
+    /// Nothing is recorded at a time that is not the database's: it may never go back.
+    pub(crate) fn agrees(&self, clock: charter_domain::Timestamp) -> Result<(), Error> {
+        if self.is_too_far(self.now().apart(clock)) {
+            Err(Error::Unavailable(ASTRAY.to_owned()))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn on_time(&self) -> Result<(), Error> {
+        if self.is_astray() { Err(Error::Unavailable(ASTRAY.to_owned())) } else { Ok(()) }
     }
 }
 

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     Error,
+    epoch::CLOCK,
     error::NO_STANDBY,
     group::Gate,
     nodes::demanded,
@@ -50,6 +51,8 @@ pub struct Tx<'c> {
     pub phase: Phase,
     pub epoch: i64,
     pub now: Timestamp,
+    /// What the database's own said when the epoch was locked.
+    pub(crate) clock: Timestamp,
     head: Option<String>,
     /// Whether the change keeps the id of its request: it may be carried out again where its outcome is not known.
     pub(crate) kept: bool,
@@ -192,10 +195,11 @@ impl<'c> Tx<'c> {
         now: Timestamp,
         gate: &'c Gate,
     ) -> Result<Self, Error> {
-        let (epoch, head, last): (i64, Option<Vec<u8>>, OffsetDateTime) = registry_epochs::table
+        let (epoch, clock, head, last): (i64, i64, Option<Vec<u8>>, OffsetDateTime) = registry_epochs::table
             .find(registry.0)
             .select((
                 registry_epochs::epoch,
+                diesel::dsl::sql::<sql_types::BigInt>(CLOCK),
                 registry_epochs::head,
                 diesel::dsl::sql::<sql_types::Timestamptz>(
                     "greatest(recorded_at, '0001-01-01Z'::timestamptz)",
@@ -217,6 +221,7 @@ impl<'c> Tx<'c> {
             epoch,
             // recorded_at never goes back, whatever the clock does.
             now: now.max(stamp(last)),
+            clock: Timestamp::from_micros(clock),
             head: head.map(|h| hex(&h)),
             kept: false,
             gate,

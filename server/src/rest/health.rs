@@ -75,6 +75,10 @@ pub async fn reasons(app: &App) -> Vec<String> {
     if !app.register.usable() {
         reasons.push(lost(app));
     }
+    if app.store.is_astray() {
+        reasons
+            .push("the clock of this machine is more than 60 s from the database's: set it right".to_owned());
+    }
     let (read, expired) =
         tokio::join!(timeout(PATIENCE, app.store.registries()), timeout(PATIENCE, expired(app)));
     if !matches!(read, Ok(Ok(_))) {

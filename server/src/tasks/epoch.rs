@@ -82,6 +82,10 @@ pub async fn poll(app: &App, reader: &mut Option<EpochReader>) -> Result<(), cha
             advance(app, registry, epoch, changes);
         }
     }
+    if !app.store.heed(reader.astray(app.clock.now())) {
+        app.register.drop_lease();
+        return Err(charter_store::Error::Unavailable("the clock of this machine is wrong".to_owned()));
+    }
     if let Some(timeline) = reader.take_timeline() {
         begin_anew(app, timeline);
     }

@@ -26,7 +26,8 @@ const STATE: &str = "select pg_is_in_recovery(),
   coalesce(received % size = 0 or (replayed % size = 0 and received is not null), false),
   (select system_identifier from pg_control_system()),
   (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint,
-  coalesce(replayed, 0)
+  coalesce(replayed, 0),
+  (extract(epoch from clock_timestamp()) * 1000000)::bigint
 from (select (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint as replayed,
              (pg_last_wal_receive_lsn() - '0/0'::pg_lsn)::bigint as received) as positions,
      (select pg_size_bytes(current_setting('wal_segment_size')) as size) as segments";
@@ -71,6 +72,8 @@ pub(crate) struct Seen {
     pub(crate) promoted: bool,
     /// Where replay stands; of a primary that was promoted, where it left the timeline before.
     pub(crate) replayed: i64,
+    /// Microseconds since 1970, by its own clock.
+    pub(crate) clock: i64,
     pub(crate) server: Option<Server>,
     pub(crate) answered: Option<Instant>,
 }
@@ -230,6 +233,7 @@ impl Node {
             turning: followed.filter(|_| standby && !streamed && at_edge),
             promoted: !standby && memory.standby == Some(server),
             replayed: row.try_get(6)?,
+            clock: row.try_get(7)?,
             server: Some(server),
             answered: Some(Instant::now()),
         })

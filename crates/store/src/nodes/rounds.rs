@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use charter_domain::RegistryId;
+use charter_domain::{RegistryId, Timestamp};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::{
@@ -69,6 +69,11 @@ impl Rounds {
         nodes.learn(&self.heard)?;
         self.look_for_primary();
         Ok(together(&self.heard))
+    }
+
+    /// What the clocks of those that answered the last round said then.
+    pub(crate) fn clocks(&self) -> Vec<Timestamp> {
+        self.heard.iter().map(|heard| Timestamp::from_micros(heard.seen.clock)).collect()
     }
 
     /// The timeline of a primary that was not known when this was asked before.
