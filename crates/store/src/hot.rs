@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use charter_domain::{Kind, RegistryId, fact::Facts};
@@ -122,11 +122,15 @@ impl Store {
         for (n, node) in nodes.iter().enumerate() {
             let (hot, last) = (&self.hots[*node], n + 1 == nodes.len());
             let (patience, wanted) = if last { (hot.patience, floor) } else { (IMPATIENCE, named) };
+            let begun = Instant::now();
             match hot.ask(q, patience).await {
                 Ok(facts) if facts.epoch >= wanted => return Ok(facts),
                 Ok(_) => {}
                 Err(error @ (Error::Unavailable(_) | Error::NotPrimary)) => {
-                    self.nodes.node(*node).suspect();
+                    // Late is not lost: polls find out.
+                    if begun.elapsed() < patience {
+                        self.nodes.node(*node).suspect();
+                    }
                     lost = Some(error);
                 }
                 Err(error) => return Err(error),

@@ -122,6 +122,8 @@ pub(crate) struct Node {
     /// The newest timeline of all nodes.
     top: Arc<AtomicU32>,
     memory: Mutex<Memory>,
+    /// Answers in a row that did not come in time.
+    late: AtomicU32,
 }
 
 /// What a server was seen to be since it was started.
@@ -141,6 +143,7 @@ impl Node {
             seen: watch::Sender::new(Seen::default()),
             top,
             memory: Mutex::default(),
+            late: AtomicU32::new(0),
         }
     }
 
@@ -153,10 +156,10 @@ impl Node {
         *self.seen.borrow()
     }
 
-    /// Ready once the node is no longer what it was when it was chosen: down, or under suspicion.
+    /// Ready once the node does not answer. What is under way on one that has failed somebody else goes on.
     pub(crate) async fn gone(&self) {
         let mut seen = self.seen.subscribe();
-        let gone = seen.wait_for(|seen| matches!(seen.role, Role::Down | Role::Unknown)).await.is_ok();
+        let gone = seen.wait_for(|seen| seen.role == Role::Down).await.is_ok();
         if !gone {
             std::future::pending::<()>().await;
         }
@@ -169,8 +172,17 @@ impl Node {
 
     /// Asks what it is and where its registries stand.
     pub(crate) async fn ask(&self, limit: Duration) -> Result<Heard, Error> {
-        let late = |_| Error::Unavailable("it does not answer in time".to_owned());
-        let heard = tokio::time::timeout(limit, self.questions()).await.map_err(late).flatten();
+        let heard = match tokio::time::timeout(limit, self.questions()).await {
+            Ok(heard) => heard,
+            Err(_) if self.late.fetch_add(1, Ordering::AcqRel) == 0 => {
+                // A machine that is busy for a moment is not to be burdened with new connections, too.
+                return Err(Error::Unavailable("it has not answered in time once".to_owned()));
+            }
+            Err(_) => Err(Error::Unavailable("it does not answer in time".to_owned())),
+        };
+        if heard.is_ok() {
+            self.late.store(0, Ordering::Release);
+        }
         let role = heard.as_ref().map_or(Role::Down, |heard| heard.seen.role);
         let before = self.seen().role;
         match &heard {
