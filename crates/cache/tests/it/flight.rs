@@ -98,7 +98,8 @@ async fn what_was_found_in_a_history_that_is_over_is_not_kept() {
     };
     assert_eq!(answers.get_or_fill(&ask("e"), now(), fill).await.unwrap().value, "e@10");
     assert!(answers.get_local(&ask("e"), now()).is_none());
-    let again = answers.get_or_fill(&ask("e"), now(), || async { Ok::<_, Infallible>(filled(10, "e")) });
+    let asked = ask("e");
+    let again = answers.get_or_fill(&asked, now(), || async { Ok::<_, Infallible>(filled(10, "e")) });
     assert_eq!(again.await.unwrap().value, "e@10");
     assert!(answers.get_local(&ask("e"), now()).is_some());
 }
