@@ -7,10 +7,13 @@ use charter_domain::RegistryId;
 use charter_store::epoch::EpochReader;
 use tokio::time::MissedTickBehavior;
 
-use crate::{App, Error};
+use crate::{App, Error, telemetry::Seldom};
 
 /// Longest run of events read at once; a registry further behind is emptied whole.
 const MANY: i64 = 20_000;
+
+/// While the database is away every poll fails alike.
+static FAILED: Seldom = Seldom::new();
 
 pub async fn run(app: Arc<App>) {
     let mut tick = tokio::time::interval(app.config.cache.poll());
@@ -23,12 +26,16 @@ pub async fn run(app: Arc<App>) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 forget(&mut reader);
-                tracing::warn!(error = error.source_text().unwrap_or("?"), "the epoch poll failed");
+                if FAILED.is_due() {
+                    tracing::warn!(error = error.source_text().unwrap_or("?"), "the epoch poll failed");
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(_) => {
                 forget(&mut reader);
-                tracing::warn!("the epoch poll took longer than a lease");
+                if FAILED.is_due() {
+                    tracing::warn!("the epoch poll took longer than a lease");
+                }
             }
         }
     }
@@ -102,6 +109,8 @@ fn begin_anew(app: &App, timeline: u32) {
         app.peer_keys.moved(registry);
     }
     app.answers.begin_history(timeline);
+    app.ebsi.forget();
+    app.lists.forget();
     app.news.moved();
 }
 

@@ -110,6 +110,15 @@ impl Kept {
         (same && app.clock.now() < found.until && stands(app, registry, did, found.epoch)).then_some(found)
     }
 
+    /// Nothing that was made before this is shown again.
+    pub fn forget(&self) {
+        for shard in &self.0 {
+            let mut held = held(shard);
+            held.entries.clear();
+            held.bytes = 0;
+        }
+    }
+
     /// For who is to sign it: the others wait, and find it signed.
     pub async fn turn(&self, id: &[u8; 32]) -> tokio::sync::MutexGuard<'_, ()> {
         self.shard(id).signing.lock().await

@@ -43,6 +43,11 @@ impl Lists {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nothing that was made before this is shown again.
+    pub fn forget(&self) {
+        self.entries().clear();
+    }
+
     pub(super) fn find(&self, registry: RegistryId, format: Format) -> Option<Kept> {
         let mut entries = self.entries();
         let at = entries.iter().position(|(r, f, _)| (*r, *f) == (registry, format))?;
