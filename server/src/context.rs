@@ -17,6 +17,7 @@ use crate::{
         answer::Kept,
         credential::Uses,
         ebsi,
+        import::Together,
         lists::Lists,
         oidf::{below::Below, memory::Memory, resolve::kept::Resolutions},
         peer_epoch::Turns,
@@ -72,6 +73,8 @@ pub struct App {
     pub lists: Lists,
     /// What stands below on other servers, as documents.
     pub below: Below,
+    /// Small loads that wait for each other.
+    pub together: Together,
     /// Entities that were resolved.
     pub resolved: Resolutions,
     pub limiter: Limiter,
@@ -225,6 +228,7 @@ impl App {
             marks: Memory::default(),
             lists: Lists::default(),
             below: Below::default(),
+            together: Together::default(),
             resolved: Resolutions::default(),
             uses: Uses::default(),
             bootstrap_tokens,

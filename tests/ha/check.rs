@@ -15,8 +15,8 @@ use charter_tlog::Hash;
 
 use crate::history::{Entry, Micros, SECOND};
 
-/// How much older than its question a no may be: a reinstatement is acknowledged at its commit, and seen by every server
-/// within a lease (`cache.lease_ms`). A yes has no such time: a suspension is acknowledged when all have seen it.
+/// How much older than its question an answer may be: what is recorded is seen by every server within a lease
+/// (`cache.lease_ms`). A yes is never older than an acknowledged suspension: that is acknowledged when all have seen it.
 pub const LEASE: Micros = SECOND + SECOND / 10;
 
 /// What is recorded in the end.
@@ -53,7 +53,7 @@ pub enum Violation {
     OtherAnswer(u32),
     /// A yes to a question that was sent after the suspension of the entity was acknowledged: number of the question.
     StaleYes(u32),
-    /// An answer that is not what the events up to its epoch say: number of the question.
+    /// An answer that neither the events up to its epoch give nor one after it: number of the question.
     OtherEpoch(u32),
     /// The history of the entity is that of no register.
     NotLinear(u32),

@@ -14,7 +14,7 @@ use crate::{
     history::SECOND,
     lab::{Lab, Options},
     load::{Load, Rates, USUAL},
-    report::Run,
+    report::{Limits, Run},
 };
 
 /// Seconds of the show: all well, then the primary site dies, then until writes have been back for a while.
@@ -63,7 +63,7 @@ async fn show(arguments: &Arguments) -> anyhow::Result<bool> {
     let recorded = load.stop().await?;
     let mut figures = Run { fault: "demo", ..Run::default() };
     faults::measure(&mut figures, &recorded, (SECOND, until));
-    faults::judge(&mut figures, &lab, &recorded).await?;
+    faults::judge(&mut figures, &lab, &recorded, &Limits::default()).await?;
     tell(&figures);
     Ok(figures.violations.is_empty())
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use futures::future::LocalBoxFuture;
 use rand::{SeedableRng as _, rngs::StdRng};
+use serde_json::json;
 use tokio::time::Instant;
 
 pub use self::{disk::SMALL, heavy::resident, table::FAULTS};
@@ -29,6 +30,8 @@ use crate::{
     report::{Limits, Run, milliseconds},
 };
 
+/// Connections and caches fill until then; what is late by that is caught up with.
+const WARM: Duration = Duration::from_secs(4);
 /// Before a fault and after it, so that a gap is not cut off.
 const BEFORE: Duration = Duration::from_secs(3);
 const AFTER: Duration = Duration::from_secs(4);
@@ -38,6 +41,9 @@ const LEFT_ALONE: u32 = 10;
 
 /// These part the sites, or mount a small disk.
 pub const NEED_NAMESPACES: [&str; 4] = ["R8", "R9", "R10", "R11"];
+
+/// These begin with sites of their own: a small disk, and no more than what a drill is measured with.
+pub const ALONE: [&str; 2] = ["R10", "R12"];
 
 pub type Doing<'a> = LocalBoxFuture<'a, anyhow::Result<()>>;
 
@@ -94,6 +100,13 @@ impl Scene {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
+    /// Writes a second from when gaps count until now.
+    pub fn acknowledged_each_second(&self) -> f64 {
+        let (entries, now) = (self.load.recorder.since(0), self.load.recorder.now());
+        let done = entries.iter().filter(|e| e.op.is_write() && e.is_done() && e.completed >= self.from);
+        done.count() as f64 * SECOND as f64 / now.saturating_sub(self.from).max(1) as f64
+    }
+
     /// Waits until a write is acknowledged that was sent after now.
     pub async fn until_written(&self, within: Duration) -> anyhow::Result<()> {
         let (mark, end) = (self.load.recorder.now(), Instant::now() + within);
@@ -130,7 +143,9 @@ pub async fn play(mut lab: Lab, fault: &Fault, how: How) -> anyhow::Result<(Lab,
     let load = Load::start(&lab, run, fault.rates.part(per_cent)).await?;
     load.left_alone.store(LEFT_ALONE, std::sync::atomic::Ordering::Relaxed);
     let (notes, wrong, random) = (Vec::new(), Vec::new(), StdRng::seed_from_u64(seed));
-    let mut scene = Scene { lab, load, random, notes, wrong, from: SECOND };
+    tokio::time::sleep(WARM).await;
+    let from = load.recorder.now();
+    let mut scene = Scene { lab, load, random, notes, wrong, from };
     tokio::time::sleep(BEFORE).await;
     if let Err(error) = (fault.act)(&mut scene).await {
         figures.broken = Some(format!("{error:#}"));
@@ -148,7 +163,7 @@ pub async fn play(mut lab: Lab, fault: &Fault, how: How) -> anyhow::Result<(Lab,
         figures.violations.push(format!("under load: {error:#}"));
         lab.whole(WHOLE_WITHIN).await.with_context(|| format!("after {}", fault.id))?;
     }
-    judge(&mut figures, &lab, &recorded).await?;
+    judge(&mut figures, &lab, &recorded, &fault.limits).await?;
     Ok((lab, figures))
 }
 
@@ -174,22 +189,27 @@ pub fn measure(figures: &mut Run, recorded: &Recorded, span: (Micros, Micros)) {
 }
 
 /// Compares the history with what is recorded.
-pub async fn judge(figures: &mut Run, lab: &Lab, recorded: &Recorded) -> anyhow::Result<()> {
+pub async fn judge(
+    figures: &mut Run,
+    lab: &Lab,
+    recorded: &Recorded,
+    limits: &Limits,
+) -> anyhow::Result<()> {
     ensure!(figures.writes > 0 || recorded.entries.is_empty(), "no write was acknowledged");
     let (found, wrong) = check::found::read(lab, recorded).await?;
     figures.blame(&wrong);
-    let violations = check::judge(&recorded.entries, &found, &recorded.seen);
-    if !violations.is_empty() {
-        keep(figures, recorded)?;
+    figures.blame(&check::judge(&recorded.entries, &found, &recorded.seen));
+    if !figures.missed(limits).is_empty() {
+        keep(figures, recorded, &found)?;
     }
-    figures.blame(&violations);
     Ok(())
 }
 
-/// The history of a run with violations, for whoever looks into it.
-fn keep(figures: &mut Run, recorded: &Recorded) -> anyhow::Result<()> {
+/// The history of a run that missed something, and the events of its operations, for whoever looks into it.
+fn keep(figures: &mut Run, recorded: &Recorded, found: &check::Found) -> anyhow::Result<()> {
     let path = crate::report::folder()?.join(format!("{}-{}.json", figures.fault, recorded.run));
-    std::fs::write(&path, serde_json::to_vec(&recorded.entries)?)?;
+    let all = json!({ "history": recorded.entries, "events": found.events });
+    std::fs::write(&path, serde_json::to_vec(&all)?)?;
     figures.notes.push(format!("its history is in {}", path.display()));
     Ok(())
 }

@@ -73,6 +73,7 @@ pub struct Load {
     over: Arc<AtomicBool>,
     tasks: JoinSet<()>,
     pub run: u32,
+    pub rates: Rates,
     /// Before everything that the clients write.
     epoch: i64,
 }
@@ -89,6 +90,7 @@ impl Load {
             over: Arc::default(),
             tasks: JoinSet::new(),
             run,
+            rates,
             epoch,
         };
         load.writers(rates.writes);

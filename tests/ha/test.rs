@@ -1,4 +1,4 @@
-//! Does faults under load, one laboratory for all of them, and checks the recorded history of each.
+//! Does faults under load, most of them in one laboratory, and checks the recorded history of each.
 
 use std::time::Duration;
 
@@ -64,12 +64,8 @@ async fn campaign(arguments: &Arguments, chosen: &[(&'static Fault, u32)]) -> an
     let namespaces = usual.namespaces && !arguments.loopback;
     let chosen: Vec<(&'static Fault, u32)> =
         chosen.iter().copied().filter(|(f, _)| possible(f, namespaces)).collect();
-    let small_disk = chosen.iter().any(|(fault, _)| fault.id == "R10").then_some(faults::SMALL);
-    let options = Options { dir: arguments.dir.clone(), namespaces, small_disk };
-    eprintln!("starting the sites");
-    let lab = Lab::start(&options).await.context("the laboratory")?;
     let mut rows = Vec::new();
-    let done = all(lab, &chosen, arguments, &mut rows).await;
+    let done = all(&chosen, arguments, namespaces, &mut rows).await;
     rows.extend(order(&rows));
     println!("{}", report::text(&rows));
     eprintln!("every run is in {}", report::write(&rows)?.display());
@@ -88,14 +84,22 @@ fn possible(fault: &Fault, namespaces: bool) -> bool {
 
 /// Carries them out; those that were are in `rows` also where one could not be.
 async fn all(
-    mut lab: Lab,
     chosen: &[(&'static Fault, u32)],
     arguments: &Arguments,
+    namespaces: bool,
     rows: &mut Vec<Row>,
 ) -> anyhow::Result<()> {
-    let mut number = 0;
+    let (mut number, mut shared) = (0, None);
     for (fault, times) in chosen {
         rows.push(Row { fault: fault.id, what: fault.what, limits: fault.limits, runs: Vec::new() });
+        let alone = faults::ALONE.contains(&fault.id);
+        let mut lab = match shared.take() {
+            Some(lab) if !alone => lab,
+            one => {
+                drop(one);
+                started(arguments, namespaces, fault).await?
+            }
+        };
         for time in 1..=*times {
             number += 1;
             eprintln!("{} ({time} of {times}): {}", fault.id, fault.what);
@@ -108,8 +112,16 @@ async fn all(
                 row.runs.push(run);
             }
         }
+        shared = (!alone).then_some(lab);
     }
     Ok(())
+}
+
+async fn started(arguments: &Arguments, namespaces: bool, fault: &Fault) -> anyhow::Result<Lab> {
+    eprintln!("starting the sites");
+    let dir = arguments.dir.as_ref().map(|dir| dir.join(fault.id));
+    let options = Options { dir, namespaces, small_disk: (fault.id == "R10").then_some(faults::SMALL) };
+    Lab::start(&options).await.context("the laboratory")
 }
 
 fn tell(run: &Run, limits: &Limits) {

@@ -1,6 +1,7 @@
 //! A request sent again: carried out once, answered the same, at both doors; another under its id is refused.
 
 mod import;
+mod together;
 
 use std::{collections::BTreeSet, time::Duration};
 

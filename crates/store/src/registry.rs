@@ -108,6 +108,7 @@ impl Tx<'_> {
         diesel::update(registries::table.find(self.registry.0))
             .set(registries::phase.eq(Phase::Governed.code()))
             .execute(self.conn)?;
+        self.phase = Phase::Governed;
         Ok(())
     }
 }

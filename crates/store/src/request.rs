@@ -58,25 +58,41 @@ pub(crate) fn keep<T: Serialize>(
     call: &Call,
     answer: &T,
 ) -> Result<(), Error> {
-    let answer = serde_json::to_string(answer).map_err(|e| Error::Internal(e.to_string()))?;
+    keep_all(conn, registry, now, &[(call, answer)])
+}
+
+fn keep_all<T: Serialize>(
+    conn: &mut PgConnection,
+    registry: RegistryId,
+    now: Timestamp,
+    calls: &[(&Call, &T)],
+) -> Result<(), Error> {
+    let principals: Vec<&str> = calls.iter().map(|(call, _)| call.principal.as_str()).collect();
+    let ids: Vec<Uuid> = calls.iter().map(|(call, _)| call.request_id).collect();
+    let methods: Vec<&str> = calls.iter().map(|(call, _)| call.method).collect();
+    let payloads: Vec<&[u8]> = calls.iter().map(|(call, _)| call.payload.as_slice()).collect();
+    let answers = calls.iter().map(|(_, answer)| serde_json::to_string(answer));
+    let answers = answers.collect::<Result<Vec<_>, _>>().map_err(|e| Error::Internal(e.to_string()))?;
+    // Whatever else this finds is forgotten too.
     sql_query(
-        "delete from requests where registry_id = $1 and principal = $2 and request_id = $3 and at <= $4",
+        "delete from requests
+          where registry_id = $1 and principal = any($2) and request_id = any($3) and at <= $4",
     )
     .bind::<sql_types::Integer, _>(registry.0)
-    .bind::<sql_types::Text, _>(&call.principal)
-    .bind::<sql_types::Uuid, _>(call.request_id)
+    .bind::<sql_types::Array<sql_types::Text>, _>(&principals)
+    .bind::<sql_types::Array<sql_types::Uuid>, _>(&ids)
     .bind::<sql_types::Timestamptz, _>(forgotten(now))
     .execute(conn)?;
     sql_query(
         "insert into requests (registry_id, principal, request_id, method, payload, answer, at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+         select $1, k.*, $7 from unnest($2, $3, $4, $5, $6) as k",
     )
     .bind::<sql_types::Integer, _>(registry.0)
-    .bind::<sql_types::Text, _>(&call.principal)
-    .bind::<sql_types::Uuid, _>(call.request_id)
-    .bind::<sql_types::Text, _>(call.method)
-    .bind::<sql_types::Binary, _>(call.payload.to_vec())
-    .bind::<sql_types::Text, _>(answer)
+    .bind::<sql_types::Array<sql_types::Text>, _>(&principals)
+    .bind::<sql_types::Array<sql_types::Uuid>, _>(&ids)
+    .bind::<sql_types::Array<sql_types::Text>, _>(&methods)
+    .bind::<sql_types::Array<sql_types::Binary>, _>(&payloads)
+    .bind::<sql_types::Array<sql_types::Text>, _>(&answers)
     .bind::<sql_types::Timestamptz, _>(offset(now))
     .execute(conn)?;
     Ok(())
@@ -88,6 +104,15 @@ impl Tx<'_> {
         let Some(call) = call else { return Ok(()) };
         self.kept = true;
         keep(self.conn, self.registry, self.now, call, answer)
+    }
+
+    /// The same of several requests that were carried out together.
+    pub fn keep_all<T: Serialize>(&mut self, calls: &[(&Call, &T)]) -> Result<(), Error> {
+        if calls.is_empty() {
+            return Ok(());
+        }
+        self.kept = true;
+        keep_all(self.conn, self.registry, self.now, calls)
     }
 }
 

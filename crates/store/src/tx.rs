@@ -228,12 +228,9 @@ impl<'c> Tx<'c> {
         })
     }
 
-    /// Begins a change of a group: with the usual limits, in the phase that the change before it left.
+    /// Begins a change of a group, with the usual limits.
     pub(crate) fn savepoint(&mut self, now: Timestamp) -> Result<Mark, Error> {
         self.conn.batch_execute("savepoint change; set local statement_timeout to default")?;
-        let phase: String =
-            registries::table.find(self.registry.0).select(registries::phase).first(self.conn)?;
-        self.phase = Phase::parse(&phase)?;
         self.now = self.now.max(now);
         self.kept = false;
         Ok(Mark { epoch: self.epoch, head: self.head.clone(), now: self.now, phase: self.phase })

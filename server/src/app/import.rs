@@ -7,10 +7,11 @@ use charter_domain::{
     policy::{Caller, Load, Permit, permit},
     record::{RawRecord, Record},
 };
-use charter_store::{document::Which, request::Call};
+use charter_store::request::Call;
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
+pub use self::together::{Chunk, Together};
 use crate::{
     App, Error,
     app::{
@@ -21,6 +22,8 @@ use crate::{
     },
     error::Code,
 };
+
+mod together;
 
 /// Most records in one chunk: one transaction.
 pub const MAX_CHUNK: usize = 1_000;
@@ -186,21 +189,10 @@ async fn write(
     records: Vec<(u32, Record)>,
     (outcome, call): (Outcome, Option<Call>),
 ) -> Result<Outcome, Error> {
-    let registry = permit.registry();
-    let tenant = app.tenant(registry)?;
+    let tenant = app.tenant(permit.registry())?;
     let issuing = Issuing::new(tenant, app.config.documents.lifetime_secs);
     let records: Vec<Record> = records.into_iter().map(|(_, r)| r).collect();
-    let written = app
-        .store
-        .write("import.load", registry, move |tx| {
-            let first = tx.load(&permit, &records)?;
-            issuing.sign(tx, &Which::Since(first))?;
-            let outcome = Outcome { epoch: tx.epoch, ..outcome.clone() };
-            tx.keep(call.as_ref(), &outcome)?;
-            Ok(outcome)
-        })
-        .await?;
-    Ok(written.value)
+    Ok(app.together.load(&app.store, Chunk { permit, issuing, records, outcome, call }).await?)
 }
 
 fn invalid(line: u32, e: Invalid) -> Rejected {

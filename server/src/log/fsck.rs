@@ -74,6 +74,8 @@ pub struct Found {
     pub published: u64,
     /// Events that were committed.
     pub events: u64,
+    /// There is no file beside the database: another server publishes, whose file it is.
+    pub fileless: bool,
     pub differences: Vec<Difference>,
 }
 
@@ -159,10 +161,7 @@ fn claims(subject: &Subject<'_>, head: &LogHead, found: &mut Found) -> Vec<Claim
         Ok(Some(signed)) => {
             claim(signed, Difference::File, found);
         }
-        Ok(None) if head.published.is_some() => {
-            found.note(Difference::File("it is missing; the next publication writes it".to_owned()));
-        }
-        Ok(None) => {}
+        Ok(None) => found.fileless = head.published.is_some(),
         Err(why) => found.note(Difference::File(why.clone())),
     }
     claims

@@ -2,7 +2,8 @@
 //! search over the orders that the times allow, which remembers what it has tried.
 //!
 //! An operation takes effect between its first sending and its acknowledgement; one whose outcome is unknown any time
-//! later, or never. A no may be as old as a lease (`LEASE`): it begins so much earlier.
+//! later, or never. An answer may be as old as a lease (`LEASE`): it begins so much earlier, a yes not before a suspension
+//! that was acknowledged.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -73,13 +74,29 @@ fn registers(history: &[Entry], found: &Found) -> BTreeMap<u32, Steps> {
             }
         }
     }
+    let suspended = suspended(history);
     for entry in history {
         let (Op::Ask { entity }, Outcome::Done, Some(said)) = (entry.op, entry.outcome, entry.said) else {
             continue;
         };
         let Some(steps) = all.get_mut(&entity).filter(|_| !said.stale) else { continue };
-        let from = if said.yes { entry.invoked } else { entry.invoked.saturating_sub(LEASE) };
+        let mut from = entry.invoked.saturating_sub(LEASE);
+        if said.yes {
+            let told = suspended.get(&entity).into_iter().flatten().filter(|told| **told < entry.invoked).max();
+            from = told.map_or(from, |told| from.max(told + 1));
+        }
         steps.certain.push(Step { from, until: entry.completed, act: Act::Saw(said.yes) });
+    }
+    all
+}
+
+/// When suspensions were acknowledged, by entity.
+fn suspended(history: &[Entry]) -> BTreeMap<u32, Vec<Micros>> {
+    let mut all: BTreeMap<u32, Vec<Micros>> = BTreeMap::new();
+    for entry in history.iter().filter(|entry| entry.is_done()) {
+        if let Op::Set { entity, active: false } = entry.op {
+            all.entry(entity).or_default().push(entry.completed);
+        }
     }
     all
 }

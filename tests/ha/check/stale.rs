@@ -1,9 +1,10 @@
-//! No yes after a suspension was acknowledged, and no answer that differs from the events up to the epoch it names.
+//! No yes after a suspension was acknowledged, and no answer that is older than the epoch it names. It may be newer: the
+//! epoch of an answer is read before what else it rests on.
 
 use std::collections::BTreeMap;
 
 use super::{Found, Violation};
-use crate::history::{Entry, Micros, Op, Outcome};
+use crate::history::{Entry, Micros, Op, Outcome, Said};
 
 /// A change of status that is recorded.
 struct Set<'a> {
@@ -29,7 +30,9 @@ pub fn check(history: &[Entry], found: &Found) -> Vec<Violation> {
         let Some(sets) = sets.get(&entity).filter(|_| !said.stale) else { continue };
         if said.yes && is_stale(sets, ask) {
             all.push(Violation::StaleYes(ask.number));
-        } else if state_at(sets, said.epoch, ask.invoked).is_some_and(|active| active != said.yes) {
+        } else if state_at(sets, said.epoch, ask.invoked).is_some_and(|active| active != said.yes)
+            && !is_newer(sets, said, ask.completed)
+        {
             all.push(Violation::OtherEpoch(ask.number));
         }
     }
@@ -54,6 +57,12 @@ fn is_stale(sets: &[Set<'_>], ask: &Entry) -> bool {
     let known = |set: &Set<'_>| set.since().is_some_and(|since| since < ask.invoked);
     let Some(last) = sets.iter().rposition(|set| !set.active && known(set)) else { return false };
     !sets[last + 1..].iter().any(|set| set.active && set.entry.invoked < ask.completed)
+}
+
+/// Whether a change after the epoch, sent before the question was answered, explains the answer.
+fn is_newer(sets: &[Set<'_>], said: Said, completed: Micros) -> bool {
+    let after = sets.iter().filter(|set| set.seq > said.epoch && set.entry.invoked < completed);
+    after.into_iter().any(|set| set.active == said.yes)
 }
 
 /// The state by the events up to an epoch; none where the last of them may have been recorded while the question was

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::time::Instant;
 
 use super::{Doing, Scene};
@@ -27,6 +28,8 @@ pub fn full(scene: &mut Scene) -> Doing<'_> {
         let took = freed.elapsed();
         scene.note(format!("whole {:.1} s after space was there", took.as_secs_f64()));
         scene.demand(took < WELL_WITHIN, "the node with the full disk was not back within 60 s");
+        scene.lab.amcheck(SMALL).await.context("after the disk was full")?;
+        scene.note("pg_amcheck found nothing");
         Ok(())
     })
 }

@@ -6,11 +6,12 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context as _;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{Doing, Scene};
 use crate::{
-    check::gaps,
+    check::{found::connect, gaps},
     history::{Micros, SECOND},
     load::{Attempt, Endpoints, answer, question},
 };
@@ -87,16 +88,47 @@ async fn ask(endpoints: &Endpoints, server: usize, body: &str) -> bool {
     matches!(sent, Attempt::Answered(reply) if answer(&reply).is_some())
 }
 
-/// R19: 5,000 clients ask for one entity each second, while its record changes.
+/// R19: 5,000 clients ask for one entity each second, in which the registry's epoch moves. Each server reads the entity
+/// once for an epoch, whoever asks.
 pub fn stampede(scene: &mut Scene) -> Doing<'_> {
     Box::pin(async move {
+        let before = (epoch(scene).await?, reads(scene).await?);
         let mut storm = storm(scene, STAMPEDE, STAMPEDE_SECONDS).await;
+        let after = (epoch(scene).await?, reads(scene).await?);
+        let (epochs, read) = (after.0 - before.0, most(&before.1, &after.1));
+        scene.note(format!("a server read it {read} times at most, in {epochs} epochs"));
+        scene.demand(read > 0.0, "no server counts what it reads");
+        scene.demand(read <= epochs as f64 + 1.0, "a server read the entity more than once in an epoch");
         let p99 = storm.p99();
         scene.note(format!("{} answered, {} not; P99 {p99:.1} ms", storm.latencies.len(), storm.refused));
         scene.demand(p99 < P99_MILLIS, "P99 of the stampede was not below 40 ms");
         scene.demand(storm.refused == 0, "questions of the stampede were not answered");
         Ok(())
     })
+}
+
+/// The registry's epoch, at the leader.
+async fn epoch(scene: &Scene) -> anyhow::Result<i64> {
+    let client = connect(&scene.lab.node_url(scene.lab.leader().await?)).await?;
+    let sql = "select epoch from registry_epochs e join registries r using (registry_id) where r.authority_id = $1";
+    Ok(client.query_one(sql, &[&scene.lab.authority()]).await?.try_get(0)?)
+}
+
+/// How often each server has read what no cache had, for the question of the one that led those who waited.
+async fn reads(scene: &Scene) -> anyhow::Result<Vec<f64>> {
+    let mut all = Vec::new();
+    for server in 0..scene.load.endpoints.len() {
+        let reply = scene.load.endpoints.get(server, "/metrics").await.context("no metrics")?;
+        let text = reply.text();
+        let mut lines = text.lines().filter(|line| line.starts_with("charter_cache_requests_total"));
+        let line = lines.find(|line| line.contains("\"fill\"") && line.contains("\"led\""));
+        all.push(line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0));
+    }
+    Ok(all)
+}
+
+fn most(before: &[f64], after: &[f64]) -> f64 {
+    before.iter().zip(after).map(|(before, after)| after - before).fold(0.0, f64::max)
 }
 
 /// R20: ten times the usual questions, for a minute.

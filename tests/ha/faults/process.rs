@@ -5,6 +5,21 @@ use std::time::Duration;
 use super::{Doing, Scene, probe::Probe};
 use crate::lab::Site;
 
+/// Of the writes that are due, those acknowledged: some are under way.
+const SUSTAINED: f64 = 0.98;
+
+/// What the others are compared with.
+pub fn nothing(scene: &mut Scene) -> Doing<'_> {
+    Box::pin(async move {
+        scene.wait(20).await;
+        let rate = scene.acknowledged_each_second();
+        scene.note(format!("{rate:.0} writes were acknowledged a second"));
+        let enough = f64::from(scene.load.rates.writes) * SUSTAINED;
+        scene.demand(rate >= enough, "not as many writes were acknowledged as were asked for");
+        Ok(())
+    })
+}
+
 /// R1: the primary's Postgres dies.
 pub fn postmaster(scene: &mut Scene) -> Doing<'_> {
     Box::pin(async move {

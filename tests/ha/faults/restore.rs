@@ -1,5 +1,5 @@
-//! R12: every node of the database is killed, and the backup restored beside them: what would have been lost, and for
-//! how long.
+//! R12: every node of the database is killed and its files are out of reach, and the backup is restored beside them: what
+//! would have been lost, and for how long. Then the nodes are given back, so that nothing of the run is.
 
 use anyhow::Context as _;
 use charter_domain::time::Clock as _;
@@ -21,6 +21,7 @@ pub fn drill(scene: &mut Scene) -> Doing<'_> {
         scene.wait(ARCHIVED_SECONDS).await;
         for site in Site::ALL {
             scene.lab.kill_node(site);
+            scene.lab.take_data(site)?;
         }
         let lost_at = WallClock.now();
         scene.wait(1).await;
@@ -30,7 +31,11 @@ pub fn drill(scene: &mut Scene) -> Doing<'_> {
         command.arg(lost_at.to_string()).arg("--pgbackrest-config").arg(backup_config(scene)?);
         // The witness, who remembers what was published, is reached through TLS.
         command.env("SSL_CERT_FILE", scene.lab.dir().join("ca.pem"));
-        let output = command.arg("--report").arg(&report).kill_on_drop(true).output().await?;
+        let output = command.arg("--report").arg(&report).kill_on_drop(true).output().await;
+        for site in Site::ALL {
+            scene.lab.give_data(site)?;
+        }
+        let output = output?;
         let text =
             std::fs::read(&report).with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
         drilled(scene, &serde_json::from_slice(&text)?);

@@ -17,9 +17,19 @@ const NODE: Limits = limits(30_000);
 const OWN: Limits = Limits { write_gap: None, read_gap: None, read_p99: None, read_errors: None };
 /// An upgrade is done at 500 requests a second.
 const ROLLING: Rates = Rates { writes: 100, reads: 400 };
-const WRITES_ALONE: Rates = Rates { writes: 200, reads: 0 };
+/// The epoch moves each second, and the questions are the fault's own.
+const EACH_SECOND: Rates = Rates { writes: 1, reads: 0 };
 
 pub const FAULTS: &[Fault] = &[
+    Fault {
+        id: "R0",
+        what: "none",
+        limits: limits(500),
+        rates: USUAL,
+        short: 1,
+        all: 3,
+        act: process::nothing,
+    },
     Fault {
         id: "R1",
         what: "the primary's Postgres is killed",
@@ -132,7 +142,7 @@ pub const FAULTS: &[Fault] = &[
         id: "R19",
         what: "5,000 clients ask for one key",
         limits: OWN,
-        rates: WRITES_ALONE,
+        rates: EACH_SECOND,
         short: 0,
         all: 3,
         act: heavy::stampede,

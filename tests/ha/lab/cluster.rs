@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::{Lab, Site, node, process::done};
+use crate::check::found::connect;
 
 /// For one question to Patroni.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(800);
@@ -164,6 +165,16 @@ impl Lab {
         // pgBackRest refuses a leader whose control file does not know its timeline yet.
         self.as_admin(leader, "checkpoint").await?;
         self.backups(leader, &["--type=full", "backup"]).await.map(drop)
+    }
+
+    /// Postgres' own check of all tables and indexes of a node, against each other and against what they should be.
+    pub async fn amcheck(&self, site: Site) -> anyhow::Result<()> {
+        let admin = |site| self.database(&[site], DATABASE, (node::ADMIN, &self.secrets.admin));
+        let client = connect(&admin(self.leader().await?)).await?;
+        client.batch_execute("create extension if not exists amcheck").await?;
+        let mut command = self.files.user.command(&self.files.bin.join("pg_amcheck"));
+        command.arg("--heapallindexed").arg(admin(site));
+        tokio::task::spawn_blocking(move || done(&mut command)).await?.map(drop)
     }
 
     /// Runs one of pgBackRest's commands at a site.

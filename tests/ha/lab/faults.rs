@@ -1,5 +1,7 @@
 //! What goes wrong at a site: processes killed or frozen, lines cut.
 
+use std::fs;
+
 use anyhow::Context as _;
 use rustix::process::Signal;
 
@@ -56,6 +58,17 @@ impl Lab {
             signal(pid, Signal::KILL);
         }
         self.kill(site, &Role::Patroni);
+    }
+
+    /// Puts a dead node's files where nothing looks for them.
+    pub fn take_data(&self, site: Site) -> anyhow::Result<()> {
+        let data = self.files.data(site);
+        Ok(fs::rename(&data, data.with_extension("taken"))?)
+    }
+
+    pub fn give_data(&self, site: Site) -> anyhow::Result<()> {
+        let data = self.files.data(site);
+        Ok(fs::rename(data.with_extension("taken"), &data)?)
     }
 
     /// All that runs there.

@@ -57,6 +57,9 @@ pub(super) async fn fsck(config: &Config, only: Option<&str>) -> Result<ExitCode
             "{}: {} leaves, {} published, {} events: {verdict}",
             registry.authority, found.size, found.published, found.events
         );
+        if found.fileless {
+            println!("  no file of what was published: another server publishes, or its folder was lost");
+        }
         for difference in &found.differences {
             println!("  {difference}");
         }

@@ -1,0 +1,174 @@
+//! Small chunks of one registry that arrive together are loaded together: one run of the projections and one round of
+//! signatures for all of them. Each keeps its own answer; where all together fail, each is loaded by itself.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use charter_domain::{
+    RegistryId,
+    policy::{Load, Permit},
+    record::Record,
+};
+use charter_store::{Error, Store, Tx, document::Which, request::Call};
+use futures::future::join_all;
+use tokio::sync::oneshot;
+
+use super::Outcome;
+use crate::app::document::Issuing;
+
+/// Records that are loaded together. A chunk of more than half of it gains nothing.
+const MOST: usize = 128;
+/// Chunks that wait for one registry.
+const LONGEST: usize = 1_024;
+
+/// Good records of one request.
+pub struct Chunk {
+    pub permit: Permit<Load>,
+    pub issuing: Issuing,
+    pub records: Vec<Record>,
+    /// What is answered, but for the epoch.
+    pub outcome: Outcome,
+    pub call: Option<Call>,
+}
+
+type Reply = oneshot::Sender<Result<Outcome, Error>>;
+
+struct Waiting {
+    chunk: Arc<Chunk>,
+    reply: Reply,
+}
+
+type Lines = HashMap<RegistryId, VecDeque<Waiting>>;
+
+/// Those that wait, by registry. INVARIANT: a registry that is here has somebody who leads.
+#[derive(Default, Clone)]
+pub struct Together(Arc<Mutex<Lines>>);
+
+impl Together {
+    /// Loads a chunk, at once where nobody else does.
+    ///
+    /// # Errors
+    /// Those of the store; `Unavailable` when too many wait.
+    pub async fn load(&self, store: &Store, chunk: Chunk) -> Result<Outcome, Error> {
+        let (registry, chunk) = (chunk.permit.registry(), Arc::new(chunk));
+        // What has no id could not be looked up by it.
+        if chunk.call.is_none() || chunk.records.len() > MOST / 2 {
+            return alone(store, chunk).await;
+        }
+        let (reply, told) = oneshot::channel();
+        if self.push(registry, Waiting { chunk, reply })? {
+            let leader = Leader { lines: self.clone(), store: store.clone(), registry, over: false };
+            tokio::spawn(leader.lead());
+        }
+        let lost = |_| Err(Error::Unknown("a load ended without a word".to_owned()));
+        told.await.unwrap_or_else(lost)
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody leads there yet.
+    fn push(&self, registry: RegistryId, waiting: Waiting) -> Result<bool, Error> {
+        let mut lines = self.lines();
+        let leads = !lines.contains_key(&registry);
+        let line = lines.entry(registry).or_default();
+        if line.len() >= LONGEST {
+            return Err(Error::Unavailable(format!("{LONGEST} loads wait for this registry")));
+        }
+        line.push_back(waiting);
+        Ok(leads)
+    }
+
+    /// The next that go together, of those who still wait for an answer. Without one nobody leads any more.
+    fn next(&self, registry: RegistryId) -> Option<Vec<Waiting>> {
+        let mut lines = self.lines();
+        let line = lines.get_mut(&registry)?;
+        let (mut taken, mut records) = (Vec::new(), 0);
+        while let Some(next) = line.pop_front() {
+            records += next.chunk.records.len();
+            if records > MOST {
+                line.push_front(next);
+                break;
+            }
+            if next.reply.is_closed() {
+                records -= next.chunk.records.len();
+            } else {
+                taken.push(next);
+            }
+        }
+        if taken.is_empty() {
+            lines.remove(&registry);
+            return None;
+        }
+        Some(taken)
+    }
+}
+
+/// Ends with the line's end; where it ends before (the program stops), who waits hears that.
+struct Leader {
+    lines: Together,
+    store: Store,
+    registry: RegistryId,
+    over: bool,
+}
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        if !self.over {
+            self.lines.lines().remove(&self.registry);
+        }
+    }
+}
+
+impl Leader {
+    async fn lead(mut self) {
+        while let Some(taken) = self.lines.next(self.registry) {
+            let (chunks, replies): (Vec<_>, Vec<_>) = taken.into_iter().map(|w| (w.chunk, w.reply)).unzip();
+            for (reply, told) in replies.into_iter().zip(all(&self.store, chunks.into()).await) {
+                // Who left does not hear it.
+                let _ = reply.send(told);
+            }
+        }
+        self.over = true;
+    }
+}
+
+/// What each comes to. What may have been recorded is told to all: each has an id to look it up by.
+async fn all(store: &Store, chunks: Arc<[Arc<Chunk>]>) -> Vec<Result<Outcome, Error>> {
+    match write(store, Arc::clone(&chunks)).await {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(error) if chunks.len() == 1 || matches!(error, Error::Unknown(_)) => {
+            chunks.iter().map(|_| Err(error.clone())).collect()
+        }
+        Err(_) => join_all(chunks.iter().map(|chunk| alone(store, Arc::clone(chunk)))).await,
+    }
+}
+
+async fn alone(store: &Store, chunk: Arc<Chunk>) -> Result<Outcome, Error> {
+    let outcomes = write(store, [chunk].into()).await?;
+    outcomes.into_iter().next().ok_or_else(|| Error::Internal("a load without an outcome".to_owned()))
+}
+
+async fn write(store: &Store, chunks: Arc<[Arc<Chunk>]>) -> Result<Vec<Outcome>, Error> {
+    let first = chunks.first().ok_or_else(|| Error::Internal("nothing to load".to_owned()))?;
+    let registry = first.permit.registry();
+    let records: Vec<Record> = chunks.iter().flat_map(|chunk| chunk.records.iter().cloned()).collect();
+    let written = store.write("import.load", registry, move |tx| load(tx, &chunks, &records)).await?;
+    Ok(written.value)
+}
+
+/// All are permitted to load into the same registry, which is what is asked of whoever loads.
+fn load(tx: &mut Tx<'_>, chunks: &[Arc<Chunk>], records: &[Record]) -> Result<Vec<Outcome>, Error> {
+    let Some(first) = chunks.first() else { return Ok(Vec::new()) };
+    let since = tx.load(&first.permit, records)?;
+    first.issuing.sign(tx, &Which::Since(since))?;
+    let epoch = tx.epoch;
+    let outcomes: Vec<Outcome> =
+        chunks.iter().map(|chunk| Outcome { epoch, ..chunk.outcome.clone() }).collect();
+    let calls = chunks.iter().zip(&outcomes).filter_map(|(chunk, outcome)| Some((chunk.call.as_ref()?, outcome)));
+    tx.keep_all(&calls.collect::<Vec<_>>())?;
+    Ok(outcomes)
+}
