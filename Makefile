@@ -8,7 +8,7 @@ HA    := scripts/setup ha && cargo build --release --workspace --bins && exec $(
 BUF   := .tools/node_modules/.bin/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim check bench ha-lab ha-demo ha-test soak fmt proto openapi run clean-run
+.PHONY: help demo test sim check bench ha-lab ha-demo ha-test ha-short soak fmt proto openapi run clean-run
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -36,6 +36,9 @@ ha-demo:  ## kill the primary site under load and print what clients saw
 
 ha-test:  ## do faults to three sites under load and check the history (ARGS=--all for every fault)
 	@$(HA) test $(ARGS)
+
+ha-short:  ## the same from a debug build at a twentieth of the load: what clients were told is judged, and no time
+	@scripts/setup ha && cargo build --workspace --bins && exec $(dir $(BIN))debug/ha test --untimed --load 5 $(ARGS)
 
 soak:  ## load three sites for an hour with a fault now and then
 	@$(HA) soak $(ARGS)

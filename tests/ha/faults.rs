@@ -189,12 +189,7 @@ pub fn measure(figures: &mut Run, recorded: &Recorded, span: (Micros, Micros)) {
 }
 
 /// Compares the history with what is recorded.
-pub async fn judge(
-    figures: &mut Run,
-    lab: &Lab,
-    recorded: &Recorded,
-    limits: &Limits,
-) -> anyhow::Result<()> {
+pub async fn judge(figures: &mut Run, lab: &Lab, recorded: &Recorded, limits: &Limits) -> anyhow::Result<()> {
     ensure!(figures.writes > 0 || recorded.entries.is_empty(), "no write was acknowledged");
     let (found, wrong) = check::found::read(lab, recorded).await?;
     figures.blame(&wrong);

@@ -82,7 +82,8 @@ fn registers(history: &[Entry], found: &Found) -> BTreeMap<u32, Steps> {
         let Some(steps) = all.get_mut(&entity).filter(|_| !said.stale) else { continue };
         let mut from = entry.invoked.saturating_sub(LEASE);
         if said.yes {
-            let told = suspended.get(&entity).into_iter().flatten().filter(|told| **told < entry.invoked).max();
+            let told =
+                suspended.get(&entity).into_iter().flatten().filter(|told| **told < entry.invoked).max();
             from = told.map_or(from, |told| from.max(told + 1));
         }
         steps.certain.push(Step { from, until: entry.completed, act: Act::Saw(said.yes) });

@@ -110,7 +110,8 @@ pub fn stampede(scene: &mut Scene) -> Doing<'_> {
 /// The registry's epoch, at the leader.
 async fn epoch(scene: &Scene) -> anyhow::Result<i64> {
     let client = connect(&scene.lab.node_url(scene.lab.leader().await?)).await?;
-    let sql = "select epoch from registry_epochs e join registries r using (registry_id) where r.authority_id = $1";
+    let sql =
+        "select epoch from registry_epochs e join registries r using (registry_id) where r.authority_id = $1";
     Ok(client.query_one(sql, &[&scene.lab.authority()]).await?.try_get(0)?)
 }
 

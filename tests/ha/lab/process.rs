@@ -48,6 +48,8 @@ pub struct Program<'a> {
     pub argv: Vec<String>,
     pub env: Vec<(String, String)>,
     pub log: &'a Path,
+    /// It decides who leads, or is the database: ahead of the servers, which are on other machines elsewhere. Root only.
+    pub urgent: bool,
 }
 
 impl Program<'_> {
@@ -56,6 +58,9 @@ impl Program<'_> {
         let mut add = |words: &[&str]| line.extend(words.iter().map(|word| (*word).to_owned()));
         if let Some(namespace) = &self.namespace {
             add(&["ip", "netns", "exec", namespace]);
+        }
+        if self.urgent {
+            add(&["nice", "-n", "-10"]);
         }
         add(&["setpriv", "--pdeathsig", "KILL"]);
         if let Some(user) = self.user.filter(|user| user.dropped) {

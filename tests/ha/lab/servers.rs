@@ -239,7 +239,9 @@ impl Lab {
                 (None, charterd(&config, how)?, self.server_env(how))
             }
         };
-        Ok(Program { namespace: self.net.namespace(site), user, argv, env, log })
+        let namespace = self.net.namespace(site);
+        let urgent = namespace.is_some() && matches!(role, Role::Etcd | Role::Patroni);
+        Ok(Program { namespace, user, argv, env, log, urgent })
     }
 
     fn server_env(&self, how: &Start) -> Vec<(String, String)> {

@@ -62,7 +62,8 @@ async fn chunks_that_wait_are_loaded_in_one_go_and_each_is_kept() {
     let app = TestApp::start().await;
     let here = app.app.hosted.by_authority(AUTHORITY).expect("here");
     let before = app.app.store.epoch(here).await.expect("an epoch");
-    let chunks = (0..20).map(|n| chunk(&app, vec![named(2 * n), named(2 * n + 1)], Some(n as u128))).collect();
+    let chunks =
+        (0..20).map(|n| chunk(&app, vec![named(2 * n), named(2 * n + 1)], Some(n as u128))).collect();
     let outcomes = together(&app, chunks).await;
     let outcomes: Vec<Outcome> = outcomes.into_iter().map(|one| one.expect("loaded")).collect();
     assert!(outcomes.iter().all(|one| one.accepted == 2 && one.rejected.is_empty()), "{outcomes:?}");

@@ -168,7 +168,8 @@ fn load(tx: &mut Tx<'_>, chunks: &[Arc<Chunk>], records: &[Record]) -> Result<Ve
     let epoch = tx.epoch;
     let outcomes: Vec<Outcome> =
         chunks.iter().map(|chunk| Outcome { epoch, ..chunk.outcome.clone() }).collect();
-    let calls = chunks.iter().zip(&outcomes).filter_map(|(chunk, outcome)| Some((chunk.call.as_ref()?, outcome)));
+    let calls =
+        chunks.iter().zip(&outcomes).filter_map(|(chunk, outcome)| Some((chunk.call.as_ref()?, outcome)));
     tx.keep_all(&calls.collect::<Vec<_>>())?;
     Ok(outcomes)
 }
