@@ -69,7 +69,7 @@ async fn chunks_that_wait_are_loaded_in_one_go_and_each_is_kept() {
     assert!(outcomes.iter().all(|one| one.accepted == 2 && one.rejected.is_empty()), "{outcomes:?}");
     let last = outcomes.iter().map(|one| one.epoch).max().expect("some");
     assert_eq!(last, app.app.store.epoch(here).await.expect("an epoch"));
-    assert_eq!(last, before + 40, "an event each");
+    assert_eq!(last, before + 80, "two events each");
     let groups: std::collections::BTreeSet<i64> = outcomes.iter().map(|one| one.epoch).collect();
     assert!(groups.len() <= 2, "at most the first went alone: {groups:?}");
     assert_eq!(kept(&app).await, 20);

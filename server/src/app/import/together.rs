@@ -140,11 +140,16 @@ impl Leader {
 async fn all(store: &Store, chunks: Arc<[Arc<Chunk>]>) -> Vec<Result<Outcome, Error>> {
     match write(store, Arc::clone(&chunks)).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-        Err(error) if chunks.len() == 1 || matches!(error, Error::Unknown(_)) => {
+        Err(error) if chunks.len() == 1 || is_of_no_chunk(&error) => {
             chunks.iter().map(|_| Err(error.clone())).collect()
         }
         Err(_) => join_all(chunks.iter().map(|chunk| alone(store, Arc::clone(chunk)))).await,
     }
+}
+
+/// What each would meet by itself, too.
+const fn is_of_no_chunk(error: &Error) -> bool {
+    matches!(error, Error::Unknown(_) | Error::Unavailable(_) | Error::NotPrimary)
 }
 
 async fn alone(store: &Store, chunk: Arc<Chunk>) -> Result<Outcome, Error> {

@@ -76,9 +76,12 @@ pub async fn examine(config: &Config, store: &Store, registry: &Registry) -> Res
     let key = log_key(store, registry).await?;
     let wrong = |why: String| Startup::Registry(registry.authority.to_string(), why);
     let vkey = key.vkey.parse().map_err(|e| wrong(format!("its log's key is recorded wrongly: {e}")))?;
-    let file = file::read(&file::path(&config.log_store.dir, &registry.slug), &vkey);
-    let subject =
-        fsck::Subject { store, registry: registry.id, key: &vkey, file: file.map_err(|e| e.to_string()) };
+    let path = file::path(&config.log_store.dir, &registry.slug);
+    let file = match file::read(&path, &vkey) {
+        Ok(None) if path.exists() => Err("it is of another log".to_owned()),
+        read => read.map_err(|e| e.to_string()),
+    };
+    let subject = fsck::Subject { store, registry: registry.id, key: &vkey, file };
     let shown = std::io::stderr().is_terminal();
     let found = fsck::check(&subject, |done, all| {
         if shown {
