@@ -67,7 +67,7 @@ use std::{
 use charter_domain::{RegistryId, time::Clock};
 use deadpool_diesel::{
     Runtime, Timeouts,
-    postgres::{Manager, Object, Pool, QueueMode},
+    postgres::{Manager, Object, Pool},
 };
 
 pub use crate::{
@@ -324,12 +324,10 @@ fn pools(nodes: &nodes::Nodes, size: usize, statement: Duration) -> Result<Arc<[
     nodes.nodes().map(|node| pool(&node.address.url(statement), size, statement)).collect()
 }
 
-/// The connection that was used last is used next: it has planned most of what is asked.
 fn pool(url: &str, size: usize, statement: Duration) -> Result<Pool, Error> {
     let wait = Some(statement.max(Duration::from_secs(2)));
     Pool::builder(Manager::new(url, Runtime::Tokio1))
         .max_size(size)
-        .queue_mode(QueueMode::Lifo)
         .timeouts(Timeouts { wait, create: wait, recycle: Some(Duration::from_secs(1)) })
         .runtime(Runtime::Tokio1)
         .build()
