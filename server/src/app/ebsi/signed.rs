@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use charter_cache::Change;
 use charter_domain::{RegistryId, Timestamp};
 use charter_signing::{Algorithm, Signer};
 use serde_json::{Value, json};
@@ -63,11 +64,21 @@ pub(super) async fn together(
             all.push(attribute(app, registry, did, id).await?);
         }
         let epochs: Vec<i64> = all.iter().map(|signed| signed.epoch).collect();
+        refuse_older(app, registry, did, &epochs);
         if stand(app, registry, did, &epochs).await? {
             return Ok(all);
         }
     }
     Err(moving())
+}
+
+/// What was read before the register has heard of it: nothing older of the issuer is shown beside it.
+fn refuse_older(app: &App, registry: RegistryId, did: &str, epochs: &[i64]) {
+    let newest = epochs.iter().copied().max().unwrap_or(i64::MIN);
+    if app.register.watched(registry).is_some_and(|known| known < newest) {
+        let changed = Change { seq: newest, identifiers: Some(vec![did.to_owned()]) };
+        app.register.note(registry, &[changed]);
+    }
 }
 
 /// Nothing is known to have happened since these epochs. Without a lease, or of a registry that is not watched, PostgreSQL
