@@ -13,6 +13,11 @@ use charter_server::{Config, serve};
 use charter_store::{Error, Question, Settings, Store, Tx, registry::NewRegistry};
 use charter_tests::{Asking, Said, TestApp, TestClock, app::Build, database::Database};
 
+/// Whether all is asked for of what is otherwise done in part: `WHOLE=1`, at the size of a nation.
+pub fn whole() -> bool {
+    std::env::var("WHOLE").is_ok_and(|text| text == "1")
+}
+
 /// A store with nothing in front of it.
 pub struct Kept {
     pub database: Database,
