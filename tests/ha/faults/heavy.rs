@@ -7,7 +7,13 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tokio::{sync::Semaphore, time::Instant};
+use charter_tests::Rest;
+use http::Method;
+use http_body_util::Full;
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::{Instant, timeout},
+};
 
 use super::{Doing, Scene};
 use crate::{
@@ -136,7 +142,9 @@ fn most(before: &[f64], after: &[f64]) -> f64 {
 pub fn overload(scene: &mut Scene) -> Doing<'_> {
     Box::pin(async move {
         let peak = peak(scene, Duration::from_secs(5)).await;
-        let (stormy, (health, resident)) = tokio::join!(storm(scene, OVERLOAD, 60), health(scene, 58));
+        let watched = health(scene, Duration::from_secs(58));
+        let (stormy, watched) = tokio::join!(storm(scene, OVERLOAD, 60), watched);
+        let (health, resident) = watched?;
         let over = scene.load.recorder.now();
         let goodput = stormy.latencies.len() as f64 / 60.0;
         scene.note(format!(
@@ -173,21 +181,36 @@ async fn peak(scene: &Scene, lasting: Duration) -> f64 {
     f64::from(all.iter().sum::<u32>()) / lasting.as_secs_f64()
 }
 
-/// The longest health check in milliseconds, and the largest server in MiB, over so many seconds.
-async fn health(scene: &Scene, seconds: u64) -> (f64, f64) {
-    let (end, mut longest, mut largest) = (Instant::now() + Duration::from_secs(seconds), 0.0_f64, 0.0_f64);
+/// The longest health check in milliseconds, and the largest server in MiB, over so many seconds: seen from a thread that
+/// waits for nothing that the load does, as another machine sees it.
+async fn health(scene: &Scene, lasting: Duration) -> anyhow::Result<(f64, f64)> {
+    let servers = scene.lab.servers().into_iter();
+    let servers: Vec<_> = servers.map(|s| (Rest::new(s.address), scene.lab.server_pid(&s.name))).collect();
+    let (send, told) = oneshot::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::spawn(move || send.send(runtime.block_on(look(&servers, lasting))));
+    Ok(told.await?)
+}
+
+async fn look(servers: &[(Rest, Option<u32>)], lasting: Duration) -> (f64, f64) {
+    let (end, mut longest, mut largest) = (Instant::now() + lasting, 0.0_f64, 0.0_f64);
     while Instant::now() < end {
-        for (place, server) in scene.lab.servers().iter().enumerate() {
+        for (rest, pid) in servers {
             let asked = Instant::now();
-            let answered = scene.load.endpoints.get(place, "/livez").await.is_some();
+            let answered = alive(rest).await;
             let took = if answered { asked.elapsed().as_secs_f64() * 1e3 } else { f64::INFINITY };
             longest = longest.max(took);
-            let pid = scene.lab.server_pid(&server.name);
             largest = largest.max(pid.and_then(resident).unwrap_or(0.0));
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     (longest, largest)
+}
+
+async fn alive(rest: &Rest) -> bool {
+    let Ok(request) = rest.request(Method::GET, "/livez").body(Full::default()) else { return false };
+    let reply = timeout(ANSWERED_WITHIN, rest.try_send(request)).await;
+    matches!(reply, Ok(Ok(reply)) if reply.status == 200)
 }
 
 /// Resident memory of a process, in MiB.
