@@ -36,8 +36,12 @@ use self::{
 };
 use crate::Error;
 
-/// How long an inquiry of its own takes at most; whoever waits for one that is under way waits for two.
+/// How long an inquiry takes at most.
 const INQUIRY: Duration = Duration::from_millis(700);
+/// How long anybody waits for one, also who comes while another is under way.
+const PATIENCE: Duration = Duration::from_millis(800);
+/// Polls that are further apart do not count on each other.
+const POLLED: Duration = Duration::from_secs(2);
 /// Between two attempts to move a quiet primary.
 const NUDGE_EVERY: Duration = Duration::from_secs(1);
 /// A standby that was restarted shows that it is being streamed to when something new arrives: an empty transaction.
@@ -60,6 +64,8 @@ pub(crate) struct Nodes {
     proving: Flight,
     finding: Flight,
     nudged: Mutex<Option<Instant>>,
+    /// When the last poll began.
+    polled: Mutex<Option<Instant>>,
     /// Held by all that is under way on primaries, left to itself or not.
     under_way: Arc<()>,
     parted: watch::Sender<Option<String>>,
@@ -80,7 +86,8 @@ impl Nodes {
             fresh: OnceLock::new(),
             proving: Flight::default(),
             finding: Flight::default(),
-            nudged: Mutex::new(None),
+            nudged: Mutex::default(),
+            polled: Mutex::default(),
             under_way: Arc::default(),
             parted: watch::Sender::new(None),
         }
@@ -279,6 +286,7 @@ impl Nodes {
     /// A quorum is asked now: what was acknowledged before this call is known after it.
     pub(crate) async fn prove(&self) -> Result<(), Error> {
         self.whole()?;
+        self.reach()?;
         let inquire = async {
             let heard = self.gather(INQUIRY, |all| self.is_quorum(all)).await;
             if !self.is_quorum(&heard) {
@@ -286,7 +294,14 @@ impl Nodes {
             }
             self.learn(&heard)
         };
-        self.proving.run(inquire).await
+        patiently(self.proving.run(inquire)).await
+    }
+
+    /// Polls are made, and find fewer nodes than are needed: whoever asks them once more only waits for the same.
+    fn reach(&self) -> Result<(), Error> {
+        let polled = lock(&self.polled).is_some_and(|at| at.elapsed() < POLLED);
+        let up = self.list.iter().filter(|node| node.seen().role != Role::Down).count();
+        if polled && up < self.needed { Err(self.too_few(&[])) } else { Ok(()) }
     }
 
     /// The epoch below which nothing may be read of a registry.
@@ -315,11 +330,12 @@ impl Nodes {
         if let Some(primary) = self.primary() {
             return Ok(primary);
         }
+        self.reach().map_err(|_| Error::NotPrimary)?;
         let find = async {
             self.gather(INQUIRY, |_| self.primary().is_some()).await;
             self.primary().map(drop).ok_or(Error::NotPrimary)
         };
-        self.finding.run(find).await?;
+        patiently(self.finding.run(find)).await.map_err(|_| Error::NotPrimary)?;
         self.primary().ok_or(Error::NotPrimary)
     }
 
@@ -359,6 +375,11 @@ impl Nodes {
                 tokio::time::timeout(Duration::from_millis(200), primary.client.batch_execute(NUDGE)).await;
         }
     }
+}
+
+async fn patiently(inquiry: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let late = |_| Err(Error::Unavailable("too few nodes of the database answer in time".to_owned()));
+    tokio::time::timeout(PATIENCE, inquiry).await.unwrap_or_else(late)
 }
 
 #[cfg(test)]

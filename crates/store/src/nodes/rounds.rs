@@ -50,6 +50,7 @@ impl Rounds {
     pub(crate) async fn epochs(&mut self, floors: &HashMap<RegistryId, i64>) -> Result<Stands, Error> {
         let nodes = Arc::clone(&self.nodes);
         nodes.whole()?;
+        nodes.polls();
         // With what a question alone was shown: what it came from may be lost too, and is to be noticed.
         let highest = |(registry, known): (&RegistryId, &i64)| {
             (*registry, nodes.known(*registry).map_or(*known, |floor| floor.max(*known)))

@@ -1,10 +1,10 @@
 //! The nodes as others see them: for people and probes, gauges, and the look at them before a server starts.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use super::{
     INQUIRY, Nodes,
-    node::{Heard, Node, Role},
+    node::{Heard, Node, Role, lock},
 };
 use crate::Error;
 
@@ -69,6 +69,11 @@ impl Nodes {
         }
         self.nudge(&heard).await;
         self.prove().await
+    }
+
+    /// A poll begins: it finds out who is up again.
+    pub(super) fn polls(&self) {
+        *lock(&self.polled) = Some(Instant::now());
     }
 
     /// What the gauges show.

@@ -1,5 +1,10 @@
 //! Which nodes count, and which of them is the primary, by what they say of themselves.
 
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
 use super::*;
 
 const CLUSTER: i64 = 7;
@@ -148,4 +153,23 @@ fn floors_only_rise_and_two_histories_stop_everything() {
     assert!(nodes.whole().is_ok());
     assert!(matches!(nodes.part("two histories"), Error::Internal(_)));
     assert!(matches!(nodes.whole(), Err(Error::Unavailable(_))));
+}
+
+/// What it comes to without waiting for anything.
+fn at_once<T>(asked: impl Future<Output = T>) -> Option<T> {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(asked).poll(&mut context) {
+        Poll::Ready(told) => Some(told),
+        Poll::Pending => None,
+    }
+}
+
+#[test]
+fn who_asks_while_polls_find_too_few_nodes_hears_that_at_once() {
+    let nodes = nodes([down(), down(), standby(3)]);
+    nodes.polls();
+    for told in [at_once(nodes.prove()), at_once(nodes.floor(RegistryId(1))).map(|told| told.map(drop))] {
+        assert!(matches!(told, Some(Err(Error::Unavailable(text))) if text.contains("2 are needed")));
+    }
+    assert!(matches!(at_once(nodes.writer()), Some(Err(Error::NotPrimary))));
 }
