@@ -4,7 +4,6 @@
 //! nobody. In a group each change has a savepoint of its own: it fails alone, and the others do not see it.
 
 mod gate;
-mod queue;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -19,19 +18,26 @@ use charter_domain::RegistryId;
 use diesel::PgConnection;
 use tokio::sync::oneshot;
 
-pub(crate) use self::{gate::Gate, queue::Queues};
+pub(crate) use self::gate::Gate;
 use crate::{
     Committed, Error, Store, Tx,
+    line::{Lead, Lines, Turn},
     tx::{self, End},
 };
 
+/// Changes of one transaction. More savepoints than 64 would not fit into what Postgres keeps of a transaction in shared
+/// memory (PGPROC_MAX_CACHED_SUBXIDS).
+const LARGEST: usize = 64;
 /// A group takes no further change when it has run for so long: a large one keeps nobody but those behind it.
 const LONGEST: Duration = Duration::from_millis(50);
 /// For how long a change that met a passing condition is tried again; less than a caller waits by default.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Changes that wait for their turn.
+pub(crate) type Queue = Lines<Arc<dyn Waiting>>;
+
 /// A change that waits for its turn, whatever it comes to.
-trait Waiting: Send + Sync {
+pub(crate) trait Waiting: Send + Sync {
     /// Carries it out, and holds what it came to.
     fn run(&self, tx: &mut Tx<'_>) -> Result<(), Error>;
     fn only_try(&self) -> bool;
@@ -196,6 +202,41 @@ impl Group {
     }
 }
 
+/// Stands in line; where nobody leads, a leader begins at once.
+fn join(store: &Store, registry: RegistryId, change: Arc<dyn Waiting>) -> Result<(), Error> {
+    if let Some(lead) = store.queue.push(registry, change)? {
+        tokio::spawn(lead_groups(store.clone(), registry, lead));
+    }
+    Ok(())
+}
+
+/// One group after the other, of those who still wait for an answer.
+async fn lead_groups(store: Store, registry: RegistryId, mut lead: Lead<Arc<dyn Waiting>>) {
+    while let Some(changes) = next_group(&mut lead) {
+        metrics::counter!("charter_groups_total").increment(1);
+        metrics::counter!("charter_group_changes_total").increment(changes.len() as u64);
+        let gate = Gate::new(store.deadline());
+        let group = Arc::new(Group { registry, changes, gate });
+        let (work, whose) = (Arc::clone(&group), store.clone());
+        let late = |node| group.late(&store, node);
+        let work = move |conn: &mut PgConnection| work.carry_out(conn, &whose);
+        let result = store.interact_until("group", late, work).await;
+        lead.back(group.tell(result).iter().map(Arc::clone));
+    }
+}
+
+fn next_group(lead: &mut Lead<Arc<dyn Waiting>>) -> Option<Vec<Arc<dyn Waiting>>> {
+    let mut room = LARGEST;
+    lead.next(|change| match room {
+        0 => Turn::Waits,
+        _ if change.left() => Turn::Left,
+        _ => {
+            room -= 1;
+            Turn::Comes
+        }
+    })
+}
+
 /// One change among others. An error is the whole group's: the connection is gone.
 fn apart(change: &dyn Waiting, tx: &mut Tx<'_>, store: &Store) -> Result<Ran, Error> {
     let before = tx.savepoint(store.now())?;
@@ -230,7 +271,7 @@ where
             made: Mutex::new(None),
             reply: Mutex::new(Some(reply)),
         };
-        let joined = queue::join(store, registry, Arc::new(waiting));
+        let joined = join(store, registry, Arc::new(waiting));
         async move {
             joined?;
             let lost = |_| Err(Error::Unknown("a group ended without a word".to_owned()));

@@ -22,6 +22,7 @@ pub mod find;
 mod group;
 mod hot;
 pub mod key;
+pub mod line;
 pub mod listing;
 pub mod log;
 pub mod log_key;
@@ -67,8 +68,9 @@ use std::{
 use charter_domain::{RegistryId, time::Clock};
 use deadpool_diesel::{
     Runtime, Timeouts,
-    postgres::{Manager, Object, Pool},
+    postgres::{Manager, Object, Pool, QueueMode},
 };
+use tracing::Instrument as _;
 
 pub use crate::{
     error::Error,
@@ -93,6 +95,23 @@ pub struct Settings {
 
 const ASTRAY: &str = "the clock of this machine is more than 60 s from the database's: set it right";
 
+/// What is under way on the node that takes writes.
+struct Begun {
+    started: std::time::Instant,
+    node: usize,
+    timeline: u32,
+    conn: Object,
+    held: Arc<()>,
+}
+
+/// To its end, also when who asked for it leaves: a connection goes back to its pool when nothing is done on it any more.
+pub(crate) async fn whole<T: Send + 'static>(
+    working: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let ended = tokio::spawn(working.in_current_span()).await;
+    ended.unwrap_or_else(|error| Err(Error::Internal(format!("a database task failed: {error}"))))
+}
+
 #[derive(Clone)]
 pub struct Store {
     nodes: Arc<nodes::Nodes>,
@@ -102,7 +121,7 @@ pub struct Store {
     hots: Arc<[hot::Hot]>,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
-    queues: Arc<group::Queues>,
+    queue: group::Queue,
     /// This machine's clock and those of the nodes do not agree.
     astray: Arc<AtomicBool>,
     /// Reads too are of the node that takes writes.
@@ -122,8 +141,8 @@ impl Store {
         };
         let hots = nodes.nodes().map(hot).collect::<Result<Arc<[hot::Hot]>, Error>>()?;
         let settings = Arc::new(settings);
-        let (queues, astray) = (Arc::default(), Arc::default());
-        Ok(Self { nodes, pools, hots, clock, settings, queues, astray, writer_only: false })
+        let (queue, astray) = (group::Queue::default(), Arc::default());
+        Ok(Self { nodes, pools, hots, clock, settings, queue, astray, writer_only: false })
     }
 
     /// The same over connections of its own, for what must not stand in line behind everybody's changes. What it reads
@@ -199,11 +218,11 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
     {
-        let limit = self.deadline();
-        self.interact_until(name, |_| tokio::time::sleep(limit), work).await
+        let (begun, store, limit) = (self.begin().await?, self.clone(), self.deadline());
+        whole(async move { store.finish(name, begun, |_| tokio::time::sleep(limit), work).await }).await
     }
 
-    /// The same, left to itself when `late`, which is told the node, is ready.
+    /// The same, left to itself when `late`, which is told the node, is ready. Whoever asks for it stays until then.
     async fn interact_until<T, F, L>(
         &self,
         name: &'static str,
@@ -215,12 +234,31 @@ impl Store {
         F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
         L: Future<Output = ()>,
     {
+        self.finish(name, self.begin().await?, late, work).await
+    }
+
+    async fn begin(&self) -> Result<Begun, Error> {
         let started = std::time::Instant::now();
         let node = self.nodes.writer().await?;
         let timeline = self.nodes.node(node).seen().timeline;
         let conn = self.connection(node).await?;
         // With a connection: who waits for one is counted by the pool. Those of other pools are few.
         let held = self.nodes.begins(2 * self.settings.pool_size + 16)?;
+        Ok(Begun { started, node, timeline, conn, held })
+    }
+
+    async fn finish<T, F, L>(
+        &self,
+        name: &'static str,
+        Begun { started, node, timeline, conn, held }: Begun,
+        late: impl FnOnce(usize) -> L,
+        work: F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
+        L: Future<Output = ()>,
+    {
         let working = conn.interact(move |conn| {
             let found = tx::retried(|| work(conn));
             drop(held);
@@ -326,7 +364,9 @@ fn pools(nodes: &nodes::Nodes, size: usize, statement: Duration) -> Result<Arc<[
 
 fn pool(url: &str, size: usize, statement: Duration) -> Result<Pool, Error> {
     let wait = Some(statement.max(Duration::from_secs(2)));
+    // The one used last first: what is not needed rests.
     Pool::builder(Manager::new(url, Runtime::Tokio1))
+        .queue_mode(QueueMode::Lifo)
         .max_size(size)
         .timeouts(Timeouts { wait, create: wait, recycle: Some(Duration::from_secs(1)) })
         .runtime(Runtime::Tokio1)

@@ -6,7 +6,7 @@ use charter_domain::RegistryId;
 use deadpool_diesel::postgres::Object;
 use diesel::{pg::PgConnection, prelude::*, sql_types};
 
-use crate::{Error, Store, nodes::Role, statement::sql_query, tx};
+use crate::{Error, Store, nodes::Role, statement::sql_query, tx, whole};
 
 /// The tenant is set and its epoch read in one statement, and so in the snapshot of what follows.
 const ENTER: &str = "select set_config('app.registry', $1::int::text, true) as tenant,
@@ -103,11 +103,19 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut PgConnection) -> Result<Option<T>, Error> + Send + Sync + 'static,
     {
-        let lost = || Error::Unavailable("the node of the database is gone".to_owned());
         let conn = tokio::select! {
             conn = self.connection(node) => conn?,
             () = self.nodes.node(node).gone() => return Err(lost()),
         };
+        let store = self.clone();
+        whole(async move { store.read_on(node, conn, read).await }).await
+    }
+
+    async fn read_on<T, F>(&self, node: usize, conn: Object, read: Arc<F>) -> Result<Option<T>, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut PgConnection) -> Result<Option<T>, Error> + Send + Sync + 'static,
+    {
         let found = tokio::select! {
             found = conn.interact(move |conn| tx::retried(|| read(conn))) => Some(found),
             () = self.nodes.node(node).gone() => None,
@@ -145,6 +153,10 @@ impl Store {
     pub(crate) fn deadline(&self) -> Duration {
         (self.settings.statement_timeout + Duration::from_millis(500)).max(Duration::from_secs(5))
     }
+}
+
+fn lost() -> Error {
+    Error::Unavailable("the node of the database is gone".to_owned())
 }
 
 pub(crate) fn behind() -> Error {

@@ -1,17 +1,18 @@
 //! Small chunks of one registry that arrive together are loaded together: one run of the projections and one round of
 //! signatures for all of them. Each keeps its own answer; where all together fail, each is loaded by itself.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 
 use charter_domain::{
-    RegistryId,
     policy::{Load, Permit},
     record::Record,
 };
-use charter_store::{Error, Store, Tx, document::Which, request::Call};
+use charter_store::{
+    Error, Store, Tx,
+    document::Which,
+    line::{Lead, Lines, Turn},
+    request::Call,
+};
 use futures::future::join_all;
 use tokio::sync::oneshot;
 
@@ -20,8 +21,6 @@ use crate::app::document::Issuing;
 
 /// Records that are loaded together. A chunk of more than half of it gains nothing.
 const MOST: usize = 128;
-/// Chunks that wait for one registry.
-const LONGEST: usize = 1_024;
 
 /// Good records of one request.
 pub struct Chunk {
@@ -40,11 +39,9 @@ struct Waiting {
     reply: Reply,
 }
 
-type Lines = HashMap<RegistryId, VecDeque<Waiting>>;
-
-/// Those that wait, by registry. INVARIANT: a registry that is here has somebody who leads.
+/// Those that wait, by registry.
 #[derive(Default, Clone)]
-pub struct Together(Arc<Mutex<Lines>>);
+pub struct Together(Lines<Waiting>);
 
 impl Together {
     /// Loads a chunk, at once where nobody else does.
@@ -58,82 +55,35 @@ impl Together {
             return alone(store, chunk).await;
         }
         let (reply, told) = oneshot::channel();
-        if self.push(registry, Waiting { chunk, reply })? {
-            let leader = Leader { lines: self.clone(), store: store.clone(), registry, over: false };
-            tokio::spawn(leader.lead());
+        if let Some(lead) = self.0.push(registry, Waiting { chunk, reply })? {
+            tokio::spawn(load_all(store.clone(), lead));
         }
         let lost = |_| Err(Error::Unknown("a load ended without a word".to_owned()));
         told.await.unwrap_or_else(lost)
     }
-
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether nobody leads there yet.
-    fn push(&self, registry: RegistryId, waiting: Waiting) -> Result<bool, Error> {
-        let mut lines = self.lines();
-        let leads = !lines.contains_key(&registry);
-        let line = lines.entry(registry).or_default();
-        if line.len() >= LONGEST {
-            return Err(Error::Unavailable(format!("{LONGEST} loads wait for this registry")));
-        }
-        line.push_back(waiting);
-        Ok(leads)
-    }
-
-    /// The next that go together, of those who still wait for an answer. Without one nobody leads any more.
-    fn next(&self, registry: RegistryId) -> Option<Vec<Waiting>> {
-        let mut lines = self.lines();
-        let line = lines.get_mut(&registry)?;
-        let (mut taken, mut records) = (Vec::new(), 0);
-        while let Some(next) = line.pop_front() {
-            records += next.chunk.records.len();
-            if records > MOST {
-                line.push_front(next);
-                break;
-            }
-            if next.reply.is_closed() {
-                records -= next.chunk.records.len();
-            } else {
-                taken.push(next);
-            }
-        }
-        if taken.is_empty() {
-            lines.remove(&registry);
-            return None;
-        }
-        Some(taken)
-    }
 }
 
-/// Ends with the line's end; where it ends before (the program stops), who waits hears that.
-struct Leader {
-    lines: Together,
-    store: Store,
-    registry: RegistryId,
-    over: bool,
-}
-
-impl Drop for Leader {
-    fn drop(&mut self) {
-        if !self.over {
-            self.lines.lines().remove(&self.registry);
+async fn load_all(store: Store, mut lead: Lead<Waiting>) {
+    while let Some(taken) = next(&mut lead) {
+        let (chunks, replies): (Vec<_>, Vec<_>) = taken.into_iter().map(|w| (w.chunk, w.reply)).unzip();
+        for (reply, told) in replies.into_iter().zip(all(&store, chunks.into()).await) {
+            // Who left does not hear it.
+            let _ = reply.send(told);
         }
     }
 }
 
-impl Leader {
-    async fn lead(mut self) {
-        while let Some(taken) = self.lines.next(self.registry) {
-            let (chunks, replies): (Vec<_>, Vec<_>) = taken.into_iter().map(|w| (w.chunk, w.reply)).unzip();
-            for (reply, told) in replies.into_iter().zip(all(&self.store, chunks.into()).await) {
-                // Who left does not hear it.
-                let _ = reply.send(told);
-            }
+/// The next that go together, of those who still wait for an answer.
+fn next(lead: &mut Lead<Waiting>) -> Option<Vec<Waiting>> {
+    let mut room = MOST;
+    lead.next(|waiting| match room.checked_sub(waiting.chunk.records.len()) {
+        _ if waiting.reply.is_closed() => Turn::Left,
+        None => Turn::Waits,
+        Some(left) => {
+            room = left;
+            Turn::Comes
         }
-        self.over = true;
-    }
+    })
 }
 
 /// What each comes to. What may have been recorded is told to all: each has an id to look it up by.
