@@ -228,6 +228,7 @@ async fn open_one(
         upward: std::sync::RwLock::default(),
         view: Mutex::new(None),
         strangers: Strangers::default(),
+        loading: tenant::Loading::default(),
     };
     tenant.fresh_types(store).await.map_err(|e| text(&e))?;
     let issuing = Issuing::new(&tenant, config.documents.lifetime_secs);

@@ -120,11 +120,11 @@ fn is_proven(proofs: &mut Proofs, question: &Question, said: &Said) {
 /// One about each row.
 fn of_all(rows: &[University]) -> Vec<Question> {
     let (mut countries, one_in) = (HashSet::new(), if whole() { 1 } else { PROVEN_ONE_IN });
-    let question = |(n, row): (usize, &University)| {
+    let questions = rows.iter().enumerate().map(|(n, row)| {
         let evidence = countries.insert(&row.country) || n % one_in == 0;
         Question { evidence, ..Question::new(row.identifier(), &row.country) }
-    };
-    rows.iter().enumerate().map(question).collect()
+    });
+    questions.collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

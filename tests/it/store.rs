@@ -8,6 +8,7 @@ use std::{
 use charter_domain::{
     Interval, Kind,
     event::{self, Change},
+    policy::{Caller, Init, Refusal, permit},
     record::{RawAccreditation, RawRecord, Record},
     replay::Recorded,
     time::Clock,
@@ -87,6 +88,20 @@ async fn a_clock_that_goes_back_does_not_take_the_history_with_it() {
     }
     assert_eq!(times, [start.plus(hour), start.plus(hour), start.plus(2 * hour)]);
     verify_history(&kept, registry.id).await;
+}
+
+/// Who was permitted to load a moment before the seal has to propose from then on, like everybody.
+#[tokio::test]
+async fn a_permit_from_before_the_seal_records_nothing_after_it() {
+    let kept = Kept::new().await;
+    let (registry, load) = kept.registry("sealed").await;
+    kept.load(&load, vec![record("did:web:before.example")]).await;
+    let init = permit::<Init>(&Caller::Bootstrap, registry.id, registry.phase).expect("permitted");
+    let sealed = kept.store.write("test.seal", registry.id, move |tx| tx.seal(&init)).await.expect("sealed");
+    let records = vec![record("did:web:after.example")];
+    let late = kept.store.write("test.load", registry.id, move |tx| tx.load(&load, &records)).await;
+    assert!(matches!(late, Err(Error::Refused(Refusal::Sealed))));
+    assert_eq!(kept.events(registry.id).await.last().map(|event| event.seq), Some(sealed.epoch));
 }
 
 #[tokio::test]

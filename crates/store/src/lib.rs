@@ -19,6 +19,7 @@ mod error;
 pub mod event;
 mod event_chain;
 pub mod find;
+pub mod flight;
 mod group;
 mod hot;
 pub mod key;

@@ -5,7 +5,6 @@
 //! an isolated old primary alone proves nothing. With one node nothing here is asked, and nothing costs a round trip.
 
 mod address;
-mod flight;
 mod node;
 mod rounds;
 mod standbys;
@@ -23,6 +22,7 @@ use std::{
 use charter_domain::RegistryId;
 use tokio::sync::{mpsc, watch};
 
+use self::node::{Heard, Seen, Server, lock};
 pub(crate) use self::{address::split, node::Node, rounds::Rounds};
 pub use self::{
     address::{Settled, settle},
@@ -30,11 +30,7 @@ pub use self::{
     standbys::demanded,
     state::NodeState,
 };
-use self::{
-    flight::Flight,
-    node::{Heard, Seen, Server, lock},
-};
-use crate::Error;
+use crate::{Error, flight::Flight};
 
 /// How long an inquiry takes at most.
 const INQUIRY: Duration = Duration::from_millis(700);

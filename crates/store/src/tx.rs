@@ -5,7 +5,7 @@ use std::time::Duration;
 use charter_domain::{
     AuthorityId, RegistryId, Timestamp,
     event::{self, Approved, Change, Header},
-    policy::{Permit, Writes},
+    policy::{Permit, Refusal, Writes},
     registry::Phase,
 };
 use diesel::{
@@ -275,6 +275,10 @@ impl Tx<'_> {
     ) -> Result<i64, Error> {
         if permit.registry() != self.registry {
             return Err(Error::Internal("a permit of another registry".to_owned()));
+        }
+        // It may have been given before the registry was sealed.
+        if V::BOOTSTRAP_ONLY && self.phase != Phase::Bootstrap {
+            return Err(Refusal::Sealed.into());
         }
         let first = self.epoch + 1;
         if changes.is_empty() {

@@ -48,10 +48,10 @@ pub struct Outcome {
     pub epoch: i64,
 }
 
-/// The permission to load into a registry, as it is now.
+/// The permission to load into a registry, as it is known here now.
 pub async fn permit_load(app: &App, caller: &Caller, registry: RegistryId) -> Result<Permit<Load>, Error> {
-    let phase = app.store.registries().await?.into_iter().find(|r| r.id == registry).map(|r| r.phase);
-    let phase = phase.ok_or_else(|| Error::not_found("registry", registry))?;
+    let turns = if app.register.usable() { app.register.turns(registry) } else { None };
+    let phase = app.tenant(registry)?.phase(&app.store, turns).await?;
     Ok(permit::<Load>(caller, registry, phase)?)
 }
 
@@ -103,8 +103,26 @@ async fn load_one(
     (good, rejected): Judged,
     (only_try, call): (bool, Option<Call>),
 ) -> Result<Outcome, Error> {
-    let mut outcome = Outcome { rejected, ..Outcome::default() };
+    let outcome = Outcome { rejected, ..Outcome::default() };
+    // Of few records it is recording that finds out who is there already.
+    if !only_try && good.len() <= together::FEW {
+        let tried = load_those(app, permit, (good.clone(), outcome.clone()), (false, call.clone())).await;
+        if !tried.as_ref().is_err_and(|error| error.code == Code::DuplicateEntity) {
+            return tried;
+        }
+    }
+    let mut outcome = outcome;
     let good = without_taken(app, permit.registry(), good, &mut outcome).await?;
+    load_those(app, permit, (good, outcome), (only_try, call)).await
+}
+
+/// Those whom nobody is known to have registered.
+async fn load_those(
+    app: &App,
+    permit: &Permit<Load>,
+    (good, mut outcome): (Vec<(u32, Record)>, Outcome),
+    (only_try, call): (bool, Option<Call>),
+) -> Result<Outcome, Error> {
     let good = without_false_peers(app, permit.registry(), good, &mut outcome).await?;
     let good = without_bad_dids(app, permit.registry(), good, &mut outcome).await;
     outcome.accepted = u32::try_from(good.len()).unwrap_or(u32::MAX);

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, PoisonError};
 
-use charter_domain::{Registry, Timestamp};
+use charter_domain::{Registry, Timestamp, registry::Phase};
 use charter_federation::RegistryView;
 use charter_proof::document::{Log, MAX_TRUST_MARK_TYPES};
 use charter_signing::{JwkSet, KeyStore};
-use charter_store::Store;
+use charter_store::{Store, flight::Flight};
 use tokio::sync::Mutex;
 
 use super::{Above, strangers::Strangers};
@@ -41,6 +41,16 @@ pub struct Tenant {
     /// Replaced when something registry-wide changes; the lock makes one reader load it for all.
     pub(super) view: Mutex<Option<Read>>,
     pub(super) strangers: Strangers,
+    pub(super) loading: Loading,
+}
+
+/// What loads of many callers share.
+#[derive(Default)]
+pub(super) struct Loading {
+    /// The phase as it was read, and what the register had noted before.
+    phase: std::sync::Mutex<Option<(u64, Phase)>>,
+    /// Of what lies between the register and a change of our own.
+    catching_up: Flight,
 }
 
 /// A view as it was read, when, and what the register had noted before.
@@ -73,6 +83,32 @@ impl Tenant {
         let ring = Arc::new(read.map_err(document::internal)?);
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&ring);
         Ok(ring)
+    }
+
+    /// Reads what has changed, once for all who wait for that.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub async fn catch_up(
+        &self,
+        read: impl Future<Output = Result<(), charter_store::Error>>,
+    ) -> Result<(), charter_store::Error> {
+        self.loading.catching_up.run(read).await
+    }
+
+    /// The phase as it is recorded, read again once the register has noted something that concerns the whole registry. What
+    /// is recorded is held against it once more.
+    pub async fn phase(&self, store: &Store, turns: Option<u64>) -> Result<Phase, charter_store::Error> {
+        let held = || self.loading.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, phase)) = held().filter(|(at, _)| Some(*at) == turns) {
+            return Ok(phase);
+        }
+        let id = self.registry.id;
+        let found = store.registries().await?.into_iter().find(|found| found.id == id);
+        let missing = || charter_store::Error::NotFound(format!("registry {id}"));
+        let phase = found.ok_or_else(missing)?.phase;
+        *held() = turns.map(|turns| (turns, phase));
+        Ok(phase)
     }
 
     /// The log as it was when last looked at.

@@ -134,14 +134,19 @@ fn advance(app: &App, registry: RegistryId, epoch: i64, changes: Option<Vec<char
 /// After a change of our own: what lies between the register and the new epoch is noted, others' changes too.
 pub async fn catch_up(app: &App, registry: RegistryId, epoch: i64) -> Result<(), Error> {
     app.store.acknowledged(registry, epoch);
-    let Some(known) = app.register.watched(registry) else {
-        return Ok(());
-    };
-    if epoch <= known {
-        return Ok(());
+    let Some(tenant) = app.hosted.tenant(registry) else { return Ok(()) };
+    while app.register.watched(registry).is_some_and(|known| known < epoch) {
+        // Of many who have changed something one reads what has changed, for all who had changed it by then.
+        tenant.catch_up(read_changes(app, registry, epoch)).await?;
     }
+    Ok(())
+}
+
+async fn read_changes(app: &App, registry: RegistryId, epoch: i64) -> Result<(), charter_store::Error> {
+    let Some(known) = app.register.watched(registry) else { return Ok(()) };
     let near = epoch - known <= MANY;
     let changes = if near { Some(app.store.changes_since(registry, known).await?) } else { None };
-    advance(app, registry, epoch, changes);
+    let newest = changes.iter().flatten().map(|change| change.seq).max();
+    advance(app, registry, newest.map_or(epoch, |newest| newest.max(epoch)), changes);
     Ok(())
 }

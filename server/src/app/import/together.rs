@@ -19,8 +19,10 @@ use tokio::sync::oneshot;
 use super::Outcome;
 use crate::app::document::Issuing;
 
-/// Records that are loaded together. A chunk of more than half of it gains nothing.
+/// Records that are loaded together.
 const MOST: usize = 128;
+/// Chunks of more gain nothing by it.
+pub(super) const FEW: usize = MOST / 2;
 
 /// Good records of one request.
 pub struct Chunk {
@@ -51,7 +53,7 @@ impl Together {
     pub async fn load(&self, store: &Store, chunk: Chunk) -> Result<Outcome, Error> {
         let (registry, chunk) = (chunk.permit.registry(), Arc::new(chunk));
         // What has no id could not be looked up by it.
-        if chunk.call.is_none() || chunk.records.len() > MOST / 2 {
+        if chunk.call.is_none() || chunk.records.len() > FEW {
             return alone(store, chunk).await;
         }
         let (reply, told) = oneshot::channel();

@@ -6,15 +6,18 @@ use tokio::sync::Mutex;
 
 use crate::Error;
 
-#[derive(Default)]
-pub(crate) struct Flight {
+#[derive(Debug, Default)]
+pub struct Flight {
     /// When the last one began, and what went wrong.
     last: Mutex<Option<(Instant, Option<Error>)>>,
 }
 
 impl Flight {
     /// `inquire` begins when it is this caller's turn, if at all.
-    pub(crate) async fn run(&self, inquire: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// What the inquiry met that began after this was called.
+    pub async fn run(&self, inquire: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
         let asked = Instant::now();
         let mut last = self.last.lock().await;
         if let Some((_, fault)) = last.as_ref().filter(|(began, _)| *began >= asked) {
