@@ -111,7 +111,7 @@ async fn a_signer_that_stopped_is_told_of_half_a_lifetime_ahead() {
 #[tokio::test]
 async fn sixty_days_of_many_statements() {
     const STEP: Duration = Duration::from_secs(6 * 3_600);
-    let entities: u32 = if whole() { 10_000 } else { 2_000 };
+    let entities: u32 = if whole() { 10_000 } else { 1_000 };
     let statements = 10 * usize::try_from(entities).expect("small");
     let settings = SETTINGS.replace(
         "lifetime_secs = 86400, renew_every_secs = 1800, renew_batch = 100",
