@@ -12,7 +12,7 @@ use charter_domain::{
     scope::Conditions,
     status::{State, TargetKind},
 };
-use diesel::{QueryableByName, RunQueryDsl, sql_types};
+use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_types};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -253,17 +253,7 @@ impl Store {
         registry: RegistryId,
         identifiers: Vec<String>,
     ) -> Result<BTreeSet<String>, Error> {
-        self.read("entity.taken", registry, move |conn| {
-            let rows: Vec<Value> = sql_query(
-                "select value from entity_identifiers
-                  where registry_id = $1 and value = any($2) and upper_inf(recorded)",
-            )
-            .bind::<sql_types::Integer, _>(registry.0)
-            .bind::<sql_types::Array<sql_types::Text>, _>(&identifiers)
-            .load(conn)?;
-            Ok(rows.into_iter().map(|r| r.value).collect())
-        })
-        .await
+        self.read("entity.taken", registry, move |conn| taken(conn, registry, &identifiers)).await
     }
 
     pub async fn accreditations(
@@ -317,6 +307,11 @@ impl Tx<'_> {
         Ok(rows.first().and_then(|r| Uuid::parse_str(&r.value).ok()))
     }
 
+    /// Which of these identifiers are taken.
+    pub fn taken(&mut self, identifiers: &[String]) -> Result<BTreeSet<String>, Error> {
+        taken(self.conn, self.registry, identifiers)
+    }
+
     /// Loads records; the seq of the first event is returned, so that the new statements can be signed.
     pub fn load(&mut self, permit: &Permit<Load>, records: &[Record]) -> Result<i64, Error> {
         // One statement of some thousand rows may take longer than a question.
@@ -328,6 +323,21 @@ impl Tx<'_> {
         let changes: Vec<Change> = records.iter().flat_map(|r| changes_of(r, now)).collect();
         self.record(permit, &changes)
     }
+}
+
+fn taken(
+    conn: &mut PgConnection,
+    registry: RegistryId,
+    identifiers: &[String],
+) -> Result<BTreeSet<String>, Error> {
+    let rows: Vec<Value> = sql_query(
+        "select value from entity_identifiers
+          where registry_id = $1 and value = any($2) and upper_inf(recorded)",
+    )
+    .bind::<sql_types::Integer, _>(registry.0)
+    .bind::<sql_types::Array<sql_types::Text>, _>(identifiers)
+    .load(conn)?;
+    Ok(rows.into_iter().map(|r| r.value).collect())
 }
 
 fn changes_of(record: &Record, now: Timestamp) -> Vec<Change> {

@@ -1,7 +1,7 @@
 //! Requests that were carried out, each with its answer. Written in the transaction of the change, so that an answer is
 //! kept exactly when there was a change; the primary key lets one of two that run at once commit.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use charter_domain::{RegistryId, Timestamp};
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_types};
@@ -58,38 +58,53 @@ pub(crate) fn keep<T: Serialize>(
     call: &Call,
     answer: &T,
 ) -> Result<(), Error> {
-    keep_all(conn, registry, now, &[(call, answer)])
-}
-
-fn keep_all<T: Serialize>(
-    conn: &mut PgConnection,
-    registry: RegistryId,
-    now: Timestamp,
-    calls: &[(&Call, &T)],
-) -> Result<(), Error> {
-    let principals: Vec<&str> = calls.iter().map(|(call, _)| call.principal.as_str()).collect();
-    let ids: Vec<Uuid> = calls.iter().map(|(call, _)| call.request_id).collect();
-    let methods: Vec<&str> = calls.iter().map(|(call, _)| call.method).collect();
-    let payloads: Vec<&[u8]> = calls.iter().map(|(call, _)| call.payload.as_slice()).collect();
-    let answers = calls.iter().map(|(_, answer)| serde_json::to_string(answer));
-    let answers = answers.collect::<Result<Vec<_>, _>>().map_err(|e| Error::Internal(e.to_string()))?;
+    let ids = Ids::of(&[call]);
     // Whatever else this finds is forgotten too.
     sql_query(
         "delete from requests
           where registry_id = $1 and principal = any($2) and request_id = any($3) and at <= $4",
     )
     .bind::<sql_types::Integer, _>(registry.0)
-    .bind::<sql_types::Array<sql_types::Text>, _>(&principals)
-    .bind::<sql_types::Array<sql_types::Uuid>, _>(&ids)
+    .bind::<sql_types::Array<sql_types::Text>, _>(&ids.principals)
+    .bind::<sql_types::Array<sql_types::Uuid>, _>(&ids.requests)
     .bind::<sql_types::Timestamptz, _>(forgotten(now))
     .execute(conn)?;
+    insert(conn, registry, now, &[(call, answer)])
+}
+
+/// Ids as arrays.
+struct Ids<'c> {
+    principals: Vec<&'c str>,
+    requests: Vec<Uuid>,
+}
+
+impl<'c> Ids<'c> {
+    fn of(calls: &[&'c Call]) -> Self {
+        Self {
+            principals: calls.iter().map(|call| call.principal.as_str()).collect(),
+            requests: calls.iter().map(|call| call.request_id).collect(),
+        }
+    }
+}
+
+fn insert<T: Serialize>(
+    conn: &mut PgConnection,
+    registry: RegistryId,
+    now: Timestamp,
+    calls: &[(&Call, &T)],
+) -> Result<(), Error> {
+    let ids = Ids::of(&calls.iter().map(|(call, _)| *call).collect::<Vec<_>>());
+    let methods: Vec<&str> = calls.iter().map(|(call, _)| call.method).collect();
+    let payloads: Vec<&[u8]> = calls.iter().map(|(call, _)| call.payload.as_slice()).collect();
+    let answers = calls.iter().map(|(_, answer)| serde_json::to_string(answer));
+    let answers = answers.collect::<Result<Vec<_>, _>>().map_err(|e| Error::Internal(e.to_string()))?;
     sql_query(
         "insert into requests (registry_id, principal, request_id, method, payload, answer, at)
          select $1, k.*, $7 from unnest($2, $3, $4, $5, $6) as k",
     )
     .bind::<sql_types::Integer, _>(registry.0)
-    .bind::<sql_types::Array<sql_types::Text>, _>(&principals)
-    .bind::<sql_types::Array<sql_types::Uuid>, _>(&ids)
+    .bind::<sql_types::Array<sql_types::Text>, _>(&ids.principals)
+    .bind::<sql_types::Array<sql_types::Uuid>, _>(&ids.requests)
     .bind::<sql_types::Array<sql_types::Text>, _>(&methods)
     .bind::<sql_types::Array<sql_types::Binary>, _>(&payloads)
     .bind::<sql_types::Array<sql_types::Text>, _>(&answers)
@@ -106,13 +121,38 @@ impl Tx<'_> {
         keep(self.conn, self.registry, self.now, call, answer)
     }
 
-    /// The same of several requests that were carried out together.
+    /// The same of several requests that were carried out together, whose ids are not spent.
     pub fn keep_all<T: Serialize>(&mut self, calls: &[(&Call, &T)]) -> Result<(), Error> {
         if calls.is_empty() {
             return Ok(());
         }
         self.kept = true;
-        keep_all(self.conn, self.registry, self.now, calls)
+        insert(self.conn, self.registry, self.now, calls)
+    }
+
+    /// Which of these ids were given to a request already, each with whose it is. What is too old of them is forgotten.
+    pub fn spent(&mut self, calls: &[&Call]) -> Result<HashSet<(String, Uuid)>, Error> {
+        #[derive(QueryableByName)]
+        struct Spent {
+            #[diesel(sql_type = sql_types::Text)]
+            principal: String,
+            #[diesel(sql_type = sql_types::Uuid)]
+            request_id: Uuid,
+        }
+        let ids = Ids::of(calls);
+        // One statement sees what was there before it: each row is forgotten or shown.
+        let rows: Vec<Spent> = sql_query(
+            "with gone as (delete from requests
+                            where registry_id = $1 and principal = any($2) and request_id = any($3) and at <= $4)
+             select principal, request_id from requests
+              where registry_id = $1 and principal = any($2) and request_id = any($3) and at > $4",
+        )
+        .bind::<sql_types::Integer, _>(self.registry.0)
+        .bind::<sql_types::Array<sql_types::Text>, _>(&ids.principals)
+        .bind::<sql_types::Array<sql_types::Uuid>, _>(&ids.requests)
+        .bind::<sql_types::Timestamptz, _>(forgotten(self.now))
+        .load(self.conn)?;
+        Ok(rows.into_iter().map(|row| (row.principal, row.request_id)).collect())
     }
 }
 

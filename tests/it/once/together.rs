@@ -78,6 +78,23 @@ async fn chunks_that_wait_are_loaded_in_one_go_and_each_is_kept() {
     }
 }
 
+/// Clients that were not answered in time send again, all at once: that must not take the others apart.
+#[tokio::test]
+async fn what_is_sent_again_keeps_no_other_from_being_loaded_with_the_rest() {
+    let app = TestApp::start().await;
+    let of = |numbers: std::ops::Range<usize>| -> Vec<Chunk> {
+        numbers.map(|n| chunk(&app, vec![named(n)], Some(n as u128))).collect()
+    };
+    let first = together(&app, of(0..10)).await;
+    assert!(first.iter().all(Result::is_ok), "{first:?}");
+    let again = together(&app, of(5..20)).await;
+    let conflicts = again.iter().filter(|told| matches!(told, Err(Error::Conflict(_)))).count();
+    let groups: std::collections::BTreeSet<i64> = again.iter().flatten().map(|one| one.epoch).collect();
+    assert_eq!((conflicts, again.iter().flatten().count()), (5, 10), "{again:?}");
+    assert!(groups.len() <= 2, "at most the first went alone: {groups:?}");
+    assert_eq!(kept(&app).await, 20);
+}
+
 #[tokio::test]
 async fn one_that_cannot_be_loaded_keeps_no_other_from_it() {
     let app = TestApp::start().await;

@@ -1,7 +1,7 @@
 //! Small chunks of one registry that arrive together are loaded together: one run of the projections and one round of
 //! signatures for all of them. Each keeps its own answer; where all together fail, each is loaded by itself.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use charter_domain::{
     policy::{Load, Permit},
@@ -34,7 +34,8 @@ pub struct Chunk {
     pub call: Option<Call>,
 }
 
-type Reply = oneshot::Sender<Result<Outcome, Error>>;
+type Told = Result<Outcome, Error>;
+type Reply = oneshot::Sender<Told>;
 
 struct Waiting {
     chunk: Arc<Chunk>,
@@ -89,9 +90,9 @@ fn next(lead: &mut Lead<Waiting>) -> Option<Vec<Waiting>> {
 }
 
 /// What each comes to. What may have been recorded is told to all: each has an id to look it up by.
-async fn all(store: &Store, chunks: Arc<[Arc<Chunk>]>) -> Vec<Result<Outcome, Error>> {
+async fn all(store: &Store, chunks: Arc<[Arc<Chunk>]>) -> Vec<Told> {
     match write(store, Arc::clone(&chunks)).await {
-        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Ok(told) => told,
         Err(error) if chunks.len() == 1 || is_of_no_chunk(&error) => {
             chunks.iter().map(|_| Err(error.clone())).collect()
         }
@@ -104,29 +105,57 @@ const fn is_of_no_chunk(error: &Error) -> bool {
     matches!(error, Error::Unknown(_) | Error::Unavailable(_) | Error::NotPrimary)
 }
 
-async fn alone(store: &Store, chunk: Arc<Chunk>) -> Result<Outcome, Error> {
-    let outcomes = write(store, [chunk].into()).await?;
-    outcomes.into_iter().next().ok_or_else(|| Error::Internal("a load without an outcome".to_owned()))
+async fn alone(store: &Store, chunk: Arc<Chunk>) -> Told {
+    let told = write(store, [chunk].into()).await?;
+    told.into_iter().next().ok_or_else(|| Error::Internal("a load without an outcome".to_owned()))?
 }
 
-async fn write(store: &Store, chunks: Arc<[Arc<Chunk>]>) -> Result<Vec<Outcome>, Error> {
+async fn write(store: &Store, chunks: Arc<[Arc<Chunk>]>) -> Result<Vec<Told>, Error> {
     let first = chunks.first().ok_or_else(|| Error::Internal("nothing to load".to_owned()))?;
     let registry = first.permit.registry();
-    let records: Vec<Record> = chunks.iter().flat_map(|chunk| chunk.records.iter().cloned()).collect();
-    let written = store.write("import.load", registry, move |tx| load(tx, &chunks, &records)).await?;
+    let written = store.write("import.load", registry, move |tx| load(tx, &chunks)).await?;
     Ok(written.value)
 }
 
 /// All are permitted to load into the same registry, which is what is asked of whoever loads.
-fn load(tx: &mut Tx<'_>, chunks: &[Arc<Chunk>], records: &[Record]) -> Result<Vec<Outcome>, Error> {
-    let Some(first) = chunks.first() else { return Ok(Vec::new()) };
-    let since = tx.load(&first.permit, records)?;
-    first.issuing.sign(tx, &Which::Since(since))?;
+fn load(tx: &mut Tx<'_>, chunks: &[Arc<Chunk>]) -> Result<Vec<Told>, Error> {
+    let refused = refused(tx, chunks)?;
+    let good =
+        || chunks.iter().zip(&refused).filter(|(_, refused)| refused.is_none()).map(|(chunk, _)| chunk);
+    if let Some(first) = good().next() {
+        let records: Vec<Record> = good().flat_map(|chunk| chunk.records.iter().cloned()).collect();
+        let since = tx.load(&first.permit, &records)?;
+        first.issuing.sign(tx, &Which::Since(since))?;
+    }
     let epoch = tx.epoch;
-    let outcomes: Vec<Outcome> =
-        chunks.iter().map(|chunk| Outcome { epoch, ..chunk.outcome.clone() }).collect();
-    let calls =
-        chunks.iter().zip(&outcomes).filter_map(|(chunk, outcome)| Some((chunk.call.as_ref()?, outcome)));
-    tx.keep_all(&calls.collect::<Vec<_>>())?;
-    Ok(outcomes)
+    let outcome = |chunk: &Arc<Chunk>| Outcome { epoch, ..chunk.outcome.clone() };
+    let kept: Vec<_> = good().filter_map(|chunk| Some((chunk.call.as_ref()?, outcome(chunk)))).collect();
+    tx.keep_all(&kept.iter().map(|(call, outcome)| (*call, outcome)).collect::<Vec<_>>())?;
+    Ok(chunks.iter().zip(refused).map(|(chunk, refused)| refused.map_or(Ok(outcome(chunk)), Err)).collect())
+}
+
+/// Why a chunk is not loaded: its request was carried out, or an entity in it is registered, before this or by a chunk
+/// before it. What a client sends again while the first is under way keeps no other from being loaded.
+fn refused(tx: &mut Tx<'_>, chunks: &[Arc<Chunk>]) -> Result<Vec<Option<Error>>, Error> {
+    let calls: Vec<&Call> = chunks.iter().filter_map(|chunk| chunk.call.as_ref()).collect();
+    let mut spent = if calls.is_empty() { HashSet::new() } else { tx.spent(&calls)? };
+    let all: Vec<String> = chunks.iter().flat_map(|chunk| identifiers(chunk)).collect();
+    let mut taken = tx.taken(&all)?;
+    let judge = |chunk: &Arc<Chunk>| {
+        let id = chunk.call.as_ref().map(|call| (call.principal.clone(), call.request_id));
+        if id.as_ref().is_some_and(|id| spent.contains(id)) {
+            return Some(Error::Conflict("request_id".to_owned()));
+        }
+        if identifiers(chunk).any(|identifier| taken.contains(&identifier)) {
+            return Some(Error::DuplicateEntity);
+        }
+        spent.extend(id);
+        taken.extend(identifiers(chunk));
+        None
+    };
+    Ok(chunks.iter().map(judge).collect())
+}
+
+fn identifiers(chunk: &Chunk) -> impl Iterator<Item = String> + '_ {
+    chunk.records.iter().flat_map(|record| &record.identifiers).map(|identifier| identifier.value.clone())
 }
