@@ -323,7 +323,7 @@ impl LocalAuthority for Hosted {
         let mut slot = tenant.view.lock().await;
         let now = self.clock.now();
         // The lease first: see `Register`. What is read from here on is as new as what was noted by now.
-        let turns = if self.register.usable() { self.register.turns(registry) } else { None };
+        let turns = self.register.turns_now(registry);
         if let Some(read) = slot.as_ref()
             && turns.is_some_and(|turns| read.turns == Some(turns))
             && now.since(read.at) < self.view_age

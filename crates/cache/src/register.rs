@@ -157,6 +157,12 @@ impl Register {
         self.registration(registry).map(|it| it.turns.load(Ordering::Acquire))
     }
 
+    /// The same, as long as nothing can have been missed.
+    pub fn turns_now(&self, registry: RegistryId) -> Option<u64> {
+        // The lease first.
+        if self.usable() { self.turns(registry) } else { None }
+    }
+
     /// INVARIANT: only after `note` of every change in (`watched`, `epoch`].
     pub fn advance(&self, registry: RegistryId, epoch: i64) {
         if self.watched(registry).is_some()

@@ -162,6 +162,13 @@ impl Group {
         Ok(ran)
     }
 
+    async fn attempt(self: &Arc<Self>, store: &Store) -> Result<Vec<Ran>, Error> {
+        let begun = store.begin().await?;
+        let (group, whose) = (Arc::clone(self), store.clone());
+        let work = move |conn: &mut PgConnection| group.carry_out(conn, &whose);
+        store.finish("group", begun, |node| self.late(store, node), work).await
+    }
+
     /// Ready when this is to be given up: a step takes too long, or the node is gone. A COMMIT that was sent is waited for.
     async fn late(&self, store: &Store, node: usize) {
         let gone = async {
@@ -217,10 +224,7 @@ async fn lead_groups(store: Store, registry: RegistryId, mut lead: Lead<Arc<dyn 
         metrics::counter!("charter_group_changes_total").increment(changes.len() as u64);
         let gate = Gate::new(store.deadline());
         let group = Arc::new(Group { registry, changes, gate });
-        let (work, whose) = (Arc::clone(&group), store.clone());
-        let late = |node| group.late(&store, node);
-        let work = move |conn: &mut PgConnection| work.carry_out(conn, &whose);
-        let result = store.interact_until("group", late, work).await;
+        let result = group.attempt(&store).await;
         lead.back(group.tell(result).iter().map(Arc::clone));
     }
 }

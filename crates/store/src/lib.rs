@@ -223,21 +223,7 @@ impl Store {
         whole(async move { store.finish(name, begun, |_| tokio::time::sleep(limit), work).await }).await
     }
 
-    /// The same, left to itself when `late`, which is told the node, is ready. Whoever asks for it stays until then.
-    async fn interact_until<T, F, L>(
-        &self,
-        name: &'static str,
-        late: impl FnOnce(usize) -> L,
-        work: F,
-    ) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
-        L: Future<Output = ()>,
-    {
-        self.finish(name, self.begin().await?, late, work).await
-    }
-
+    /// The node that takes writes, and a connection to it.
     async fn begin(&self) -> Result<Begun, Error> {
         let started = std::time::Instant::now();
         let node = self.nodes.writer().await?;
@@ -248,6 +234,7 @@ impl Store {
         Ok(Begun { started, node, timeline, conn, held })
     }
 
+    /// Does what was begun, left to itself when `late`, which is told the node, is ready. Whoever calls this stays until then.
     async fn finish<T, F, L>(
         &self,
         name: &'static str,

@@ -50,8 +50,7 @@ pub struct Outcome {
 
 /// The permission to load into a registry, as it is known here now.
 pub async fn permit_load(app: &App, caller: &Caller, registry: RegistryId) -> Result<Permit<Load>, Error> {
-    let turns = if app.register.usable() { app.register.turns(registry) } else { None };
-    let phase = app.tenant(registry)?.phase(&app.store, turns).await?;
+    let phase = app.tenant(registry)?.phase(&app.store, app.register.turns_now(registry)).await?;
     Ok(permit::<Load>(caller, registry, phase)?)
 }
 

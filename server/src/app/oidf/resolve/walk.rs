@@ -115,7 +115,7 @@ impl<'a> Walk<'a> {
         }
         let register = &self.app.register;
         // Before what is read: see `Register`.
-        match register.turns(registry).filter(|_| register.usable()) {
+        match register.turns_now(registry) {
             Some(turns) => self.ground.turns.push((registry, turns)),
             None => self.fleeting = true,
         }
