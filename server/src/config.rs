@@ -13,7 +13,7 @@ pub mod standby;
 
 use std::{path::Path, time::Duration};
 
-use charter_store::nodes;
+use charter_store::{Tls, nodes};
 use figment::{
     Figment,
     providers::{Env, Format, Toml},
@@ -24,6 +24,8 @@ pub use self::{
     dids::Dids, keys::Keys, listener::Listener, log::LogStore, oidc::Oidc, peer_tls::PeerTls,
     registry::RegistryConfig, standby::Standby,
 };
+
+use crate::tls;
 
 const DEFAULTS: &str = include_str!("config.default.toml");
 /// Variables of the same prefix that are for `charter`, for the tests, or name the file.
@@ -82,6 +84,18 @@ pub struct Database {
     /// Absent: none with one host in `url`, else one.
     #[serde(default)]
     pub synchronous_standbys: Option<usize>,
+    pub ca_file: String,
+}
+
+impl Database {
+    /// What is encrypted with, where authorities are named.
+    pub fn tls(&self) -> Result<Option<Tls>, String> {
+        if self.ca_file.is_empty() {
+            return Ok(None);
+        }
+        let trusted = tls::client(Some(&self.ca_file)).map_err(|why| format!("database.ca_file: {why}"))?;
+        Ok(Some(Tls::new(self.ca_file.clone(), trusted)))
+    }
 }
 
 impl std::fmt::Debug for Database {
@@ -317,6 +331,7 @@ impl Config {
         );
         demand(!self.registries.is_empty(), "no [[registries]]: name at least one".into());
         demand(!self.listeners.is_empty(), "no [[listeners]]: name at least one".into());
+        faults.extend(self.database.tls().err());
         faults.extend(nodes::settle(&self.database.url, self.database.synchronous_standbys).err());
         faults.extend(keys::faults(&self.keys));
         faults.extend(dids::faults(&self.dids));

@@ -6,7 +6,7 @@ use charter_cache::{Answers, Dependencies, RedisTier, Register};
 use charter_credential::Resolver as Dids;
 use charter_domain::{RegistryId, time::Clock};
 use charter_federation::{Native, Resolver};
-use charter_signing::{Algorithm, Kek, KeyStore, MacKey, TokenStore, Vault};
+use charter_signing::{Algorithm, Kek, KeyStore, MacKey, TokenStore, Vault, secret};
 use charter_store::{Store, credential, nodes};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, Semaphore};
@@ -309,10 +309,11 @@ pub fn store_settings(config: &Config) -> charter_store::Settings {
         statement_timeout: std::time::Duration::from_millis(config.database.statement_timeout_ms),
         // What does not fit together was refused with the configuration.
         synchronous_standbys: settled.map_or(0, |settled| settled.standbys),
+        tls: config.database.tls().ok().flatten(),
     }
 }
 
-async fn redis(config: &Config) -> Result<Option<RedisTier>, Startup> {
+pub(crate) async fn redis(config: &Config) -> Result<Option<RedisTier>, Startup> {
     if config.redis.url.is_empty() {
         return Ok(None);
     }
@@ -325,12 +326,9 @@ async fn redis(config: &Config) -> Result<Option<RedisTier>, Startup> {
 
 /// A secret file must be readable by its owner alone.
 pub fn read_secret(path: &std::path::Path) -> Result<String, String> {
-    use std::os::unix::fs::PermissionsExt;
     let describe = |e: std::io::Error| format!("`{}`: {e}", path.display());
-    let mode = std::fs::metadata(path).map_err(describe)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(format!("`{}` has mode {mode:o}; make it 600", path.display()));
-    }
+    let found = std::fs::metadata(path).map_err(describe)?;
+    secret::guarded(&found).map_err(|why| format!("`{}` {why}", path.display()))?;
     let text = std::fs::read_to_string(path).map_err(describe)?.trim().to_owned();
     if text.len() < 32 {
         Err(format!("`{}` must hold at least 32 characters", path.display()))

@@ -1,10 +1,10 @@
 //! Certificates and private keys from PEM files. Errors say what to do, and are for whoever runs this server.
 
-use std::{os::unix::fs::PermissionsExt as _, path::Path};
+use std::path::Path;
 
 use charter_domain::spki::SpkiSha256;
 use charter_federation::protocol::tls::{Identity, public_key};
-use charter_signing::certificate;
+use charter_signing::{certificate, secret};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
@@ -42,10 +42,7 @@ pub fn roots(path: &str) -> Result<RootCertStore, String> {
 pub fn identity(cert_file: &str, key_file: &str) -> Result<Identity, String> {
     let path = Path::new(key_file);
     let found = std::fs::metadata(path).map_err(|e| format!("`{key_file}` cannot be read: {e}"))?;
-    let mode = found.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(format!("`{key_file}` has mode {mode:o}; make it 600"));
-    }
+    secret::guarded(&found).map_err(|why| format!("`{key_file}` {why}"))?;
     let key = PrivateKeyDer::from_pem_file(path)
         .map_err(|e| format!("`{key_file}` cannot be read as a private key in PEM: {e}"))?;
     Ok((certificates(cert_file)?, key))

@@ -18,8 +18,14 @@ const READS: usize = 3;
 async fn store(site: &Site) -> anyhow::Result<(Store, RegistryId)> {
     let url = site.database(DATABASE, "charter_runtime")?;
     let statement_timeout = std::time::Duration::from_secs(60);
-    let settings =
-        Settings { url, pool_size: 2, hot_connections: 1, statement_timeout, synchronous_standbys: 0 };
+    let settings = Settings {
+        url,
+        pool_size: 2,
+        hot_connections: 1,
+        statement_timeout,
+        synchronous_standbys: 0,
+        tls: None,
+    };
     let store = Store::new(settings, Arc::new(WallClock))?;
     let new = NewRegistry {
         authority: AuthorityId::parse("did:web:history.example")?,

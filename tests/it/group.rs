@@ -258,6 +258,7 @@ fn beside(kept: &Kept, url: String, synchronous_standbys: usize) -> Store {
         hot_connections: 1,
         statement_timeout: Duration::from_secs(10),
         synchronous_standbys,
+        tls: None,
     };
     Store::new(settings, Arc::clone(&kept.clock) as Arc<dyn Clock>).expect("a store")
 }

@@ -34,8 +34,14 @@ impl Kept {
         let database = Database::create().await;
         let clock = Arc::new(TestClock::default());
         let url = database.url("charter_runtime");
-        let settings =
-            Settings { url, pool_size, hot_connections: 2, statement_timeout, synchronous_standbys: 0 };
+        let settings = Settings {
+            url,
+            pool_size,
+            hot_connections: 2,
+            statement_timeout,
+            synchronous_standbys: 0,
+            tls: None,
+        };
         let store = Store::new(settings, Arc::clone(&clock) as Arc<dyn Clock>).expect("a store");
         Self { database, store, clock }
     }

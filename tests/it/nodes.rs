@@ -1,8 +1,9 @@
 //! One database of several nodes: what is answered and written while nodes freeze, crash, fall behind and are promoted.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use charter_domain::{RegistryId, time::Clock};
+use charter_cache::Lookup;
+use charter_domain::{Kind, RegistryId, time::Clock};
 use charter_proto::charter::registry::v1::{SetStatusRequest, set_status_request::Target};
 use charter_store::nodes::Role;
 use charter_tests::{AUTHORITY, TestApp, replica::Replicas};
@@ -98,6 +99,39 @@ async fn a_frozen_primary_takes_no_answer_away_and_the_next_one_is_found() {
     replicas.freeze(2);
     silent(&app, "200 no REVOKED", "the old primary is alone").await;
     assert!(sets(&app, "ACTIVE").await.is_err(), "the old primary takes no write");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_goes_on_at_the_next_primary_which_has_the_same_events() {
+    let (replicas, app) = served().await;
+    assert_eq!(said(&app).await, ["200 yes ACTIVE", "200 yes ACTIVE"]);
+    let answers = &app.app.answers;
+    let lookup = Lookup {
+        registry: id(&app),
+        kind: Kind::Authorization,
+        authority: AUTHORITY,
+        entity: ISSUER,
+        action: "issue",
+        resource: "Degree",
+    };
+    let kept = || answers.get_local(&lookup, app.clock.now());
+    let before = kept().expect("kept");
+    let store = &app.app.store;
+    until(LATEST, "a poll has seen its events", || async {
+        app.app.register.watched(id(&app)) == Some(before.epoch)
+    })
+    .await;
+    until(LATEST, "all nodes count", || async { store.quorum() == (3, 2) }).await;
+    let history = answers.history();
+    replicas.freeze(0);
+    replicas.promote(1).await;
+    replicas.follow(2, 1).await;
+    until(LATEST, "another is the primary", || async { answers.history() > history }).await;
+    // Nobody asks: what is found then is what was there.
+    until(LATEST, "the lease is held again", || async { kept().is_some() }).await;
+    assert!(Arc::ptr_eq(&before, &kept().expect("kept")));
+    sets(&app, "REVOKED").await.expect("written at the new primary");
+    always(&app, "200 no REVOKED", "a change counts there").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

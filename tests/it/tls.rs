@@ -279,5 +279,5 @@ fn files_of_a_listener_are_looked_at_before_it_is_opened() {
     assert!(said(&pair.replace("server.pem", "server.key")).is_err(), "a key is no certificate");
     let open = std::fs::Permissions::from_mode(0o640);
     std::fs::set_permissions(file("server.key"), open).expect("its mode");
-    assert!(said(&pair).expect_err("others may read it").contains("make it 600"));
+    assert!(said(&pair).expect_err("others may read it").contains("chmod 600"));
 }

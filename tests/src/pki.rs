@@ -13,7 +13,9 @@ use std::{
 
 use charter_server::peer_keys::PeerKeys;
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PublicKeyData, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData, date_time_ymd,
+};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     crypto::aws_lc_rs,
@@ -99,6 +101,8 @@ impl Pki {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Another than those that it signs: OpenSSL takes one that is issued by its own name for self-signed.
+        params.distinguished_name.push(DnType::CommonName, "authority of a test");
         let root = params.self_signed(&key).expect("signed");
         private(&dir.path().join("ca.pem"), &root.pem());
         let pki = Self { dir, ca: Issuer::new(params, key), root: root.der().clone() };

@@ -1,7 +1,7 @@
 //! Copies of one database for a test: a primary and two standbys of which one confirms each write. Each can be frozen,
 //! crashed, promoted and turned into a standby of another.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, net::IpAddr, path::PathBuf, time::Duration};
 
 use charter_server::postgres::{User, binaries, user};
 use rustix::process::{Pid, Signal, kill_process};
@@ -9,7 +9,10 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio_postgres::Client;
 
-use crate::database::{self, Database};
+use crate::{
+    database::{self, Database},
+    pki::Pki,
+};
 
 pub const NODES: usize = 3;
 const FIRST_PORT: usize = 5432;
@@ -131,10 +134,33 @@ impl Replicas {
 
     /// Starts a node that was crashed.
     pub async fn launch(&self, node: usize) {
+        self.launch_with(node, "").await;
+    }
+
+    /// Starts a node anew that listens at an address and shows the certificate of `server`; the way to it, by the name
+    /// `localhost`.
+    pub async fn encrypt(&self, node: usize, pki: &Pki, address: IpAddr) -> String {
+        self.crash(node).await;
+        let own = |file: &str| {
+            let copy = self.dir.path().join(file);
+            fs::copy(pki.file(file), &copy).expect("a copy");
+            self.user.owns(&copy).expect("its file");
+            copy.display().to_string()
+        };
+        let (certificate, key) = (own("server.pem"), own("server.key"));
+        let more = format!(
+            " -c ssl=on -c ssl_cert_file={certificate} -c ssl_key_file={key} -c listen_addresses={address}"
+        );
+        self.launch_with(node, &more).await;
+        let (port, name) = (FIRST_PORT + node, &self.name);
+        format!("host=localhost hostaddr={address} port={port} dbname={name} user=charter_runtime")
+    }
+
+    async fn launch_with(&self, node: usize, more: &str) {
         let options = format!(
             "-p {} -k {} -c listen_addresses='' -c max_connections=100 -c shared_buffers=32MB -c lc_messages=C \
              -c unix_socket_permissions=0700 -c fsync=off -c full_page_writes=off -c wal_log_hints=on \
-             -c synchronous_commit=remote_apply -c wal_retrieve_retry_interval=200ms",
+             -c synchronous_commit=remote_apply -c wal_retrieve_retry_interval=200ms{more}",
             FIRST_PORT + node,
             self.dir.path().display()
         );

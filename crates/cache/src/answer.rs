@@ -68,16 +68,18 @@ pub struct Entry<V> {
     slot: Slot,
     /// Of the entity, where the answer rests on other registries.
     tag: u32,
+    /// Of the database, when the facts were read.
+    history: u64,
     filled: Filled<V>,
     /// It is to be looked up again.
     due: AtomicBool,
 }
 
 impl<V> Entry<V> {
-    pub(crate) fn new(lookup: &Lookup<'_>, register: &Register, filled: Filled<V>) -> Self {
+    pub(crate) fn new(lookup: &Lookup<'_>, register: &Register, history: u64, filled: Filled<V>) -> Self {
         let slot = register.slot(lookup.registry, lookup.entity);
         let tag = if filled.deps.is_empty() { 0 } else { entity_tag(lookup.entity) };
-        Self { key: Key::new(lookup), slot, tag, filled, due: AtomicBool::new(false) }
+        Self { key: Key::new(lookup), slot, tag, history, filled, due: AtomicBool::new(false) }
     }
     /// The question that it answers.
     pub fn question(&self) -> Lookup<'_> {
@@ -112,7 +114,8 @@ impl<V> Entry<V> {
     }
     /// The same without the lease: worth writing to Redis.
     pub(crate) fn accepted(&self, register: &Register) -> bool {
-        register.accepts_slot(self.key.registry(), self.slot, self.filled.epoch)
+        let (registry, epoch) = (self.key.registry(), self.filled.epoch);
+        register.accepts_slot(registry, self.slot, epoch) && register.goes_on(registry, self.history, epoch)
     }
     /// Since when nothing has confirmed the registries that it rests on; and since when our own records were not proven,
     /// where their lease is over. `None` if it waits for nobody, if one is known to have changed, or if a date ends the

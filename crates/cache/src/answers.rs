@@ -1,14 +1,12 @@
 //! The answers of one kind of value: in process first, then Redis, then whoever can look them up.
 
 use std::{
+    collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
-use charter_domain::Timestamp;
+use charter_domain::{RegistryId, Timestamp};
 use foldhash::quality::RandomState;
 use moka::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
@@ -54,8 +52,6 @@ pub struct Answers<V> {
     redis: Option<RedisTier>,
     flights: Flights<V>,
     due: Due<V>,
-    /// How often another history began.
-    histories: AtomicU64,
     counted: counters::Local,
     filled: counters::Fill,
 }
@@ -74,7 +70,6 @@ where
             redis,
             flights: Flights::new(),
             due: Due::new(),
-            histories: AtomicU64::new(0),
             counted: counters::Local::new(),
             filled: counters::Fill::new(),
         }
@@ -109,8 +104,10 @@ where
         if !self.register.usable() || self.register.watched(lookup.registry).is_none() {
             return None;
         }
+        let history = self.history();
         let body = redis.get(&lookup.redis_key()).await?;
-        let entry = wire::read(&body).map(|filled| Arc::new(Entry::new(lookup, &self.register, filled)));
+        let entry = |filled| Arc::new(Entry::new(lookup, &self.register, history, filled));
+        let entry = wire::read(&body).map(entry);
         let Some(entry) = entry.filter(|entry| entry.valid(now, &self.register)) else {
             redis.counters().refused.increment(1);
             return None;
@@ -134,7 +131,17 @@ where
     /// judges it; not if it may be kept for no time, so that what was there before is found by `past`.
     /// Redis is written in the background, and only what other processes could use.
     pub fn put(&self, lookup: &Lookup<'_>, filled: Filled<V>) -> Arc<Entry<V>> {
-        let entry = Arc::new(Entry::new(lookup, &self.register, filled));
+        self.put_since(lookup, self.history(), filled)
+    }
+
+    /// Which history of the database is the right one now: to be asked before something is read.
+    pub fn history(&self) -> u64 {
+        self.register.history()
+    }
+
+    /// The same as `put`, of what was read in a history that may be over by now.
+    pub fn put_since(&self, lookup: &Lookup<'_>, history: u64, filled: Filled<V>) -> Arc<Entry<V>> {
+        let entry = Arc::new(Entry::new(lookup, &self.register, history, filled));
         if entry.expires_at <= entry.evaluated_at {
             return entry;
         }
@@ -150,7 +157,7 @@ where
 
     /// An answer in the form of an entry, kept nowhere: for questions that are asked once.
     pub fn entry(&self, lookup: &Lookup<'_>, filled: Filled<V>) -> Arc<Entry<V>> {
-        Arc::new(Entry::new(lookup, &self.register, filled))
+        Arc::new(Entry::new(lookup, &self.register, self.history(), filled))
     }
 
     /// From a tier, or from `fill`. Of those who ask the same at the same time one runs its `fill`, and the
@@ -206,14 +213,9 @@ where
             return self.overloaded();
         };
         self.filled.led.increment(1);
-        let history = self.histories.load(Ordering::Acquire);
+        let history = self.history();
         let found = fill().await.map_err(|error| Error::Fill(Arc::new(error)))?;
-        Ok(if self.goes_on(history) { self.put(lookup, found) } else { self.entry(lookup, found) })
-    }
-
-    /// What was found since then is of the history that is the right one still.
-    fn goes_on(&self, history: u64) -> bool {
-        self.histories.load(Ordering::Acquire) == history
+        Ok(self.put_since(lookup, history, found))
     }
 
     async fn lead<E, F, Fut>(
@@ -274,12 +276,14 @@ where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Filled<V>, E>>,
     {
-        let history = self.histories.load(Ordering::Acquire);
+        let history = self.history();
         match fill().await {
             // For who asked before the other began; whoever follows looks for himself.
-            Ok(filled) if !self.goes_on(history) => Ok(self.entry(lookup, filled)),
+            Ok(filled) if !self.register.goes_on(lookup.registry, history, filled.epoch) => {
+                Ok(Arc::new(Entry::new(lookup, &self.register, history, filled)))
+            }
             Ok(filled) => {
-                let entry = self.put(lookup, filled);
+                let entry = self.put_since(lookup, history, filled);
                 lead.land(Outcome::Filled(Arc::clone(&entry)));
                 Ok(entry)
             }
@@ -306,14 +310,20 @@ where
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Another history of the database is the right one: nothing that is kept of the one before is served any more. Its
-    /// number is the same in every process of a site.
-    pub fn begin_history(&self, number: u32) {
-        self.histories.fetch_add(1, Ordering::AcqRel);
+    /// Another history of the database is the right one: of what is kept in process only that goes on which is part of it
+    /// (see `Register::begin_history`), and nothing of what is in Redis. Its number is the same in every process of a site.
+    pub fn begin_history(&self, number: u32, kept: &HashMap<RegistryId, i64>) {
         if let Some(redis) = &self.redis {
             redis.begin(number);
         }
-        self.local.invalidate_all();
+        self.register.begin_history(kept);
+    }
+    /// Whether Redis answers; none where there is none.
+    pub async fn redis_answers(&self) -> Option<bool> {
+        match &self.redis {
+            Some(redis) => Some(redis.answers().await),
+            None => None,
+        }
     }
     pub fn run_pending_tasks(&self) {
         self.local.run_pending_tasks();

@@ -124,6 +124,11 @@ impl RedisTier {
         });
     }
 
+    /// Whether it answers now. While it rests nobody asks it.
+    pub(crate) async fn answers(&self) -> bool {
+        self.call::<String>(&redis::cmd("PING")).await.is_some()
+    }
+
     async fn call<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> Option<T> {
         let it = &*self.0;
         if !it.breaker.allows(BootInstant::now()) {

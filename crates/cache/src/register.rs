@@ -6,6 +6,7 @@
 //! before the poll that renewed it. No lock is taken to read.
 
 use std::{
+    collections::HashMap,
     hash::BuildHasher,
     sync::{
         OnceLock,
@@ -44,6 +45,8 @@ struct Registration {
     wide: AtomicI64,
     /// How often such a change was noted.
     turns: AtomicU64,
+    /// Of the history before this one, up to here nothing is different in this one.
+    kept: AtomicI64,
     stamps: Stamps,
 }
 
@@ -54,6 +57,7 @@ impl Registration {
             since: AtomicI64::new(UNWATCHED),
             wide: AtomicI64::new(i64::MIN),
             turns: AtomicU64::new(0),
+            kept: AtomicI64::new(i64::MIN),
             stamps: Stamps::new(),
         }
     }
@@ -77,6 +81,8 @@ pub struct Register {
     hasher: SeedableRandomState,
     /// Nanoseconds of `BootInstant`; 0 is never.
     polled_before: AtomicU64,
+    /// How often another history of the database began.
+    history: AtomicU64,
     segments: Box<[OnceLock<Box<[Registration]>>]>,
 }
 
@@ -95,7 +101,8 @@ impl Register {
 
     fn hashing(lease: Duration, ticks: Ticks, hasher: SeedableRandomState) -> Self {
         let segments = (0..SEGMENT).map(|_| OnceLock::new()).collect();
-        Self { lease, ticks, hasher, polled_before: AtomicU64::new(0), segments }
+        let (polled_before, history) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { lease, ticks, hasher, polled_before, history, segments }
     }
 
     /// The lease holds: what is accepted now is not older than any change acknowledged `hold` after commit.
@@ -129,6 +136,36 @@ impl Register {
             it.since.fetch_max(epoch, Ordering::AcqRel);
         }
         it.turns.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Another history of the database is the right one. Up to these epochs it was seen to be that of the registry before it,
+    /// and entries of that one go on; all others, and those of registries that are not named, count no more.
+    pub fn begin_history(&self, kept: &HashMap<RegistryId, i64>) {
+        let all = || self.segments.iter().filter_map(OnceLock::get).flat_map(|segment| segment.iter());
+        // Nothing, while it is not clear whose it is.
+        for it in all() {
+            it.kept.store(i64::MIN, Ordering::Release);
+        }
+        self.history.fetch_add(1, Ordering::AcqRel);
+        for (registry, epoch) in kept {
+            if let Some(it) = self.registration(*registry) {
+                it.kept.store(*epoch, Ordering::Release);
+            }
+        }
+        for it in all() {
+            it.turns.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    pub(crate) fn history(&self) -> u64 {
+        self.history.load(Ordering::Acquire)
+    }
+
+    /// What was read at an epoch of a registry in that history is part of the present one.
+    pub(crate) fn goes_on(&self, registry: RegistryId, history: u64, epoch: i64) -> bool {
+        let now = self.history();
+        let kept = || self.registration(registry).is_some_and(|it| epoch <= it.kept.load(Ordering::Acquire));
+        now == history || (now == history + 1 && kept())
     }
 
     /// Records whose answers changed; from here on, older entries of theirs are refused. Also for a

@@ -21,7 +21,7 @@ mod mac;
 mod pkcs11;
 mod recent;
 mod sealed;
-mod secret;
+pub mod secret;
 mod set;
 mod signer;
 mod store;

@@ -6,12 +6,12 @@ use charter_domain::{RegistryId, Timestamp};
 use diesel::prelude::*;
 use time::OffsetDateTime;
 
-use crate::{Error, Store, hot, schema::registry_epochs, tx::stamp};
+use crate::{Error, Store, schema::registry_epochs, tx::stamp, way};
 
 /// The same database and role as in `url`, on the cluster whose socket is in a directory. Passwords are left out: the
 /// socket is for its owner alone.
 pub fn url_at(url: &str, dir: &Path, port: u16) -> Result<String, Error> {
-    let config = hot::parse(url)?;
+    let config = way::parse(url)?;
     let user = config.get_user().unwrap_or_default();
     let named = config.get_dbname().unwrap_or(user);
     let host = dir.display().to_string();

@@ -4,9 +4,14 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use charter_domain::{RegistryId, Timestamp};
 use diesel::{prelude::*, sql_types};
-use tokio_postgres::{Client, Row, config::TargetSessionAttrs};
+use tokio_postgres::{Client, Row};
 
-use crate::{Error, Store, hot, nodes::Rounds, schema::registry_epochs, statement::sql_query};
+use crate::{
+    Error, Store,
+    nodes::{Begun, Rounds},
+    schema::registry_epochs,
+    statement::sql_query,
+};
 
 /// Microseconds since 1970, by the node's own clock.
 pub(crate) const CLOCK: &str = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
@@ -42,10 +47,8 @@ impl Store {
             let source = Source::Many(Rounds::new(Arc::clone(&self.nodes)));
             return Ok(EpochReader { source, clocks: Vec::new() });
         }
-        let url = self.nodes.node(0).address.url(Duration::from_millis(800));
-        let mut config = hot::parse(&url)?;
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        Ok(EpochReader { source: Source::One(hot::connect(&config).await?), clocks: Vec::new() })
+        let way = self.nodes.node(0).address.way(Duration::from_millis(800))?.that_writes();
+        Ok(EpochReader { source: Source::One(way.connect().await?), clocks: Vec::new() })
     }
 }
 
@@ -84,12 +87,11 @@ impl EpochReader {
         }
     }
 
-    /// The timeline of a primary that was not known when this was asked before: the one before it may have shown what was
-    /// never acknowledged.
-    pub fn take_timeline(&mut self) -> Option<u32> {
+    /// A primary that was not known when this was asked before: the one before it may have shown what was never acknowledged.
+    pub fn take_begun(&mut self) -> Option<Begun> {
         match &mut self.source {
             Source::One(_) => None,
-            Source::Many(rounds) => rounds.take_timeline(),
+            Source::Many(rounds) => rounds.take_begun(),
         }
     }
 

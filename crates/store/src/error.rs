@@ -85,8 +85,29 @@ pub(crate) const NO_STANDBY: &str = "no synchronous standby is demanded";
 
 impl From<Diesel> for Error {
     fn from(e: Diesel) -> Self {
-        let Diesel::DatabaseError(kind, info) = &e else {
-            return match &e {
+        let full = matches!(&e, Diesel::DatabaseError(_, info) if info.message().contains(FULL));
+        let error = Self::of(&e);
+        error.count(full);
+        error
+    }
+}
+
+impl Error {
+    /// Those of the database itself: what a statement was refused for is no fault of its.
+    fn count(&self, full: bool) {
+        let kind = match self {
+            _ if full => "disk_full",
+            Self::NotPrimary => "not_primary",
+            Self::Unavailable(_) => "unavailable",
+            Self::Internal(_) => "internal",
+            _ => return,
+        };
+        metrics::counter!("charter_database_errors_total", "kind" => kind).increment(1);
+    }
+
+    fn of(e: &Diesel) -> Self {
+        let Diesel::DatabaseError(kind, info) = e else {
+            return match e {
                 Diesel::BrokenTransactionManager | Diesel::RollbackErrorOnCommit { .. } => {
                     Self::Unavailable(e.to_string())
                 }

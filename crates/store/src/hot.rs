@@ -10,9 +10,9 @@ use std::{
 
 use charter_domain::{Kind, RegistryId, fact::Facts};
 use tokio::sync::Mutex;
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
 
-use crate::{Error, Store, nodes::Role, reads};
+use crate::{Error, Store, nodes::Role, reads, way::Way};
 
 /// A question waits as long for Postgres, connecting included, or for as long as a statement may take.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -38,17 +38,16 @@ struct Conn {
 
 /// Slots are opened when first used and reopened when found closed.
 pub(crate) struct Hot {
-    config: tokio_postgres::Config,
+    way: Way,
     patience: Duration,
     slots: Vec<Mutex<Option<Arc<Conn>>>>,
     next: AtomicUsize,
 }
 
 impl Hot {
-    pub(crate) fn new(url: &str, connections: usize, statement: Duration) -> Result<Self, Error> {
-        let config = parse(url)?;
+    pub(crate) fn new(way: Way, connections: usize, statement: Duration) -> Self {
         let slots = (0..connections.max(1)).map(|_| Mutex::new(None)).collect();
-        Ok(Self { config, patience: statement.max(PATIENCE), slots, next: AtomicUsize::new(0) })
+        Self { way, patience: statement.max(PATIENCE), slots, next: AtomicUsize::new(0) }
     }
 
     async fn connection(&self) -> Result<Arc<Conn>, Error> {
@@ -57,29 +56,12 @@ impl Hot {
         if let Some(conn) = slot.as_ref().filter(|c| !c.client.is_closed()) {
             return Ok(Arc::clone(conn));
         }
-        let client = connect(&self.config).await?;
+        let client = self.way.connect().await?;
         let facts = client.prepare(FACTS).await?;
         let conn = Arc::new(Conn { client, facts });
         *slot = Some(Arc::clone(&conn));
         Ok(conn)
     }
-}
-
-pub(crate) fn parse(url: &str) -> Result<tokio_postgres::Config, Error> {
-    let mut config: tokio_postgres::Config =
-        url.parse().map_err(|e: tokio_postgres::Error| Error::Unavailable(e.to_string()))?;
-    config.connect_timeout(Duration::from_secs(2)).tcp_user_timeout(Duration::from_secs(3));
-    Ok(config)
-}
-
-pub(crate) async fn connect(config: &tokio_postgres::Config) -> Result<Client, Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::warn!(error = %error, "a database connection ended");
-        }
-    });
-    Ok(client)
 }
 
 impl Hot {

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod application;
+mod archive;
 pub mod breakglass;
 pub mod credential;
 pub mod delegation;
@@ -55,6 +56,7 @@ pub mod status;
 pub mod superior;
 pub mod target;
 mod tx;
+mod way;
 pub mod webhook;
 pub mod witness;
 
@@ -77,6 +79,7 @@ pub use crate::{
     error::Error,
     hot::Question,
     tx::{Authorship, Committed, Tx},
+    way::Tls,
 };
 
 /// Where Postgres is, and how much of it to use.
@@ -92,6 +95,8 @@ pub struct Settings {
     pub statement_timeout: Duration,
     /// Standbys that confirm each change before it is acknowledged; with fewer demanded by the primary nothing is written.
     pub synchronous_standbys: usize,
+    /// Of the connections to all nodes; none: as `url` says.
+    pub tls: Option<Tls>,
 }
 
 const ASTRAY: &str = "the clock of this machine is more than 60 s from the database's: set it right";
@@ -132,13 +137,13 @@ pub struct Store {
 impl Store {
     /// Makes the pools; connections are opened when first used, so this does not fail when Postgres is away.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let addresses =
-            nodes::split(&settings.url, settings.synchronous_standbys).map_err(Error::Unavailable)?;
+        let addresses = nodes::split(&settings.url, settings.synchronous_standbys, settings.tls.as_ref());
+        let addresses = addresses.map_err(Error::Unavailable)?;
         let nodes = Arc::new(nodes::Nodes::new(addresses, settings.synchronous_standbys));
         let pools = pools(&nodes, settings.pool_size, settings.statement_timeout)?;
         let hot = |node: &nodes::Node| {
-            let url = node.address.url(settings.statement_timeout);
-            hot::Hot::new(&url, settings.hot_connections, settings.statement_timeout)
+            let way = node.address.way(settings.statement_timeout)?;
+            Ok(hot::Hot::new(way, settings.hot_connections, settings.statement_timeout))
         };
         let hots = nodes.nodes().map(hot).collect::<Result<Arc<[hot::Hot]>, Error>>()?;
         let settings = Arc::new(settings);

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use charter_domain::{RegistryId, Timestamp};
 use tokio_postgres::Client;
 
-use crate::{Error, Store, hot, nodes::Nodes};
+use crate::{Error, Store, nodes::Nodes};
 
 /// A statement that takes longer counts as the loss of the connection.
 const TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -37,10 +37,8 @@ impl Store {
         // A statement that the server cancels while it waits for a standby has happened all the same: among several nodes
         // only this side ends it, and the connection with it.
         let limit = if self.nodes.alone() { Duration::from_millis(800) } else { Duration::ZERO };
-        let url = self.nodes.node(node).address.url(limit);
-        let mut config = hot::parse(&url)?;
-        config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-        let client = within(hot::connect(&config)).await?;
+        let way = self.nodes.node(node).address.way(limit)?.that_writes();
+        let client = within(way.connect()).await?;
         Ok(LogLocks { client, nodes: Arc::clone(&self.nodes), node })
     }
 }

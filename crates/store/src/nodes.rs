@@ -27,6 +27,7 @@ pub(crate) use self::{address::split, node::Node, rounds::Rounds};
 pub use self::{
     address::{Settled, settle},
     node::Role,
+    rounds::Begun,
     standbys::demanded,
     state::NodeState,
 };

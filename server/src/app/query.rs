@@ -173,11 +173,11 @@ pub async fn refresh(app: &App, kept: &Entry<Kept>) {
 /// The way around the fillers, for as many as own records can take.
 async fn spared(app: &App, request: &Request, lookup: &Lookup<'_>) -> Result<Arc<Entry<Kept>>, Error> {
     let _turn = app.spare.try_acquire().map_err(|_| busy())?;
-    let request = Request { mode: Mode::Spared, ..request.clone() };
+    let (request, history) = (Request { mode: Mode::Spared, ..request.clone() }, app.answers.history());
     let found = find(app, request, true).await?;
     // What was found without others is not kept for who has them asked.
     if found.value.referrals.is_empty() {
-        return Ok(app.answers.put(lookup, found));
+        return Ok(app.answers.put_since(lookup, history, found));
     }
     Ok(app.answers.entry(lookup, found))
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     log::Logs,
-    patroni::Api,
+    patroni::{Api, Change},
     plan::{self, Plan},
     view::View,
 };
@@ -94,7 +94,8 @@ impl<'a> Act<'a> {
         }
         let (url, _) = view.own(from).ok_or_else(|| anyhow!("`{from}` does not answer: nothing was done"))?;
         say(&format!("asking `{from}` to hand over to `{to}`"));
-        asked(self.api.hand_over(url, Some(from), to).await)
+        let named = Some(to).filter(|_| !plan::is_first(&view, to));
+        asked(self.api.hand_over(url, Change::Switchover { from, to: named }).await)
     }
 
     /// Once the lock is gone; Patroni may have chosen by itself by then.
@@ -115,7 +116,7 @@ impl<'a> Act<'a> {
                 Ok(()) => {
                     let (url, _) = view.own(to).ok_or_else(|| anyhow!("`{to}` does not answer"))?;
                     say(&format!("asking `{to}` to take over"));
-                    return asked(self.api.hand_over(url, None, to).await);
+                    return asked(self.api.hand_over(url, Change::Failover { to }).await);
                 }
                 Err(why) if Instant::now() >= end => bail!("nothing was done: {why}"),
                 Err(_) => sleep(LOOK).await,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use charter_signing::secret;
 use futures::future::{join, join_all};
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
@@ -141,9 +142,28 @@ impl Member {
         self.lag.as_u64()
     }
 
+    /// Among those that could lead: the highest is chosen.
+    pub fn priority(&self) -> i64 {
+        let set = self.tags.get("failover_priority").and_then(Value::as_i64);
+        if self.may_lead() { set.unwrap_or(1) } else { 0 }
+    }
+
     pub fn may_lead(&self) -> bool {
         self.tags.get("nofailover") != Some(&Value::Bool(true))
     }
+}
+
+/// What a member is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Change<'a> {
+    /// Patroni chooses where nobody is named.
+    Switchover {
+        from: &'a str,
+        to: Option<&'a str>,
+    },
+    Failover {
+        to: &'a str,
+    },
 }
 
 impl Settings {
@@ -220,10 +240,13 @@ impl Api {
     }
 
     /// Asks a member to hand over; what it said, and whether it did.
-    pub async fn hand_over(&self, url: &str, from: Option<&str>, to: &str) -> Result<String, String> {
-        let (path, body) = match from {
-            Some(from) => ("switchover", serde_json::json!({ "leader": from, "candidate": to })),
-            None => ("failover", serde_json::json!({ "candidate": to })),
+    pub async fn hand_over(&self, url: &str, change: Change<'_>) -> Result<String, String> {
+        let (path, body) = match change {
+            Change::Switchover { from, to: Some(to) } => {
+                ("switchover", serde_json::json!({ "leader": from, "candidate": to }))
+            }
+            Change::Switchover { from, to: None } => ("switchover", serde_json::json!({ "leader": from })),
+            Change::Failover { to } => ("failover", serde_json::json!({ "candidate": to })),
         };
         let mut request = Request::post(format!("{url}/{path}"));
         request = request.header(header::CONTENT_TYPE, "application/json");
@@ -243,12 +266,9 @@ fn shown(body: &Bytes) -> String {
 }
 
 fn basic(user: &str, file: &str) -> Result<HeaderValue, String> {
-    use std::os::unix::fs::PermissionsExt as _;
     let told = |why: String| format!("standby.password_file `{file}`: {why}");
-    let mode = std::fs::metadata(file).map_err(|e| told(e.to_string()))?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(told(format!("has mode {mode:o}; make it 600")));
-    }
+    let found = std::fs::metadata(file).map_err(|e| told(e.to_string()))?;
+    secret::guarded(&found).map_err(told)?;
     let password = std::fs::read_to_string(file).map_err(|e| told(e.to_string()))?;
     let text = format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.trim())));
     let mut value = HeaderValue::from_str(&text).map_err(|e| told(e.to_string()))?;

@@ -79,6 +79,16 @@ fn nearest(view: &View) -> Option<&Member> {
     members.filter(|member| fit(member).is_ok()).min_by_key(|member| (member.lag(), member.name.as_str()))
 }
 
+/// Whether Patroni chooses this one by itself: no other that follows has as high a priority. Where it is told whom to choose,
+/// those who are not stand aside for 2 s before they follow (Patroni 4.1.5), and for as long no write is confirmed.
+pub fn is_first(view: &View, to: &str) -> bool {
+    let members = view.cluster.iter().flat_map(|cluster| &cluster.members);
+    let following = members.filter(|member| view.leader() != Some(member.name.as_str()));
+    let (chosen, others): (Vec<&Member>, Vec<&Member>) = following.partition(|member| member.name == to);
+    let priority = |members: &[&Member]| members.iter().map(|member| member.priority()).max();
+    priority(&chosen) > priority(&others)
+}
+
 /// Whether a standby can take over by plan.
 fn fit(member: &Member) -> Result<(), String> {
     let name = &member.name;

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use charter_cache::{BootInstant, Change};
 use charter_domain::RegistryId;
-use charter_store::epoch::EpochReader;
+use charter_store::{epoch::EpochReader, nodes::Begun};
 use tokio::time::MissedTickBehavior;
 
 use crate::{App, Error, telemetry::Seldom};
@@ -93,22 +93,20 @@ pub async fn poll(app: &App, reader: &mut Option<EpochReader>) -> Result<(), cha
         app.register.drop_lease();
         return Err(charter_store::Error::Unavailable("the clock of this machine is wrong".to_owned()));
     }
-    if let Some(timeline) = reader.take_timeline() {
-        begin_anew(app, timeline);
+    if let Some(begun) = reader.take_begun() {
+        begin_anew(app, &begun);
     }
     app.register.polled(before);
     Ok(())
 }
 
-/// The primary before this one may have shown what nobody has acknowledged: nothing made of it is served any more.
-fn begin_anew(app: &App, timeline: u32) {
+/// The primary before this one may have shown what nobody has acknowledged: nothing made of that is served any more. Answers
+/// from up to where both have the same events go on: a new primary is not to look up everything anew at once.
+fn begin_anew(app: &App, begun: &Begun) {
+    app.answers.begin_history(begun.timeline, &begun.kept);
     for registry in app.hosted.tenants().map(|tenant| tenant.registry.id) {
-        if let Some(known) = app.register.watched(registry) {
-            app.register.start(registry, known);
-        }
         app.peer_keys.moved(registry);
     }
-    app.answers.begin_history(timeline);
     app.ebsi.forget();
     app.lists.forget();
     app.news.moved();

@@ -9,7 +9,7 @@ use super::{Doing, Scene, probe::Probe};
 
 /// Longer than Patroni's `ttl`: another has taken over.
 const FROZEN: Duration = Duration::from_secs(30);
-/// The freeze falls at any point of Patroni's loop (`loop_wait` 2 s).
+/// The freeze falls at any point of Patroni's loop (`loop_wait` 1 s).
 const WITHIN_MILLIS: u64 = 2_000;
 const BACK_WITHIN: Duration = Duration::from_secs(60);
 

@@ -63,8 +63,11 @@ pub fn patroni(scene: &mut Scene) -> Doing<'_> {
 pub fn switchover(scene: &mut Scene) -> Doing<'_> {
     Box::pin(async move {
         let leader = scene.leader().await?;
+        // Who is not named takes over sooner: see `charterd standby switchover`.
         let to = if leader == Site::A { Site::B } else { Site::A };
-        scene.lab.switchover(Some(to)).await?;
+        scene.lab.switchover(None).await?;
+        let leads = scene.leader().await?;
+        scene.demand(leads == to, "another took over than the one with the highest priority");
         scene.until_written(Duration::from_secs(30)).await?;
         scene.wait(3).await;
         Ok(())

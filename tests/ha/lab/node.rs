@@ -91,7 +91,7 @@ tags:
 bootstrap:
   dcs:
     ttl: 20
-    loop_wait: 2
+    loop_wait: 1
     retry_timeout: 5
     maximum_lag_on_failover: 0
     check_timeline: true

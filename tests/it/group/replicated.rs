@@ -22,6 +22,7 @@ async fn replicated() -> (Replicas, Kept) {
         // Shorter than any COMMIT here waits.
         statement_timeout: Duration::from_millis(500),
         synchronous_standbys: 1,
+        tls: None,
     };
     let store = Store::new(settings, Arc::clone(&clock) as Arc<dyn Clock>).expect("a store");
     (replicas, Kept { database, store, clock })

@@ -1,6 +1,7 @@
 //! Single flight: one filler for many, nobody hangs, and nobody gets an answer older than the question.
 
 use std::{
+    collections::HashMap,
     convert::Infallible,
     sync::{
         Arc,
@@ -93,7 +94,7 @@ async fn an_error_reaches_all_who_waited_and_is_not_kept() {
 async fn what_was_found_in_a_history_that_is_over_is_not_kept() {
     let (answers, ..) = local();
     let fill = || async {
-        answers.begin_history(2);
+        answers.begin_history(2, &HashMap::new());
         Ok::<_, Infallible>(filled(10, "e"))
     };
     assert_eq!(answers.get_or_fill(&ask("e"), now(), fill).await.unwrap().value, "e@10");

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use charter_cache::{BootInstant, Change, DEP_LEASE, Dependencies, Filled, Register};
 use charter_domain::RegistryId;
 
-use crate::support::{LEASE, REGISTRY, ask, filled, local, now};
+use crate::support::{LEASE, REGISTRY, ask, change, filled, local, now};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -89,6 +89,33 @@ fn each_change_that_concerns_the_whole_registry_is_counted_whatever_its_number()
     assert_eq!(register.turns(REGISTRY), Some(last));
     register.start(REGISTRY, 20);
     assert_ne!(register.turns(REGISTRY), Some(last), "what was missed may have been anything");
+}
+
+#[test]
+fn of_another_history_goes_on_what_was_seen_to_be_the_same() {
+    let (answers, register, _) = local();
+    let served = |name: &str| answers.get_local(&ask(name), now()).is_some();
+    register.advance(REGISTRY, 12);
+    for (name, epoch) in [("old", 10), ("new", 12)] {
+        answers.put(&ask(name), filled(epoch, name));
+    }
+    let turns = register.turns(REGISTRY);
+    answers.begin_history(2, &[(REGISTRY, 11)].into());
+    assert!(served("old") && !served("new"), "event 12 may be another one now");
+    assert_ne!(register.turns(REGISTRY), turns, "what was made of all of it is made again");
+    answers.put(&ask("new"), filled(12, "new"));
+    assert!(served("new"), "read in the present history");
+    register.note(REGISTRY, &[change(13, "old")]);
+    assert!(!served("old"), "a change counts as ever");
+
+    answers.put(&ask("old"), filled(13, "old"));
+    answers.begin_history(3, &[(REGISTRY, 13)].into());
+    assert!(served("old") && served("new"));
+    answers.begin_history(4, &[(REGISTRY, 13)].into());
+    assert!(!served("old"), "two histories ago is too long ago to know");
+    answers.put(&ask("old"), filled(13, "old"));
+    answers.begin_history(5, &[(RegistryId(99), 13)].into());
+    assert!(!served("old"), "of this registry nothing was seen");
 }
 
 #[test]

@@ -7,6 +7,11 @@ use tokio_postgres::{
     config::{Host, SslMode},
 };
 
+use crate::{
+    Error,
+    way::{Tls, Way},
+};
+
 /// More copies than this are no longer one cluster that answers as one.
 const MOST: usize = 5;
 const PORT: u16 = 5432;
@@ -25,11 +30,28 @@ pub(crate) struct Address {
     several: Option<String>,
     /// Writes wait until standbys have applied them.
     replicated: bool,
+    tls: Option<Tls>,
 }
 
 impl Address {
-    /// The connection string, with a limit for statements; none is 0.
+    /// For libpq, with a limit for statements; none is 0.
     pub(crate) fn url(&self, statement: Duration) -> String {
+        let url = self.bare(statement);
+        match &self.tls {
+            None => url,
+            Some(tls) if url.contains("://") => {
+                format!("{url}&sslmode=verify-full&sslrootcert={}", escaped(tls.ca_file()))
+            }
+            Some(tls) => format!("{url} sslmode=verify-full {}", keyword("sslrootcert", tls.ca_file())),
+        }
+    }
+
+    /// For the driver that pipelines.
+    pub(crate) fn way(&self, statement: Duration) -> Result<Way, Error> {
+        Way::new(&self.bare(statement), self.tls.clone())
+    }
+
+    fn bare(&self, statement: Duration) -> String {
         let Some(options) = &self.several else {
             return with_options(&self.base, statement);
         };
@@ -74,13 +96,14 @@ pub fn settle(url: &str, standbys: Option<usize>) -> Result<Settled, String> {
 }
 
 /// Each host by itself, in the order in which they are named; a single one as it is written.
-pub(crate) fn split(url: &str, standbys: usize) -> Result<Vec<Address>, String> {
+pub(crate) fn split(url: &str, standbys: usize, tls: Option<&Tls>) -> Result<Vec<Address>, String> {
     settle(url, Some(standbys))?;
     let config: Config = url.parse().map_err(|_| "database.url is no connection string".to_owned())?;
     let hosts = hosts(&config)?;
     if hosts.len() < 2 {
         let base = url.to_owned();
-        return Ok(vec![Address { name: String::new(), base, several: None, replicated: false }]);
+        let tls = tls.cloned();
+        return Ok(vec![Address { name: String::new(), base, several: None, replicated: false, tls }]);
     }
     let rest = rest(&config);
     let several = config.get_options().unwrap_or_default();
@@ -91,6 +114,7 @@ pub(crate) fn split(url: &str, standbys: usize) -> Result<Vec<Address>, String> 
             name: format!("{host}:{port}"),
             several: Some(several.to_owned()),
             replicated: standbys > 0,
+            tls: tls.cloned(),
         })
         .collect())
 }
@@ -128,6 +152,14 @@ fn rest(config: &Config) -> String {
     .collect()
 }
 
+/// A path in a query of a URL.
+fn escaped(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    path.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 fn keyword(name: &str, value: &str) -> String {
     format!("{name}='{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }
@@ -161,7 +193,7 @@ mod tests {
     const THREE: &str = "host=a,b,/run/c port=1,2,3 dbname=x user='a b' password='it\\'s'";
 
     fn urls(url: &str, standbys: usize) -> Vec<String> {
-        let split = split(url, standbys).expect("readable");
+        let split = split(url, standbys, None).expect("readable");
         split.iter().map(|address| address.url(Duration::from_millis(800))).collect()
     }
 

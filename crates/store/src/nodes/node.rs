@@ -12,7 +12,7 @@ use charter_domain::RegistryId;
 use tokio::sync::watch;
 use tokio_postgres::{Client, Row};
 
-use crate::{Error, hot, nodes::address::Address};
+use crate::{Error, nodes::address::Address};
 
 /// A statement of a poll; longer, and the node is no help.
 const STATEMENT: Duration = Duration::from_millis(800);
@@ -218,8 +218,7 @@ impl Node {
         if let Some(link) = lock(&self.link).as_ref().filter(|link| !link.client.is_closed()) {
             return Ok(Arc::clone(link));
         }
-        let config = hot::parse(&self.address.url(STATEMENT))?;
-        let client = Arc::new(hot::connect(&config).await?);
+        let client = Arc::new(self.address.way(STATEMENT)?.connect().await?);
         let link = Arc::new(Link { client, whole: AtomicBool::new(false) });
         *lock(&self.link) = Some(Arc::clone(&link));
         Ok(link)

@@ -23,6 +23,14 @@ const LOST_AFTER: Duration = Duration::from_secs(5);
 /// A registry on the nodes together: its largest epoch, and whether one of them says that it has moved.
 pub(crate) type Stands = Vec<(RegistryId, i64, bool)>;
 
+/// A node was found to be the primary that was not before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    pub timeline: u32,
+    /// Up to these epochs it has the events that were known before, of registries that it was compared in.
+    pub kept: HashMap<RegistryId, i64>,
+}
+
 pub(crate) struct Rounds {
     nodes: Arc<Nodes>,
     /// What the last round has heard, of nodes that count.
@@ -30,7 +38,7 @@ pub(crate) struct Rounds {
     /// The newest event of each registry that was seen anywhere, with its hash.
     heads: HashMap<RegistryId, (i64, Vec<u8>)>,
     primary: Option<(Server, u32)>,
-    begun: Option<u32>,
+    begun: Option<Begun>,
     behind_since: Option<Instant>,
 }
 
@@ -66,9 +74,10 @@ impl Rounds {
         self.goes_on(is_behind(&nodes.counted(&heard), floors))?;
         let counted: HashSet<usize> = nodes.counted(&heard).iter().map(|heard| heard.node).collect();
         self.heard = heard.into_iter().filter(|heard| counted.contains(&heard.node)).collect();
+        let known: Vec<(RegistryId, i64)> = self.heads.iter().map(|(id, (known, _))| (*id, *known)).collect();
         self.compare().await?;
         nodes.learn(&self.heard)?;
-        self.look_for_primary();
+        self.look_for_primary(&known);
         Ok(together(&self.heard))
     }
 
@@ -77,8 +86,8 @@ impl Rounds {
         self.heard.iter().map(|heard| Timestamp::from_micros(heard.seen.clock)).collect()
     }
 
-    /// The timeline of a primary that was not known when this was asked before.
-    pub(crate) fn take_timeline(&mut self) -> Option<u32> {
+    /// A primary that was not known when this was asked before.
+    pub(crate) fn take_begun(&mut self) -> Option<Begun> {
         self.begun.take()
     }
 
@@ -133,14 +142,29 @@ impl Rounds {
         Ok(())
     }
 
-    fn look_for_primary(&mut self) {
-        let seen = self.nodes.primary().map(|n| self.nodes.node(n).seen());
-        let Some(found) = seen.and_then(|seen| Some((seen.server?, seen.timeline))) else { return };
-        if self.primary != Some(found) {
-            tracing::info!(timeline = found.1, "a node of the database was found to be the primary");
-            self.begun = Some(found.1);
-            self.primary = Some(found);
+    /// `known` are the newest events that were known before this round, in which all that was heard was compared with them.
+    fn look_for_primary(&mut self, known: &[(RegistryId, i64)]) {
+        let Some(primary) = self.nodes.primary() else { return };
+        let seen = self.nodes.node(primary).seen();
+        let Some(found) = seen.server.map(|server| (server, seen.timeline)) else { return };
+        if self.primary == Some(found) {
+            return;
         }
+        tracing::info!(timeline = found.1, "a node of the database was found to be the primary");
+        let mut kept: HashMap<RegistryId, i64> = known.iter().copied().collect();
+        // Another before it that nobody has asked for yet: what was kept then is all that was compared.
+        if let Some(before) = &self.begun {
+            kept.retain(|registry, epoch| before.kept.get(registry).is_some_and(|upto| *epoch <= *upto));
+        }
+        kept.retain(|registry, epoch| self.has(primary, *registry, *epoch));
+        self.begun = Some(Begun { timeline: found.1, kept });
+        self.primary = Some(found);
+    }
+
+    /// A node was heard in this round, with that event of a registry.
+    fn has(&self, node: usize, registry: RegistryId, epoch: i64) -> bool {
+        let of = |heard: &Heard| heard.stands.iter().any(|s| s.registry == registry && s.epoch >= epoch);
+        self.heard.iter().any(|heard| heard.node == node && of(heard))
     }
 }
 

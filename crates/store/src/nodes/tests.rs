@@ -11,7 +11,7 @@ const CLUSTER: i64 = 7;
 
 /// Three nodes of which one standby confirms each write, and what they say.
 fn nodes(seen: [Seen; 3]) -> Nodes {
-    let nodes = Nodes::new(split("host=a,b,c", 1).expect("readable"), 1);
+    let nodes = Nodes::new(split("host=a,b,c", 1, None).expect("readable"), 1);
     say(&nodes, seen);
     nodes
 }

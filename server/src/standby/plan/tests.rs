@@ -101,6 +101,23 @@ fn a_switchover_goes_to_the_nearest_that_confirms() {
 }
 
 #[test]
+fn who_has_the_highest_priority_need_not_be_named() {
+    let of = |priorities: [(&str, Value); 2]| {
+        let mut look = Look::usual();
+        for (member, (name, tags)) in look.cluster.iter_mut().flatten().skip(1).zip(priorities) {
+            assert_eq!(member["name"], name);
+            member["tags"] = tags;
+        }
+        look.view()
+    };
+    assert!(!is_first(&Look::usual().view(), "b"), "c is as good");
+    let view = of([("b", json!({ "failover_priority": 2 })), ("c", json!({ "failover_priority": 1 }))]);
+    assert!(is_first(&view, "b") && !is_first(&view, "c") && !is_first(&view, "a") && !is_first(&view, "x"));
+    let view = of([("b", json!({})), ("c", json!({ "nofailover": true }))]);
+    assert!(is_first(&view, "b") && !is_first(&view, "c"));
+}
+
+#[test]
 fn a_switchover_is_refused_where_it_could_lose_or_hang() {
     let with = |n: usize, member: Value| {
         let mut look = Look::usual();
