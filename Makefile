@@ -8,7 +8,7 @@ HA    := scripts/setup ha && cargo build --release --workspace --bins && exec $(
 BUF   := .tools/node_modules/.bin/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim check bench ha-lab ha-demo ha-test ha-short soak fmt proto openapi run clean-run
+.PHONY: help demo test chart sim check bench ha-lab ha-demo ha-test ha-short soak fmt proto openapi run clean-run
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -18,6 +18,9 @@ demo:  ## build and start the demonstration federation, from the EU root to the 
 
 test:  ## run all tests on a private PostgreSQL and Redis
 	@scripts/setup test && cargo run -q --bin harness -- $(ARGS)
+
+chart:  ## render the Helm chart, check it for Kubernetes and for charterd, and try each alert
+	@scripts/setup chart && cargo build -q --bin charterd && scripts/chart
 
 sim:  ## run SEEDS simulated federations (10000), or replay SEED=n with all that happens in it
 	@SEEDS=$(or $(SEEDS),10000) SEED=$(SEED) cargo test -q -p charter-federation --test sim no_world -- --nocapture

@@ -1,10 +1,13 @@
 //! `charterd doctor`: what would keep this server from serving, checked one by one.
 
+pub mod explain;
+mod site;
+
 use std::path::Path;
 
 use charter_domain::time::Clock as _;
 use charter_signing::{Kek, TokenStore};
-use charter_store::preflight::Report;
+use charter_store::{Store, preflight::Report};
 
 use crate::{Config, anchors::Published, clock::WallClock, context::read_secret};
 
@@ -17,6 +20,10 @@ pub struct Finding {
 }
 
 impl Finding {
+    const fn new(check: &'static str, fault: Option<String>, remark: Option<String>) -> Self {
+        Self { check, fault, remark }
+    }
+
     /// In words, for a terminal.
     pub fn text(&self) -> String {
         match (&self.fault, &self.remark) {
@@ -28,10 +35,12 @@ impl Finding {
 }
 
 pub async fn examine(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![Finding { check: "configuration", fault: None, remark: None }];
-    findings.push(database(config).await);
+    let mut findings = vec![Finding::new("configuration", None, None)];
+    findings.extend(databases(config).await);
+    findings.extend([site::certificates(config), site::room(config)]);
+    findings.extend(site::redis(config).await);
     let mut add = |check, result: Result<(), String>| {
-        findings.push(Finding { check, fault: result.err(), remark: None });
+        findings.push(Finding::new(check, result.err(), None));
     };
     if !config.database.owner_url.is_empty() {
         let url = config.database.owner_url.clone();
@@ -67,8 +76,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         add("anchor set", anchors(dir).await);
     }
     for listener in &config.listeners {
-        let bound = tokio::net::TcpListener::bind(listener.address).await;
-        add("listener", bound.map(drop).map_err(|e| format!("{}: {e}", listener.address)));
+        findings.push(site::listener(listener.address).await);
     }
     findings
 }
@@ -79,26 +87,29 @@ async fn anchors(dir: &Path) -> Result<(), String> {
     published.check(WallClock.now()).await
 }
 
-/// That it is there, and fit to be served from.
-async fn database(config: &Config) -> Finding {
-    let (fault, remark) = match look(config).await {
-        Ok(report) => (report.faults, report.remarks),
+/// That it is there and fit to be served from, and that what is written is kept elsewhere too.
+async fn databases(config: &Config) -> Vec<Finding> {
+    let joined = |list: Vec<String>| (!list.is_empty()).then(|| list.join("; "));
+    match look(config).await {
+        Ok((store, report)) => {
+            let found = Finding::new("database", joined(report.faults), joined(report.remarks));
+            vec![found, site::archive(&store).await]
+        }
         Err(error) => {
             let text = error.source_text().map_or_else(|| error.to_string(), str::to_owned);
-            (vec![text], Vec::new())
+            vec![Finding::new("database", Some(text), None)]
         }
-    };
-    let joined = |list: Vec<String>| (!list.is_empty()).then(|| list.join("; "));
-    Finding { check: "database", fault: joined(fault), remark: joined(remark) }
+    }
 }
 
-async fn look(config: &Config) -> Result<Report, charter_store::Error> {
+async fn look(config: &Config) -> Result<(Store, Report), charter_store::Error> {
     let settings = charter_store::Settings {
         pool_size: 1,
         hot_connections: 1,
         ..crate::context::store_settings(config)
     };
-    let store = charter_store::Store::new(settings, std::sync::Arc::new(WallClock))?;
+    let store = Store::new(settings, std::sync::Arc::new(WallClock))?;
     store.check_nodes().await?;
-    store.preflight().await
+    let report = store.preflight().await?;
+    Ok((store, report))
 }

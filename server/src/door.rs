@@ -28,6 +28,7 @@ use crate::{
     error::{Code, STEP_UP},
     grpc,
     rest::{self, authzen},
+    telemetry::requests,
 };
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -67,7 +68,7 @@ struct Inner {
     public: bool,
     /// Registries that are known by their keys have it for themselves.
     for_peers: bool,
-    requests: [metrics::Histogram; 2],
+    requests: requests::Requests,
     challenge: HeaderValue,
 }
 
@@ -80,8 +81,6 @@ pub struct Door {
 
 impl Door {
     pub fn new(app: &Arc<App>, listener: &Listener, registry: RegistryId) -> Self {
-        let timed =
-            |door: &'static str| metrics::histogram!("http_server_request_duration_seconds", "door" => door);
         Self {
             inner: Arc::new(Inner {
                 registry,
@@ -90,7 +89,7 @@ impl Door {
                 trqp: grpc::trqp_services(app),
                 public: listener.offers(Service::Public),
                 for_peers: listener.client_auth() == ClientAuth::Pinned,
-                requests: [timed("rest"), timed("grpc")],
+                requests: requests::Requests::default(),
                 challenge: HeaderValue::try_from(app.oidc.challenge())
                     .unwrap_or_else(|_| HeaderValue::from_static(STEP_UP)),
                 app: Arc::clone(app),
@@ -141,6 +140,7 @@ async fn handle(inner: &Inner, from: Origin, mut request: Request<Body>) -> Resp
     let is_grpc = is_grpc(request.headers());
     let request_id = request.headers().get(&REQUEST_ID).filter(|v| v.len() <= 128).cloned();
     let prepared = prepare(inner, from, &mut request);
+    let asked = asked(inner, &request, is_grpc);
     let path = tracing::enabled!(target: "charter::access", tracing::Level::DEBUG)
         .then(|| logged::path(&request, is_grpc));
     let mut response = match prepared {
@@ -182,7 +182,7 @@ async fn handle(inner: &Inner, from: Origin, mut request: Request<Body>) -> Resp
             "answered"
         );
     }
-    inner.requests[usize::from(is_grpc)].record(started.elapsed().as_secs_f64());
+    inner.requests.record(asked, &response, started.elapsed());
     response
 }
 
@@ -190,6 +190,26 @@ async fn handle(inner: &Inner, from: Origin, mut request: Request<Body>) -> Resp
 enum Straight {
     Trqp(Kind),
     AuthZen,
+}
+
+impl Straight {
+    const fn route(&self) -> &'static str {
+        match self {
+            Self::Trqp(Kind::Authorization) => "/authorization",
+            Self::Trqp(Kind::Recognition) => "/recognition",
+            Self::AuthZen => authzen::EVALUATION,
+        }
+    }
+}
+
+/// For the metrics.
+fn asked(inner: &Inner, request: &Request<Body>, is_grpc: bool) -> requests::Asked {
+    let path = request.uri().path();
+    if is_grpc {
+        requests::Asked::rpc(path)
+    } else {
+        requests::Asked::http(request.method(), straight(inner, path).map(|straight| straight.route()))
+    }
 }
 
 fn straight(inner: &Inner, path: &str) -> Option<Straight> {

@@ -131,12 +131,22 @@ enum Command {
     /// Print the description of the REST interface (OpenAPI 3.1).
     Openapi,
     /// Check what would keep the server from serving.
-    Doctor,
+    Doctor(Doctor),
     /// Work with the configuration.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+}
+
+#[derive(clap::Args)]
+struct Doctor {
+    /// Print what an alert means and what to do, with present values, instead.
+    #[arg(long, value_name = "ALERT")]
+    explain: Option<String>,
+    /// Base URL of the listener for staff whose values are shown; that of the configuration where it is left out.
+    #[arg(long, value_name = "URL", requires = "explain")]
+    server: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -218,7 +228,12 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(u8::from(!good)));
         }
         Command::Rebuild { verify } => return rebuild(&load()?, *verify),
-        Command::Doctor => {
+        Command::Doctor(Doctor { explain: Some(alert), server }) => {
+            let config = load().ok();
+            let told = doctor::explain::explain(alert, server.as_deref(), config.as_ref());
+            print!("{}", runtime()?.block_on(told).map_err(anyhow::Error::msg)?);
+        }
+        Command::Doctor(_) => {
             let findings = runtime()?.block_on(doctor::examine(&load()?));
             for finding in &findings {
                 println!("{:20} {}", finding.check, finding.text());

@@ -9,7 +9,7 @@ use charter_domain::Timestamp;
 use charter_proto::DESCRIPTORS;
 use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, MessageDescriptor, MethodDescriptor,
-    ReflectMessage as _, Value as Field,
+    ReflectMessage as _, ServiceDescriptor, Value as Field,
 };
 use serde_json::{Map, Value, json};
 
@@ -22,6 +22,11 @@ static POOL: LazyLock<DescriptorPool> =
 /// A method of a service, both by name (`charter.registry.v1.RegistryService`, `GetEntity`).
 pub fn method(service: &str, name: &str) -> Option<MethodDescriptor> {
     POOL.get_service_by_name(service)?.methods().find(|m| m.name() == name)
+}
+
+/// Of all methods that there are.
+pub fn services() -> impl Iterator<Item = ServiceDescriptor> {
+    POOL.services()
 }
 
 pub fn message(name: &str) -> Option<MessageDescriptor> {

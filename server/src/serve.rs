@@ -25,6 +25,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Running, Sta
 /// Starts a server: configuration is valid already; the lease is held before the first port is opened.
 pub async fn start_with(config: Config, clock: Arc<dyn Clock>, lookup: Lookup) -> Result<Running, Startup> {
     telemetry::metrics();
+    telemetry::gauges::begin();
     if config.database.migrate_at_start {
         let url = config.database.owner_url.clone();
         let applied = tokio::task::spawn_blocking(move || charter_store::migrate::run(&url))

@@ -127,8 +127,8 @@ async fn health_says_what_holds_and_metrics_are_ours() {
     let metrics = rest.get("/metrics").await;
     assert!(metrics.header("content-type").starts_with("text/plain"));
     for name in [
-        "http_server_request_duration_seconds_bucket{door=\"rest\"",
-        "http_server_request_duration_seconds_bucket{door=\"grpc\"",
+        "http_server_request_duration_seconds_bucket{http_request_method=\"POST\",http_route=\"/authorization\",http_response_status_code=\"200\"",
+        "rpc_server_call_duration_seconds_bucket{rpc_method=\"trqp.v2.TrustRegistryQueryService/Authorization\",rpc_response_status_code=\"OK\"",
         "db_client_operation_duration_seconds_bucket{operation=",
         "charter_cache_requests_total",
         "charter_documents_earliest_expiry_timestamp_seconds",

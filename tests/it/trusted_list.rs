@@ -249,6 +249,8 @@ async fn what_one_registry_lists_another_takes_over_with_the_same_answers() {
     registry.suspends(TWO).await;
     let token = app.rest().get(LOTE).await.text();
     let other = TestApp::start().await;
+    // What is listed as suspended is so from then on: not before this clock has come as far.
+    other.clock.advance(Duration::from_secs(1));
     let terminal = Terminal::default();
     let pem = signer(&token);
     let files = kept(

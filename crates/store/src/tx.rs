@@ -266,6 +266,17 @@ impl Tx<'_> {
         self.record_by(permit, changes, &Authorship::default())
     }
 
+    /// That a permit is still good here: it is of this registry, and may have been given before that was sealed.
+    pub fn heeds<V: Writes>(&self, permit: &Permit<V>) -> Result<(), Error> {
+        if permit.registry() != self.registry {
+            return Err(Error::Internal("a permit of another registry".to_owned()));
+        }
+        if V::BOOTSTRAP_ONLY && self.phase != Phase::Bootstrap {
+            return Err(Refusal::Sealed.into());
+        }
+        Ok(())
+    }
+
     /// The same, in somebody's name.
     pub fn record_by<V: Writes>(
         &mut self,
@@ -273,13 +284,7 @@ impl Tx<'_> {
         changes: &[Change],
         by: &Authorship<'_>,
     ) -> Result<i64, Error> {
-        if permit.registry() != self.registry {
-            return Err(Error::Internal("a permit of another registry".to_owned()));
-        }
-        // It may have been given before the registry was sealed.
-        if V::BOOTSTRAP_ONLY && self.phase != Phase::Bootstrap {
-            return Err(Refusal::Sealed.into());
-        }
+        self.heeds(permit)?;
         let first = self.epoch + 1;
         if changes.is_empty() {
             return Ok(first);

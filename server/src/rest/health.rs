@@ -119,9 +119,10 @@ async fn overdue(app: &App, tenant: &Tenant) -> Option<String> {
     (first <= app.clock.now()).then(text)
 }
 
-pub async fn metrics() -> Response {
+pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     let Some(handle) = telemetry::metrics() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
+    telemetry::gauges::look(&app).await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
 }

@@ -13,6 +13,7 @@ use axum::{
 use crate::{
     App,
     config::{Listener, listener::Service},
+    telemetry::requests::Routed,
 };
 
 /// Who may call a route at all.
@@ -102,6 +103,12 @@ async fn unstored(mut response: Response) -> Response {
     response
 }
 
+/// Tells the door which route it was.
+async fn mark(routed: Routed, mut response: Response) -> Response {
+    response.extensions_mut().insert(routed);
+    response
+}
+
 pub(super) fn router(routes: &[Route], listener: &Listener) -> Router<Arc<App>> {
     let mut router = Router::new();
     for route in routes {
@@ -112,7 +119,8 @@ pub(super) fn router(routes: &[Route], listener: &Listener) -> Router<Arc<App>> 
                 Needs::Staff | Needs::Bootstrap => make().layer(map_response(unstored)),
                 Needs::Nothing => make(),
             };
-            router = router.route(route.path, handlers);
+            let routed = Routed(route.path);
+            router = router.route(route.path, handlers.layer(map_response(move |r| mark(routed, r))));
         }
     }
     router

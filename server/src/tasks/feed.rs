@@ -127,6 +127,11 @@ async fn wanted(app: &App) -> (BTreeMap<Vec<String>, Below>, HashSet<RegistryId>
     (wanted, unknown)
 }
 
+/// The ways to the subordinates whose feeds are followed.
+pub async fn followed(app: &App) -> Vec<Vec<String>> {
+    wanted(app).await.0.into_keys().collect()
+}
+
 /// Follows one subordinate, with pauses where that does not work.
 async fn follow(app: Arc<App>, below: Below) {
     let mut known = Known::default();

@@ -119,6 +119,8 @@ async fn write(store: &Store, chunks: Arc<[Arc<Chunk>]>) -> Result<Vec<Told>, Er
 
 /// All are permitted to load into the same registry, which is what is asked of whoever loads.
 fn load(tx: &mut Tx<'_>, chunks: &[Arc<Chunk>]) -> Result<Vec<Told>, Error> {
+    // Of a registry that was sealed meanwhile it is not said who is in it.
+    chunks.first().map_or(Ok(()), |first| tx.heeds(&first.permit))?;
     let refused = refused(tx, chunks)?;
     let good =
         || chunks.iter().zip(&refused).filter(|(_, refused)| refused.is_none()).map(|(chunk, _)| chunk);

@@ -1,0 +1,80 @@
+//! What is looked at when somebody asks for the metrics: states, not events.
+
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use charter_domain::key::Key;
+use tokio::time::timeout;
+
+use crate::{App, tasks::feed};
+
+/// What does not answer within this is left as it was last.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Registries whose keys are looked at.
+const MOST: usize = 16;
+
+static SINCE: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// From here on it counts for how long nothing was heard.
+pub fn begin() {
+    LazyLock::force(&SINCE);
+}
+
+pub async fn look(app: &App) {
+    metrics::gauge!("charter_epoch_lease_held").set(flag(app.register.usable()));
+    metrics::gauge!("charter_clock_astray").set(flag(app.store.is_astray()));
+    metrics::gauge!("charter_witness_quarantined").set(count(app.hosted.quarantine.origins().len()));
+    disk(app);
+    let all = async { tokio::join!(redis(app), archive(app), keys(app), feeds(app)) };
+    let _ = timeout(PATIENCE, all).await;
+}
+
+fn flag(is: bool) -> f64 {
+    f64::from(u8::from(is))
+}
+
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes of a disk, to three digits")]
+fn disk(app: &App) {
+    let Ok(found) = rustix::fs::statvfs(&app.config.log_store.dir) else { return };
+    let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize) as f64;
+    metrics::gauge!("charter_log_store_available_bytes").set(bytes(found.f_bavail));
+    metrics::gauge!("charter_log_store_size_bytes").set(bytes(found.f_blocks));
+}
+
+async fn redis(app: &App) {
+    if let Some(up) = app.answers.redis_answers().await {
+        metrics::gauge!("charter_redis_up").set(flag(up));
+    }
+}
+
+async fn archive(app: &App) {
+    if let Ok(Some(late)) = app.store.archive_late().await {
+        metrics::gauge!("charter_database_archive_late_seconds").set(late.as_secs_f64());
+    }
+}
+
+async fn keys(app: &App) {
+    for tenant in app.hosted.tenants().take(MOST) {
+        if let Ok(keys) = app.store.keys(tenant.registry.id, None).await {
+            let revoked = keys.iter().filter(|key: &&Key| key.revoked.is_some()).count();
+            metrics::gauge!("charter_keys_revoked", "registry" => tenant.registry.slug.clone())
+                .set(count(revoked));
+        }
+    }
+}
+
+/// Of a subordinate that was never heard of: since this process began.
+async fn feeds(app: &App) {
+    let unheard = SINCE.elapsed();
+    let age = |path: &[String]| app.dependencies.find(path).and_then(|dep| dep.age()).unwrap_or(unheard);
+    let paths = feed::followed(app).await;
+    if let Some(longest) = paths.iter().map(|path| age(path)).max() {
+        metrics::gauge!("charter_peer_feed_lag_seconds").set(longest.as_secs_f64());
+    }
+}
