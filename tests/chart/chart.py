@@ -66,6 +66,13 @@ def containers(spec):
     return spec.get("initContainers", []) + spec["containers"]
 
 
+def hosts(documents):
+    """Nodes of the database, as the server is told of them."""
+    server = dict(pods(documents))["site-charter"]["containers"][0]
+    url = next(one["value"] for one in server["env"] if one["name"] == "CHARTER_DATABASE__URL")
+    return url.split("host=", 1)[1].split(" ", 1)[0].split(",")
+
+
 class Rendered(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -206,9 +213,8 @@ class Custom(Rendered):
         self.assertTrue(all(isinstance(value, str) for value in cluster["postgresql"]["parameters"].values()))
         nodes = [one["metadata"]["name"] for one in of(documents, "Service") if "-node-" in one["metadata"]["name"]]
         self.assertEqual(len(nodes), cluster["instances"])
-        server = dict(pods(documents))["site-charter"]["containers"][0]
-        url = next(v["value"] for v in server["env"] if v["name"] == "CHARTER_DATABASE__URL")
-        self.assertIn("host=" + ",".join(nodes) + " ", url)
+        # Alone, its own instances are all that there is.
+        self.assertEqual(hosts(render(SITES["primary"], "database.hosts=null")), nodes)
 
     def test_the_standby_follows_and_names_the_nodes_of_both_sites(self):
         cluster = of(self.sites["standby"], "Cluster")[0]["spec"]
@@ -216,6 +222,8 @@ class Custom(Rendered):
         self.assertIn("pg_basebackup", cluster["bootstrap"])
         spec = dict(pods(self.sites["standby"]))["site-charter"]
         self.assertNotIn("initContainers", spec)
+        # Who leaves a node out goes on proving by others what that one may have changed.
+        self.assertEqual(set(hosts(self.sites["standby"])), set(hosts(self.sites["primary"])))
 
     def test_prometheus_gets_the_rules_as_they_are(self):
         rule = of(self.sites["primary"], "PrometheusRule")[0]["spec"]

@@ -125,7 +125,7 @@ impl RedisTier {
     }
 
     /// Whether it answers now. While it rests nobody asks it.
-    pub(crate) async fn answers(&self) -> bool {
+    pub async fn answers(&self) -> bool {
         self.call::<String>(&redis::cmd("PING")).await.is_some()
     }
 

@@ -140,7 +140,7 @@ impl From<Status> for Failure {
 }
 
 /// The name of a status code as the gRPC specification writes it.
-const fn grpc_name(code: Code) -> &'static str {
+pub const fn grpc_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

@@ -32,7 +32,7 @@ mod tls;
 
 use std::ffi::OsString;
 
-pub use crate::exit::Exit;
+pub use crate::exit::{Exit, grpc_name};
 use crate::{exit::Failure, profile::Parsed};
 
 /// Runs one command line; what went wrong is on standard error already.

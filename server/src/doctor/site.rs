@@ -1,8 +1,7 @@
 //! What this machine has: certificates, room, Redis, the way to the archive.
 
-use std::{io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
-use charter_cache::{Answers, Register};
 use charter_domain::time::Clock as _;
 use charter_store::Store;
 
@@ -41,8 +40,7 @@ pub async fn redis(config: &Config) -> Option<Finding> {
         Ok(tier) => tier?,
         Err(e) => return Some(Finding::new("redis", Some(e.to_string()), None)),
     };
-    let answers = Answers::<()>::new(Arc::new(Register::new(Duration::from_secs(1))), 1, Some(tier));
-    let away = answers.redis_answers().await == Some(false);
+    let away = !tier.answers().await;
     Some(Finding::new("redis", None, away.then(|| "it does not answer: servers go on without it".to_owned())))
 }
 

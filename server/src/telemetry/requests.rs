@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use charter_cli::grpc_name;
 use http::{Method, Response};
 use metrics::Histogram;
 use tonic::{Code, Status};
@@ -101,7 +102,7 @@ fn histogram(call: Call) -> Histogram {
         Call::Rpc { method, status } => metrics::histogram!(
             "rpc_server_call_duration_seconds",
             "rpc_method" => method,
-            "rpc_response_status_code" => code(status)
+            "rpc_response_status_code" => grpc_name(status)
         ),
     }
 }
@@ -110,27 +111,4 @@ fn histogram(call: Call) -> Histogram {
 fn known(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
-}
-
-/// As gRPC writes it.
-const fn code(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
 }
