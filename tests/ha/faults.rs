@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Connections and caches fill until then; what is late by that is caught up with.
-const WARM: Duration = Duration::from_secs(4);
+const WARM: Duration = Duration::from_secs(8);
 /// Before a fault and after it, so that a gap is not cut off.
 const BEFORE: Duration = Duration::from_secs(3);
 const AFTER: Duration = Duration::from_secs(4);

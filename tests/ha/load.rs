@@ -158,9 +158,11 @@ impl Load {
         }));
     }
 
-    /// Keeps every checkpoint that a server shows.
+    /// Finds out which servers are back, and keeps every checkpoint that a server shows.
     fn watch(&mut self) {
         for server in 0..self.endpoints.len() {
+            let (endpoints, over) = (Arc::clone(&self.endpoints), Arc::clone(&self.over));
+            self.tasks.spawn(async move { endpoints.probe(server, &over).await });
             let (recorder, endpoints) = (Arc::clone(&self.recorder), Arc::clone(&self.endpoints));
             let over = Arc::clone(&self.over);
             self.tasks.spawn(async move {

@@ -1,7 +1,8 @@
-//! A client's list of servers: one that did not answer is left alone for a moment.
+//! Clients' list of servers: one that did not answer gets no requests until it has answered a probe, as with any balancer that
+//! looks at the health of what is behind it.
 
 use std::{
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -9,16 +10,13 @@ use anyhow::ensure;
 use charter_tests::{Rest, rest::Reply};
 use http::{Method, header};
 use http_body_util::Full;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::{
-    history::{Micros, SECOND},
-    lab::Lab,
-};
+use crate::lab::Lab;
 
-/// How long a server that failed is not asked, where there is another.
-const REST: Micros = SECOND;
+/// In which a probe is answered, and between two of them.
+const PROBED: (Duration, Duration) = (Duration::from_millis(300), Duration::from_millis(100));
 const CHECKPOINT_WITHIN: Duration = Duration::from_secs(1);
 
 pub struct Endpoints {
@@ -31,7 +29,7 @@ pub struct Endpoints {
 struct Endpoint {
     name: String,
     rest: Rest,
-    rests_until: AtomicU64,
+    failed: AtomicBool,
 }
 
 /// What became of a request.
@@ -50,7 +48,7 @@ impl Endpoints {
             .map(|server| Endpoint {
                 name: server.name,
                 rest: Rest::new(server.address),
-                rests_until: AtomicU64::new(0),
+                failed: AtomicBool::new(false),
             })
             .collect();
         ensure!(!all.is_empty(), "there are no servers");
@@ -66,16 +64,26 @@ impl Endpoints {
         self.all.get(server).map_or("", |endpoint| &endpoint.name)
     }
 
-    /// The next server in turn that does not rest; where all do, the next.
-    pub fn pick(&self, now: Micros) -> usize {
+    /// The next server in turn that has not failed; where all have, the next.
+    pub fn pick(&self) -> usize {
         let first = self.next.fetch_add(1, Ordering::Relaxed);
-        let places = (0..self.len()).map(|n| (first + n) % self.len());
-        let awake = |place: &usize| self.all[*place].rests_until.load(Ordering::Relaxed) <= now;
-        places.clone().find(awake).unwrap_or(first % self.len())
+        let mut places = (0..self.len()).map(|n| (first + n) % self.len());
+        places.find(|place| !self.all[*place].failed.load(Ordering::Relaxed)).unwrap_or(first % self.len())
     }
 
-    pub fn failed(&self, server: usize, now: Micros) {
-        self.all[server].rests_until.store(now + REST, Ordering::Relaxed);
+    pub fn failed(&self, server: usize) {
+        self.all[server].failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks a server that has failed until it answers, as long as there is load.
+    pub async fn probe(&self, server: usize, over: &AtomicBool) {
+        let failed = &self.all[server].failed;
+        while !over.load(Ordering::Relaxed) {
+            if failed.load(Ordering::Relaxed) && self.get_within(server, "/livez", PROBED.0).await.is_some() {
+                failed.store(false, Ordering::Relaxed);
+            }
+            sleep(PROBED.1).await;
+        }
     }
 
     /// Posts JSON; with a request id as who may load records.
@@ -106,9 +114,13 @@ impl Endpoints {
 
     /// What a path answers with status 200, within a second.
     pub async fn get(&self, server: usize, path: &str) -> Option<Reply> {
+        self.get_within(server, path, CHECKPOINT_WITHIN).await
+    }
+
+    async fn get_within(&self, server: usize, path: &str, within: Duration) -> Option<Reply> {
         let rest = &self.all[server].rest;
         let request = rest.request(Method::GET, path).body(Full::default()).ok()?;
-        let reply = timeout(CHECKPOINT_WITHIN, rest.try_send(request)).await.ok()?.ok()?;
+        let reply = timeout(within, rest.try_send(request)).await.ok()?.ok()?;
         (reply.status == 200).then_some(reply)
     }
 

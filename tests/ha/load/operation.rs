@@ -24,7 +24,7 @@ const QUESTION: &str = "/authorization";
 /// How long a client waits for one answer, and how long it tries.
 const WRITE_WITHIN: Duration = Duration::from_secs(3);
 const WRITE_TRIED: Duration = Duration::from_secs(60);
-const READ_WITHIN: Duration = Duration::from_secs(1);
+const READ_WITHIN: Duration = Duration::from_millis(500);
 const READ_TRIED: Duration = Duration::from_secs(3);
 /// Between two attempts at a write: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(800));
@@ -147,7 +147,7 @@ impl Client {
         let (body, id) = (body.to_string(), history::request_id(self.run, entry.number));
         let (end, mut unknown, mut pause) = (Instant::now() + WRITE_TRIED, false, PAUSE.0);
         while Instant::now() < end {
-            entry.server = self.endpoints.pick(self.recorder.now());
+            entry.server = self.endpoints.pick();
             entry.attempts += 1;
             let sent = self.endpoints.post(entry.server, path, body.clone(), Some(id), self.patience()).await;
             if let Some(outcome) = self.settled(op, &entry, sent, &mut unknown) {
@@ -182,14 +182,17 @@ impl Client {
                     kind
                 }
             },
-            Attempt::NotSent => "not connected".to_owned(),
+            Attempt::NotSent => {
+                self.endpoints.failed(entry.server);
+                "not connected".to_owned()
+            }
             Attempt::Lost(why) => {
                 *unknown = true;
                 why.to_owned()
             }
         };
+        // Who answers that there is no primary, or waits for one, answers questions all the same.
         self.recorder.trouble(true, &kind);
-        self.endpoints.failed(entry.server, self.recorder.now());
         None
     }
 
@@ -203,11 +206,14 @@ impl Client {
         let body = question(&self.endpoints.authority, self.run, entity);
         let end = Instant::now() + READ_TRIED;
         while Instant::now() < end {
-            entry.server = self.endpoints.pick(self.recorder.now());
+            entry.server = self.endpoints.pick();
             entry.attempts += 1;
             // Each attempt is a question of its own: an answer is as of then.
             entry.invoked = self.recorder.now();
             let sent = self.endpoints.post(entry.server, QUESTION, body.clone(), None, READ_WITHIN).await;
+            if !matches!(sent, Attempt::Answered(_)) {
+                self.endpoints.failed(entry.server);
+            }
             match said(sent) {
                 Ok(said) => {
                     entry.said = Some(said);
@@ -216,7 +222,6 @@ impl Client {
                 }
                 Err(kind) => self.recorder.trouble(false, &kind),
             }
-            self.endpoints.failed(entry.server, self.recorder.now());
             if entry.attempts > 1 {
                 tokio::time::sleep(jittered(READ_PAUSE)).await;
             }
