@@ -38,6 +38,7 @@ pub mod pem;
 pub mod postgres;
 pub mod proto;
 pub mod rehome;
+mod reload;
 pub mod rest;
 pub mod rosters;
 pub mod serve;

@@ -17,8 +17,10 @@ use tokio_rustls::TlsAcceptor;
 use crate::{config::Limits, door::Door, tls};
 
 mod handshakes;
+mod sockets;
 
 use self::handshakes::Handshakes;
+pub use self::sockets::Sockets;
 
 /// Streams of one HTTP/2 connection (tonic and hyper would allow any number).
 const STREAMS: u32 = 128;
@@ -34,8 +36,8 @@ pub struct Listening {
 
 impl Listening {
     /// Plaintext without `tls`.
-    pub async fn bind(address: SocketAddr, door: Door, tls: Option<TlsAcceptor>) -> io::Result<Self> {
-        let socket = TcpListener::bind(address).await?;
+    pub fn new(socket: std::net::TcpListener, door: Door, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+        let socket = TcpListener::from_std(socket)?;
         Ok(Self { address: socket.local_addr()?, socket, door, tls })
     }
 
@@ -140,6 +142,8 @@ async fn answer(
     let mut stopping = false;
     loop {
         tokio::select! {
+            // First: what has been sent already is read before it is asked to end.
+            biased;
             result = connection.as_mut() => {
                 if let Err(error) = result {
                     tracing::debug!(%error, "a connection ended with an error");

@@ -5,11 +5,16 @@ mod recorder;
 pub mod requests;
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Registry, fmt,
+    layer::SubscriberExt,
+    reload::{self, Handle},
+    util::SubscriberInitExt,
+};
 
 pub use self::recorder::metrics;
 use crate::config::Log;
@@ -44,12 +49,33 @@ impl Seldom {
     }
 }
 
+/// The filter of what is logged.
+static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
+
 /// Installs the subscriber; a second call in one process (tests) changes nothing.
 pub fn init_logs(log: &Log) {
-    let registry = tracing_subscriber::registry().with(filter(&log.filter));
-    let _ = if log.format == "json" {
+    let (first, handle) = reload::Layer::new(filter(&log.filter));
+    let registry = tracing_subscriber::registry().with(first);
+    let installed = if log.format == "json" {
         registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
     } else {
         registry.with(fmt::layer().with_writer(std::io::stderr)).try_init()
     };
+    if installed.is_ok() {
+        let _ = FILTER.set(handle);
+    }
+}
+
+/// Logs from now on what these settings say. The format stays.
+pub fn log_as(log: &Log) {
+    if let Some(handle) = FILTER.get() {
+        let _ = handle.reload(filter(&log.filter));
+    }
+}
+
+/// Counts that the configuration was loaded anew, or that it could not be.
+pub fn reloaded(good: bool) {
+    let outcome = if good { "loaded" } else { "refused" };
+    metrics::counter!("charter_reloads_total", "outcome" => outcome).increment(1);
+    metrics::gauge!("charter_reload_refused").set(f64::from(u8::from(!good)));
 }

@@ -3,6 +3,7 @@
 mod abuse;
 mod amendment;
 mod architecture;
+mod attack;
 mod audit;
 mod authzen;
 mod ayra;
@@ -103,6 +104,7 @@ mod registry_policy;
 mod rehome;
 mod rehome_document;
 mod rehome_witness;
+mod reload;
 mod renewal;
 mod replay;
 mod retention;

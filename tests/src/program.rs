@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use crate::{
@@ -50,7 +51,8 @@ pub fn free_address() -> SocketAddr {
 /// A `charterd serve` of its own; it ends with this.
 pub struct Served {
     pub address: SocketAddr,
-    _child: Child,
+    file: PathBuf,
+    child: Child,
 }
 
 impl Served {
@@ -62,7 +64,7 @@ impl Served {
         let mut command = Command::new(built("charterd"));
         command.env_remove(CLUSTER).env_remove(REDIS).env_remove("CHARTER_SHARED").kill_on_drop(true);
         let command = command.args(["serve", "--config"]).arg(&file).stderr(Stdio::null());
-        let served = Self { address: free, _child: command.spawn().expect("charterd runs") };
+        let served = Self { address: free, child: command.spawn().expect("charterd runs"), file };
         let rest = Rest::new(free);
         let end = tokio::time::Instant::now() + Duration::from_secs(120);
         while tokio::net::TcpStream::connect(free).await.is_err() || !rest.ready().await {
@@ -74,5 +76,19 @@ impl Served {
 
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where its configuration is.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process"), signal).expect("signalled");
     }
 }

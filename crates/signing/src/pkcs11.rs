@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -50,7 +50,7 @@ pub struct TokenSettings {
     pub pin_file: PathBuf,
 }
 
-/// Keys in one token. A process has one of each module.
+/// Keys in one token.
 pub struct TokenStore(Arc<Token>);
 
 struct Token {
@@ -75,15 +75,29 @@ impl TokenStore {
     /// Loads the module, finds the token by its label and signs in, once: a wrong PIN is not tried again.
     pub fn open(settings: &TokenSettings) -> Result<Self, Error> {
         let pin = secret::read(&settings.pin_file, MAX_PIN)?;
-        let context = Pkcs11::new(&settings.module)
-            .map_err(|e| refused(format!("`{}` is not its module: {e}", settings.module.display())))?;
-        context.initialize(CInitializeArgs::OsThreads).map_err(refused)?;
+        let context = module(&settings.module)?;
         let slot = find(&context, &settings.label)?;
         let token = Token { context, slot, pin: AuthPin::new(pin), idle: Mutex::default() };
         let seat = token.seat()?;
         token.put_back(seat);
         Ok(Self(Arc::new(token)))
     }
+}
+
+/// Modules are initialized once in a process, and whoever opens one again shares it (PKCS#11, 5.4: `C_Finalize` would end it
+/// for everybody).
+static MODULES: Mutex<Vec<(PathBuf, Pkcs11)>> = Mutex::new(Vec::new());
+
+fn module(path: &Path) -> Result<Pkcs11, Error> {
+    let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, known)) = modules.iter().find(|(known, _)| known == path) {
+        return Ok(known.clone());
+    }
+    let context =
+        Pkcs11::new(path).map_err(|e| refused(format!("`{}` is not its module: {e}", path.display())))?;
+    context.initialize(CInitializeArgs::OsThreads).map_err(refused)?;
+    modules.push((path.to_owned(), context.clone()));
+    Ok(context)
 }
 
 fn find(context: &Pkcs11, label: &str) -> Result<Slot, Error> {

@@ -65,6 +65,18 @@ impl Hot {
 }
 
 impl Hot {
+    /// Opens all slots, and has each plan the question once.
+    async fn warm(&self) -> Result<(), Error> {
+        for _ in 0..self.slots.len() {
+            let conn = self.connection().await?;
+            let nobody = (&0_i32, &0_i16, &"", &None::<i64>);
+            let (registry, kind, text, known_at) = nobody;
+            // No registry has this number: whatever it says, it has planned.
+            let _ = conn.client.query(&conn.facts, &[registry, kind, text, text, text, known_at]).await;
+        }
+        Ok(())
+    }
+
     async fn ask(&self, q: Question<'_>, patience: Duration) -> Result<Facts, Error> {
         let kind: i16 = match q.kind {
             Kind::Authorization => 0,
@@ -89,6 +101,22 @@ impl Hot {
 }
 
 impl Store {
+    /// Opens the connections that questions and changes are going to take, before somebody waits for one. What cannot be had
+    /// soon is opened when it is used.
+    pub async fn warm(&self) {
+        let opened = async {
+            if let Some(reader) = self.nodes.readers(Role::Standby).await?.first() {
+                self.hots[*reader].warm().await?;
+                self.fill(*reader).await?;
+            }
+            self.fill(self.nodes.writer().await?).await
+        };
+        let found = tokio::time::timeout(PATIENCE, opened).await;
+        if !matches!(found, Ok(Ok(()))) {
+            tracing::info!("not every connection to the database was opened ahead");
+        }
+    }
+
     /// Everything `decide` needs about one question, in one snapshot. Of several nodes standbys are asked first: what a
     /// snapshot holds is seen by its epoch.
     pub async fn facts(&self, q: Question<'_>) -> Result<Facts, Error> {

@@ -140,6 +140,15 @@ impl Store {
         conn
     }
 
+    /// As many as there may be, at once.
+    pub(crate) async fn fill(&self, node: usize) -> Result<(), Error> {
+        let mut all = Vec::new();
+        for _ in 0..self.settings.pool_size {
+            all.push(self.connection(node).await?);
+        }
+        Ok(())
+    }
+
     /// A node that fails in a way that concerns it is asked what it is before it is used again.
     pub(crate) fn judge(&self, node: usize, error: Option<&Error>) {
         let concerns = |error: &Error| error.is_passing() || matches!(error, Error::Unknown(_));

@@ -17,7 +17,7 @@ pub struct Life {
     pub until: Timestamp,
 }
 
-/// Of the listeners, and of what is shown to other registries. They are read when the server starts, and no more.
+/// Of the listeners, and of what is shown to other registries. They are read when the server starts, and again when one of them has changed.
 pub fn of(config: &Config) -> Vec<Life> {
     let listeners = config.listeners.iter().filter_map(|l| l.tls.as_ref()).map(|tls| &tls.cert_file);
     let files = listeners.chain(Some(&config.peer_tls.cert_file).filter(|file| !file.is_empty()));
@@ -49,10 +49,7 @@ pub fn soon(all: &[Life], now: Timestamp) -> Vec<String> {
     let near = all.iter().filter(|life| life.until <= now.plus(SOON));
     let told = near.map(|life| {
         let verb = if life.until <= now { "has expired" } else { "expires" };
-        format!(
-            "the certificate in `{}` {verb} at {}: put a new one there and start this server again",
-            life.file, life.until
-        )
+        format!("the certificate in `{}` {verb} at {}: put a new one there", life.file, life.until)
     });
     told.collect()
 }
