@@ -12,7 +12,11 @@ use std::{path::PathBuf, time::Duration};
 use charter_domain::{AuthorityId, EntityId, event::Identifier, time::Clock};
 use charter_proof::breakglass::{EmergencyDenial, Terms};
 use charter_signing::{Algorithm, Signer, SoftwareSigner};
-use charter_tests::{AUTHORITY, Asking, TestApp, TestClock, rest::Reply};
+use charter_tests::{
+    AUTHORITY, Asking, TestApp, TestClock,
+    alerts::{Scrape, fires},
+    rest::Reply,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -142,6 +146,7 @@ async fn with_everything_dead_the_answer_is_no_until_it_lapses() {
     let office = Office::open();
     let app = started(&office).await;
     assert_eq!(asks(&app, ISSUER).both().await.line(), "200 yes ACTIVE");
+    let before = Scrape::of(&app).await;
     loses_its_database(&app).await;
     assert_eq!(asks(&app, ISSUER).rest().await.status, 503);
     let reply = posts(&app, &office.denies(&app.clock, AUTHORITY, ISSUER)).await;
@@ -160,9 +165,12 @@ async fn with_everything_dead_the_answer_is_no_until_it_lapses() {
     let health = app.rest().get("/readyz").await.json();
     assert!(health["details"].to_string().contains("1 emergency denials"), "{health}");
     assert_eq!(listed(&app).await["total"], 1);
+    let during = Scrape::with(&app, "charter_emergency_denials", 1.0).await;
     app.clock.advance(Duration::from_secs(3_600));
     assert_eq!(asks(&app, ISSUER).rest().await.status, 503, "it has lapsed");
     assert_eq!(listed(&app).await["total"], 0);
+    let after = Scrape::with(&app, "charter_emergency_denials", 0.0).await;
+    fires("CharterEmergencyDenial", &before, &during, &after);
     app.database.open(true).await;
 }
 

@@ -6,7 +6,11 @@ use std::time::{Duration, Instant};
 use charter_domain::time::Clock as _;
 use charter_proto::charter::registry::v1 as reg;
 use charter_server::clock::WallClock;
-use charter_tests::{AUTHORITY, Said, TestApp, database::Database};
+use charter_tests::{
+    AUTHORITY, Said, TestApp,
+    alerts::{Scrape, fires},
+    database::Database,
+};
 use tonic::Code;
 
 use crate::{
@@ -183,7 +187,7 @@ async fn a_machine_whose_clock_is_an_hour_off_decides_and_records_nothing_until_
     let asking = app.anonymous().asks(ISSUER, "issue", "Degree");
     assert_eq!(asking.both().await.line(), "200 yes ACTIVE");
     let epoch = async || app.app.store.epoch(id(&app, AUTHORITY)).await.expect("an epoch");
-    let before = epoch().await;
+    let (before, well) = (epoch().await, Scrape::of(&app).await);
     for hour in [Duration::from_secs(3_600), Duration::from_secs(7_200)] {
         // An hour ahead, and an hour behind.
         let now = WallClock.now();
@@ -197,9 +201,11 @@ async fn a_machine_whose_clock_is_an_hour_off_decides_and_records_nothing_until_
         until(LATEST, "nothing is decided", silent).await;
         let ready = app.rest().get("/readyz").await;
         assert!(ready.status == 503 && ready.text().contains("clock of this machine"), "{}", ready.text());
+        let wrong = Scrape::of(&app).await;
         app.clock.set(WallClock.now());
         let back = async || app.rest().ready().await && asking.rest().await.line() == "200 yes ACTIVE";
         until(LATEST, "it goes on", back).await;
+        fires("CharterClockWrong", &well, &wrong, &Scrape::of(&app).await);
     }
     assert_eq!(epoch().await, before);
 }

@@ -11,6 +11,7 @@ use charter_server::tasks::renewal;
 use charter_signing::JwkSet;
 use charter_tests::{
     AUTHORITY,
+    alerts::{Scrape, fires},
     governed::{Governed, ISSUER},
 };
 
@@ -145,7 +146,11 @@ async fn a_compromised_key_of_the_registry_is_replaced_at_once() {
     let undated = g.person("alice").proposes(revoke("COMPROMISED", None)).await.expect_err("since when?");
     assert_eq!(said(&undated), "409 ILLEGAL_TRANSITION");
     proves(&g, &chain, &before).expect("still good");
+    let well = Scrape::of(&g.app).await;
     by_security(&g, revoke("COMPROMISED", since)).await;
+    // It stays revoked; the alarm is about the news.
+    let revoked = Scrape::of(&g.app).await;
+    fires("CharterKeyRevoked", &well, &revoked, &revoked);
     let now = exported(&g).await;
     assert_eq!([signed_by(&now[0]), signed_by(&now[1])], [spare.clone(), spare.clone()]);
     proves(&g, &now, &with_spare).expect("who knew the spare key needs nothing new");

@@ -6,13 +6,19 @@ use charter_cache::Lookup;
 use charter_domain::{Kind, RegistryId, time::Clock};
 use charter_proto::charter::registry::v1::{SetStatusRequest, set_status_request::Target};
 use charter_store::nodes::Role;
-use charter_tests::{AUTHORITY, TestApp, replica::Replicas};
+use charter_tests::{
+    AUTHORITY, TestApp,
+    alerts::{Scrape, fires},
+    replica::Replicas,
+};
 use tonic::Status;
 
 use crate::kept::until;
 
 /// For what comes by itself, on a busy machine.
 const LATEST: Duration = Duration::from_secs(60);
+const FIRST_LEADS: &str = "charter_database_primary{node=\"0\"}";
+const FIRST_IS_UP: &str = "charter_database_node_up{node=\"0\"}";
 const ISSUER: &str = "did:web:issuer.example";
 pub const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 const ROUNDS: usize = 20;
@@ -23,6 +29,13 @@ async fn served() -> (Replicas, TestApp) {
     let app = TestApp::build().start_on(replicas.database(&[0, 1, 2]), ANY).await.expect("a server");
     app.registry(AUTHORITY).registers(ISSUER).authorized("issue", "Degree").await;
     (replicas, app)
+}
+
+/// With the first one frozen, the standby that has had more of it leads, as Patroni would have it.
+async fn succeeds(replicas: &Replicas) {
+    let (next, other) = replicas.ahead(1, 2).await;
+    replicas.promote(next).await;
+    replicas.follow(other, next).await;
 }
 
 /// What is said of the issuer: from a cache, if it can be, and from the records.
@@ -79,17 +92,22 @@ async fn silent(app: &TestApp, before: &str, when: &str) {
 async fn a_frozen_primary_takes_no_answer_away_and_the_next_one_is_found() {
     let (replicas, app) = served().await;
     assert_eq!(said(&app).await, ["200 yes ACTIVE", "200 yes ACTIVE"]);
+    let well = Scrape::with(&app, FIRST_LEADS, 1.0).await;
     replicas.freeze(0);
     always(&app, "200 yes ACTIVE", "the primary is frozen").await;
-    replicas.promote(1).await;
-    replicas.follow(2, 1).await;
+    let leaderless = Scrape::with(&app, FIRST_IS_UP, 0.0).await;
+    succeeds(&replicas).await;
     until(LATEST, "a write at the new primary", || async { sets(&app, "SUSPENDED").await.is_ok() }).await;
     always(&app, "200 no SUSPENDED", "another is the primary").await;
+    let led = Scrape::with(&app, FIRST_LEADS, 0.0).await;
+    fires("CharterNoPrimary", &well, &leaderless, &led);
+    fires("CharterFailedOver", &well, &led, &led);
     // The old one wakes, and believes that nothing has happened.
     replicas.thaw(0);
     let store = &app.app.store;
     until(LATEST, "the old primary is seen", || async { store.nodes()[0].role == Role::Primary }).await;
     assert!(!store.nodes()[0].counts, "{:?}", store.nodes());
+    fires("CharterNodeLost", &well, &leaderless, &Scrape::with(&app, FIRST_IS_UP, 1.0).await);
     always(&app, "200 no SUSPENDED", "two believe that they are the primary").await;
     sets(&app, "ACTIVE").await.expect("written at the new primary");
     always(&app, "200 yes ACTIVE", "two believe that they are the primary").await;
@@ -126,8 +144,7 @@ async fn what_was_kept_goes_on_at_the_next_primary_which_has_the_same_events() {
     until(LATEST, "all nodes count", || async { store.quorum() == (3, 2) }).await;
     let history = answers.history();
     replicas.freeze(0);
-    replicas.promote(1).await;
-    replicas.follow(2, 1).await;
+    succeeds(&replicas).await;
     until(LATEST, "another is the primary", || async { answers.history() > history }).await;
     // Nobody asks: what is found then is what was there. On a busy machine the lease may be over a moment later.
     let goes_on = || kept().is_some_and(|found| Arc::ptr_eq(&before, &found));

@@ -6,12 +6,17 @@ use std::{
 };
 
 use charter_server::context::Startup;
-use charter_tests::{AUTHORITY, TestApp, database::Database};
+use charter_tests::{
+    AUTHORITY, TestApp,
+    alerts::{Scrape, fires},
+    database::Database,
+};
 
 use crate::kept::until;
 
 /// For what comes back, on a busy machine.
 const LATEST: Duration = Duration::from_secs(30);
+const LEASE: &str = "charter_epoch_lease_held";
 const ISSUER: &str = "did:web:issuer.example";
 
 #[tokio::test]
@@ -68,6 +73,7 @@ async fn while_postgres_is_away_the_answer_is_503_and_afterwards_it_is_right() {
     registry.registers(ISSUER).authorized("issue", "Degree").await;
     let asking = app.anonymous().asks(ISSUER, "issue", "Degree");
     assert_eq!(asking.both().await.line(), "200 yes ACTIVE");
+    let before = Scrape::with(&app, LEASE, 1.0).await;
     app.database.open(false).await;
     app.database.end_connections().await;
     // What is in the cache may be said for one lease, and not longer: not to who asks after that.
@@ -88,10 +94,19 @@ async fn while_postgres_is_away_the_answer_is_503_and_afterwards_it_is_right() {
     assert_eq!(reply.status, 503);
     assert!(reply.json()["reasons"].as_array().is_some_and(|r| !r.is_empty()), "{}", reply.text());
     assert_eq!(app.rest().get("/livez").await.status, 200);
+    let during = Scrape::with(&app, LEASE, 0.0).await;
     app.database.open(true).await;
     let back = async || app.rest().ready().await && asking.rest().await.status == 200;
     until(LATEST, "it is back", back).await;
     assert_eq!(asking.both().await.line(), "200 yes ACTIVE");
     registry.revokes(ISSUER).await;
     assert_eq!(asking.both().await.line(), "200 no REVOKED");
+    let after = Scrape::with(&app, LEASE, 1.0).await;
+    for alert in ["CharterNothingProven", "CharterErrorBudgetBurnsFast"] {
+        fires(alert, &before, &during, &after);
+    }
+    let address = app.address;
+    app.stop().await;
+    let gone = Scrape::of_nobody(address).await;
+    fires("CharterDown", &after, &gone, &Scrape::of(&TestApp::start().await).await);
 }

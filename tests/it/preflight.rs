@@ -4,7 +4,13 @@ use std::net::SocketAddr;
 
 use charter_server::{Config, context::Startup, doctor};
 use charter_store::preflight::Report;
-use charter_tests::{AUTHORITY, TestApp, app::Build, database::Database, pki::Pki};
+use charter_tests::{
+    AUTHORITY, TestApp,
+    alerts::{Scrape, fires},
+    app::Build,
+    database::Database,
+    pki::Pki,
+};
 
 use crate::kept::Kept;
 
@@ -110,10 +116,14 @@ async fn an_expired_certificate_keeps_a_server_from_starting_and_one_that_expire
     let fault = starts("2030-01-01T00:00:00Z").await.err().expect("it has expired").to_string();
     assert!(fault.contains("ending.pem` has expired at 2030-01-01"), "{fault}");
     let app = starts("2029-12-01T00:00:00Z").await.expect("a month is enough");
+    let well = Scrape::of(&app).await;
     let told = async || app.rest().get("/readyz").await.json()["details"].to_string();
     assert!(!told().await.contains("ending.pem"), "{}", told().await);
     app.clock.set(at("2029-12-18T00:00:01Z"));
     assert!(told().await.contains("ending.pem` expires at 2030-01-01"), "{}", told().await);
-    let metrics = app.rest().get("/metrics").await.text();
-    assert!(metrics.contains("charter_tls_certificate_expiry_timestamp_seconds{file="), "{metrics}");
+    let soon = Scrape::of(&app).await;
+    app.clock.set(at("2029-12-31T00:00:01Z"));
+    let ends = Scrape::of(&app).await;
+    fires("CharterCertificateEnds", &well, &soon, &well);
+    fires("CharterCertificateEnded", &well, &ends, &well);
 }

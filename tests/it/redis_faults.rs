@@ -9,7 +9,12 @@ use std::{
 };
 
 use charter_domain::record::RawStatus;
-use charter_tests::{AUTHORITY, Rest, TestApp, app::Build, program::free_address};
+use charter_tests::{
+    AUTHORITY, Rest, TestApp,
+    alerts::{Scrape, fires},
+    app::Build,
+    program::free_address,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tokio::process::{Child, Command};
@@ -195,6 +200,7 @@ async fn frozen_it_costs_a_few_milliseconds() {
     let (secret, redis) = (secret(), Redis::start().await);
     let app = server(redis.port, secret.path(), 2_100).await;
     all_right(app.address, 0..100).await;
+    let before = Scrape::with(&app, "charter_redis_up", 1.0).await;
     redis.signal(Signal::STOP);
     let limit = Duration::from_millis(40);
     let mut p99s = Vec::new();
@@ -211,8 +217,10 @@ async fn frozen_it_costs_a_few_milliseconds() {
         }
     }
     assert!(p99s.iter().any(|p99| *p99 < limit), "{p99s:?}");
+    let during = Scrape::with(&app, "charter_redis_up", 0.0).await;
     redis.signal(Signal::CONT);
     until_counted(&app, &redis, secret.path(), ("hit", 1)).await;
+    fires("CharterRedisDown", &before, &during, &Scrape::with(&app, "charter_redis_up", 1.0).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,7 +9,10 @@ use charter_domain::{
 };
 use charter_proof::{AnchorSet, Chain, verify::verify};
 use charter_server::{app::renewal::Renewed, tasks::renewal};
-use charter_tests::{AUTHORITY, TestApp};
+use charter_tests::{
+    AUTHORITY, TestApp,
+    alerts::{Scrape, fires},
+};
 
 use crate::kept::{Dice, raw, whole};
 
@@ -160,6 +163,7 @@ async fn what_was_changed_behind_the_events_is_not_signed_again() {
         )
         .await;
     assert_eq!(changed.expect("forged"), 1);
+    let before = Scrape::of(&app).await;
     app.clock.advance(Duration::from_secs(86_400 / 2 + 60));
     let done = renewal::once(&app.app).await;
     assert_eq!(done, Renewed { renewed: 3, refused: 1 }, "two statements and the configuration; one refused");
@@ -177,6 +181,16 @@ async fn what_was_changed_behind_the_events_is_not_signed_again() {
     }
     let left = earliest.since(app.clock.now());
     assert!(left > Duration::from_secs(7 * 3_600), "{left:?} is left");
+    let during = Scrape::of(&app).await;
+    // As the runbook says.
+    let url = app.database.url("charter_owner");
+    let rebuilt = tokio::task::spawn_blocking(move || charter_store::rebuild::run(&url, false));
+    assert_eq!(rebuilt.await.expect("no panic").expect("rebuilt")[0].fault, None);
+    renewal::once(&app.app).await;
+    let after = Scrape::of(&app).await;
+    for alert in ["CharterRenewalLate", "CharterRenewalRefused"] {
+        fires(alert, &before, &during, &after);
+    }
 }
 
 /// What a backlog costs: every document is due at once.

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use charter_federation::LocalAuthority as _;
 use charter_server::witness::admin;
-use charter_tests::{TestApp, TestClock, hand_log::HandLog};
+use charter_tests::{
+    TestApp, TestClock,
+    alerts::{Scrape, fires},
+    hand_log::HandLog,
+};
 use charter_tlog::witness::{AddCheckpoint, Equivocation};
 
 use crate::{
@@ -36,6 +40,7 @@ async fn a_planted_equivocation_is_caught_and_nothing_new_is_believed() {
 
     let good = log.request(0, 9);
     time_of_by(&root, ROOT, &good, &asks(&root, &good).await);
+    let before = Scrape::of(&root).await;
     let lie = AddCheckpoint { proof: vec![], ..log.forked(3).request(9, 9) };
     assert_eq!(submit(&root, lie.to_string()).await.problem(), (422, "INCONSISTENT".to_owned()));
 
@@ -57,7 +62,9 @@ async fn a_planted_equivocation_is_caught_and_nothing_new_is_believed() {
     // The sector itself answers as before: whom to ask is the verifier's to decide.
     assert_eq!(sector.anonymous().asks(ISSUER, "issue", "Degree").both().await.line(), "200 yes ACTIVE");
 
+    let during = Scrape::of(&root).await;
     assert!(admin::release(&root.app.config, ROOT, log.origin()).expect("released"));
     until(SOON, "believed again", async || asking.rest().await.line() == "200 yes ACTIVE").await;
     assert_eq!(asking.both().await.line(), "200 yes ACTIVE");
+    fires("CharterEquivocation", &before, &during, &Scrape::of(&root).await);
 }

@@ -2,6 +2,7 @@
 //! that is set by hand, and actors that do and ask what people and programs do.
 
 pub mod actor;
+pub mod alerts;
 pub mod app;
 pub mod ask;
 pub mod backup;

@@ -123,6 +123,16 @@ impl Replicas {
         self.sets(node, "primary_conninfo", &self.upstream(primary, node)).await;
     }
 
+    /// Of two standbys the one that has had more of the stream, and the other: that can follow it, and not the reverse.
+    pub async fn ahead(&self, one: usize, other: usize) -> (usize, usize) {
+        let had = async |node| {
+            let sql = "select (pg_last_wal_receive_lsn() - '0/0')::bigint";
+            let row = self.admin(node).await.query_one(sql, &[]).await.expect("its position");
+            row.get::<_, i64>(0)
+        };
+        if had(other).await > had(one).await { (other, one) } else { (one, other) }
+    }
+
     pub async fn promote(&self, node: usize) {
         self.control(node, &["-w", "promote"]).await;
     }

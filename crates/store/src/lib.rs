@@ -9,6 +9,7 @@ mod archive;
 pub mod breakglass;
 pub mod credential;
 pub mod delegation;
+pub mod desk;
 pub mod did_watch;
 pub mod directory;
 pub mod document;

@@ -15,10 +15,7 @@ pub async fn run(app: Arc<App>) {
 
 /// One round over every registry that is held.
 pub async fn once(app: &App) {
-    let held = app.hosted.holds.all();
-    let count = u32::try_from(held.len()).unwrap_or(u32::MAX);
-    metrics::gauge!("charter_registries_held").set(f64::from(count));
-    for (registry, before) in held {
+    for (registry, before) in app.hosted.holds.all() {
         let Some(tenant) = app.hosted.tenant(registry) else { continue };
         let Err(why) = refill::ensure(app, tenant, before.least).await else { continue };
         if *before.why != *why {

@@ -12,7 +12,7 @@ use crate::{App, tasks::feed};
 
 /// What does not answer within this is left as it was last.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Registries whose keys are looked at.
+/// Registries whose keys and desks are looked at.
 const MOST: usize = 16;
 
 static SINCE: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -26,8 +26,9 @@ pub async fn look(app: &App) {
     metrics::gauge!("charter_epoch_lease_held").set(flag(app.register.usable()));
     metrics::gauge!("charter_clock_astray").set(flag(app.store.is_astray()));
     metrics::gauge!("charter_witness_quarantined").set(count(app.hosted.quarantine.origins().len()));
+    metrics::gauge!("charter_registries_held").set(count(app.hosted.holds.all().len()));
     disk(app);
-    let all = async { tokio::join!(redis(app), archive(app), keys(app), feeds(app)) };
+    let all = async { tokio::join!(redis(app), archive(app), keys(app), feeds(app), desks(app)) };
     let _ = timeout(PATIENCE, all).await;
 }
 
@@ -66,6 +67,23 @@ async fn keys(app: &App) {
             metrics::gauge!("charter_keys_revoked", "registry" => tenant.registry.slug.clone())
                 .set(count(revoked));
         }
+    }
+}
+
+/// What waits for people, and for receivers of webhooks.
+#[expect(clippy::cast_precision_loss, reason = "numbers of things that people made")]
+async fn desks(app: &App) {
+    for tenant in app.hosted.tenants().take(MOST) {
+        let Ok(desk) = app.store.desk(tenant.registry.id).await else { continue };
+        let set = |name: &'static str, value: f64| {
+            metrics::gauge!(name, "registry" => tenant.registry.slug.clone()).set(value);
+        };
+        set("charter_approvals_waiting", desk.proposals as f64);
+        set("charter_approvals_oldest_age_seconds", desk.oldest_proposal);
+        set("charter_applications_waiting", desk.applications as f64);
+        set("charter_applications_oldest_age_seconds", desk.oldest_application);
+        set("charter_outbox_pending", desk.undelivered as f64);
+        set("charter_audit_events", desk.events as f64);
     }
 }
 

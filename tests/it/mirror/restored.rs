@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use charter_store::rebuild::{self, Rebuilt};
 use charter_tests::{
     AUTHORITY, TestApp,
+    alerts::{Scrape, fires},
     database::{Database, connect},
 };
 use charter_tlog::proof;
@@ -179,11 +180,15 @@ async fn without_the_owner_it_waits_for_a_person() {
     assert!(size < lost.published.checkpoint().size(), "nothing is signed");
     let before = super::copied(&lost.mirror, &vkey(&app)).await;
     assert_eq!(before.checkpoint(), lost.published.checkpoint());
+    let during = Scrape::of(&app).await;
 
     let whole = charter_server::mirror::command::refill(&owned(&lost, &app), None).await.expect("run");
     assert!(whole);
     until(SOON, "the server notices", || async { why(&app).is_empty() }).await;
     is_whole(&app, &lost).await;
+    // As it was before the database was lost.
+    let whole = Scrape::of(&app).await;
+    fires("CharterRestored", &whole, &during, &whole);
 }
 
 /// The configuration that an operator runs the command with.
