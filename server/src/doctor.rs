@@ -1,6 +1,7 @@
 //! `charterd doctor`: what would keep this server from serving, checked one by one.
 
 pub mod explain;
+mod registries;
 mod site;
 
 use std::path::Path;
@@ -17,28 +18,33 @@ pub struct Finding {
     pub fault: Option<String>,
     /// What keeps nobody from serving, and is to be looked at.
     pub remark: Option<String>,
+    /// What is good to know.
+    pub note: Option<String>,
 }
 
 impl Finding {
     const fn new(check: &'static str, fault: Option<String>, remark: Option<String>) -> Self {
-        Self { check, fault, remark }
+        Self { check, fault, remark, note: None }
     }
 
     /// In words, for a terminal.
     pub fn text(&self) -> String {
-        match (&self.fault, &self.remark) {
-            (Some(fault), _) => fault.clone(),
-            (None, Some(remark)) => format!("ok, but {remark}"),
-            (None, None) => "ok".to_owned(),
+        match (&self.fault, &self.remark, &self.note) {
+            (Some(fault), ..) => fault.clone(),
+            (None, Some(remark), _) => format!("ok, but {remark}"),
+            (None, None, Some(note)) => format!("ok: {note}"),
+            (None, None, None) => "ok".to_owned(),
         }
     }
 }
 
 pub async fn examine(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![Finding::new("configuration", None, None)];
+    let about = format!("charterd {}", env!("CARGO_PKG_VERSION"));
+    let mut findings = vec![Finding { note: Some(about), ..Finding::new("configuration", None, None) }];
     findings.extend(databases(config).await);
     findings.extend([site::certificates(config), site::room(config)]);
     findings.extend(site::redis(config).await);
+    findings.extend(registries::peers(config).await);
     let mut add = |check, result: Result<(), String>| {
         findings.push(Finding::new(check, result.err(), None));
     };
@@ -92,8 +98,12 @@ async fn databases(config: &Config) -> Vec<Finding> {
     let joined = |list: Vec<String>| (!list.is_empty()).then(|| list.join("; "));
     match look(config).await {
         Ok((store, report)) => {
-            let found = Finding::new("database", joined(report.faults), joined(report.remarks));
-            vec![found, site::archive(&store).await]
+            let note = Some(format!("PostgreSQL {}", report.version));
+            let found =
+                Finding { note, ..Finding::new("database", joined(report.faults), joined(report.remarks)) };
+            let mut all = vec![found, site::archive(&store).await, registries::clock(&store).await];
+            all.extend(registries::keys(&store, config).await);
+            all
         }
         Err(error) => {
             let text = error.source_text().map_or_else(|| error.to_string(), str::to_owned);

@@ -82,6 +82,8 @@ pub struct Report {
     /// Nothing may be served with these.
     pub faults: Vec<String>,
     pub remarks: Vec<String>,
+    /// The server's, such as `15.14`.
+    pub version: String,
 }
 
 impl Store {
@@ -97,6 +99,7 @@ impl Store {
         });
         let (found, applied) = found.await?;
         let mut report = found.judged(self.settings.synchronous_standbys);
+        report.version = found.version_text;
         let known = known().map_err(Error::Internal)?;
         let applied = applied.map(|versions| versions.into_iter().collect());
         let (faults, remarks) = schema(&known, applied.as_ref());
@@ -139,7 +142,7 @@ fn schema(known: &BTreeSet<String>, applied: Option<&BTreeSet<String>>) -> (Opti
 
 impl Found {
     fn judged(&self, standbys: usize) -> Report {
-        Report { faults: self.faults(standbys), remarks: self.remarks() }
+        Report { faults: self.faults(standbys), remarks: self.remarks(), ..Report::default() }
     }
 
     fn faults(&self, standbys: usize) -> Vec<String> {
