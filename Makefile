@@ -8,7 +8,7 @@ HA    := scripts/setup ha && cargo build --release --workspace --bins && exec $(
 BUF   := .tools/node_modules/.bin/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chart sim check bench ha-lab ha-demo ha-test ha-short soak fmt proto openapi run clean-run
+.PHONY: help demo dist test chart sim check bench ha-lab ha-demo ha-test ha-short soak fmt proto openapi run clean-run
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -21,6 +21,9 @@ test:  ## run all tests on a private PostgreSQL and Redis
 
 chart:  ## render the Helm chart, check it for Kubernetes and for charterd, and try each alert
 	@scripts/setup chart && cargo build -q --bin charterd && scripts/chart
+
+dist:  ## the archive with both programs, their pages and bill of materials; ARGS=check runs the demo from it
+	@scripts/setup dist && scripts/dist $(ARGS)
 
 sim:  ## run SEEDS simulated federations (10000), or replay SEED=n with all that happens in it
 	@SEEDS=$(or $(SEEDS),10000) SEED=$(SEED) cargo test -q -p charter-federation --test sim no_world -- --nocapture

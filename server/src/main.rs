@@ -4,6 +4,7 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
+use charter_cli::pages::Pages;
 use charter_domain::{policy::Caller, time::Clock as _};
 use charter_server::{
     Config, app,
@@ -23,7 +24,7 @@ use charter_server::{
     standby::{self, StandbyCommand},
     telemetry,
 };
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// EX_CONFIG would be 78; 64 is what a bad configuration exits with everywhere in Charter.
 const BAD_CONFIGURATION: u8 = 64;
@@ -137,6 +138,8 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    #[command(flatten)]
+    Pages(Pages),
 }
 
 #[derive(clap::Args)]
@@ -199,9 +202,10 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     () = serve::parent_gone(), if *with_parent => {}
                 }
             };
-            let serving = serve::run(config, Arc::new(WallClock), until);
+            let serving = serve::run(config, Arc::new(WallClock), until, load);
             runtime()?.block_on(serving)?;
         }
+        Command::Pages(pages) => pages.run(Args::command())?,
         Command::Openapi => print!("{}", charter_server::openapi::text()),
         Command::Migrate { print_roles: true } => print!("{}", charter_store::migrate::ROLES),
         Command::Migrate { print_roles: false } => {

@@ -61,6 +61,7 @@ pub use self::{
     staff::{Appoint, Staff},
     webhook::{At, Events as WebhookEvents, One, Webhook},
 };
+use crate::pages::Pages;
 
 /// Asks a trust registry, verifies what it says, and loads it.
 #[derive(Debug, Parser)]
@@ -181,14 +182,8 @@ pub enum Command {
     Logout,
     /// Prints who one is in the registry: number and roles.
     Whoami(WhoAmI),
-    /// Prints a completion script for a shell.
-    Completion { shell: clap_complete::Shell },
-    /// Prints the manual page of this program, or writes those of all its commands.
-    Man {
-        /// Write a page for each command into this directory.
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-    },
+    #[command(flatten)]
+    Pages(Pages),
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,6 @@ mod approval;
 mod audit;
 mod chain;
 mod check;
-mod completion;
 mod conformance;
 mod delegation;
 mod emergency;
@@ -17,7 +16,6 @@ mod key;
 mod life;
 mod log;
 mod login;
-mod man;
 mod mirror;
 mod privacy;
 mod procedure;
@@ -30,8 +28,10 @@ mod staff;
 mod status;
 mod webhook;
 
+use clap::CommandFactory as _;
+
 use crate::{
-    args::{Command, Connection, Proof},
+    args::{Cli, Command, Connection, Proof},
     exit::{Exit, Failure},
     login::{self as signed_in, Place},
     profile::Asked,
@@ -74,7 +74,9 @@ async fn execute(to: &Connection, command: Command, place: &Place) -> Result<Exi
         Command::Login(args) => login::login(to, place, args).await,
         Command::Logout => login::logout(place),
         Command::Whoami(args) => login::whoami(to, args).await,
-        Command::Completion { shell } => completion::run(shell),
-        Command::Man { dir } => man::run(dir.as_deref()),
+        Command::Pages(pages) => {
+            let failed = |e| Failure::new(Exit::Unexpected, format!("cannot write the pages: {e}"));
+            pages.run(Cli::command()).map(|()| Exit::Ok).map_err(failed)
+        }
     }
 }

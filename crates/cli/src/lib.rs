@@ -23,6 +23,7 @@ mod log;
 mod login;
 pub mod mirror;
 mod output;
+pub mod pages;
 mod profile;
 mod proposal;
 mod question;
