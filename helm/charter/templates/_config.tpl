@@ -27,7 +27,7 @@
 
 {{/* Hosts of the database, nearest first: those named, else the instances of the cluster that is made here. */}}
 {{- define "charter.hosts" -}}
-{{- $hosts := .Values.database.hosts -}}
+{{- $hosts := .Values.database.hosts | default list -}}
 {{- if and (not $hosts) .Values.postgresql.enabled -}}
 {{- range $number := .Values.postgresql.nodes -}}
 {{- $hosts = append $hosts (include "charter.node" (dict "root" $ "number" $number)) -}}
