@@ -252,8 +252,9 @@ impl Nodes {
 
     fn too_few(&self, all: &[Heard]) -> Error {
         let (counted, of) = (self.counted(all).len(), self.list.len());
+        let why = self.why_not();
         Error::Unavailable(format!(
-            "{counted} of {of} nodes of the database count, {} are needed",
+            "{counted} of {of} nodes of the database count, {} are needed{why}",
             self.needed
         ))
     }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use super::{
     INQUIRY, Nodes,
-    node::{Heard, Node, Role, lock},
+    node::{Heard, Node, Role, Seen, lock},
 };
 use crate::Error;
 
@@ -41,6 +41,26 @@ impl Nodes {
     /// Nodes that count, and how many are needed.
     pub(crate) fn quorum(&self) -> (usize, usize) {
         (self.states().iter().filter(|node| node.counts).count(), self.needed)
+    }
+
+    /// Which nodes do not count, and what they are instead.
+    pub(super) fn why_not(&self) -> String {
+        let seen = self.list.iter().map(|node| node.seen()).enumerate();
+        let others = seen.filter(|(_, seen)| !self.counts(seen));
+        others.map(|(n, seen)| format!("; node {n} {}", self.what_is(&seen))).collect()
+    }
+
+    fn what_is(&self, seen: &Seen) -> String {
+        match seen.role {
+            Role::Unknown => "was not asked yet, or has failed somebody".to_owned(),
+            Role::Down => "does not answer".to_owned(),
+            _ if !self.is_ours(seen) => "is of another cluster".to_owned(),
+            Role::Primary if self.is_contested() => "is one of two primaries".to_owned(),
+            Role::Primary => format!("is a primary of timeline {}, which is past", seen.timeline),
+            Role::Standby => {
+                format!("is a standby that follows no stream (at {:X}, {:?})", seen.replayed, seen.turning)
+            }
+        }
     }
 
     /// Every node that can be asked now is a copy of one database, and at most one of them takes writes.
