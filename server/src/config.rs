@@ -10,6 +10,7 @@ pub(crate) mod oidc;
 pub mod peer_tls;
 mod registry;
 pub mod standby;
+mod trail;
 
 use std::{path::Path, time::Duration};
 
@@ -22,7 +23,7 @@ use serde::Deserialize;
 
 pub use self::{
     dids::Dids, keys::Keys, listener::Listener, log::LogStore, oidc::Oidc, peer_tls::PeerTls,
-    registry::RegistryConfig, standby::Standby,
+    registry::RegistryConfig, standby::Standby, trail::Trail,
 };
 
 use crate::tls;
@@ -62,6 +63,7 @@ pub struct Config {
     pub log_store: LogStore,
     pub log: Log,
     pub standby: Standby,
+    pub trail: Trail,
     /// The providers whose tokens staff authenticate with.
     pub oidc: Vec<Oidc>,
     /// Where requests are taken, and for which registry when nothing else says.
@@ -339,6 +341,7 @@ impl Config {
         faults.extend(peer_tls::faults(&self.peer_tls));
         faults.extend(registry::faults(&self.registries));
         faults.extend(standby::faults(&self.standby));
+        faults.extend(self.trail.faults());
         faults.extend(ebsi::faults(&self.registries));
         faults.extend(emergency::faults(&self.registries));
         faults.extend(log::faults(&self.log_store, &self.registries));

@@ -37,6 +37,7 @@ use crate::{
     peer_keys::PeerKeys,
     tasks::outbox::Told,
     tls::life::{self, Life},
+    trail::notes::Notes,
     witness::Witnesses,
 };
 
@@ -97,6 +98,8 @@ pub struct App {
     /// The way to DID documents.
     pub dids: Dids,
     pub told: Told,
+    /// Security events that are not on record yet.
+    pub notes: Notes,
     /// For those who watch this process' registries.
     pub news: News,
     /// The identity providers of staff.
@@ -205,6 +208,7 @@ impl App {
             outbox: Outbox::new(&config.webhooks, Arc::clone(&lookup)).map_err(Startup::Webhooks)?,
             dids: crate::dids::resolver(&config.dids, lookup).map_err(Startup::Dids)?,
             told: Told::default(),
+            notes: Notes::new(!config.trail.receivers().is_empty()),
             logs,
             witness: Witnesses::new().map_err(Startup::Witnesses)?,
             mirrors: push::Client::new().map_err(Startup::Mirrors)?,

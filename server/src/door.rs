@@ -4,10 +4,9 @@
 mod admission;
 pub(crate) mod held;
 mod logged;
+mod timeout;
 
-use std::{
-    convert::Infallible, future::Future, net::IpAddr, pin::Pin, sync::Arc, task::Poll, time::Duration,
-};
+use std::{convert::Infallible, future::Future, net::IpAddr, pin::Pin, sync::Arc, task::Poll};
 
 use axum::body::Body;
 use charter_domain::{Kind, Query, RegistryId, spki::SpkiSha256};
@@ -17,6 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tower::{Service as _, ServiceExt};
+use tracing::Instrument as _;
 
 use crate::{
     App, Error,
@@ -27,8 +27,10 @@ use crate::{
     },
     error::{Code, STEP_UP},
     grpc,
+    limit::network,
     rest::{self, authzen},
-    telemetry::requests,
+    telemetry::{requests, traces},
+    trail::notes::Note,
 };
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -135,12 +137,25 @@ impl tower::Service<Request<Body>> for Door {
 /// Who a connection is from, and with which certificate.
 type Origin = (IpAddr, Option<SpkiSha256>);
 
-async fn handle(inner: &Inner, from: Origin, mut request: Request<Body>) -> Response<Body> {
-    let started = std::time::Instant::now();
+async fn handle(inner: &Inner, from: Origin, request: Request<Body>) -> Response<Body> {
     let is_grpc = is_grpc(request.headers());
+    let asked = asked(inner, &request, is_grpc);
+    match traces::begin(request.headers(), asked) {
+        None => answered(inner, from, request, (is_grpc, asked)).await,
+        Some(span) => answered(inner, from, request, (is_grpc, asked)).instrument(span).await,
+    }
+}
+
+async fn answered(
+    inner: &Inner,
+    from: Origin,
+    mut request: Request<Body>,
+    (is_grpc, asked): (bool, requests::Asked),
+) -> Response<Body> {
+    let started = std::time::Instant::now();
     let request_id = request.headers().get(&REQUEST_ID).filter(|v| v.len() <= 128).cloned();
     let prepared = prepare(inner, from, &mut request);
-    let asked = asked(inner, &request, is_grpc);
+    let registry = prepared.as_ref().map_or(inner.registry, |here| here.registry);
     let path = tracing::enabled!(target: "charter::access", tracing::Level::DEBUG)
         .then(|| logged::path(&request, is_grpc));
     let mut response = match prepared {
@@ -182,7 +197,10 @@ async fn handle(inner: &Inner, from: Origin, mut request: Request<Body>) -> Resp
             "answered"
         );
     }
-    inner.requests.record(asked, &response, started.elapsed());
+    if let Some((kind, what)) = inner.requests.record(asked, &response, started.elapsed()) {
+        let (what, from) = (what.to_owned(), network(from.0).to_string());
+        inner.app.notes.add(Note { registry, kind, what, from }, inner.app.clock.now());
+    }
     response
 }
 
@@ -233,7 +251,7 @@ fn prepare(inner: &Inner, from: Origin, request: &mut Request<Body>) -> Result<H
         admission::authorize(known.as_ref(), request.uri().path())?;
     }
     held::open(&inner.app, registry, request.uri().path())?;
-    let wish = request.headers().get("grpc-timeout").and_then(|v| grpc_timeout(v.as_bytes()));
+    let wish = request.headers().get("grpc-timeout").and_then(|v| timeout::parse(v.as_bytes()));
     let limit = wish.map_or(inner.app.config.limits.deadline(), |w| w.min(MAX_DEADLINE));
     if limit.is_zero() {
         return Err(Error::new(Code::DeadlineExceeded, "the deadline had passed when the request came"));
@@ -266,24 +284,6 @@ fn meant(inner: &Inner, request: &mut Request<Body>) -> Result<RegistryId, Error
     }
     let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok());
     Ok(host.and_then(|h| hosted.by_host(h)).unwrap_or(inner.registry))
-}
-
-/// `grpc-timeout`: at most 8 digits and a unit (gRPC over HTTP/2, requests).
-fn grpc_timeout(value: &[u8]) -> Option<Duration> {
-    let (unit, digits) = value.split_last()?;
-    if digits.is_empty() || digits.len() > 8 {
-        return None;
-    }
-    let n: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    Some(match unit {
-        b'H' => Duration::from_secs(n * 3_600),
-        b'M' => Duration::from_secs(n * 60),
-        b'S' => Duration::from_secs(n),
-        b'm' => Duration::from_millis(n),
-        b'u' => Duration::from_micros(n),
-        b'n' => Duration::from_nanos(n),
-        _ => return None,
-    })
 }
 
 /// Methods that end by themselves.
@@ -375,17 +375,4 @@ fn preflight() -> Response<Body> {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn grpc_timeouts_parse_as_the_spec_says() {
-        assert_eq!(grpc_timeout(b"0S"), Some(Duration::ZERO));
-        assert_eq!(grpc_timeout(b"250m"), Some(Duration::from_millis(250)));
-        assert_eq!(grpc_timeout(b"123456789m"), None);
-        assert_eq!(grpc_timeout(b"5x"), None);
-    }
 }

@@ -46,6 +46,7 @@ pub mod standby;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;
+pub mod trail;
 pub mod witness;
 
 pub use crate::{config::Config, context::App, error::Error};

@@ -195,7 +195,11 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Command::Serve { with_parent } => {
             let config = load()?;
-            telemetry::init_logs(&config.log);
+            let runtime = runtime()?;
+            {
+                let _within = runtime.enter();
+                telemetry::init_logs(&config.log);
+            }
             let until = async {
                 tokio::select! {
                     () = serve::asked_to_stop() => {}
@@ -203,7 +207,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 }
             };
             let serving = serve::run(config, Arc::new(WallClock), until, load);
-            runtime()?.block_on(serving)?;
+            runtime.block_on(serving)?;
         }
         Command::Pages(pages) => pages.run(Args::command())?,
         Command::Openapi => print!("{}", charter_server::openapi::text()),

@@ -31,15 +31,19 @@ impl Changes {
         changes
     }
 
-    /// Looks at the files of this configuration, as they are now.
+    /// Looks at the files of this configuration.
     pub fn follow(&mut self, config: &Config) {
         let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
         let shown =
             tls.flat_map(|tls| [Some(&tls.cert_file), Some(&tls.key_file), tls.client_ca_file.as_ref()]);
         let to_peers = [&config.peer_tls.cert_file, &config.peer_tls.key_file].map(Some);
         let named = shown.chain(to_peers).flatten().filter(|file| !file.is_empty());
-        self.files = named.cloned().collect();
-        self.seen = self.digests();
+        let files: Vec<String> = named.cloned().collect();
+        // Of the same files it is known what they said before the configuration was loaded.
+        if files != self.files {
+            self.files = files;
+            self.seen = self.digests();
+        }
     }
 
     fn digests(&self) -> Vec<Option<[u8; 32]>> {
@@ -49,13 +53,13 @@ impl Changes {
     /// Ready once something has changed, or somebody says so.
     pub async fn next(&mut self) {
         loop {
-            tokio::select! {
-                () = hung_up(&mut self.hangup) => return,
-                _ = self.look.tick() => {}
-            }
+            let asked = tokio::select! {
+                () = hung_up(&mut self.hangup) => true,
+                _ = self.look.tick() => false,
+            };
             let now = self.digests();
             // A file that is away for a moment is being written.
-            if now != self.seen && now.iter().all(Option::is_some) {
+            if asked || (now != self.seen && now.iter().all(Option::is_some)) {
                 self.seen = now;
                 return;
             }

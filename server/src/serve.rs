@@ -18,6 +18,7 @@ use crate::{
     listener::{Listening, Sockets},
     reload::Changes,
     tasks, telemetry,
+    trail::notes,
 };
 
 /// A running server; `stop` drains it.
@@ -152,12 +153,14 @@ pub async fn run(
                 tracing::info!("the configuration was loaded anew");
             }
             Err(why) => {
+                notes::of_server(&running.app, "RELOAD_REFUSED", "");
                 tracing::error!(%why, "the configuration was not loaded anew: the one before is in use");
             }
         }
     };
     tracing::info!("stopping");
     running.stop().await;
+    telemetry::traces::finish();
     while ending.join_next().await.is_some() {}
     parted.map_or(Ok(()), |why| Err(Startup::Parted(why)))
 }

@@ -13,6 +13,7 @@ pub mod requests;
 pub mod retention;
 pub mod sequencer;
 pub mod superior;
+pub mod trail;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     set.spawn(retention::run(Arc::clone(app)));
     set.spawn(sequencer::run(Arc::clone(app)));
     set.spawn(superior::run(Arc::clone(app)));
+    set.spawn(trail::run(Arc::clone(app)));
     set.spawn(breakglass::tasks::look(Arc::clone(app)));
     set.spawn(breakglass::tasks::tell(Arc::clone(app)));
     set.spawn(breakglass::tasks::record(Arc::clone(app)));

@@ -1,8 +1,9 @@
-//! Logs (structured), and metrics for Prometheus. Identifiers of people never; identifiers asked about not by default.
+//! Logs (structured), metrics for Prometheus, and traces. Identifiers of people never; identifiers asked about not by default.
 
 pub mod gauges;
 mod recorder;
 pub mod requests;
+pub mod traces;
 
 use std::{
     sync::{Mutex, OnceLock, PoisonError},
@@ -10,7 +11,9 @@ use std::{
 };
 
 use tracing_subscriber::{
-    EnvFilter, Registry, fmt,
+    EnvFilter, Layer as _, Registry,
+    filter::filter_fn,
+    fmt,
     layer::SubscriberExt,
     reload::{self, Handle},
     util::SubscriberInitExt,
@@ -20,13 +23,11 @@ pub use self::recorder::metrics;
 use crate::config::Log;
 
 /// What is logged. The driver of PostgreSQL writes the values of each query at `debug`, identifiers that somebody asked
-/// about among them: it is heard from `warn` on.
+/// about among them: it is heard from `warn` on. Of spans that of a request is known, by whose trace its lines are found.
 pub fn filter(text: &str) -> EnvFilter {
     let filter = EnvFilter::try_new(text).unwrap_or_else(|_| EnvFilter::new("info"));
-    match "tokio_postgres=warn".parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => filter,
-    }
+    let fixed = ["tokio_postgres=warn", "charter::span=off", "charter::span::request=info"];
+    fixed.iter().filter_map(|directive| directive.parse().ok()).fold(filter, EnvFilter::add_directive)
 }
 
 /// For what every request, or every registry, would log while something is missing: once a second is enough.
@@ -52,18 +53,20 @@ impl Seldom {
 /// The filter of what is logged.
 static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
 
-/// Installs the subscriber; a second call in one process (tests) changes nothing.
+/// Installs the subscriber, within a runtime; a second call in one process (tests) changes nothing.
 pub fn init_logs(log: &Log) {
     let (first, handle) = reload::Layer::new(filter(&log.filter));
-    let registry = tracing_subscriber::registry().with(first);
-    let installed = if log.format == "json" {
-        registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
-    } else {
-        registry.with(fmt::layer().with_writer(std::io::stderr)).try_init()
-    };
-    if installed.is_ok() {
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = if log.format == "json" { lines.json().flatten_event(true).boxed() } else { lines.boxed() };
+    let spans = traces::layer().map(|layer| layer.with_filter(filter_fn(is_span)));
+    if tracing_subscriber::registry().with(lines.with_filter(first)).with(spans).try_init().is_ok() {
         let _ = FILTER.set(handle);
     }
+}
+
+/// Lines of the log are no events of spans.
+fn is_span(metadata: &tracing::Metadata<'_>) -> bool {
+    metadata.is_span() && metadata.target().starts_with(traces::SPANS)
 }
 
 /// Logs from now on what these settings say. The format stays.

@@ -122,6 +122,8 @@ mod strain;
 mod strict;
 mod tls;
 mod tls_peer;
+mod traces;
+mod trail;
 mod trqp;
 mod trusted_list;
 mod walks;

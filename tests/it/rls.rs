@@ -20,7 +20,7 @@ const ATTEMPTS: usize = 7_000;
 const RAW_ATTEMPTS: usize = 3_000;
 const WORKERS: u64 = 12;
 /// Every table that holds a tenant's rows and may be read.
-const TABLES: [&str; 51] = [
+const TABLES: [&str; 54] = [
     "retention_runs",
     "accesses",
     "requests",
@@ -65,6 +65,9 @@ const TABLES: [&str; 51] = [
     "webhooks",
     "webhook_deliveries",
     "webhook_changes",
+    "security_heads",
+    "security_events",
+    "trail_marks",
     "log_heads",
     "log_tiles",
     "log_keys",

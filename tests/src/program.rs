@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{self, Stdio},
+    process,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -58,12 +58,22 @@ pub struct Served {
 impl Served {
     /// With a configuration for the address that it gets; returns when it is ready.
     pub async fn start(dir: &Path, toml: impl FnOnce(SocketAddr) -> String) -> Self {
+        Self::start_with(dir, toml, &[]).await
+    }
+
+    /// The same with variables in its environment.
+    pub async fn start_with(
+        dir: &Path,
+        toml: impl FnOnce(SocketAddr) -> String,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let free = free_address();
         let file = dir.join(format!("charter-{}.toml", free.port()));
         std::fs::write(&file, toml(free)).expect("written");
         let mut command = Command::new(built("charterd"));
         command.env_remove(CLUSTER).env_remove(REDIS).env_remove("CHARTER_SHARED").kill_on_drop(true);
-        let command = command.args(["serve", "--config"]).arg(&file).stderr(Stdio::null());
+        command.envs(variables.iter().copied());
+        let command = command.args(["serve", "--config"]).arg(&file);
         let served = Self { address: free, child: command.spawn().expect("charterd runs"), file };
         let rest = Rest::new(free);
         let end = tokio::time::Instant::now() + Duration::from_secs(120);

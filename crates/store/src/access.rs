@@ -3,12 +3,13 @@
 use charter_domain::{RegistryId, Timestamp, staff::StaffId};
 use diesel::{RunQueryDsl, sql_types};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     Error, Store,
     entity::{Json, from_json},
     statement::sql_query,
+    trail::{self, SecurityEvent},
     tx::offset,
 };
 
@@ -42,7 +43,8 @@ impl Store {
             .bind::<sql_types::Text, _>(what)
             .bind::<sql_types::Text, _>(filter.to_string())
             .execute(conn)?;
-            Ok(())
+            let told = SecurityEvent::new(at, "ACCESS", json!({ "by": by, "what": what }));
+            trail::put(conn, registry, &[told])
         })
         .await
     }

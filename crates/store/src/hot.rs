@@ -11,8 +11,9 @@ use std::{
 use charter_domain::{Kind, RegistryId, fact::Facts};
 use tokio::sync::Mutex;
 use tokio_postgres::{Client, Statement};
+use tracing::Instrument as _;
 
-use crate::{Error, Store, nodes::Role, reads, way::Way};
+use crate::{Error, Store, nodes::Role, reads, span, way::Way};
 
 /// A question waits as long for Postgres, connecting included, or for as long as a statement may take.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -69,10 +70,9 @@ impl Hot {
     async fn warm(&self) -> Result<(), Error> {
         for _ in 0..self.slots.len() {
             let conn = self.connection().await?;
-            let nobody = (&0_i32, &0_i16, &"", &None::<i64>);
-            let (registry, kind, text, known_at) = nobody;
             // No registry has this number: whatever it says, it has planned.
-            let _ = conn.client.query(&conn.facts, &[registry, kind, text, text, text, known_at]).await;
+            let nobody = conn.client.query(&conn.facts, &[&0_i32, &0_i16, &"", &"", &"", &None::<i64>]);
+            let _ = nobody.await;
         }
         Ok(())
     }
@@ -120,6 +120,10 @@ impl Store {
     /// Everything `decide` needs about one question, in one snapshot. Of several nodes standbys are asked first: what a
     /// snapshot holds is seen by its epoch.
     pub async fn facts(&self, q: Question<'_>) -> Result<Facts, Error> {
+        self.find(q).instrument(span::of("facts")).await
+    }
+
+    async fn find(&self, q: Question<'_>) -> Result<Facts, Error> {
         self.on_time()?;
         if self.nodes.alone() {
             return self.hots[0].ask(q, self.hots[0].patience).await;

@@ -51,11 +51,13 @@ pub mod retention;
 mod schema;
 pub mod schemas;
 pub mod snapshot;
+mod span;
 pub mod staff;
 mod statement;
 pub mod status;
 pub mod superior;
 pub mod target;
+pub mod trail;
 mod tx;
 mod way;
 pub mod webhook;
@@ -190,7 +192,7 @@ impl Store {
         F: Fn(&mut Tx<'_>) -> Result<T, Error> + Send + Sync + 'static,
     {
         let started = std::time::Instant::now();
-        let written = group::write(self, registry, only_try, change).await;
+        let written = group::write(self, registry, only_try, change).instrument(span::of(name)).await;
         metrics::histogram!("db_client_operation_duration_seconds", "operation" => name)
             .record(started.elapsed().as_secs_f64());
         if let (Ok(done), false) = (&written, only_try) {
@@ -226,7 +228,8 @@ impl Store {
         F: Fn(&mut diesel::PgConnection) -> Result<T, Error> + Send + Sync + 'static,
     {
         let (begun, store, limit) = (self.begin().await?, self.clone(), self.deadline());
-        whole(async move { store.finish(name, begun, |_| tokio::time::sleep(limit), work).await }).await
+        let work = async move { store.finish(name, begun, |_| tokio::time::sleep(limit), work).await };
+        whole(work).instrument(span::of(name)).await
     }
 
     /// The node that takes writes, and a connection to it.

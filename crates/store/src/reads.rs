@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use charter_domain::RegistryId;
 use deadpool_diesel::postgres::Object;
 use diesel::{pg::PgConnection, prelude::*, sql_types};
+use tracing::Instrument as _;
 
-use crate::{Error, Store, nodes::Role, statement::sql_query, tx, whole};
+use crate::{Error, Store, nodes::Role, span, statement::sql_query, tx, whole};
 
 /// The tenant is set and its epoch read in one statement, and so in the snapshot of what follows.
 const ENTER: &str = "select set_config('app.registry', $1::int::text, true) as tenant,
@@ -41,7 +42,8 @@ impl Store {
             return self.read_writer(name, move |conn| tx::read(conn, Some(registry), &read)).await;
         }
         let floor = self.nodes.floor(registry).await?;
-        self.read_any(name, move |conn| at_least(conn, (registry, floor), &read)).await
+        let found = self.read_any(name, move |conn| at_least(conn, (registry, floor), &read));
+        found.instrument(span::of(name)).await
     }
 
     /// Reads of what is readable without a tenant.
@@ -53,7 +55,8 @@ impl Store {
         if self.of_writer() {
             return self.read_writer(name, move |conn| tx::read(conn, None, &read)).await;
         }
-        self.read_any(name, move |conn| tx::read(conn, None, &read).map(Some)).await
+        let found = self.read_any(name, move |conn| tx::read(conn, None, &read).map(Some));
+        found.instrument(span::of(name)).await
     }
 
     /// Whether what is read must follow what this process has written just now, whatever it was.

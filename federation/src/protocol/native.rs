@@ -21,6 +21,7 @@ use tonic::{
     Code, Status,
     transport::{Channel, Endpoint, Uri},
 };
+use tracing::Instrument as _;
 
 use self::{
     resolve::{decode, encode},
@@ -108,7 +109,8 @@ impl Native {
         given: Duration,
         call: impl Future<Output = Result<tonic::Response<T>, Status>>,
     ) -> Result<T, Failure> {
-        self.breakers.ask(endpoint, given, said(call), || self.trial(endpoint, authority)).await
+        let asked = self.breakers.ask(endpoint, given, said(call), || self.trial(endpoint, authority));
+        asked.instrument(trace::asking()).await
     }
 
     /// The cheapest question: the registry's own epoch. In TLS it shows who answers there.

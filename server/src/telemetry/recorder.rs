@@ -58,6 +58,25 @@ fn describe() {
     );
     metrics::describe_gauge!("charter_log_store_available_bytes", "Room on the disk of the logs' files");
     metrics::describe_gauge!("charter_log_store_size_bytes", "Size of the disk of the logs' files");
+    for (name, what) in [
+        ("charter_approvals_waiting", "Proposals that want approvals"),
+        ("charter_approvals_oldest_age_seconds", "For how long the oldest of them has waited"),
+        ("charter_applications_waiting", "Applications of registries that nobody has answered"),
+        ("charter_applications_oldest_age_seconds", "For how long the oldest of them has waited"),
+        ("charter_outbox_pending", "Events that the slowest webhook was not told of"),
+        ("charter_audit_events", "Events that were ever recorded"),
+        (
+            "charter_trail_unconfirmed",
+            "Events that a receiver was told of and does not certainly have, by stream",
+        ),
+        ("charter_reload_refused", "1 after a configuration that could not be loaded anew"),
+    ] {
+        metrics::describe_gauge!(name, what);
+    }
+    metrics::describe_counter!(
+        "charter_reloads_total",
+        "Times that the configuration was to be loaded anew, by outcome"
+    );
     metrics::describe_counter!("charter_decisions_total", "Decisions given, by outcome");
     metrics::describe_gauge!(
         "charter_documents_earliest_expiry_timestamp_seconds",

@@ -11,7 +11,9 @@ use charter_cli::grpc_name;
 use http::{Method, Response};
 use metrics::Histogram;
 use tonic::{Code, Status};
+use tracing::Span;
 
+use super::traces;
 use crate::proto;
 
 /// A route or method that there is not.
@@ -51,6 +53,60 @@ enum Call {
     Rpc { method: &'static str, status: Code },
 }
 
+impl Call {
+    fn of<B>(asked: Asked, response: &Response<B>) -> Self {
+        match asked {
+            Asked::Http { method, route } => {
+                let routed = || response.extensions().get::<Routed>().map_or(NONE, |routed| routed.0);
+                let status = response.status().as_u16();
+                Self::Http { method, route: route.unwrap_or_else(routed), status }
+            }
+            Asked::Rpc { method } => {
+                let status = Status::from_header_map(response.headers());
+                Self::Rpc { method, status: status.map_or(Code::Ok, |status| status.code()) }
+            }
+        }
+    }
+
+    /// Whether somebody was refused who showed nothing good, or something that does not suffice: as the trail calls it, and
+    /// what was asked.
+    fn refused(self) -> Option<(&'static str, &'static str)> {
+        const UNKNOWN: &str = "AUTHENTICATION_FAILED";
+        const FORBIDDEN: &str = "AUTHORIZATION_FAILED";
+        match self {
+            Self::Http { route, status: 401, .. } => Some((UNKNOWN, route)),
+            Self::Http { route, status: 403, .. } => Some((FORBIDDEN, route)),
+            Self::Rpc { method, status: Code::Unauthenticated } => Some((UNKNOWN, method)),
+            Self::Rpc { method, status: Code::PermissionDenied } => Some((FORBIDDEN, method)),
+            Self::Http { .. } | Self::Rpc { .. } => None,
+        }
+    }
+
+    /// In the request's span, if its trace is kept.
+    fn show(self) {
+        if Span::current().is_none() {
+            return;
+        }
+        match self {
+            Self::Http { method, route, status } => {
+                traces::end(Some((method, route)), &status.to_string(), status >= 500);
+            }
+            Self::Rpc { status, .. } => {
+                let failed = matches!(
+                    status,
+                    Code::Unknown
+                        | Code::DeadlineExceeded
+                        | Code::Internal
+                        | Code::Unavailable
+                        | Code::DataLoss
+                        | Code::Unimplemented
+                );
+                traces::end(None, grpc_name(status), failed);
+            }
+        }
+    }
+}
+
 /// One histogram for each kind of request that there was: routes and methods are few, and so are the ways to end.
 #[derive(Default)]
 pub struct Requests(RwLock<HashMap<Call, Histogram>>);
@@ -64,21 +120,17 @@ static RPC_METHODS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
 
 impl Requests {
     /// Of a gRPC call a status that comes after the messages is not waited for: one that begins well counts as good.
-    pub fn record<B>(&self, asked: Asked, response: &Response<B>, took: Duration) {
-        self.add(
-            match asked {
-                Asked::Http { method, route } => {
-                    let routed = || response.extensions().get::<Routed>().map_or(NONE, |routed| routed.0);
-                    let status = response.status().as_u16();
-                    Call::Http { method, route: route.unwrap_or_else(routed), status }
-                }
-                Asked::Rpc { method } => {
-                    let status = Status::from_header_map(response.headers());
-                    Call::Rpc { method, status: status.map_or(Code::Ok, |status| status.code()) }
-                }
-            },
-            took,
-        );
+    /// Who was refused is named, as the trail has it, with what was asked.
+    pub fn record<B>(
+        &self,
+        asked: Asked,
+        response: &Response<B>,
+        took: Duration,
+    ) -> Option<(&'static str, &'static str)> {
+        let call = Call::of(asked, response);
+        call.show();
+        self.add(call, took);
+        call.refused()
     }
 
     fn add(&self, call: Call, took: Duration) {
