@@ -323,7 +323,7 @@ pub(crate) async fn redis(config: &Config) -> Result<Option<RedisTier>, Startup>
     }
     let path = std::path::Path::new(&config.redis.secret_file);
     let secret = read_secret(path).map_err(Startup::Redis)?;
-    RedisTier::connect(&config.redis.url, secret.as_bytes())
+    RedisTier::connect(&config.redis.url, secret.as_bytes(), charter_cache::DEADLINE)
         .map(Some)
         .map_err(|e| Startup::Redis(e.to_string()))
 }

@@ -1,5 +1,5 @@
 //! The tier shared by a site's processes. It may be dead, slow, emptied or written to by a stranger: each
-//! of these costs at most `DEADLINE` and is a miss.
+//! of these costs at most the tier's deadline and is a miss.
 
 use std::{
     sync::{
@@ -17,13 +17,13 @@ use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 
 use crate::{breaker::Breaker, clock::BootInstant, counters, wire::Seal};
 
-/// What a call may cost the request that makes it.
+/// What a call may cost the request that makes it, where nobody says otherwise.
 pub const DEADLINE: Duration = Duration::from_millis(15);
 /// No entry outlives this in Redis, whatever it says of itself.
 pub const MAX_TTL: Duration = Duration::from_secs(300);
 /// Largest entry. Reads ask for no more, so a stranger's huge value cannot fill our memory.
 const MAX_BYTES: usize = 256 * 1024;
-/// Writes under way; beyond, they are dropped. Each lasts at most `DEADLINE`.
+/// Writes under way; beyond, they are dropped. Each lasts at most the deadline.
 const MAX_WRITES: usize = 256;
 /// Shorter secrets can be guessed from one entry.
 const MIN_SECRET: usize = 16;
@@ -46,6 +46,7 @@ pub struct RedisTier(Arc<Inner>);
 struct Inner {
     client: Client,
     seal: Seal,
+    deadline: Duration,
     /// Which of the database's histories the entries are of.
     history: AtomicU32,
     /// Replaced while the breaker is open: the manager itself gives up on errors of the handshake, and
@@ -59,8 +60,9 @@ struct Inner {
 
 impl RedisTier {
     /// Connects in the background. The secret is one site's; mix into it what must part two databases
-    /// (such as the system identifier), since epochs are counted again after a restore.
-    pub fn connect(url: &str, secret: &[u8]) -> Result<Self, Unusable> {
+    /// (such as the system identifier), since epochs are counted again after a restore. No call costs its caller more
+    /// than `deadline`.
+    pub fn connect(url: &str, secret: &[u8], deadline: Duration) -> Result<Self, Unusable> {
         if secret.len() < MIN_SECRET {
             return Err(Unusable::Secret);
         }
@@ -73,7 +75,17 @@ impl RedisTier {
         let (breaker, writes) = (Breaker::default(), Semaphore::new(MAX_WRITES));
         let counters = counters::Redis::new();
         let history = AtomicU32::new(0);
-        Ok(Self(Arc::new(Inner { client, seal, history, connection, breaker, writes, runtime, counters })))
+        Ok(Self(Arc::new(Inner {
+            client,
+            seal,
+            deadline,
+            history,
+            connection,
+            breaker,
+            writes,
+            runtime,
+            counters,
+        })))
     }
 
     /// What was written of another history is a stranger's from here on.
@@ -136,7 +148,7 @@ impl RedisTier {
             return None;
         }
         let mut connection = it.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match timeout(DEADLINE, command.query_async(&mut connection)).await {
+        match timeout(it.deadline, command.query_async(&mut connection)).await {
             Ok(Ok(value)) => {
                 it.breaker.succeeded();
                 return Some(value);
@@ -168,7 +180,7 @@ fn connect(client: &Client, runtime: &Handle) -> Option<ConnectionManager> {
     let config = ConnectionManagerConfig::new().set_number_of_retries(0).set_pipeline_buffer_size(1_024);
     let manager = ConnectionManager::new_lazy_with_config(client.clone(), config).ok()?;
     let mut first = manager.clone();
-    // Nobody else would drive the connection: callers give up on it after `DEADLINE`.
+    // Nobody else would drive the connection: callers give up on it after the deadline.
     runtime.spawn(async move { redis::cmd("PING").exec_async(&mut first).await });
     Some(manager)
 }

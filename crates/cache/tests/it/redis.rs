@@ -8,11 +8,18 @@ use rustix::process::Signal;
 
 use crate::support::{Counts, REGISTRY, SECRET, Server, ask, change, eventually, filled, now, watching};
 
+/// Where an answer is expected, a busy machine may take its time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// One process of the site: its own register and local tier, the common Redis.
 fn process(url: &str, secret: &[u8]) -> (Answers<String>, Counts) {
+    process_within(url, secret, PATIENCE)
+}
+
+fn process_within(url: &str, secret: &[u8], deadline: Duration) -> (Answers<String>, Counts) {
     let counts = Counts::default();
     let answers = metrics::with_local_recorder(&counts, || {
-        let tier = RedisTier::connect(url, secret).unwrap();
+        let tier = RedisTier::connect(url, secret, deadline).unwrap();
         Answers::new(watching().0, 1_000, Some(tier))
     });
     (answers, counts)
@@ -20,6 +27,10 @@ fn process(url: &str, secret: &[u8]) -> (Answers<String>, Counts) {
 
 /// `writer` has put `e@10` into Redis and another process, whose local tier is empty, has found it there.
 async fn shared(server: &Server) -> (Answers<String>, Counts) {
+    shared_within(server, PATIENCE).await
+}
+
+async fn shared_within(server: &Server, deadline: Duration) -> (Answers<String>, Counts) {
     let (writer, _) = process(&server.url(), SECRET);
     let (reader, _) = process(&server.url(), SECRET);
     eventually("the entry in Redis", async || {
@@ -27,7 +38,7 @@ async fn shared(server: &Server) -> (Answers<String>, Counts) {
         reader.get_shared(&ask("e"), now()).await
     })
     .await;
-    let (fresh, counts) = process(&server.url(), SECRET);
+    let (fresh, counts) = process_within(&server.url(), SECRET, deadline);
     // Connected: its first hit is for another entity, so nothing about `e` is in its local tier.
     eventually("a connection", async || {
         writer.put(&ask("warm"), filled(10, "warm"));
@@ -141,7 +152,7 @@ async fn an_emptied_redis_is_a_miss() {
 #[tokio::test]
 async fn a_frozen_redis_costs_the_deadline_and_then_nothing() {
     let server = Server::start().await;
-    let (answers, counts) = shared(&server).await;
+    let (answers, counts) = shared_within(&server, DEADLINE).await;
     server.signal(Signal::STOP);
     let mut costs = Vec::new();
     for _ in 0..5 {
@@ -168,10 +179,10 @@ async fn a_frozen_redis_costs_the_deadline_and_then_nothing() {
 async fn a_dead_redis_is_a_miss_and_may_come_back() {
     let server = Server::start().await;
     let (port, url) = (server.port(), server.url());
-    let (answers, _) = shared(&server).await;
+    let (answers, _) = shared_within(&server, DEADLINE).await;
     drop(server);
     // A process that starts while Redis is down starts all the same.
-    let (late, _) = process(&url, SECRET);
+    let (late, _) = process_within(&url, SECRET, DEADLINE);
     for process in [&answers, &late] {
         let start = Instant::now();
         for i in 0..20 {
@@ -191,7 +202,7 @@ async fn a_dead_redis_is_a_miss_and_may_come_back() {
 
 #[tokio::test]
 async fn a_wrong_setting_is_told_and_says_nothing_secret() {
-    let tier = |url, secret| RedisTier::connect(url, secret).err();
+    let tier = |url, secret| RedisTier::connect(url, secret, DEADLINE).err();
     assert_eq!(tier("redis://localhost:1", b""), Some(Unusable::Secret));
     assert_eq!(tier("http://user:hidden@localhost", SECRET), Some(Unusable::Url));
     assert_eq!(
