@@ -32,11 +32,14 @@ struct Recorded {
 }
 
 impl Message {
-    /// Of an event of the registry, by its public bytes.
-    pub fn audit(authority: &AuthorityId, seq: i64, body: Vec<u8>) -> Option<Self> {
-        let body = String::from_utf8(body).ok()?;
-        let Recorded { kind, recorded_at: at } = serde_json::from_str(&body).ok()?;
-        Some(Self { authority: authority.clone(), stream: Stream::Audit, seq, at, kind, body })
+    /// Of an event of the registry, by its public bytes. One that cannot be read is not passed over: nothing after it is
+    /// told, or a number would be missing.
+    pub fn audit(authority: &AuthorityId, seq: i64, body: Vec<u8>) -> Result<Self, String> {
+        let unreadable = |why: &dyn std::fmt::Display| format!("event {seq} cannot be read: {why}");
+        let body = String::from_utf8(body).map_err(|why| unreadable(&why))?;
+        let recorded = serde_json::from_str(&body).map_err(|why| unreadable(&why))?;
+        let Recorded { kind, recorded_at: at } = recorded;
+        Ok(Self { authority: authority.clone(), stream: Stream::Audit, seq, at, kind, body })
     }
 
     pub fn security(authority: &AuthorityId, event: SecurityEvent) -> Self {
@@ -73,6 +76,23 @@ impl Way {
         match self {
             Self::Syslog(syslog) => syslog.arrived(),
             Self::Otlp(otlp) => Ok(otlp.arrived()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_cannot_be_read_is_not_passed_over() {
+        let authority = AuthorityId::parse("did:web:charter.example").expect("an authority");
+        let event = br#"{"kind":"EntityRegistered","recorded_at":"2026-01-01T00:00:00Z","more":1}"#;
+        let message = Message::audit(&authority, 7, event.to_vec()).expect("an event");
+        assert_eq!((message.seq, message.kind.as_str()), (7, "EntityRegistered"));
+        for wrong in [b"{}".to_vec(), vec![0xff], event[..20].to_vec()] {
+            let why = Message::audit(&authority, 8, wrong).expect_err("no event");
+            assert!(why.starts_with("event 8 cannot be read: "), "{why}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use charter_domain::{RegistryId, Timestamp};
 use charter_store::{
     event::Filter,
-    trail::{Line, Receiver, SecurityEvent, Stream},
+    trail::{Line, SecurityEvent, Stream},
 };
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 use uuid::Uuid;
@@ -103,13 +103,6 @@ async fn follow(app: Arc<App>, line: Line) {
     }
 }
 
-/// How far one receiver is.
-struct Progress {
-    /// On record.
-    upto: i64,
-    until: Timestamp,
-}
-
 /// From when this process may tell it until something fails, or somebody else may.
 async fn turn(
     app: &App,
@@ -117,75 +110,107 @@ async fn turn(
     news: &mut watch::Receiver<bool>,
 ) -> Result<(), String> {
     let Some(tenant) = app.hosted.tenant(line.registry) else { return Ok(()) };
-    let failed = |error: charter_store::Error| error.source_text().unwrap_or("the database").to_owned();
     let now = app.clock.now();
     let until = now.plus(LEASE);
     let Some(upto) = app.store.take_trail(line, lease, (now, until)).await.map_err(failed)? else {
         return Ok(());
     };
-    let (mut progress, mut told) = (Progress { upto, until }, upto);
-    let mut way = Way::open(&app.config.trail, line.receiver).await?;
+    let way = Way::open(&app.config.trail, line.receiver).await?;
+    let mut telling = Telling { app, tenant, line, lease, way, told: upto, upto, until };
     while !app.hosted.holds.has_moved(line.registry) {
-        let page = page(app, tenant, line.stream, told).await.map_err(failed)?;
-        if !page.is_empty() {
-            way.tell(&page).await?;
-            told = page.last().map_or(told, |message| message.seq);
+        let more = telling.tell().await?;
+        if !telling.mark().await? {
+            return Ok(());
         }
-        let arrived = way.arrived()?.unwrap_or(upto);
-        let now = app.clock.now();
-        if arrived > progress.upto || progress.until <= now.plus(LEASE / 2) {
-            progress = Progress { upto: arrived.max(progress.upto), until: now.plus(LEASE) };
-            let mark = (progress.upto, progress.until);
-            if !app.store.mark_trail(line, lease, mark).await.map_err(failed)? {
-                return Ok(());
-            }
-        }
-        show(line, told - arrived);
-        if page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
-            // What is told is not all that has arrived: that is looked at soon.
-            let stopping = tokio::select! {
-                told = news.changed() => told.is_err() || *news.borrow(),
-                () = sleep(ROUND) => false,
-            };
-            if stopping {
-                return Ok(());
-            }
+        // What is told is not all that has arrived: that is looked at soon.
+        if !more && stops(news).await {
+            break;
         }
     }
-    Ok(())
+    telling.leave().await
 }
 
-async fn page(
-    app: &App,
-    tenant: &Tenant,
-    stream: Stream,
-    after: i64,
-) -> Result<Vec<Message>, charter_store::Error> {
+/// After a moment, whether this process stops.
+async fn stops(news: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        told = news.changed() => told.is_err() || *news.borrow(),
+        () = sleep(ROUND) => false,
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
+fn failed(error: charter_store::Error) -> String {
+    error.source_text().unwrap_or("the database").to_owned()
+}
+
+/// One receiver of one stream, told by this process.
+struct Telling<'a> {
+    app: &'a App,
+    tenant: &'a Tenant,
+    line: Line,
+    lease: Uuid,
+    way: Way,
+    /// Told over this way, which may lose it.
+    told: i64,
+    /// On record as arrived.
+    upto: i64,
+    until: Timestamp,
+}
+
+impl Telling<'_> {
+    /// The next page; whether there are more.
+    async fn tell(&mut self) -> Result<bool, String> {
+        let page = page(self.app, self.tenant, self.line.stream, self.told).await?;
+        if let Some(last) = page.last() {
+            self.way.tell(&page).await?;
+            self.told = last.seq;
+        }
+        Ok(usize::try_from(PAGE).is_ok_and(|most| page.len() == most))
+    }
+
+    /// Puts on record what has arrived. False: somebody else tells it now.
+    async fn mark(&mut self) -> Result<bool, String> {
+        let arrived = self.way.arrived()?.unwrap_or(self.upto).max(self.upto);
+        show(self.line, self.told - arrived);
+        let now = self.app.clock.now();
+        if arrived == self.upto && self.until > now.plus(LEASE / 2) {
+            return Ok(true);
+        }
+        (self.upto, self.until) = (arrived, now.plus(LEASE));
+        self.put().await
+    }
+
+    // Exclusive, since a way is no thing to share between threads.
+    async fn put(&mut self) -> Result<bool, String> {
+        self.app.store.mark_trail(self.line, self.lease, (self.upto, self.until)).await.map_err(failed)
+    }
+
+    /// Others need not wait for the end of what it had taken.
+    async fn leave(mut self) -> Result<(), String> {
+        self.until = self.app.clock.now();
+        self.put().await.map(drop)
+    }
+}
+
+async fn page(app: &App, tenant: &Tenant, stream: Stream, after: i64) -> Result<Vec<Message>, String> {
     let (registry, authority) = (tenant.registry.id, &tenant.registry.authority);
-    Ok(match stream {
+    match stream {
         Stream::Audit => {
             if app.register.watched(registry).is_some_and(|epoch| epoch <= after) {
                 return Ok(Vec::new());
             }
-            let events = app.store.events(registry, Filter::default(), after, PAGE).await?;
-            events.into_iter().filter_map(|(seq, body)| Message::audit(authority, seq, body)).collect()
+            let events = app.store.events(registry, Filter::default(), after, PAGE).await.map_err(failed)?;
+            events.into_iter().map(|(seq, body)| Message::audit(authority, seq, body)).collect()
         }
         Stream::Security => {
-            let events = app.store.security_events(registry, after, PAGE).await?;
-            events.into_iter().map(|event| Message::security(authority, event)).collect()
+            let events = app.store.security_events(registry, after, PAGE).await.map_err(failed)?;
+            Ok(events.into_iter().map(|event| Message::security(authority, event)).collect())
         }
-    })
+    }
 }
 
 fn show(line: Line, waiting: i64) {
-    let (receiver, stream) = (receiver(line.receiver), line.stream.code());
+    let (receiver, stream) = (line.receiver.code(), line.stream.code());
     let waiting = f64::from(i32::try_from(waiting).unwrap_or(i32::MAX));
     metrics::gauge!("charter_trail_unconfirmed", "receiver" => receiver, "stream" => stream).set(waiting);
-}
-
-fn receiver(receiver: Receiver) -> &'static str {
-    match receiver {
-        Receiver::Syslog => "syslog",
-        Receiver::Otlp => "otlp",
-    }
 }
