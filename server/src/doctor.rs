@@ -1,5 +1,6 @@
 //! `charterd doctor`: what would keep this server from serving, checked one by one.
 
+mod backup;
 pub mod explain;
 mod registries;
 mod site;
@@ -10,6 +11,7 @@ use charter_domain::time::Clock as _;
 use charter_signing::{Kek, TokenStore};
 use charter_store::{Store, preflight::Report};
 
+pub use self::backup::backup;
 use crate::{Config, anchors::Published, clock::WallClock, context::read_secret};
 
 /// One check and how it went.

@@ -16,7 +16,7 @@ use clap::Subcommand;
 
 pub use self::report::{Recovered, Report, Step};
 use self::{home::Home, pgbackrest::Backup, replay::Restored, report::Steps};
-use crate::{App, Config, clock::WallClock, serve};
+use crate::{App, Config, backup::Repository, clock::WallClock, serve};
 
 #[derive(Subcommand)]
 pub enum DrillCommand {
@@ -79,7 +79,8 @@ pub async fn restore(config: &Config, wish: &Restore, clock: Arc<dyn Clock>) -> 
     );
     let mut steps = Steps::begin();
     let home = Arc::new(Home::make(wish.dir.as_deref())?);
-    let backup = Backup { stanza: wish.stanza.clone(), config: wish.pgbackrest_config.clone(), to: wish.to };
+    let from = Repository { stanza: wish.stanza.clone(), config: wish.pgbackrest_config.clone() };
+    let backup = Backup { from, to: wish.to };
     let at = Arc::clone(&home);
     tokio::task::spawn_blocking(move || backup.restore(&at)).await??;
     let bytes = home.restored_bytes();

@@ -2,6 +2,7 @@
 
 pub mod anchors;
 pub mod app;
+pub mod backup;
 pub mod breakglass;
 pub mod caller;
 pub mod ceremony;

@@ -9,6 +9,7 @@ use charter_domain::{policy::Caller, time::Clock as _};
 use charter_server::{
     Config, app,
     app::init::Administrator,
+    backup::Repository,
     breakglass::command::{self as emergency, EmergencyCommand},
     ceremony::{self, CeremonyCommand},
     clock::WallClock,
@@ -150,6 +151,12 @@ struct Doctor {
     /// Base URL of the listener for staff whose values are shown; that of the configuration where it is left out.
     #[arg(long, value_name = "URL", requires = "explain")]
     server: Option<String>,
+    /// The stanza of pgBackRest whose backups are looked at too.
+    #[arg(long, conflicts_with = "explain")]
+    stanza: Option<String>,
+    /// Its configuration file, where that is not the usual one.
+    #[arg(long, value_name = "FILE", requires = "stanza")]
+    pgbackrest_config: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -236,13 +243,18 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(u8::from(!good)));
         }
         Command::Rebuild { verify } => return rebuild(&load()?, *verify),
-        Command::Doctor(Doctor { explain: Some(alert), server }) => {
+        Command::Doctor(Doctor { explain: Some(alert), server, .. }) => {
             let config = load().ok();
             let told = doctor::explain::explain(alert, server.as_deref(), config.as_ref());
             print!("{}", runtime()?.block_on(told).map_err(anyhow::Error::msg)?);
         }
-        Command::Doctor(_) => {
-            let findings = runtime()?.block_on(doctor::examine(&load()?));
+        Command::Doctor(Doctor { stanza, pgbackrest_config, .. }) => {
+            let (runtime, config) = (runtime()?, load()?);
+            let mut findings = runtime.block_on(doctor::examine(&config));
+            if let Some(stanza) = stanza.clone() {
+                let repository = Repository { stanza, config: pgbackrest_config.clone() };
+                findings.push(runtime.block_on(doctor::backup(repository)));
+            }
             for finding in &findings {
                 println!("{:20} {}", finding.check, finding.text());
             }

@@ -1,11 +1,17 @@
 //! A restore that is rehearsed, from a real backup: what comes back, what would be lost, and what cannot be restored.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use charter_domain::{AuthorityId, Timestamp, time::Clock as _};
 use charter_server::{
     Config,
+    backup::Repository,
     clock::WallClock,
+    doctor,
     drill::{Report, Restore, restore},
 };
 use charter_tests::{
@@ -31,6 +37,11 @@ fn wish(backed: &Backed, to: Option<Timestamp>) -> Restore {
         refill: false,
         report: None,
     }
+}
+
+/// What the doctor says of its backups.
+async fn found(stanza: &str, config: PathBuf) -> String {
+    doctor::backup(Repository { stanza: stanza.to_owned(), config: Some(config) }).await.text()
 }
 
 fn config(build: &Build, backed: &Backed, dir: &Path) -> Config {
@@ -132,8 +143,10 @@ async fn what_cannot_be_restored_is_said_and_touches_nothing() {
     let app = started.expect("a server");
     let start = WallClock.now();
     published(&app).await;
+    assert!(found(STANZA, backed.config()).await.starts_with("there is none: "));
     backed.is_backed_up().await;
     backed.is_archived().await;
+    assert!(found(STANZA, backed.config()).await.starts_with("ok: the newest ended 20"));
     let good = config(&build(), &backed, dir.path());
     let with = |change: &dyn Fn(&mut Config)| {
         let mut config = good.clone();
@@ -142,6 +155,10 @@ async fn what_cannot_be_restored_is_said_and_touches_nothing() {
     };
     let usual = wish(&backed, None);
     let wrong = backed.configures("another passphrase");
+    for (stanza, config) in [("another", backed.config()), (STANZA, wrong.clone())] {
+        let said = found(stanza, config).await;
+        assert!(!said.starts_with("ok") && !said.contains("passphrase of the tests"), "{said}");
+    }
     let mut other = with(&|_| {});
     other.registries[0].authority_id = AuthorityId::parse("did:web:other.example").expect("an authority");
     let ahead = WallClock.now().plus(Duration::from_secs(3_600));

@@ -1,42 +1,17 @@
-//! pgBackRest, as it is called for a drill, and its errors in words. It only reads the repository.
+//! A restore by pgBackRest, and its errors in words. It only reads the repository.
 
-use std::{
-    io,
-    path::PathBuf,
-    process::{Command, Output},
-};
+use std::process::Command;
 
 use anyhow::bail;
 use charter_domain::Timestamp;
-use serde::Deserialize;
 
 use super::home::Home;
-
-/// Bytes of its own text that are shown.
-const SHOWN: usize = 400;
+use crate::backup::{Repository, output, tail};
 
 /// Which backup, and how far.
 pub struct Backup {
-    pub stanza: String,
-    pub config: Option<PathBuf>,
+    pub from: Repository,
     pub to: Option<Timestamp>,
-}
-
-#[derive(Deserialize)]
-struct Info {
-    #[serde(default)]
-    backup: Vec<Set>,
-}
-
-#[derive(Deserialize)]
-struct Set {
-    timestamp: Span,
-}
-
-#[derive(Deserialize)]
-struct Span {
-    /// Seconds since 1970.
-    stop: i64,
 }
 
 impl Backup {
@@ -61,22 +36,14 @@ impl Backup {
     }
 
     fn command(&self, home: &Home) -> Command {
-        let mut command = home.program("pgbackrest");
-        if let Some(file) = &self.config {
-            command.arg(format!("--config={}", file.display()));
-        }
-        command.arg(format!("--stanza={}", self.stanza));
+        let mut command = self.from.command(home.program("pgbackrest"));
         command.arg(format!("--lock-path={}", home.dir().join("lock").display()));
-        command.args(["--log-level-console=off", "--log-level-stderr=warn", "--log-level-file=off"]);
         command
     }
 
     /// When the oldest backup ended.
     fn oldest(&self, home: &Home) -> Option<Timestamp> {
-        let output = output(self.command(home).args(["--output=json", "info"])).ok()?;
-        let all: Vec<Info> = serde_json::from_slice(&output.stdout).ok()?;
-        let stops = all.iter().flat_map(|info| &info.backup).map(|set| set.timestamp.stop);
-        stops.min().map(Timestamp::from_secs)
+        self.from.ended(home.program("pgbackrest")).ok()?.first().copied()
     }
 
     /// What an operator can do about it.
@@ -98,7 +65,7 @@ impl Backup {
             return format!(
                 "the repository has no backup of stanza `{}`: is --stanza right, and the repository the one of \
                  this site?",
-                self.stanza
+                self.from.stanza
             );
         }
         if (has("is not valid") && has("option")) || has("requires option") {
@@ -106,25 +73,6 @@ impl Backup {
         }
         format!("pgBackRest could not restore: {}", tail(said))
     }
-}
-
-fn output(command: &mut Command) -> anyhow::Result<Output> {
-    match command.output() {
-        Ok(output) => Ok(output),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            bail!("pgbackrest is not installed: `scripts/setup test` has it")
-        }
-        Err(e) => bail!("pgbackrest cannot be run: {e}"),
-    }
-}
-
-/// The end of what it said, without what a terminal would obey.
-fn tail(said: &str) -> String {
-    let plain: String = said.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words: Vec<&str> = plain.split_whitespace().collect();
-    let text = words.join(" ");
-    let skipped = text.chars().count().saturating_sub(SHOWN);
-    text.chars().skip(skipped).collect()
 }
 
 /// As PostgreSQL and pgBackRest read it, in UTC.
@@ -154,7 +102,8 @@ mod tests {
     #[test]
     fn its_errors_say_what_to_do() {
         let to = Some(at("2026-01-01T00:00:00Z"));
-        let backup = Backup { stanza: "demo".to_owned(), config: None, to };
+        let from = Repository { stanza: "demo".to_owned(), config: None };
+        let backup = Backup { from, to };
         let late =
             "ERROR: [075]: unable to find backup set with stop time less than '2026-01-01 00:00:00+00'";
         let cases = [
