@@ -41,7 +41,12 @@ pub fn record(line: usize, identifier: &str, name: &str, country: &str, both: bo
 
 /// The synthetic entities.
 pub fn synthetic(count: usize) -> Vec<pb::ImportRecord> {
-    (0..count).map(|n| record(n + 1, &entity(n), &format!("University {n}"), "FI", has_diploma(n))).collect()
+    some_synthetic(0..count)
+}
+
+/// Some of them, by number.
+pub fn some_synthetic(numbers: std::ops::Range<usize>) -> Vec<pb::ImportRecord> {
+    numbers.map(|n| record(n + 1, &entity(n), &format!("University {n}"), "FI", has_diploma(n))).collect()
 }
 
 /// Loads records into registries of one server, over one stream. Every record must be accepted.

@@ -2,7 +2,7 @@
 //! cost, and a log of 1,000,000 events put into a tree and verified.
 
 mod cost;
-mod large;
+pub mod large;
 mod written;
 
 use std::time::{Duration, Instant};
@@ -103,7 +103,7 @@ async fn published_in(
 }
 
 /// Looks all the time what is published.
-struct Observer {
+pub struct Observer {
     size: watch::Receiver<u64>,
     looking: JoinHandle<anyhow::Result<()>>,
 }
@@ -115,7 +115,7 @@ impl Drop for Observer {
 }
 
 impl Observer {
-    async fn start(server: &Server) -> anyhow::Result<Self> {
+    pub async fn start(server: &Server) -> anyhow::Result<Self> {
         let mut connection = Connection::open(server.address).await?;
         let (send, size) = watch::channel(0);
         let looking = tokio::spawn(async move {
@@ -133,7 +133,7 @@ impl Observer {
     }
 
     /// How long it takes from now on until so much is published.
-    async fn until(&self, size: u64) -> anyhow::Result<Duration> {
+    pub async fn until(&self, size: u64) -> anyhow::Result<Duration> {
         let began = Instant::now();
         self.size.clone().wait_for(|known| *known >= size).await?;
         Ok(began.elapsed())

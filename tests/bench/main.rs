@@ -19,6 +19,7 @@ mod question;
 mod report;
 mod rounds;
 mod site;
+mod sizing;
 mod tools;
 
 use std::{fs::File, path::PathBuf, process::ExitCode, time::Duration};
@@ -68,6 +69,8 @@ struct Args {
     /// The policy check alone: no server is started.
     #[arg(long)]
     policy: bool,
+    #[command(flatten)]
+    sizing: sizing::Wish,
 }
 
 /// How long and how often.
@@ -111,7 +114,9 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         Pace { rounds: args.rounds, seconds: args.seconds, warm: 1 }
     };
-    for name in ["charterd", "limit-axum", "limit-tonic"].into_iter().filter(|_| !args.history) {
+    for name in
+        ["charterd", "limit-axum", "limit-tonic"].into_iter().filter(|_| !args.history && !args.sizing.sizing)
+    {
         process::binary(name)?;
     }
     std::fs::create_dir_all(&args.dir)?;
@@ -126,7 +131,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     };
     site.stop().await;
     measured?;
-    if args.history {
+    if args.history || args.sizing.sizing {
         return Ok(());
     }
     let pace = serde_json::json!({ "rounds": pace.rounds, "seconds": pace.seconds, "quick": args.quick });
@@ -136,6 +141,9 @@ async fn run(args: &Args) -> anyhow::Result<()> {
 async fn measure(site: &Site, pace: Pace, args: &Args, samples: &mut Samples) -> anyhow::Result<()> {
     if args.history {
         return history::run(site, samples).await;
+    }
+    if args.sizing.sizing {
+        return sizing::run(site, pace.lasting(), &args.sizing).await;
     }
     policy::run(samples);
     if args.governed {

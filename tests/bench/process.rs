@@ -72,12 +72,7 @@ impl Process {
 
     /// CPU time used so far, in seconds.
     pub fn cpu(&self) -> anyhow::Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
-        // Fields are counted from after the name, which may hold anything: utime and stime.
-        let (_, fields) = stat.rsplit_once(')').context("no stat")?;
-        let ticks: Vec<f64> =
-            fields.split_whitespace().skip(11).take(2).filter_map(|f| f.parse().ok()).collect();
-        Ok(ticks.iter().sum::<f64>() / TICKS)
+        cpu(self.pid, 2)
     }
 
     /// Resident memory now, in MB (10^6 bytes).
@@ -99,6 +94,15 @@ impl Process {
     }
 }
 
+/// CPU time of a process in seconds: of its own (utime and stime: two fields), with that of children that have ended (four).
+fn cpu(pid: u32, fields: usize) -> anyhow::Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // Fields are counted from after the name, which may hold anything.
+    let (_, all) = stat.rsplit_once(')').context("no stat")?;
+    let ticks = all.split_whitespace().skip(11).take(fields).filter_map(|f| f.parse::<f64>().ok());
+    Ok(ticks.sum::<f64>() / TICKS)
+}
+
 fn memory(pid: u32, file: &str, field: &str) -> anyhow::Result<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/{file}"))?;
     let line = text.lines().find_map(|l| l.strip_prefix(field)).with_context(|| format!("no {field}"))?;
@@ -108,7 +112,17 @@ fn memory(pid: u32, file: &str, field: &str) -> anyhow::Result<f64> {
 
 /// Memory of a process and its children, what is shared counted once, in MB. A child that ends meanwhile is left out.
 pub fn family(parent: u32) -> anyhow::Result<f64> {
-    let mut sum = memory(parent, "smaps_rollup", "Pss:")?;
+    let of = |pid| memory(pid, "smaps_rollup", "Pss:");
+    Ok(of(parent)? + children(parent)?.into_iter().filter_map(|pid| of(pid).ok()).sum::<f64>())
+}
+
+/// CPU time of a process and its children so far, in seconds: of those that have ended, too.
+pub fn family_cpu(parent: u32) -> anyhow::Result<f64> {
+    Ok(cpu(parent, 4)? + children(parent)?.into_iter().filter_map(|pid| cpu(pid, 2).ok()).sum::<f64>())
+}
+
+fn children(parent: u32) -> anyhow::Result<Vec<u32>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
@@ -119,10 +133,10 @@ pub fn family(parent: u32) -> anyhow::Result<f64> {
         let above: Option<u32> =
             fields.and_then(|f| f.split_whitespace().nth(1)).and_then(|p| p.parse().ok());
         if above == Some(parent) {
-            sum += memory(pid, "smaps_rollup", "Pss:").unwrap_or_default();
+            found.push(pid);
         }
     }
-    Ok(sum)
+    Ok(found)
 }
 
 /// Stops them in this order.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 pub const DEGREE: &str = "UniversityDegreeCredential";
 pub const DIPLOMA: &str = "DiplomaCredential";
 pub const ACTION: &str = "issue";
+const SEED: u64 = 20_261_120;
 /// Inside every registry's kept history.
 const TIME: &str = "2026-01-15T12:00:00Z";
 
@@ -139,30 +140,42 @@ pub fn has_diploma(n: usize) -> bool {
 
 /// Each entity once, shuffled, and as many again by Zipf's law (s = 1); every tenth is a negative.
 pub fn sequence(authority: &str, decided_by: &str, entities: usize) -> Vec<Question> {
-    let mut random = StdRng::seed_from_u64(20_261_120);
+    let mut random = StdRng::seed_from_u64(SEED);
     let mut order: Vec<usize> = (0..entities).collect();
     order.shuffle(&mut random);
+    let zipf = by_zipf(&order, entities, &mut random);
+    let mut all: Vec<usize> = order.into_iter().chain(zipf).collect();
+    all.shuffle(&mut random);
+    all.into_iter().map(|n| one(n, (authority, decided_by), &mut random)).collect()
+}
+
+/// So many questions about as many entities, drawn by Zipf's law alone.
+pub fn drawn(authority: &str, entities: usize, count: usize) -> Vec<Question> {
+    let mut random = StdRng::seed_from_u64(SEED);
+    let mut order: Vec<usize> = (0..entities).collect();
+    order.shuffle(&mut random);
+    let drawn = by_zipf(&order, count, &mut random);
+    drawn.into_iter().map(|n| one(n, (authority, authority), &mut random)).collect()
+}
+
+fn by_zipf(order: &[usize], count: usize, random: &mut StdRng) -> Vec<usize> {
     let mut sum = 0.0;
-    let cumulated: Vec<f64> = (1..=entities)
+    let cumulated: Vec<f64> = (1..=order.len())
         .map(|rank| {
             sum += 1.0 / rank as f64;
             sum
         })
         .collect();
-    let zipf: Vec<usize> = (0..entities)
-        .map(|_| {
-            let draw = random.random::<f64>() * sum;
-            order[cumulated.partition_point(|c| *c < draw).min(entities - 1)]
-        })
-        .collect();
-    let mut all: Vec<usize> = order.into_iter().chain(zipf).collect();
-    all.shuffle(&mut random);
-    all.into_iter()
-        .map(|n| {
-            let negative = !has_diploma(n) && random.random_ratio(1, 9);
-            Question::new("/authorization", authority, &entity(n), !negative, decided_by)
-        })
-        .collect()
+    let mut draw = || {
+        let draw = random.random::<f64>() * sum;
+        order[cumulated.partition_point(|c| *c < draw).min(order.len() - 1)]
+    };
+    (0..count).map(|_| draw()).collect()
+}
+
+fn one(n: usize, (authority, decided_by): (&str, &str), random: &mut StdRng) -> Question {
+    let negative = !has_diploma(n) && random.random_ratio(1, 9);
+    Question::new("/authorization", authority, &entity(n), !negative, decided_by)
 }
 
 /// The bodies, a line each: what `wrk` reads.

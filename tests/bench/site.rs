@@ -11,7 +11,7 @@ use anyhow::Context;
 use charter_server::demo::cluster::Cluster;
 use charter_store::migrate;
 
-use crate::process::{Process, family};
+use crate::process::{Process, family, family_cpu};
 
 const TEMPLATE: &str = "template";
 
@@ -84,7 +84,7 @@ impl Site {
         Ok(Self { cluster: Some(cluster.await??), dir })
     }
 
-    fn cluster(&self) -> anyhow::Result<&Cluster> {
+    pub fn cluster(&self) -> anyhow::Result<&Cluster> {
         self.cluster.as_ref().context("stopped")
     }
 
@@ -103,8 +103,17 @@ impl Site {
 
     /// Memory of Postgres and its processes, what they share counted once, in MB.
     pub fn postgres_memory(&self) -> anyhow::Result<f64> {
-        let file = fs::read_to_string(self.postgres()?.join("data/postmaster.pid"))?;
-        family(file.lines().next().context("no process")?.trim().parse()?)
+        family(self.postmaster()?)
+    }
+
+    /// CPU time of Postgres and its processes so far, in seconds.
+    pub fn postgres_cpu(&self) -> anyhow::Result<f64> {
+        family_cpu(self.postmaster()?)
+    }
+
+    fn postmaster(&self) -> anyhow::Result<u32> {
+        let file = fs::read_to_string(self.cluster()?.data().join("postmaster.pid"))?;
+        Ok(file.lines().next().context("no process")?.trim().parse()?)
     }
 
     /// Makes a server's database, directory and configuration.

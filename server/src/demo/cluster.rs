@@ -49,8 +49,13 @@ impl Cluster {
         self.url(database, "charter_admin")
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.dir.join("data")
+    }
+
+    /// Postgres' user, whom its data belong to.
+    pub const fn user(&self) -> User {
+        self.user
     }
 
     fn command(&self, program: &str) -> Command {
@@ -84,7 +89,8 @@ impl Cluster {
         self.run("initdb", self.command("initdb").args(args).arg(self.data()))
     }
 
-    fn launch(&self, durable: bool) -> Result<(), Error> {
+    /// Starts it with the data that it has.
+    pub fn launch(&self, durable: bool) -> Result<(), Error> {
         let fsync =
             if durable { "" } else { "-c fsync=off -c synchronous_commit=off -c full_page_writes=off" };
         let options = format!(
@@ -101,9 +107,13 @@ impl Cluster {
     }
 
     pub fn stop(&self) {
-        let mut command = self.command("pg_ctl");
-        command.args(["-m", "immediate", "-w", "stop", "-D"]).arg(self.data());
-        let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let _ = self.stop_by("immediate");
+    }
+
+    /// Stops it in one of `pg_ctl`'s modes: `fast` leaves nothing to recover.
+    pub fn stop_by(&self, mode: &str) -> Result<(), Error> {
+        let args = ["-m", mode, "-w", "-t", "600", "stop", "-D"];
+        self.run("pg_ctl stop", self.command("pg_ctl").args(args).arg(self.data()))
     }
 }
 

@@ -19,7 +19,7 @@ use tokio_postgres::{Client, NoTls};
 
 use super::{Observer, keys};
 use crate::{
-    process::{self, addresses},
+    process::{self, Process, addresses},
     report::Samples,
     site::{Registry, Server, Site},
 };
@@ -29,29 +29,43 @@ const EVENTS: i64 = 1_000_000;
 /// Rows sent to Postgres at once.
 const RUN: i64 = 10_000;
 /// It is given up after this.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(3_600);
 
 pub async fn run(site: &Site, samples: &mut Samples) -> anyhow::Result<()> {
+    let made = made(site, EVENTS).await?;
+    let leaves = EVENTS as f64 / made.took.as_secs_f64();
+    samples.add("log_leaves", leaves);
+    println!("log: {EVENTS} leaves in {:.1} s", made.took.as_secs_f64());
+    let took = verify(site, &made.server, &made.vkey).await?;
+    samples.add("log_verify", took.as_secs_f64());
+    println!("log: {EVENTS} entries verified in {:.1} s", took.as_secs_f64());
+    made.process.stop().await;
+    Ok(())
+}
+
+/// A log that is whole, and the server that has made it.
+pub struct Made {
+    pub server: Server,
+    pub process: Process,
+    vkey: String,
+    /// From the start of the server until all is published.
+    pub took: Duration,
+}
+
+/// A registry of so many events, and its log.
+pub async fn made(site: &Site, events: i64) -> anyhow::Result<Made> {
     let [address] = addresses()?;
     let registries = vec![Registry::new(AUTHORITY, "large", "FI", None)];
     let server = Server { name: "large", address, registries, sequence: true, limits: "" };
     site.prepare(&server)?;
     let (vkey, _) = keys(site, &server).await?;
-    fill(site, &server).await?;
+    fill(site, &server, events).await?;
     site.analyze(&server).await?;
     let process = site.serve(&server).await?;
     let seen = Observer::start(&server).await?;
-    let all = u64::try_from(EVENTS)?;
-    let took = tokio::time::timeout(LIMIT, seen.until(all)).await.context("not sequenced")??;
-    drop(seen);
-    let leaves = EVENTS as f64 / took.as_secs_f64();
-    samples.add("log_leaves", leaves);
-    println!("log: {EVENTS} leaves in {:.1} s", took.as_secs_f64());
-    let took = verify(site, &server, &vkey).await?;
-    samples.add("log_verify", took.as_secs_f64());
-    println!("log: {EVENTS} entries verified in {:.1} s", took.as_secs_f64());
-    process.stop().await;
-    Ok(())
+    let all = seen.until(u64::try_from(events)?);
+    let took = tokio::time::timeout(LIMIT, all).await.context("not sequenced")??;
+    Ok(Made { server, process, vkey, took })
 }
 
 async fn admin(site: &Site, server: &Server) -> anyhow::Result<Client> {
@@ -70,7 +84,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Appends to the registry's events until there are as many: each hashes to its leaf and names the one before.
-async fn fill(site: &Site, server: &Server) -> anyhow::Result<()> {
+async fn fill(site: &Site, server: &Server, events: i64) -> anyhow::Result<()> {
     let client = admin(site, server).await?;
     let row = client.query_one("select registry_id, epoch, head from registry_epochs", &[]).await?;
     let (registry, epoch, head): (i32, i64, Option<Vec<u8>>) = (row.get(0), row.get(1), row.get(2));
@@ -80,9 +94,9 @@ async fn fill(site: &Site, server: &Server) -> anyhow::Result<()> {
     let sink = client.copy_in(&format!("copy events ({columns}) from stdin")).await?;
     futures::pin_mut!(sink);
     let mut seq = epoch;
-    while seq < EVENTS {
+    while seq < events {
         let mut rows = String::new();
-        for _ in 0..RUN.min(EVENTS - seq) {
+        for _ in 0..RUN.min(events - seq) {
             seq += 1;
             let (row, leaf) = line(registry, seq, (&authority, now), head.as_deref())?;
             rows += &row;
