@@ -10,11 +10,16 @@ static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 const BUCKETS: [f64; 15] =
     [0.000_1, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
+/// Authorities on the way to a decision.
+const DEPTH: &str = "charter_chain_depth";
+const DEPTHS: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0];
+
 /// The recorder of this process; the first call installs it, before any handle is taken.
 pub fn metrics() -> Option<&'static PrometheusHandle> {
     if METRICS.get().is_none() {
         let built = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
+            .and_then(|built| built.set_buckets_for_metric(Matcher::Full(DEPTH.to_owned()), &DEPTHS))
             .and_then(PrometheusBuilder::install_recorder);
         match built {
             Ok(handle) => {
@@ -78,6 +83,11 @@ fn describe() {
         "Times that the configuration was to be loaded anew, by outcome"
     );
     metrics::describe_counter!("charter_decisions_total", "Decisions given, by outcome");
+    metrics::describe_histogram!(
+        "charter_decision_duration_seconds",
+        "Time to come to a decision that was not kept, other registries included"
+    );
+    metrics::describe_histogram!(DEPTH, "Authorities on the way to such a decision, the asked one included");
     metrics::describe_gauge!(
         "charter_documents_earliest_expiry_timestamp_seconds",
         "When the first document expires"
