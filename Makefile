@@ -8,7 +8,7 @@ HA    := scripts/setup ha && cargo build --release --workspace --bins && exec $(
 BUF   := .tools/node_modules/.bin/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dist test chart sim check bench ha-lab ha-demo ha-test ha-short soak fmt proto openapi run clean-run
+.PHONY: help demo dist test chart fuzz sim check bench ha-lab ha-demo ha-test ha-short soak fmt proto openapi run clean-run
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -21,6 +21,9 @@ test:  ## run all tests on a private PostgreSQL and Redis
 
 chart:  ## render the Helm chart, check it for Kubernetes and for charterd, and try each alert
 	@scripts/setup chart && cargo build -q --bin charterd && scripts/chart
+
+fuzz:  ## ask a demonstration all that /openapi.json allows and does not (ARGS: examples of each operation, 100)
+	@scripts/setup fuzz && cargo build -q --workspace --bins && scripts/fuzz $(ARGS)
 
 dist:  ## the archive with both programs, their pages and bill of materials; ARGS=check runs the demo from it
 	@scripts/setup dist && scripts/dist $(ARGS)

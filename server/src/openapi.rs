@@ -1,12 +1,15 @@
 //! The REST interface as OpenAPI 3.1: a path for every route of the table, with schemas from the answers' own types.
 
 mod message;
+mod named;
 mod operations;
+mod parameter;
 
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi as _;
 
 pub use self::operations::{Operation, all};
+use self::parameter::parameter;
 use crate::{
     app::{
         emergency::Suspended,
@@ -59,7 +62,9 @@ pub fn document() -> Value {
     for (name, schema) in PUBLIC {
         document["components"]["schemas"][name] = serde_json::from_str(schema).unwrap_or_default();
     }
-    document["components"]["schemas"]["Problem"] = problem();
+    for (name, schema) in named::all() {
+        document["components"]["schemas"][name] = schema;
+    }
     document["components"]["securitySchemes"] = json!({
         "bearer": { "type": "http", "scheme": "bearer", "description": "An OpenID Connect access token of a member of staff." },
         "mutualTLS": { "type": "mutualTLS", "description": "A client certificate bound to a member of staff." },
@@ -86,34 +91,13 @@ pub fn template(path: &str) -> String {
     path.replace("{*", "{")
 }
 
-fn problem() -> Value {
-    json!({
-        "type": "object",
-        "description": "RFC 9457.",
-        "required": ["type", "title", "status", "detail", "code", "retryable"],
-        "properties": {
-            "type": { "type": "string", "format": "uri" },
-            "title": { "type": "string" },
-            "status": { "type": "integer" },
-            "detail": { "type": "string" },
-            "code": { "type": "string" },
-            "retryable": { "type": "boolean" },
-            "failing_link": { "type": "object", "properties": {
-                "index": { "type": "integer" }, "authority_id": { "type": "string" } } },
-            "referrals": { "type": "array", "items": { "type": "object", "properties": {
-                "authority_id": { "type": "string" }, "endpoint": { "type": "string" },
-                "subordinate_statement": { "type": ["string", "null"] } } } },
-            "errors": { "type": "array", "items": { "type": "object", "properties": {
-                "pointer": { "type": "string" }, "code": { "type": "string" }, "detail": { "type": "string" } } } },
-        },
-    })
-}
-
 fn content(kind: &str, name: &str) -> Value {
     let schema = match name {
         "" | "form" => json!({ "type": "object" }),
         "[]" => json!({ "type": "array", "items": { "type": "object" } }),
         "text" => json!({ "type": "string" }),
+        // A stream, or bytes.
+        "any" => json!({}),
         name => json!({ "$ref": format!("#/components/schemas/{name}") }),
     };
     let mut media = json!({ "schema": schema });
@@ -121,10 +105,6 @@ fn content(kind: &str, name: &str) -> Value {
         media["example"] = serde_json::from_str(example).unwrap_or_default();
     }
     json!({ kind: media })
-}
-
-fn parameter(place: &str, name: &str) -> Value {
-    json!({ "name": name, "in": place, "required": place == "path", "schema": { "type": "string" } })
 }
 
 /// Parameters and answer of a read, from its method.
@@ -158,13 +138,17 @@ fn described(route: &Route, operation: &Operation, found: &mut message::Schemas)
         listed.extend(queries);
         answer = json!({ operation.kind: { "schema": schema } });
     }
+    let mut faults = content("application/problem+json", "Problem");
+    if let Some((name, kind)) = operation.faults {
+        faults[kind] = content(kind, name)[kind].take();
+    }
     let mut value = json!({
         "operationId": operation.id,
         "summary": operation.summary,
         "parameters": listed,
         "responses": {
             "200": { "description": "Done.", "content": answer },
-            "default": { "description": "A problem.", "content": content("application/problem+json", "Problem") },
+            "default": { "description": "A problem.", "content": faults },
         },
     });
     if let Some(body) = operation.body {

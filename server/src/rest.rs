@@ -26,7 +26,7 @@ pub mod oidf;
 pub mod policy;
 pub mod privacy;
 pub mod procedure;
-mod query;
+pub mod query;
 pub mod record;
 pub mod resolve;
 pub mod route;
@@ -49,7 +49,7 @@ use axum::{
 };
 
 use self::route::{
-    Route, anywhere, bootstrap, direct, everywhere, links, peer, public, records, site, staff,
+    Route, anywhere, bootstrap, direct, everywhere, links, peer, public, records, site, staff, verbs,
 };
 use crate::{
     App, Error,
@@ -111,8 +111,7 @@ pub const ROUTES: &[Route] = &[
     public("GET", "/entities/{entity_id}/authorizations", || get(ayra::authorizations)),
     public("GET", "/ecosystems/{ecosystem_id}", || get(ayra::ecosystem)),
     public("GET", "/ecosystems/{ecosystem_id}/recognitions", || get(ayra::recognitions)),
-    // Nothing of the kind is recorded: 501, as the profile asks, and not 404.
-    public("GET", "/lookups/assuranceLevels", || get(unserved)),
+    public("GET", "/lookups/assuranceLevels", || get(ayra::levels)),
     public("GET", "/lookups/authorizations", || get(ayra::terms)),
     public("GET", "/lookups/didMethods", || get(ayra::methods)),
     peer("POST", "/witness/add-checkpoint", || post(witness::add)),
@@ -186,24 +185,24 @@ pub const ROUTES: &[Route] = &[
     staff("GET", "/api/v1/proposals", || get(governance::list)),
     staff("POST", "/api/v1/proposals", || post(governance::propose)),
     staff("GET", "/api/v1/proposals/{id}", || get(governance::get)),
-    staff("POST", "/api/v1/proposals/{id}", || post(governance::act)),
+    verbs("/api/v1/proposals/{id}", || post(governance::act)),
     staff("POST", "/api/v1/emergency-suspensions", || post(governance::suspend)),
     staff("GET", "/api/v1/procedures", || get(procedure::list)),
     staff("GET", "/api/v1/procedures/{id}", || get(procedure::get)),
     staff("GET", "/api/v1/applications", || get(application::list)),
     staff("POST", "/api/v1/applications:sign", || post(application::sign)),
     staff("GET", "/api/v1/applications/{application_id}", || get(application::get)),
-    staff("POST", "/api/v1/applications/{application_id}", || post(application::act)),
+    verbs("/api/v1/applications/{application_id}", || post(application::act)),
     staff("GET", "/api/v1/staff", || get(governance::members)),
     staff("GET", "/api/v1/events", || get(audit::events)),
     staff("GET", "/api/v1/accesses", || get(audit::accesses)),
     staff("GET", "/api/v1/credentials", || get(credential::list)),
-    staff("POST", "/api/v1/credentials/{id}", || post(credential::act)),
+    verbs("/api/v1/credentials/{id}", || post(credential::act)),
     staff("GET", "/api/v1/webhooks", || get(webhook::list)),
     staff("POST", "/api/v1/webhooks", || post(webhook::create)),
     staff("GET", "/api/v1/webhooks/{id}", || get(webhook::get)),
     staff("DELETE", "/api/v1/webhooks/{id}", || delete(webhook::remove)),
-    staff("POST", "/api/v1/webhooks/{id}", || post(webhook::act)),
+    verbs("/api/v1/webhooks/{id}", || post(webhook::act)),
     staff("GET", "/api/v1/webhooks/{id}/deliveries", || get(webhook::deliveries)),
     staff("GET", "/api/v1/privacy/records", || get(privacy::records)),
     bootstrap("/api/v1/import/records", || post(import::records)),
@@ -216,10 +215,6 @@ pub const ROUTES: &[Route] = &[
 pub fn router(app: &Arc<App>, listener: &Listener) -> Router {
     let router = route::router(ROUTES, listener);
     router.fallback(unknown).method_not_allowed_fallback(not_allowed).with_state(Arc::clone(app))
-}
-
-async fn unserved() -> Error {
-    Error::new(Code::NotImplemented, "levels of assurance are not recorded here")
 }
 
 async fn unknown(uri: http::Uri) -> Error {

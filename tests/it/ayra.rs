@@ -81,6 +81,9 @@ async fn ecosystems_and_lookups_say_what_is_known() {
     let terms = rest.get("/lookups/authorizations").await.json();
     assert_eq!(terms[1], json!({ "action": "issue", "resource": "Diploma" }));
     assert_eq!(rest.get("/lookups/didMethods").await.json()[0]["identifier"], "did:web");
-    let levels = rest.get("/lookups/assuranceLevels").await;
-    assert_eq!(levels.problem(), (501, "NOT_IMPLEMENTED".to_owned()));
+    assert_eq!(rest.get("/lookups/assuranceLevels").await.json(), json!([]));
+    for lookup in ["assuranceLevels", "authorizations", "didMethods"] {
+        let other = rest.get(&format!("/lookups/{lookup}?authority_id=did:web:other.example")).await;
+        assert_eq!(other.problem(), (404, "UNKNOWN_AUTHORITY".to_owned()), "{lookup}");
+    }
 }

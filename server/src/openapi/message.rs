@@ -34,6 +34,8 @@ pub fn kind(field: &FieldDescriptor, found: &mut Schemas) -> Value {
     let one = match field.kind() {
         Kind::Bool => json!({ "type": "boolean" }),
         Kind::String if proto::member(field).1 => json!({}),
+        // Documents of their own, such as events.
+        Kind::Bytes if field.is_list() => json!({}),
         Kind::String | Kind::Bytes => json!({ "type": "string" }),
         Kind::Message(of) if of.full_name() == proto::TIMESTAMP => {
             json!({ "type": "string", "format": "date-time" })
@@ -72,10 +74,16 @@ fn define(message: &MessageDescriptor, found: &mut Schemas) {
     }
 }
 
+/// Whether it is shown as an object: a time is not.
+fn is_thing(field: &FieldDescriptor) -> bool {
+    let message = matches!(field.kind(), Kind::Message(of) if of.full_name() != proto::TIMESTAMP);
+    message && !field.is_list()
+}
+
 /// What a read answers with: a page, or the one thing without the name of its field.
 pub fn answer(output: &MessageDescriptor, found: &mut Schemas) -> Value {
     let is_page = output.get_field_by_name("next_page_token").is_some();
-    let thing = output.fields().find(|f| matches!(f.kind(), Kind::Message(_)) && !f.is_list());
+    let thing = output.fields().find(is_thing);
     match thing.filter(|_| !is_page) {
         Some(field) => kind(&field, found),
         None => schema(output, found),

@@ -1,6 +1,7 @@
 //! What each route is for. A route without a row here is not described, and a test says so.
 
 mod authzen;
+mod ayra;
 mod did;
 mod ebsi;
 mod list;
@@ -17,10 +18,12 @@ pub struct Operation {
     pub summary: &'static str,
     pub query: &'static [&'static str],
     pub headers: &'static [&'static str],
-    /// Names of schemas; empty is any object, `[]` a list, `text` no JSON, `form` members of a form.
+    /// Names of schemas; empty is any object, `[]` a list, `text` no JSON, `any` bytes, `form` members of a form.
     pub body: Option<&'static str>,
     pub answer: &'static str,
     pub kind: &'static str,
+    /// How it fails where that is not, or not only, a `Problem`: a schema and its media type.
+    pub faults: Option<(&'static str, &'static str)>,
     /// Parameters and answer are those of a gRPC method.
     pub reads: Option<Method>,
 }
@@ -39,6 +42,7 @@ const fn get(path: &'static str, id: &'static str, summary: &'static str) -> Ope
         body: None,
         answer: "",
         kind: JSON,
+        faults: None,
         reads: None,
     }
 }
@@ -67,6 +71,9 @@ impl Operation {
     /// A schema, or something else than JSON.
     const fn gives(self, answer: &'static str, kind: &'static str) -> Self {
         Self { answer, kind, ..self }
+    }
+    const fn fails(self, name: &'static str, kind: &'static str) -> Self {
+        Self { faults: Some((name, kind)), ..self }
     }
     const fn reads(self, method: Method) -> Self {
         Self { reads: Some(method), ..self }
@@ -128,7 +135,8 @@ const OPERATIONS: &[Operation] = &[
         "The registries below this one, and the way of one question, for people.",
     )
     .asks(&["authority_id", "entity_id", "action", "resource"])
-    .gives("text", "text/html"),
+    .gives("text", "text/html")
+    .fails("text", "text/html"),
     post(
         "/authorization",
         "authorization",
@@ -147,7 +155,7 @@ const OPERATIONS: &[Operation] = &[
     post("/api/v1/issuers:batchCheck", "checkIssuers", "The same of up to 100 issuers.", ("", "")),
     get("/api/v1/watch", "watch", "Events as they are committed.")
         .asks(&["after", "kinds", "entity_id"])
-        .gives("text", "text/event-stream"),
+        .gives("any", "text/event-stream"),
     get("/log/checkpoint", "logCheckpoint", "C2SP tlog-tiles: the newest published checkpoint.")
         .gives("text", "text/plain"),
     get("/log/tile/{*path}", "logTile", "C2SP tlog-tiles: hashes (`<L>/<N>`) or entries (`entries/<N>`).")
@@ -201,29 +209,6 @@ const OPERATIONS: &[Operation] = &[
     post("/api/v1/schemas:validate", "validateDocument", "A document against a schema.", ("", "")),
     get("/api/v1/credential-types", "listCredentialTypes", "What types are called elsewhere.").reads(TYPES),
     get("/api/v1/credential-types/{name}", "getCredentialType", "By any of its names.").reads(TYPE),
-    get("/entities", "ayraEntities", "Ayra: entities, or those that may do something at a time.").asks(&[
-        "authority_id",
-        "action",
-        "resource",
-        "time",
-        "limit",
-        "offset",
-    ]),
-    get("/entities/{entity_id}", "ayraEntity", "Ayra: what is recorded of an entity."),
-    get("/entities/{entity_id}/authorizations", "ayraAuthorizations", "Ayra: each as it is answered.")
-        .asks(&["time"])
-        .gives("[]", JSON),
-    get("/ecosystems/{ecosystem_id}", "ayraEcosystem", "Ayra: this authority, or one below it."),
-    get("/ecosystems/{ecosystem_id}/recognitions", "ayraRecognitions", "Ayra: each as it is answered.")
-        .asks(&["time"])
-        .gives("[]", JSON),
-    get("/lookups/assuranceLevels", "ayraLevels", "Ayra: 501, none are recorded.").gives("[]", JSON),
-    get("/lookups/authorizations", "ayraActions", "Ayra: what may be asked about.")
-        .asks(&["authority_id"])
-        .gives("[]", JSON),
-    get("/lookups/didMethods", "ayraMethods", "Ayra: methods of identifiers.")
-        .asks(&["authority_id"])
-        .gives("[]", JSON),
     get("/metrics", "metrics", "Prometheus metrics.").gives("text", "text/plain"),
     get("/api/v1/proposals", "listProposals", "Proposals, newest first.").asks(&[
         "state",
@@ -380,9 +365,17 @@ const OPERATIONS: &[Operation] = &[
 
 /// All of them: Charter's own interface, and the same records as other standards ask for them.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    [OPERATIONS, oidf::OPERATIONS, authzen::OPERATIONS, ebsi::OPERATIONS, did::OPERATIONS, list::OPERATIONS]
-        .into_iter()
-        .flatten()
+    [
+        OPERATIONS,
+        ayra::OPERATIONS,
+        oidf::OPERATIONS,
+        authzen::OPERATIONS,
+        ebsi::OPERATIONS,
+        did::OPERATIONS,
+        list::OPERATIONS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The operations of a route: one, or one for each verb that it takes.

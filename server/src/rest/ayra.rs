@@ -130,6 +130,13 @@ pub async fn terms(State(app): State<Arc<App>>, Extension(here): Extension<Here>
     Ok(Json(list.iter().map(|t| json!({ "action": t.action, "resource": t.resource })).collect()))
 }
 
+/// `GET /lookups/assuranceLevels`: none are recorded.
+pub async fn levels(State(app): State<Arc<App>>, Extension(here): Extension<Here>, uri: Uri) -> Answer {
+    let [authority] = query::parameters(&uri, ["authority_id"])?;
+    directory::own(app.tenant(here.registry)?, &authority)?;
+    Ok(Json(json!([])))
+}
+
 /// `GET /lookups/didMethods`
 pub async fn methods(State(app): State<Arc<App>>, Extension(here): Extension<Here>, uri: Uri) -> Answer {
     let [authority] = query::parameters(&uri, ["authority_id"])?;

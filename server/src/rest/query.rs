@@ -8,6 +8,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::{Error, error::Code};
 
+/// Those that are numbers, wherever they are asked for: one that is given without a value is refused.
+pub const NUMBERS: [&str; 7] = ["page_size", "limit", "offset", "after", "before", "by", "actor"];
 /// Most parameters of a request: each name is compared with all before it.
 const MOST: usize = 64;
 
@@ -36,6 +38,9 @@ pub fn parameters<const N: usize>(uri: &Uri, names: [&str; N]) -> Result<[String
         let Some(place @ None) = place else {
             return Err(Error::new(Code::Invalid, format!("`{name:.64}` is not a parameter here")));
         };
+        if value.is_empty() && NUMBERS.contains(&name.as_str()) {
+            return Err(Invalid::new(&name, "must be a number").into());
+        }
         *place = Some(value);
     }
     Ok(found.map(Option::unwrap_or_default))

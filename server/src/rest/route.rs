@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::{Request, State},
     http::{HeaderValue, header},
-    middleware::map_response,
-    response::Response,
+    middleware::{Next, from_fn_with_state, map_response},
+    response::{IntoResponse, Response},
     routing::MethodRouter,
 };
 
 use crate::{
-    App,
+    App, Error,
     config::{Listener, listener::Service},
+    error::Code,
     telemetry::requests::Routed,
 };
 
@@ -38,12 +40,14 @@ pub struct Route {
     pub needs: Needs,
     /// Listeners for staff have it too: they read what they change.
     pub staff_too: bool,
+    /// It takes verbs.
+    verbs: bool,
     /// `None` where the door goes to the handler directly: TRQP's two paths, and AuthZEN's evaluation.
     make: Option<Make>,
 }
 
 const fn row(method: &'static str, path: &'static str, service: Option<Service>, make: Make) -> Route {
-    Route { method, path, service, needs: Needs::Nothing, staff_too: false, make: Some(make) }
+    Route { method, path, service, needs: Needs::Nothing, staff_too: false, verbs: false, make: Some(make) }
 }
 
 /// To be read on every listener.
@@ -67,7 +71,8 @@ pub(super) const fn peer(method: &'static str, path: &'static str, make: Make) -
 
 pub(super) const fn direct(path: &'static str) -> Route {
     let service = Some(Service::Public);
-    Route { method: "POST", path, service, needs: Needs::Nothing, staff_too: false, make: None }
+    let (method, needs) = ("POST", Needs::Nothing);
+    Route { method, path, service, needs, staff_too: false, verbs: false, make: None }
 }
 
 /// What is recorded, read one by one and in pages.
@@ -84,6 +89,12 @@ pub(super) const fn links(path: &'static str, make: Make) -> Route {
 pub(super) const fn staff(method: &'static str, path: &'static str, make: Make) -> Route {
     let needs = Needs::Staff;
     Route { needs, ..row(method, path, Some(Service::Staff), make) }
+}
+
+/// What is done to something that is read at the same address: the verb stands after its id (`/x/{id}:verb`), and
+/// without one there is nothing to POST to.
+pub(super) const fn verbs(path: &'static str, make: Make) -> Route {
+    Route { verbs: true, ..staff("POST", path, make) }
 }
 
 /// On listeners for staff, for who loads the registry.
@@ -103,6 +114,24 @@ async fn unstored(mut response: Response) -> Response {
     response
 }
 
+/// No POST without a verb, as if the method were not known here (RFC 9110, 15.5.6).
+async fn with_verb(State(allow): State<HeaderValue>, request: Request, next: Next) -> Response {
+    if request.uri().path().rsplit('/').next().is_some_and(|last| last.contains(':')) {
+        return next.run(request).await;
+    }
+    let said = "it is a verb after the id that is posted to: `/{id}:verb`";
+    let mut response = Error::new(Code::MethodNotAllowed, said).into_response();
+    response.headers_mut().insert(header::ALLOW, allow);
+    response
+}
+
+/// What else the address of a route with verbs takes; `None` where that is nothing.
+fn beside(route: &Route, routes: &[Route]) -> Option<HeaderValue> {
+    let others = routes.iter().filter(|other| other.path == route.path && other.method != route.method);
+    let methods: Vec<&str> = others.map(|other| other.method).collect();
+    HeaderValue::from_str(&methods.join(", ")).ok().filter(|allow| route.verbs && !allow.is_empty())
+}
+
 /// Tells the door which route it was.
 async fn mark(routed: Routed, mut response: Response) -> Response {
     response.extensions_mut().insert(routed);
@@ -118,6 +147,10 @@ pub(super) fn router(routes: &[Route], listener: &Listener) -> Router<Arc<App>> 
             let handlers = match route.needs {
                 Needs::Staff | Needs::Bootstrap => make().layer(map_response(unstored)),
                 Needs::Nothing => make(),
+            };
+            let handlers = match beside(route, routes) {
+                Some(allow) => handlers.layer(from_fn_with_state(allow, with_verb)),
+                None => handlers,
             };
             let routed = Routed(route.path);
             router = router.route(route.path, handlers.layer(map_response(move |r| mark(routed, r))));

@@ -115,7 +115,9 @@ impl Read {
             let found = fields.iter().find(|f| f.name() == plain && name != MASK);
             let unknown = || Error::new(Code::Invalid, format!("`{name:.64}` is not a parameter here"));
             let field = found.ok_or_else(unknown)?;
-            if !text.is_empty() {
+            // Where nothing is a value like any other it is as if it had not been given.
+            let none = text.is_empty() && (field.kind() == Kind::String || name == FIELDS);
+            if !none {
                 message.set_field(field, value(field, &text)?);
             }
         }

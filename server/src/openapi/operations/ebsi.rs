@@ -1,6 +1,11 @@
 //! EBSI's registries as they are read.
 
-use super::{Operation, get};
+use super::Operation;
+
+/// All of them fail in EBSI's words.
+const fn get(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    super::get(path, id, summary).fails("EbsiProblem", "application/problem+json")
+}
 
 const PAGE: &[&str] = &["page[after]", "page[size]"];
 
