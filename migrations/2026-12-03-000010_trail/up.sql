@@ -56,5 +56,10 @@ begin
     execute format('grant select, insert on %I to charter_runtime', t);
   end loop;
 end $$;
+-- What is moved to another site is recorded there.
+create trigger registry_stays before insert or update or delete on security_heads for each statement
+  execute function registry_stays();
+create trigger registry_stays before insert or update or delete on security_events for each statement
+  execute function registry_stays();
 grant update (seq) on security_heads to charter_runtime;
 grant update (upto, lease, leased_until) on trail_marks to charter_runtime;

@@ -10,7 +10,7 @@ use anyhow::bail;
 use charter_domain::Timestamp;
 use serde::Deserialize;
 
-/// Bytes of its own text that are shown.
+/// Characters of its own text that are shown.
 const SHOWN: usize = 400;
 
 /// Where backups are, as its configuration has it.
@@ -40,6 +40,9 @@ const NO_BACKUP: u32 = 2;
 #[derive(Deserialize)]
 struct Set {
     timestamp: Span,
+    /// Pages of it are damaged.
+    #[serde(default)]
+    error: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -59,7 +62,7 @@ impl Repository {
         program
     }
 
-    /// When each backup ended, oldest first; none is no error.
+    /// When each backup that is whole ended, oldest first; none is no error.
     ///
     /// # Errors
     /// In words, where the repository cannot be read.
@@ -76,7 +79,8 @@ impl Repository {
         if let Some(Info { status, .. }) = all.iter().find(|i| ![0, NO_BACKUP].contains(&i.status.code)) {
             bail!("stanza `{}`: {}", self.stanza, status.message);
         }
-        let stops = all.iter().flat_map(|info| &info.backup).map(|set| set.timestamp.stop);
+        let whole = all.iter().flat_map(|info| &info.backup).filter(|set| set.error != Some(true));
+        let stops = whole.map(|set| set.timestamp.stop);
         let mut ended: Vec<Timestamp> = stops.map(Timestamp::from_secs).collect();
         ended.sort();
         Ok(ended)
@@ -111,7 +115,8 @@ mod tests {
     fn what_it_says_of_its_backups_is_read() {
         let repository = Repository { stanza: "charter".to_owned(), config: None };
         let read = |said: &str| repository.read(said.as_bytes());
-        let two = r#"[{"backup":[{"timestamp":{"start":5,"stop":20}},{"timestamp":{"start":1,"stop":10}}],
+        let two = r#"[{"backup":[{"timestamp":{"start":5,"stop":20}},{"timestamp":{"start":1,"stop":10},"error":false},
+                                 {"timestamp":{"start":30,"stop":40},"error":true}],
                        "name":"charter","status":{"code":0,"message":"ok"}}]"#;
         assert_eq!(read(two).expect("two"), [10, 20].map(Timestamp::from_secs));
         let none = r#"[{"backup":[],"status":{"code":2,"message":"no valid backups"}}]"#;

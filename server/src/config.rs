@@ -237,6 +237,19 @@ pub struct Faults(pub Vec<String>);
 impl Config {
     /// Defaults, then the file, then the environment.
     pub fn load(file: Option<&Path>) -> Result<Self, Faults> {
+        Self::check(&Self::sources(file)?)
+    }
+
+    /// The owner's connection, from the same places: what changes the schema needs no other setting.
+    pub fn owner_url(file: Option<&Path>) -> Result<String, Faults> {
+        let config = Self::extract(&Self::sources(file)?)?;
+        if config.database.owner_url.is_empty() {
+            return Err(Faults(vec!["database.owner_url is empty: name the owner's connection".to_owned()]));
+        }
+        Ok(config.database.owner_url)
+    }
+
+    fn sources(file: Option<&Path>) -> Result<Figment, Faults> {
         let mut figment = Figment::from(Toml::string(DEFAULTS));
         if let Some(file) = file {
             if !file.is_file() {
@@ -245,7 +258,7 @@ impl Config {
             figment = figment.merge(Toml::file_exact(file));
         }
         let env = Env::prefixed("CHARTER_").split("__").ignore(&NOT_SETTINGS);
-        Self::check(&figment.merge(env))
+        Ok(figment.merge(env))
     }
 
     /// Defaults overlaid with TOML text: what the demo and the tests use.
@@ -253,9 +266,12 @@ impl Config {
         Self::check(&Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(text)))
     }
 
+    fn extract(figment: &Figment) -> Result<Self, Faults> {
+        figment.extract().map_err(|e| Faults(e.into_iter().map(|e| e.to_string()).collect()))
+    }
+
     fn check(figment: &Figment) -> Result<Self, Faults> {
-        let config: Self =
-            figment.extract().map_err(|e| Faults(e.into_iter().map(|e| e.to_string()).collect()))?;
+        let config = Self::extract(figment)?;
         let faults = config.faults();
         if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
     }

@@ -2,6 +2,7 @@
 
 mod backup;
 pub mod explain;
+mod log;
 mod registries;
 mod site;
 
@@ -105,6 +106,7 @@ async fn databases(config: &Config) -> Vec<Finding> {
                 Finding { note, ..Finding::new("database", joined(report.faults), joined(report.remarks)) };
             let mut all = vec![found, site::archive(&store).await, registries::clock(&store).await];
             all.extend(registries::keys(&store, config).await);
+            all.extend(log::logs(&store, config).await);
             all
         }
         Err(error) => {

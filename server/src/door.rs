@@ -4,6 +4,7 @@
 mod admission;
 pub(crate) mod held;
 mod logged;
+pub(crate) mod request_id;
 mod timeout;
 
 use std::{convert::Infallible, future::Future, net::IpAddr, pin::Pin, sync::Arc, task::Poll};
@@ -12,12 +13,13 @@ use axum::body::Body;
 use charter_domain::{Kind, Query, RegistryId, spki::SpkiSha256};
 use charter_federation::{Budget, budget::MAX_DEADLINE, trace};
 use charter_proto::trqp::v2::trust_registry_query_service_server::TrustRegistryQueryServiceServer;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tower::{Service as _, ServiceExt};
 use tracing::Instrument as _;
 
+use self::request_id::RequestId;
 use crate::{
     App, Error,
     app::query::Asked,
@@ -32,8 +34,6 @@ use crate::{
     telemetry::{requests, traces},
     trail::notes::Note,
 };
-
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Response headers that a browser's script may read.
 const EXPOSED: &str = "ETag, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id";
@@ -140,9 +140,11 @@ type Origin = (IpAddr, Option<SpkiSha256>);
 async fn handle(inner: &Inner, from: Origin, request: Request<Body>) -> Response<Body> {
     let is_grpc = is_grpc(request.headers());
     let asked = asked(inner, &request, is_grpc);
-    match traces::begin(request.headers(), asked) {
-        None => answered(inner, from, request, (is_grpc, asked)).await,
-        Some(span) => answered(inner, from, request, (is_grpc, asked)).instrument(span).await,
+    let (span, id) = (traces::begin(request.headers(), asked), RequestId::of(request.headers()));
+    let answered = answered(inner, from, request, (is_grpc, asked, id.clone()));
+    match span {
+        None => id.scope(answered).await,
+        Some(span) => id.scope(answered.instrument(span)).await,
     }
 }
 
@@ -150,12 +152,11 @@ async fn answered(
     inner: &Inner,
     from: Origin,
     mut request: Request<Body>,
-    (is_grpc, asked): (bool, requests::Asked),
+    (is_grpc, asked, id): (bool, requests::Asked, RequestId),
 ) -> Response<Body> {
     let started = std::time::Instant::now();
-    let request_id = request.headers().get(&REQUEST_ID).filter(|v| v.len() <= 128).cloned();
-    let prepared = prepare(inner, from, &mut request);
-    let registry = prepared.as_ref().map_or(inner.registry, |here| here.registry);
+    let mut registry = inner.registry;
+    let prepared = prepare(inner, from, &mut request, &mut registry);
     let path = tracing::enabled!(target: "charter::access", tracing::Level::DEBUG)
         .then(|| logged::path(&request, is_grpc));
     let mut response = match prepared {
@@ -178,13 +179,14 @@ async fn answered(
             }
         }
     };
+    let failed = is_failure(&response);
     let headers = response.headers_mut();
     if !is_grpc {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     }
-    if let Some(id) = &request_id {
-        headers.insert(REQUEST_ID, id.clone());
+    if let Some(id) = id.told(failed) {
+        headers.insert(request_id::NAME, id);
     }
     if let Some(path) = path {
         tracing::debug!(
@@ -193,7 +195,7 @@ async fn answered(
             http.path = %path,
             http.status = response.status().as_u16(),
             duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            request.id = request_id.as_ref().and_then(logged::id),
+            request.id = id.logged(),
             "answered"
         );
     }
@@ -202,6 +204,15 @@ async fn answered(
         inner.app.notes.add(Note { registry, kind, what, from }, inner.app.clock.now());
     }
     response
+}
+
+/// Whether something went wrong here, as either door says it.
+fn is_failure(response: &Response<Body>) -> bool {
+    let status = response.headers().get("grpc-status").map(HeaderValue::as_bytes);
+    let codes =
+        [tonic::Code::Unknown, tonic::Code::Internal, tonic::Code::Unavailable, tonic::Code::DataLoss];
+    response.status().is_server_error()
+        || status.is_some_and(|status| codes.contains(&tonic::Code::from_bytes(status)))
 }
 
 /// What goes straight to its handler: these carry nearly all requests.
@@ -243,9 +254,16 @@ fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"application/grpc"))
 }
 
-fn prepare(inner: &Inner, from: Origin, request: &mut Request<Body>) -> Result<Here, Error> {
+/// Whose request it is stands in `of` also where it is refused.
+fn prepare(
+    inner: &Inner,
+    from: Origin,
+    request: &mut Request<Body>,
+    of: &mut RegistryId,
+) -> Result<Here, Error> {
     let known = admission::admit(&inner.app, from)?;
     let registry = meant(inner, request)?;
+    *of = registry;
     if inner.for_peers {
         // Its path is now what it will be routed by.
         admission::authorize(known.as_ref(), request.uri().path())?;

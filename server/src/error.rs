@@ -11,7 +11,7 @@ use charter_federation::answer::Referral;
 use serde_json::json;
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::telemetry::Seldom;
+use crate::{door::request_id, telemetry::Seldom};
 
 pub const DOMAIN: &str = "charter";
 /// While the database is away all requests fail alike.
@@ -142,7 +142,8 @@ impl Error {
     }
     fn hidden(code: Code, detail: &str, source: &str) -> Self {
         if code == Code::Internal || ABSENT.is_due() {
-            tracing::error!(error = %source, code = code.as_str(), "request failed");
+            let id = request_id::current();
+            tracing::error!(error = %source, code = code.as_str(), request.id = id, "request failed");
         }
         Self::new(code, detail)
     }

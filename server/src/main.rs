@@ -220,7 +220,8 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Openapi => print!("{}", charter_server::openapi::text()),
         Command::Migrate { print_roles: true } => print!("{}", charter_store::migrate::ROLES),
         Command::Migrate { print_roles: false } => {
-            let applied = charter_store::migrate::run(&load()?.database.owner_url).map_err(explain)?;
+            let owner = Config::owner_url(args.config.as_deref())?;
+            let applied = charter_store::migrate::run(&owner).map_err(explain)?;
             println!("{} migration(s) run", applied.len());
         }
         Command::Init(args) => runtime()?.block_on(init(&load()?, args))?,

@@ -37,7 +37,8 @@ impl Changes {
         let shown =
             tls.flat_map(|tls| [Some(&tls.cert_file), Some(&tls.key_file), tls.client_ca_file.as_ref()]);
         let to_peers = [&config.peer_tls.cert_file, &config.peer_tls.key_file].map(Some);
-        let named = shown.chain(to_peers).flatten().filter(|file| !file.is_empty());
+        let trusted = [&config.peer_tls.ca_file, &config.database.ca_file, &config.trail.ca_file].map(Some);
+        let named = shown.chain(to_peers).chain(trusted).flatten().filter(|file| !file.is_empty());
         let files: Vec<String> = named.cloned().collect();
         // Of the same files it is known what they said before the configuration was loaded.
         if files != self.files {

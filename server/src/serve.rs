@@ -108,13 +108,20 @@ impl Running {
     }
 
     /// Takes no new connections, lets requests in flight finish, then ends the tasks.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        notes::of_server(&self.app, "SERVER_STOPPED", env!("CARGO_PKG_VERSION"));
+        self.end().await;
+    }
+
+    /// The same of one whose place another has taken.
+    async fn end(mut self) {
         // Whoever took its place has sockets of its own; without one nobody is kept waiting for an answer.
         self.sockets = Sockets::default();
         let _ = self.stop.send(true);
         self.app.news.stop();
         while self.serving.join_next().await.is_some() {}
         tasks::outbox::finish(&self.app).await;
+        tasks::trail::finish(&self.app).await;
         self.tasks.shutdown().await;
     }
 }
@@ -149,7 +156,7 @@ pub async fn run(
                 changes.follow(&next.app.config);
                 telemetry::log_as(&next.app.config.log);
                 let before = std::mem::replace(&mut running, next);
-                ending.spawn(before.stop());
+                ending.spawn(before.end());
                 tracing::info!("the configuration was loaded anew");
             }
             Err(why) => {
@@ -160,8 +167,8 @@ pub async fn run(
     };
     tracing::info!("stopping");
     running.stop().await;
-    telemetry::traces::finish();
     while ending.join_next().await.is_some() {}
+    let _ = tokio::task::spawn_blocking(telemetry::traces::finish).await;
     parted.map_or(Ok(()), |why| Err(Startup::Parted(why)))
 }
 

@@ -3,11 +3,14 @@
 
 import base64
 import hashlib
+import json
 import os
 import pathlib
 import subprocess
 import tempfile
+import tomllib
 import unittest
+import urllib.parse
 
 import kubernetes_validate
 import yaml
@@ -66,6 +69,21 @@ def containers(spec):
     return spec.get("initContainers", []) + spec["containers"]
 
 
+def configuration(documents):
+    """charterd's file."""
+    return of(documents, "ConfigMap")[0]["data"]["charter.toml"]
+
+
+def asked(documents):
+    """URLs of others whom the server asks."""
+    config = tomllib.loads(configuration(documents))
+    registry = config["registries"][0]
+    log = registry.get("log", {})
+    found = [one["url"] for one in log.get("witnesses", []) + log.get("mirrors", [])]
+    found += [one["issuer"] for one in config.get("oidc", [])]
+    return found + [registry[name] for name in ("superior_endpoint",) if name in registry] + registry.get("superior_sites", [])
+
+
 def hosts(documents):
     """Nodes of the database, as the server is told of them."""
     server = dict(pods(documents))["site-charter"]["containers"][0]
@@ -116,6 +134,13 @@ class Kubernetes(Rendered):
                 self.assertLessEqual(selector.items(), labels.items())
             test = of(documents, "Pod")[0]["metadata"]["labels"]
             self.assertFalse(selectors[0].items() <= test.items(), "the test's pod gets no requests")
+
+    def test_every_section_of_charterd_can_be_set_but_what_the_chart_decides(self):
+        sections = tomllib.loads((ROOT / "server" / "src" / "config.default.toml").read_text())
+        schema = json.loads((CHART / "values.schema.json").read_text())["properties"]["settings"]["properties"]
+        decided = {"bootstrap", "peer_tls"}
+        tables = {name for name, value in sections.items() if isinstance(value, dict)}
+        self.assertEqual(set(schema), tables - decided)
 
     def test_values_that_are_misspelt_or_of_another_kind_are_refused(self):
         for wrong, word in [
@@ -202,6 +227,9 @@ class Restricted(Rendered):
             self.assertTrue(staff[0]["from"], "staff are never everybody")
             for rule in policy["egress"]:
                 self.assertTrue(rule["to"] and rule["ports"])
+            open_ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
+            for url in asked(documents):
+                self.assertIn(urllib.parse.urlsplit(url).port or 443, open_ports, url)
 
 
 class Custom(Rendered):
@@ -258,7 +286,7 @@ class Configuration(unittest.TestCase):
             pin = certificate(home)
             sets = [f"registry.tls_spki_sha256={{{pin}}}"] if "values-primary.yaml" in files else []
             documents = render(files, *sets, *extra)
-            text = of(documents, "ConfigMap")[0]["data"]["charter.toml"].replace("/etc/charter", folder)
+            text = configuration(documents).replace("/etc/charter", folder)
             (home / "charter.toml").write_text(text)
             server = dict(pods(documents))["site-charter"]["containers"][0]
             environment = {"PATH": os.environ["PATH"], "CHARTER_CONFIG_FILE": str(home / "charter.toml")}

@@ -57,6 +57,7 @@ CASES = {
     ),
     "CharterArchiveLate": ({on("charter_database_archive_late_seconds"): gauge(0, 600)}, 10, 5),
     "CharterRestored": ({on("charter_registries_held"): gauge(0, 1)}, 5, 5),
+    "CharterTrailFails": ({on("charter_trail_failing", receiver="SYSLOG", stream="AUDIT"): gauge(0, 1)}, 20, 5),
     "CharterEquivocation": ({on("charter_witness_quarantined"): gauge(0, 1)}, 5, 5),
     "CharterKeyRevoked": ({on("charter_keys_revoked", registry="edu"): lambda bad, after: f"1x59 2x{bad + after}"}, 30, 2 * HOUR),
     "CharterRenewalLate": ({on("charter_documents_renewal_late"): gauge(0, 1)}, 5, 5),

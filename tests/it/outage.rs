@@ -90,6 +90,10 @@ async fn while_postgres_is_away_the_answer_is_503_and_afterwards_it_is_right() {
         assert_eq!(said.status, 503, "{said:?}");
         assert!(!said.message.contains("connection"), "driver text: {}", said.message);
     }
+    // Nobody named them: what the log says of a failure is found by the answer.
+    let failed = app.rest().get("/api/v1/registry").await;
+    assert_eq!((failed.status, failed.header("x-request-id").len()), (503, 32));
+    assert_eq!(app.rest().get("/livez").await.header("x-request-id"), "");
     let reply = app.rest().get("/readyz").await;
     assert_eq!(reply.status, 503);
     assert!(reply.json()["reasons"].as_array().is_some_and(|r| !r.is_empty()), "{}", reply.text());

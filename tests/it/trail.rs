@@ -4,8 +4,11 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use charter_tests::{
@@ -60,6 +63,7 @@ struct Receiver {
     address: SocketAddr,
     mood: watch::Sender<Mood>,
     heard: Heard,
+    forgotten: Arc<AtomicUsize>,
 }
 
 impl Receiver {
@@ -67,14 +71,15 @@ impl Receiver {
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
         let address = socket.local_addr().expect("bound");
         let (mood, heard) = (watch::Sender::new(Mood::Hears), Heard::default());
-        let (moods, into) = (mood.clone(), Arc::clone(&heard));
+        let forgotten = Arc::new(AtomicUsize::new(0));
+        let (moods, into) = (mood.clone(), (Arc::clone(&heard), Arc::clone(&forgotten)));
         tokio::spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
-                let (moods, into) = (moods.subscribe(), Arc::clone(&into));
-                tokio::spawn(async move { attend(stream, moods, &into).await });
+                let (moods, into) = (moods.subscribe(), into.clone());
+                tokio::spawn(async move { attend(stream, moods, (&into.0, &into.1)).await });
             }
         });
-        Self { address, mood, heard }
+        Self { address, mood, heard, forgotten }
     }
 
     fn list(&self, stream: &str) -> Vec<(i64, String)> {
@@ -83,7 +88,11 @@ impl Receiver {
 }
 
 /// Until the connection ends, or the receiver is of another mood.
-async fn attend(stream: TcpStream, mut moods: watch::Receiver<Mood>, heard: &Heard) {
+async fn attend(
+    stream: TcpStream,
+    mut moods: watch::Receiver<Mood>,
+    (heard, forgotten): (&Heard, &AtomicUsize),
+) {
     let mood = *moods.borrow_and_update();
     let mut stream = BufReader::new(stream);
     let hear = async {
@@ -97,8 +106,11 @@ async fn attend(stream: TcpStream, mut moods: watch::Receiver<Mood>, heard: &Hea
             if stream.read_exact(&mut frame).await.is_err() {
                 return;
             }
-            if mood == Mood::Hears {
-                keep(heard, &parse_message(String::from_utf8(frame).expect("UTF-8")).expect("RFC 5424"));
+            match mood {
+                Mood::Hears => {
+                    keep(heard, &parse_message(String::from_utf8(frame).expect("UTF-8")).expect("RFC 5424"));
+                }
+                Mood::Forgets => _ = forgotten.fetch_add(1, Ordering::Relaxed),
             }
         }
     };
@@ -155,6 +167,7 @@ async fn a_receiver_of_syslog_has_every_number_whatever_becomes_of_connections()
     receiver.mood.send_replace(Mood::Forgets);
     registers(&app, 3..6).await;
     refused(app.address).await;
+    until(LATEST, "something to forget", async || receiver.forgotten.load(Ordering::Relaxed) > 0).await;
     receiver.mood.send_replace(Mood::Hears);
     until(LATEST, "what was forgotten", async || {
         receiver.list("AUDIT").len() == recorded(&app) && receiver.list("SECURITY").len() >= 3
@@ -165,6 +178,32 @@ async fn a_receiver_of_syslog_has_every_number_whatever_becomes_of_connections()
     }
     let security = receiver.list("SECURITY");
     assert_eq!(security[0].1, "SERVER_STARTED", "{security:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stops_says_so_and_leaves_its_receivers_to_the_next() {
+    let (receiver, dir) = (Receiver::start().await, tempfile::tempdir().expect("a directory"));
+    let trail = format!("[trail]\nsyslog = \"tcp://{}\"", receiver.address);
+    let build = || TestApp::build().registry(AUTHORITY).at(dir.path()).listener(&trail);
+    let (database, anywhere) = (Database::create().await, ([127, 0, 0, 1], 0).into());
+    let first = build().start_on(database.clone(), anywhere).await.expect("a server");
+    registers(&first, 0..1).await;
+    until(LATEST, "its events", async || receiver.list("AUDIT").len() == recorded(&first)).await;
+    first.stop().await;
+    let second = build().start_on(database, anywhere).await.expect("another");
+    let started = Instant::now();
+    registers(&second, 1..2).await;
+    until(LATEST, "the other's events", async || {
+        receiver.list("AUDIT").len() == recorded(&second)
+            && receiver.list("SECURITY").iter().any(|(_, kind)| kind == "SERVER_STOPPED")
+    })
+    .await;
+    // A lease that nobody gave back would have held it up until its end.
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    let security = receiver.list("SECURITY");
+    assert!(is_whole(&security), "{security:?}");
+    let stops = security.iter().filter(|(_, kind)| kind == "SERVER_STOPPED").count();
+    assert_eq!(stops, 1, "{security:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,7 +224,8 @@ async fn a_receiver_over_tls_is_one_whose_authority_is_known() {
     let other = Pki::new();
     front.shows(&other.server("siem"));
     registers(&app, 1..2).await;
-    until(LATEST, "somebody who does not believe it", async || front.met() > met).await;
+    // Whoever comes again has ended the one before.
+    until(LATEST, "somebody who does not believe it", async || front.met() > met + 1).await;
     assert_eq!(receiver.list("AUDIT").len(), before);
 }
 

@@ -29,7 +29,7 @@ pub fn told(name: &str) -> String {
 }
 
 /// Left behind when the test ends: its name says of which process it is, and the harness drops it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Database {
     /// The folders of the sockets and their ports, one or several of each.
     dir: String,

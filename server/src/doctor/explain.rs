@@ -39,6 +39,7 @@ const RUNBOOKS: &[(&str, &str)] = runbooks![
     "redis",
     "renewal",
     "restore",
+    "trail",
 ];
 
 const ASK: Bounds = Bounds { deadline: Duration::from_secs(3), max_answer: 4 * 1024 * 1024, idle: 0 };

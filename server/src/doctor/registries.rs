@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Two clocks that are further apart are told of, long before a server stops for it.
 const APART: Duration = Duration::from_secs(2);
 
-fn words(error: &Error) -> String {
+pub(super) fn words(error: &Error) -> String {
     error.source_text().map_or_else(|| error.to_string(), str::to_owned)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use axum::body::Body;
-use http::{HeaderValue, Request};
+use http::Request;
 
 use crate::rest::ROUTES;
 
@@ -31,11 +31,6 @@ fn is(template: &str, path: &str) -> bool {
     }) && segments.next().is_none()
 }
 
-/// An id made of hexadecimal digits and hyphens, as UUIDs and trace ids are.
-pub fn id(value: &HeaderValue) -> Option<&str> {
-    value.to_str().ok().filter(|id| id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,12 +53,5 @@ mod tests {
         }
         let method = "/charter.registry.v1.GovernanceService/Propose";
         assert_eq!((logged(method, true), logged("/Doe/Propose", true)), (method, "-"));
-    }
-
-    #[test]
-    fn an_id_is_logged_if_it_can_be_no_name() {
-        let logged = |text: &'static str| id(&HeaderValue::from_static(text)).map(str::to_owned);
-        assert_eq!(logged("019aa5c0-1f2e").as_deref(), Some("019aa5c0-1f2e"));
-        assert_eq!(logged("Jane.Doe"), None);
     }
 }

@@ -74,6 +74,7 @@ fn describe() {
             "charter_trail_unconfirmed",
             "Events that a receiver was told of and does not certainly have, by stream",
         ),
+        ("charter_trail_failing", "1 while a receiver cannot be told of events, by stream"),
         ("charter_reload_refused", "1 after a configuration that could not be loaded anew"),
     ] {
         metrics::describe_gauge!(name, what);

@@ -10,11 +10,14 @@ use std::{
 use charter_domain::{RegistryId, Timestamp};
 use charter_store::trail::SecurityEvent;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::App;
 
-/// Kinds of a second that are told apart, of all registries.
-const MOST: usize = 64;
+/// Kinds of a round that are told apart, of all registries.
+pub const MOST: usize = 64;
+/// Streams that may be told at once: more than there ever are.
+pub const LINES: usize = 1 << 16;
 /// Of those that were not told apart.
 const OTHERS: &str = "others";
 
@@ -45,11 +48,13 @@ pub struct Notes {
     /// Nobody is told: nothing is kept.
     off: bool,
     noted: Mutex<Noted>,
+    /// One is taken for as long as a receiver of a stream is told.
+    pub lines: Semaphore,
 }
 
 impl Notes {
     pub fn new(on: bool) -> Self {
-        Self { off: !on, noted: Mutex::default() }
+        Self { off: !on, noted: Mutex::default(), lines: Semaphore::new(LINES) }
     }
 
     pub fn add(&self, note: Note, now: Timestamp) {

@@ -14,7 +14,7 @@ use opentelemetry_sdk::logs::{LogBatch, LogExporter as _, SdkLogRecord, SdkLogge
 use super::Message;
 use crate::telemetry::traces;
 
-/// What a collector has answered, it has.
+/// What a collector has answered, it has: one that takes a part and says so (partial success) has it counted as all.
 pub struct Otlp {
     exporter: LogExporter,
     logger: SdkLogger,

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const UNHEARD: Duration = Duration::from_secs(3);
 /// What was written so long ago has arrived, or the connection has ended.
 const SETTLED: Duration = Duration::from_secs(5);
-/// Octets that every receiver takes over TLS (RFC 5425, 4.3.1): of a message that is longer the event itself is left out.
+/// Octets that a receiver over TLS should take (RFC 5425, 4.3.1): of a message that is longer the event itself is left out.
 const LONGEST: usize = 8_192;
 /// `log audit`, `security/authorization` (RFC 5424, table 1).
 const FACILITIES: (u8, u8) = (13, 10);

@@ -20,7 +20,8 @@ const ROWS: i64 = 500;
 /// Of these a change that began before the fence may not be finished yet.
 const WRITTEN: &str =
     "lock table events, event_restricted, principals, documents, proposals, approvals, requests,
-    sealed_keys, log_heads, log_tiles, log_keys, webhooks, accesses in share mode";
+    sealed_keys, log_heads, log_tiles, log_keys, webhooks, accesses,
+    security_heads, security_events in share mode";
 
 #[derive(QueryableByName)]
 struct Allowed {

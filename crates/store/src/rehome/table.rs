@@ -48,7 +48,8 @@ pub(super) fn all(conn: &mut PgConnection) -> Result<Vec<Table>, Error> {
         "select c.relname::text as name, array_agg(a.attname::text order by a.attnum) as columns
            from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
           where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
-            and c.relname not in ('registries', 'registry_epochs', 'rehomes')
+            -- How far the receivers of one site are says nothing of those of another.
+            and c.relname not in ('registries', 'registry_epochs', 'rehomes', 'trail_marks')
             and exists (select from pg_attribute r where r.attrelid = c.oid and r.attname = 'registry_id'
                            and not r.attisdropped)
           group by c.relname
