@@ -8,6 +8,8 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
+use crate::traces::Collector;
+
 fn demo(dir: &Path, base_port: u16) -> Command {
     let mut command = Command::new(built("charterd"));
     command.args(["demo", "--base-port", &base_port.to_string(), "--dir"]).arg(dir);
@@ -53,7 +55,12 @@ async fn until(what: &str, mut good: impl FnMut() -> bool) {
 async fn the_check_asks_everything_and_says_that_all_was_right() {
     // A parent that only its owner may enter: Postgres' user cannot, and is given another place.
     let dir = tempfile::tempdir().expect("a directory");
-    let output = demo(&dir.path().join("private"), 31_100).arg("--check").output().await.expect("it runs");
+    let (collector, address) = Collector::start().await;
+    let mut command = demo(&dir.path().join("private"), 31_100);
+    command
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"))
+        .env("OTEL_TRACES_SAMPLER", "always_on");
+    let output = command.arg("--check").output().await.expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout);
     let faults = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{text}\n{faults}");
@@ -63,6 +70,7 @@ async fn the_check_asks_everything_and_says_that_all_was_right() {
     );
     assert!(!text.contains("WRONG"));
     assert!(nobody_listens(31_100), "something was left behind");
+    assert!(collector.across() > 0, "no question was followed to another registry: {:?}", collector.spans());
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Traces as a collector gets them, over real OTLP: the request, what the database did for it, the registry that was asked;
-//! nothing of whom anybody asked about; and none of requests that are not sampled.
+//! Traces as a collector gets them, over real OTLP: the request, what the database did for it; nothing of whom anybody asked
+//! about; and none of requests that are not sampled. Across registries they are looked at in `demo`.
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +20,7 @@ use opentelemetry_proto::tonic::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
         trace_service_server::{TraceService, TraceServiceServer},
     },
-    trace::v1::Span,
+    trace::v1::{Span, span::SpanKind},
 };
 use tempfile::TempDir;
 use tonic::{Request, Response, Status};
@@ -33,7 +33,7 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
 /// A collector.
 #[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<Span>>>);
+pub struct Collector(Arc<Mutex<Vec<Span>>>);
 
 #[tonic::async_trait]
 impl TraceService for Collector {
@@ -49,7 +49,7 @@ impl TraceService for Collector {
 }
 
 impl Collector {
-    async fn start() -> (Self, SocketAddr) {
+    pub async fn start() -> (Self, SocketAddr) {
         let (collector, address) = (Self::default(), free_address());
         let service = TraceServiceServer::new(collector.clone());
         tokio::spawn(tonic::transport::Server::builder().add_service(service).serve(address));
@@ -57,8 +57,20 @@ impl Collector {
         (collector, address)
     }
 
-    fn spans(&self) -> Vec<Span> {
+    pub fn spans(&self) -> Vec<Span> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Questions to other registries that both sides have seen: the request that asked, the call, and its answer there.
+    pub fn across(&self) -> usize {
+        let spans = self.spans();
+        let serves = |span: &&Span| span.kind() == SpanKind::Server;
+        let calls = spans.iter().filter(|span| span.kind() == SpanKind::Client && span.name == "peer");
+        let seen = calls.filter(|call| {
+            let asked = spans.iter().filter(serves).any(|span| span.span_id == call.parent_span_id);
+            asked && spans.iter().filter(serves).any(|span| span.parent_span_id == call.span_id)
+        });
+        seen.count()
     }
 }
 

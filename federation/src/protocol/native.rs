@@ -19,6 +19,7 @@ use moka::sync::Cache;
 use tokio::time::Instant;
 use tonic::{
     Code, Status,
+    service::interceptor::InterceptedService,
     transport::{Channel, Endpoint, Uri},
 };
 use tracing::Instrument as _;
@@ -53,7 +54,9 @@ const POLL: Duration = Duration::from_millis(800);
 /// For the way up, which nobody waits for.
 const WAY_UP: Duration = Duration::from_secs(2);
 
-type Client = FederationServiceClient<Channel>;
+type Client = FederationServiceClient<InterceptedService<Channel, Traced>>;
+/// Says in whose trace a call is, when it is made: within the span of the call.
+type Traced = fn(tonic::Request<()>) -> Result<tonic::Request<()>, Status>;
 
 /// Connections to peers, one per endpoint and its pinned keys, opened when first used, and which of them rest.
 pub struct Native {
@@ -122,7 +125,7 @@ impl Native {
         let (client, authority) = (self.client(endpoint), authority.clone());
         async move {
             let message = pb::GetEpochRequest { authorities: vec![pb::AuthorityPath::default()] };
-            let request = addressed(with_trace(message, HOP), &authority);
+            let request = addressed(timed(message, HOP), &authority);
             said(client?.get_epoch(request)).await.map(drop)
         }
     }
@@ -130,7 +133,8 @@ impl Native {
     fn client(&self, to: &PeerEndpoint) -> Result<Client, Failure> {
         let channel = self.channels.try_get_with_by_ref(to, || self.open(to));
         let channel = channel.map_err(|failure| Failure::clone(&failure))?;
-        Ok(FederationServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
+        let client = FederationServiceClient::with_interceptor(channel, traced as Traced);
+        Ok(client.max_decoding_message_size(MAX_MESSAGE))
     }
 
     fn open(&self, to: &PeerEndpoint) -> Result<Channel, Failure> {
@@ -170,13 +174,17 @@ pub fn is_loopback(uri: &Uri) -> bool {
         && (host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
 }
 
-fn with_trace<T>(message: T, timeout: Duration) -> tonic::Request<T> {
+fn timed<T>(message: T, timeout: Duration) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
     request.set_timeout(timeout);
+    request
+}
+
+fn traced(mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
     if let Some(value) = trace::current().and_then(|t| t.parse().ok()) {
         request.metadata_mut().insert("traceparent", value);
     }
-    request
+    Ok(request)
 }
 
 /// A peer's own words. Others read them in answers and in the log: they are short, and steer no terminal.
@@ -217,7 +225,7 @@ impl Protocol for Native {
             Box::pin(async move {
                 let mut client = self.client(&to)?;
                 let request = encode(authority, query, budget, self.clock.now().plus(left));
-                let request = with_trace(request, left);
+                let request = timed(request, left);
                 self.ask((&to, authority), left, client.resolve(request)).await
             })
         };
@@ -236,7 +244,7 @@ impl Protocol for Native {
         let message = &pb::GetEpochRequest { authorities: paths.iter().map(path).collect() };
         let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
             Box::pin(async move {
-                let request = addressed(with_trace(message.clone(), left), authority);
+                let request = addressed(timed(message.clone(), left), authority);
                 let mut client = self.client(&to)?;
                 self.ask((&to, authority), left, client.get_epoch(request)).await
             })
@@ -269,7 +277,7 @@ impl Protocol for Native {
         let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
             Box::pin(async move {
                 let mut client = self.client(&to)?;
-                let asked = client.get_log_evidence(addressed(with_trace(message.clone(), left), authority));
+                let asked = client.get_log_evidence(addressed(timed(message.clone(), left), authority));
                 self.ask((&to, authority), left, asked).await
             })
         };
@@ -314,7 +322,7 @@ impl Superior for Native {
         let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
             Box::pin(async move {
                 let mut client = self.client(&to)?;
-                let asked = said(client.get_subordinate_statement(with_trace(message.clone(), left)));
+                let asked = said(client.get_subordinate_statement(timed(message.clone(), left)));
                 tokio::time::timeout(left, asked).await.map_err(|_| Failure::Late)?
             })
         };

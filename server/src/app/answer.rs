@@ -153,7 +153,6 @@ fn max_age(app: &App, kept: &Kept) -> Duration {
 /// An answer as the cache takes it. `before` was read before anybody was asked.
 pub fn filled(app: &App, answer: Answer, before: BootInstant, now: Timestamp) -> Filled<Kept> {
     metrics::histogram!("charter_decision_duration_seconds").record(before.elapsed().as_secs_f64());
-    #[expect(clippy::cast_precision_loss, reason = "a few")]
     metrics::histogram!("charter_chain_depth").record(answer.path.len() as f64);
     let own = answer.path.first();
     let epoch = own.map_or(0, |s| s.epoch);

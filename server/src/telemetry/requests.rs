@@ -89,7 +89,7 @@ impl Call {
         }
         match self {
             Self::Http { method, route, status } => {
-                traces::end(Some((method, route)), &status.to_string(), status >= 500);
+                traces::end_http(method, route, status);
             }
             Self::Rpc { status, .. } => {
                 let failed = matches!(
@@ -101,7 +101,7 @@ impl Call {
                         | Code::DataLoss
                         | Code::Unimplemented
                 );
-                traces::end(None, grpc_name(status), failed);
+                traces::end_rpc(grpc_name(status), failed);
             }
         }
     }

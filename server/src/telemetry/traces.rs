@@ -142,17 +142,23 @@ pub fn begin(headers: &HeaderMap, asked: Asked) -> Option<Span> {
     Some(span)
 }
 
-/// How the request of the span that is entered ended.
-pub fn end(http: Option<(&str, &str)>, status: &str, failed: bool) {
+/// How the REST request of the span that is entered ended.
+pub fn end_http(method: &str, route: &str, status: u16) {
     let span = Span::current();
     if span.is_none() {
         return;
     }
-    if let Some((method, route)) = http {
-        span.record("http.route", route);
-        span.context().span().update_name(format!("{method} {route}"));
+    span.record("http.route", route);
+    span.context().span().update_name(format!("{method} {route}"));
+    span.record("http.response.status_code", i64::from(status));
+    if status >= 500 {
+        span.record("otel.status_code", "ERROR");
     }
-    span.record("http.response.status_code", status);
+}
+
+/// The same of a gRPC call.
+pub fn end_rpc(status: &str, failed: bool) {
+    let span = Span::current();
     span.record("rpc.response.status_code", status);
     if failed {
         span.record("otel.status_code", "ERROR");

@@ -8,7 +8,7 @@ use charter_proto::charter::federation::v1 as pb;
 use futures::future::BoxFuture;
 use tonic::{Response, Status};
 
-use super::{Failure, Native, PeerEndpoint, addressed, said, with_trace};
+use super::{Failure, Native, PeerEndpoint, addressed, said, timed};
 
 /// For one document.
 const WITHIN: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ impl Native {
             Box::pin(async move {
                 let mut client = self.awake(&to)?;
                 let asked =
-                    client.get_entity_configuration(addressed(with_trace(message.clone(), left), authority));
+                    client.get_entity_configuration(addressed(timed(message.clone(), left), authority));
                 within(left, asked).await
             })
         };
@@ -48,7 +48,7 @@ impl Native {
             Box::pin(async move {
                 let mut client = self.awake(&to)?;
                 let asked =
-                    client.get_subordinate_statement(addressed(with_trace(message.clone(), left), authority));
+                    client.get_subordinate_statement(addressed(timed(message.clone(), left), authority));
                 within(left, asked).await
             })
         };

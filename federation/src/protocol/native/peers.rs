@@ -6,7 +6,7 @@ use charter_domain::{AuthorityId, HttpsId, Reason, SpkiPins};
 use charter_proto::charter::federation::v1 as pb;
 use futures::future::BoxFuture;
 
-use super::{Failure, Native, PeerEndpoint, addressed, resolve::time, with_trace};
+use super::{Failure, Native, PeerEndpoint, addressed, resolve::time, timed};
 use crate::peers::{Heard, MAX_PEERS, MAX_SCOPE, Page, Peer, Peers};
 
 /// As long as it may take at most; a page of the federation waits for it.
@@ -38,7 +38,7 @@ impl Native {
         let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
             Box::pin(async move {
                 let mut client = self.client(&to)?;
-                let asked = client.list_peers(addressed(with_trace(message.clone(), left), authority));
+                let asked = client.list_peers(addressed(timed(message.clone(), left), authority));
                 self.ask((&to, authority), left, asked).await
             })
         };

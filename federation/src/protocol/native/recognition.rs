@@ -6,7 +6,7 @@ use charter_domain::AuthorityId;
 use charter_proto::charter::federation::v1 as pb;
 use futures::future::BoxFuture;
 
-use super::{Native, addressed, with_trace};
+use super::{Native, addressed, timed};
 use crate::protocol::{Failure, PeerEndpoint};
 
 /// Recognitions of one peer: one for each action and resource.
@@ -27,7 +27,7 @@ pub(super) async fn shown(
     let ask = move |to: PeerEndpoint, left: Duration| -> BoxFuture<'_, _> {
         Box::pin(async move {
             let mut client = native.client(&to)?;
-            let asked = client.get_recognition(addressed(with_trace(message.clone(), left), authority));
+            let asked = client.get_recognition(addressed(timed(message.clone(), left), authority));
             native.ask((&to, authority), left, asked).await
         })
     };
