@@ -52,7 +52,7 @@ async fn remembered(app: &App, tenant: &Tenant) -> Memory {
             Err(why) => memory.silent.push(format!("`{}`: {why}", mirror.url)),
         }
     }
-    let cosigned = client::latest(app, tenant.registry.id).await;
+    let cosigned = client::latest(app, tenant.registry.id).await.checkpoints;
     let silent = tenant.config.log.witnesses.len().saturating_sub(cosigned.len());
     if silent > 0 {
         memory.silent.push(format!("{silent} of {} witnesses", tenant.config.log.witnesses.len()));

@@ -115,12 +115,19 @@ async fn remember(
     let reading =
         async { Ok::<_, Halt>(tokio::task::spawn_blocking(move || file::read(&path, &vkey)).await??) };
     let file = app.logs.faults.at(Point::ReadFile, reading).await?;
-    let witnessed =
-        if tenant.config.log.witnesses.is_empty() { Vec::new() } else { client::latest(app, registry).await };
+    let witnessed = client::latest(app, registry).await;
     let ahead = app.logs.known_ahead(registry).map_or(0, |ahead| ahead.size);
-    let mirrored =
-        if tenant.config.log.mirrors.is_empty() { 0 } else { mirror::refill::known(app, tenant).await };
-    Ok(Remembered { row, file, witnessed, told: ahead.max(mirrored) })
+    let mirrored = mirror::refill::mirrored(app, tenant).await;
+    let told = file.is_some() || witnessed.answered || mirrored.told;
+    let alone = tenant.config.log.witnesses.is_empty() && tenant.config.log.mirrors.is_empty();
+    if !told && !alone && stored.size > 0 {
+        // A database that was restored, at a site that lost its files: what it would sign may be another history.
+        let why =
+            "nobody tells what was published: there is no file, and no witness or mirror answers; reach one";
+        return Err(Halt::Stop(why.to_owned()));
+    }
+    let told = ahead.max(mirrored.size);
+    Ok(Remembered { row, file, witnessed: witnessed.checkpoints, told })
 }
 
 /// An older database was restored: what is missing comes from a mirror, or a person decides.

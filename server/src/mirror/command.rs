@@ -16,9 +16,15 @@ pub async fn refill(config: &Config, registry: Option<&str>) -> Result<bool, Sta
     let mut whole = true;
     let chosen = app.hosted.tenants().filter(|t| registry.is_none_or(|r| r == t.registry.authority.as_str()));
     for tenant in chosen {
-        let least = known(&app, tenant).await;
+        let known = known(&app, tenant).await;
         let authority = &tenant.registry.authority;
-        match ensure(&app, tenant, least).await {
+        match ensure(&app, tenant, known.size).await {
+            Ok(None) if !known.told => {
+                println!(
+                    "{authority}: no witness or mirror answers, and there is no file: nobody can say what is missing"
+                );
+                whole = false;
+            }
             Ok(None) => println!("{authority}: nothing is missing"),
             Ok(Some(done)) => println!(
                 "{authority}: events {} to {} are back; lost for good: {} restricted parts, and who {} new members \

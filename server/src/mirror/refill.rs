@@ -13,7 +13,7 @@ use crate::{App, Error, app::document::Issuing, error::Code, hosted::Tenant, log
 /// Looks at every registry before anything is served: whether its events are those that were published.
 pub async fn at_start(app: &App) {
     join_all(app.hosted.tenants().map(|tenant| async move {
-        let least = published(app, tenant).await;
+        let least = published(app, tenant).await.size;
         if let Err(why) = ensure(app, tenant, least).await {
             tracing::error!(registry = %tenant.registry.authority, %why, "the registry is held");
         }
@@ -25,28 +25,53 @@ pub async fn at_start(app: &App) {
 /// cannot be, the registry is held, and the error says what to do.
 pub async fn refill(app: &App, registry: RegistryId) -> Result<(), Error> {
     let tenant = app.tenant(registry)?;
-    let least = known(app, tenant).await;
+    let least = known(app, tenant).await.size;
     ensure(app, tenant, least).await.map(drop).map_err(|why| Error::new(Code::Stale, why))
 }
 
-/// How many events were published, as far as anybody tells.
-pub async fn known(app: &App, tenant: &Tenant) -> u64 {
-    let registry = tenant.registry.id;
-    let witnessed = client::latest(app, registry).await.into_iter().map(|c| c.checkpoint().size()).max();
-    let ahead = app.logs.known_ahead(registry).map(|ahead| ahead.size);
-    published(app, tenant).await.max(witnessed.unwrap_or(0)).max(ahead.unwrap_or(0))
+/// What was published, as far as anybody tells.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known {
+    pub size: u64,
+    /// Somebody who would know has answered: the file, a witness or a mirror; or nobody is there who could.
+    pub told: bool,
 }
 
-/// How many events were published, as far as the file beside the database and the mirrors tell.
-async fn published(app: &App, tenant: &Tenant) -> u64 {
+impl Known {
+    fn and(self, other: Self) -> Self {
+        Self { size: self.size.max(other.size), told: self.told || other.told }
+    }
+}
+
+/// As the file beside the database, witnesses and mirrors tell.
+pub async fn known(app: &App, tenant: &Tenant) -> Known {
+    let (registry, log) = (tenant.registry.id, &tenant.config.log);
+    let latest = client::latest(app, registry).await;
+    let witnessed = latest.checkpoints.iter().map(|c| c.checkpoint().size()).max().unwrap_or(0);
+    let ahead = app.logs.known_ahead(registry).map_or(0, |ahead| ahead.size);
+    let alone = log.witnesses.is_empty() && log.mirrors.is_empty();
+    let others = Known { size: witnessed.max(ahead), told: latest.answered || alone };
+    published(app, tenant).await.and(others)
+}
+
+/// As the file beside the database and the mirrors tell.
+async fn published(app: &App, tenant: &Tenant) -> Known {
+    let size = |checkpoint: SignedCheckpoint| checkpoint.checkpoint().size();
+    let filed = filed(app, tenant);
+    let own = Known { told: filed.is_some(), size: filed.map_or(0, size) };
+    mirrored(app, tenant).await.and(own)
+}
+
+/// As mirrors tell. One that is down now holds nobody up where others know.
+pub async fn mirrored(app: &App, tenant: &Tenant) -> Known {
     let log = &tenant.log_keys.log().vkey;
     let asked = tenant.config.log.mirrors.iter().map(|mirror| async move {
-        let asked = Remote::new(&app.mirrors.http, mirror, log).checkpoint().await;
-        // One that is down now holds nobody up: what was published is in the file too.
-        asked.ok().flatten().map_or(0, |checkpoint| checkpoint.checkpoint().size())
+        match Remote::new(&app.mirrors.http, mirror, log).checkpoint().await {
+            Ok(found) => Known { size: found.map_or(0, |c| c.checkpoint().size()), told: true },
+            Err(_) => Known::default(),
+        }
     });
-    let told = join_all(asked).await.into_iter().max().unwrap_or(0);
-    told.max(filed(app, tenant).map_or(0, |checkpoint| checkpoint.checkpoint().size()))
+    join_all(asked).await.into_iter().fold(Known::default(), Known::and)
 }
 
 /// What this site last published, by the file that is no part of the database.

@@ -104,21 +104,36 @@ pub async fn collect(
 
 /// What the witnesses of a log cosigned last, as far as they tell: checkpoints with a good signature of the log's own
 /// key (C2SP tlog-witness, Monitor Retrieval Mechanism).
-pub async fn latest(app: &App, registry: RegistryId) -> Vec<SignedCheckpoint> {
+#[derive(Default)]
+pub struct Latest {
+    pub checkpoints: Vec<SignedCheckpoint>,
+    /// Somebody has answered, if only that the log is not known there.
+    pub answered: bool,
+}
+
+pub async fn latest(app: &App, registry: RegistryId) -> Latest {
     let (Some(tenant), Some(log)) = (app.hosted.tenant(registry), key::log(app, registry)) else {
-        return Vec::new();
+        return Latest::default();
     };
     let http = &app.witness.client.http;
     let asked = tenant.config.log.witnesses.iter().map(|witness| shown(http, witness, &log));
-    join_all(asked).await.into_iter().flatten().collect()
+    let told = join_all(asked).await;
+    let answered = told.iter().any(Option::is_some);
+    Latest { checkpoints: told.into_iter().flatten().flatten().collect(), answered }
 }
 
-async fn shown(http: &https::Client, witness: &Witness, log: &Vkey) -> Option<SignedCheckpoint> {
+/// `None`: no answer that can be believed.
+async fn shown(http: &https::Client, witness: &Witness, log: &Vkey) -> Option<Option<SignedCheckpoint>> {
     let url = format!("{}/{}/checkpoint", base(witness), super::hash(log.name().as_str()));
-    let (status, body) = http.get(&url).await.ok()?;
-    let checkpoint = SignedCheckpoint::parse(&body).ok().filter(|_| status == StatusCode::OK)?;
-    checkpoint.verify_log(log).ok()?;
-    Some(checkpoint)
+    match http.get(&url).await.ok()? {
+        (StatusCode::OK, body) => {
+            let checkpoint = SignedCheckpoint::parse(&body).ok()?;
+            checkpoint.verify_log(log).ok()?;
+            Some(Some(checkpoint))
+        }
+        (StatusCode::NOT_FOUND, _) => Some(None),
+        _ => None,
+    }
 }
 
 fn base(witness: &Witness) -> &str {
@@ -192,7 +207,7 @@ impl Submission<'_> {
     /// A witness says that it has more than this log. Anybody can say so: it counts if the log's own key signed it.
     async fn ahead(&self, app: &App) {
         let Some(log) = key::log(app, self.registry) else { return };
-        let Some(theirs) = shown(&self.client.http, self.witness, &log).await else { return };
+        let Some(Some(theirs)) = shown(&self.client.http, self.witness, &log).await else { return };
         if theirs.checkpoint().size() > self.checkpoint.checkpoint().size() {
             app.logs.ahead(self.registry, theirs.checkpoint().size(), self.witness.vkey.name().as_str());
         }

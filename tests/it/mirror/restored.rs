@@ -115,6 +115,33 @@ async fn what_was_published_comes_back_from_the_mirror() {
 }
 
 #[tokio::test]
+async fn where_nobody_can_tell_what_was_published_nothing_is_signed() {
+    let Lost { dirs, mirror, address, older, published } = lost().await;
+    mirror.stop().await;
+    let file = charter_server::log::file::path(&dirs[0].path().join("log"), "r0");
+    std::fs::remove_file(&file).expect("the file of what was published");
+    let build = || logged(address).at(dirs[0].path()).owner();
+    let app = build().start_on(older.copied().await, any()).await.expect("a server");
+    loads(&app, 900, 910).await;
+    until(SOON, "it says so", async || {
+        let details = app.rest().get("/readyz").await.json()["details"].to_string();
+        details.contains("nobody tells what was published")
+    })
+    .await;
+    let registry = id(&app, AUTHORITY);
+    let size = app.app.store.log_head(registry).await.expect("a head").size;
+    assert!(size < epoch(&app).await && !file.exists(), "nothing was put into the tree, and nothing signed");
+    assert!(published.checkpoint().size() > size);
+    app.stop().await;
+    let config = build().toml(&older, dirs[0].path(), any());
+    let config = charter_server::Config::from_toml(&config).expect("valid");
+    assert!(
+        !charter_server::mirror::command::refill(&config, None).await.expect("it runs"),
+        "nobody can say"
+    );
+}
+
+#[tokio::test]
 async fn what_was_sealed_comes_back_sealed() {
     let lost = goes_on(true).await;
     let older = lost.older.copied().await;
