@@ -18,7 +18,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use futures::future::LocalBoxFuture;
 use rand::{SeedableRng as _, rngs::StdRng};
-use serde_json::json;
+use serde::Serialize;
 use tokio::time::Instant;
 
 pub use self::{disk::SMALL, heavy::resident, table::FAULTS};
@@ -151,7 +151,8 @@ pub async fn play(mut lab: Lab, fault: &Fault, how: How) -> anyhow::Result<(Lab,
         figures.broken = Some(format!("{error:#}"));
     }
     tokio::time::sleep(AFTER.max(at_least.saturating_sub(begun.elapsed()))).await;
-    let Scene { mut lab, load, notes, wrong, from, .. } = scene;
+    let Scene { mut lab, load, notes, mut wrong, from, .. } = scene;
+    wrong.extend(lab.ended().into_iter().map(Violation::Other));
     let span = (from, load.recorder.now());
     figures.notes = notes;
     figures.blame(&wrong);
@@ -202,9 +203,14 @@ pub async fn judge(figures: &mut Run, lab: &Lab, recorded: &Recorded, limits: &L
 
 /// The history of a run that missed something, and the events of its operations, for whoever looks into it.
 fn keep(figures: &mut Run, recorded: &Recorded, found: &check::Found) -> anyhow::Result<()> {
-    let path = crate::report::folder()?.join(format!("{}-{}.json", figures.fault, recorded.run));
-    let all = json!({ "history": recorded.entries, "events": found.events });
-    std::fs::write(&path, serde_json::to_vec(&all)?)?;
+    #[derive(Serialize)]
+    struct Kept<'a> {
+        history: &'a [crate::history::Entry],
+        events: &'a std::collections::BTreeMap<u32, Vec<i64>>,
+    }
+    let name = format!("{}-{}.json", figures.fault, recorded.run);
+    let kept = Kept { history: &recorded.entries, events: &found.events };
+    let path = crate::report::write_as(&name, &kept)?;
     figures.notes.push(format!("its history is in {}", path.display()));
     Ok(())
 }

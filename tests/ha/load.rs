@@ -35,6 +35,8 @@ use crate::{
 
 /// Entities whose status is changed, by one client each.
 pub const CHANGED: u32 = 40;
+/// What officers deny (R31); nothing else is done to it.
+pub const DENIED: u32 = CHANGED;
 /// Entities that are there from the beginning, these included.
 pub const BASE: u32 = 400;
 /// Of how many writes one is a change of status.

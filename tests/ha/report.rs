@@ -1,6 +1,11 @@
 //! What the faults came to: one table, and the same with every run as JSON.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{BufWriter, Write as _},
+    path::PathBuf,
+};
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
@@ -170,9 +175,15 @@ pub fn text(rows: &[Row]) -> String {
 
 /// Writes `target/ha/report.json`; where that is.
 pub fn write(rows: &[Row]) -> anyhow::Result<PathBuf> {
-    let dir = folder()?;
-    let path = dir.join("report.json");
-    fs::write(&path, serde_json::to_vec_pretty(&json!({ "faults": rows }))?)?;
+    write_as("report.json", &json!({ "faults": rows }))
+}
+
+/// Writes a file of `target/ha`; where that is.
+pub fn write_as(name: &str, what: &impl Serialize) -> anyhow::Result<PathBuf> {
+    let path = folder()?.join(name);
+    let mut file = BufWriter::new(File::create(&path)?);
+    serde_json::to_writer(&mut file, what)?;
+    file.flush()?;
     Ok(path)
 }
 

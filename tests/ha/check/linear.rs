@@ -8,7 +8,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{Found, LEASE, Violation};
-use crate::history::{Entry, Micros, Op, Outcome};
+use crate::{
+    history::{Entry, Micros, Op, Outcome},
+    load::DENIED,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
@@ -87,7 +90,7 @@ pub fn check(history: &[Entry], found: &Found) -> Vec<Violation> {
     all
 }
 
-/// The entities whose status was changed, with all that was done to them.
+/// All entities that were asked about or changed, with all that was done to them.
 fn registers(history: &[Entry], found: &Found) -> BTreeMap<u32, Steps> {
     let mut all: BTreeMap<u32, Steps> = BTreeMap::new();
     for entry in history {
@@ -108,7 +111,12 @@ fn registers(history: &[Entry], found: &Found) -> BTreeMap<u32, Steps> {
         let (Op::Ask { entity }, Outcome::Done, Some(said)) = (entry.op, entry.outcome, entry.said) else {
             continue;
         };
-        let Some(steps) = all.get_mut(&entity).filter(|_| !said.stale) else { continue };
+        // What officers deny (R31) is no matter of its status.
+        if said.stale || entity == DENIED {
+            continue;
+        }
+        // Of one whose status nobody changes every answer is a yes.
+        let steps = all.entry(entity).or_default();
         let mut from = entry.invoked.saturating_sub(LEASE);
         if said.yes {
             let told =

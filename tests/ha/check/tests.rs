@@ -3,7 +3,10 @@
 use charter_tlog::{Hash, hash, tree::root_of};
 
 use super::{Found, Seen, Violation, gaps, judge};
-use crate::history::{Entry, FIRST, Micros, Op, Outcome, SECOND, Said};
+use crate::{
+    history::{Entry, FIRST, Micros, Op, Outcome, SECOND, Said},
+    load::DENIED,
+};
 
 /// A status entity of the base.
 const UNIVERSITY: u32 = 3;
@@ -54,6 +57,17 @@ fn a_good_run_has_nothing_wrong() {
     found.events.insert(WRITE + 6, vec![6]);
     found.answers.insert(WRITE + 6, true);
     assert_eq!(judge(&history, &found, &seen), []);
+}
+
+#[test]
+fn a_no_about_an_entity_that_nobody_changed_is_found_unless_officers_denied_it() {
+    for (entity, wanted) in [(UNIVERSITY + 1, vec![Violation::NotLinear(UNIVERSITY + 1)]), (DENIED, vec![])] {
+        let (mut history, found, seen) = good();
+        history.push(ask(WRITE + 8, entity, (20, 30), true, 3));
+        assert_eq!(judge(&history, &found, &seen), []);
+        history.push(ask(WRITE + 9, entity, (40, 50), false, 3));
+        assert_eq!(judge(&history, &found, &seen), wanted);
+    }
 }
 
 #[test]

@@ -16,11 +16,9 @@ use crate::{
     check::found::charterd,
     history,
     lab::{Lab, Site},
-    load::{Attempt, CHANGED, answer, question},
+    load::{Attempt, DENIED, answer, question},
 };
 
-/// An entity that nothing else is done to.
-const DENIED: u32 = CHANGED;
 const DENIED_WITHIN: Duration = Duration::from_secs(5);
 const ASKED_WITHIN: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);

@@ -276,13 +276,16 @@ struct Registry {
 }
 
 /// What all have in common. Limits are looked at and never reached: all clients of a test are one address.
+/// Answers that a server keeps: those about all that the load asks about. Full soon, so that what grows afterwards is none of it.
+const KEPT: u32 = 500;
+
 fn toml(site: &Path, database: &str, registry: &Registry, at: (SocketAddr, SocketAddr)) -> String {
     let (site, (plain, secure)) = (site.display(), at);
     let Registry { authority, slug, at: public, more } = registry;
     format!(
         "[database]\n{database}[keys]\nkek_file = \"{site}/kek\"\n[bootstrap]\ntoken_file = \"{site}/token\"\n\
          [log_store]\ndir = \"{site}/log\"\nsequence = true\n[log]\nfilter = \"info\"\n\
-         [limits]\nper_address_rps = 1000000\nper_address_burst = 1000000\nglobal_rps = 1000000\n\
+         [cache]\ncapacity = {KEPT}\n[limits]\nper_address_rps = 1000000\nper_address_burst = 1000000\nglobal_rps = 1000000\n\
          [[registries]]\nauthority_id = \"{authority}\"\nslug = \"{slug}\"\nname = \"{slug}\"\n\
          jurisdiction = \"FI\"\npublic_url = \"https://{public}\"\n{more}\
          [[listeners]]\naddress = \"{plain}\"\nregistry = \"{authority}\"\nservices = [\"public\", \"staff\"]\n\

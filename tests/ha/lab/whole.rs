@@ -61,6 +61,19 @@ impl Lab {
         Ok(())
     }
 
+    /// Servers, and the witness, that have ended though nobody ended them, with their last words. What faults kill or stop is
+    /// not among what should run.
+    pub fn ended(&mut self) -> Vec<String> {
+        let own = |role: &Role| matches!(role, Role::Server(_) | Role::Witness);
+        let running = self.running.iter_mut().filter(|((_, role), _)| own(role));
+        let gone = running.filter_map(|(key, child)| Some((key.clone(), child.try_wait().ok()??)));
+        let gone: Vec<_> = gone.collect();
+        let words = |(site, role): &(Site, Role)| files::tail(&self.files.log(*site, &role.to_string()));
+        gone.iter()
+            .map(|(key, status)| format!("{} ended by itself: {status}\n{}", key.1, words(key)))
+            .collect()
+    }
+
     /// What is not as it should be, the first thing.
     async fn fault(&self) -> Option<String> {
         if let Some(fault) = self.cluster_fault().await {
