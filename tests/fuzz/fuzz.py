@@ -68,16 +68,21 @@ class Demonstration:
             self.said.append(line)
             if READY in line:
                 self.ready.set()
+        # It has ended, or says nothing more: whoever waits need not.
+        self.ready.set()
 
     def __enter__(self):
-        if not self.ready.wait(PATIENCE):
+        if not self.ready.wait(PATIENCE) or self.process.poll() is not None:
             self.__exit__()
             raise SystemExit("fuzz: the demonstration did not start:\n" + "".join(self.said))
         return self
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(60)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
 
     def url(self, offset):
         return f"http://127.0.0.1:{self.base + offset}"

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use charter_tests::{AUTHORITY, Rest, TestApp, database::Database, program::Served};
+use http::Method;
+use http_body_util::Full;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -92,6 +95,36 @@ async fn slow_connections_are_let_go_and_keep_nobody_waiting() {
     );
     let all = async { while slow.join_next().await.is_some() {} };
     tokio::time::timeout(LATEST, all).await.expect("each is let go");
+    is_over(&served, before).await;
+    answered(served.address).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_and_compressed_bodies_are_refused_and_keep_nobody_waiting() {
+    let (served, _database, _dir) = served().await;
+    let (idle, before) = (answered(served.address).await, held(&served));
+    let (clients, each) = if whole() { (64, 20) } else { (16, 4) };
+    let body = Bytes::from(format!("{{\"entity_id\":\"{}\"}}", "a".repeat(5 * 1024 * 1024)));
+    let mut attacks = tokio::task::JoinSet::new();
+    for n in 0..clients {
+        let (rest, body) = (Rest::new(served.address), body.clone());
+        attacks.spawn(async move {
+            for _ in 0..each {
+                let request = rest.request(Method::POST, "/authorization");
+                let request = request.header("content-type", "application/json");
+                let request = if n % 2 == 0 { request } else { request.header("content-encoding", "gzip") };
+                // Who is refused before everything was sent may not hear why.
+                let sent = rest.try_send(request.body(Full::from(body.clone())).expect("a request")).await;
+                assert!(sent.is_err() || sent.is_ok_and(|reply| matches!(reply.status, 413 | 415)));
+            }
+        });
+    }
+    let meanwhile = answered(served.address).await;
+    let all = async { while attacks.join_next().await.transpose().expect("no panic").is_some() {} };
+    tokio::time::timeout(LATEST, all).await.expect("each is answered");
+    println!(
+        "P99 of {QUESTIONS} questions: {idle:.1?} alone, {meanwhile:.1?} beside {clients} clients with bodies of 5 MiB"
+    );
     is_over(&served, before).await;
     answered(served.address).await;
 }

@@ -95,6 +95,11 @@ pub(crate) fn filled(path: &str) -> String {
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
+/// Of a route, with a verb where it takes one: without it there is nothing to sign in for.
+pub(crate) fn address(route: &Route) -> String {
+    filled(route.path) + if route.verbs { ":verb" } else { "" }
+}
+
 async fn calls(app: &TestApp, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
     let mut request = app.rest().request(method.parse().expect("a method"), path);
     for (name, value) in headers {
@@ -117,8 +122,8 @@ async fn staff_methods_and_routes_need_a_member_of_staff() {
             let status = raw::call(&app, &method, headers, framed(b"")).await;
             assert_eq!(status.code(), Code::Unauthenticated, "{method} {header:.20}");
         }
-        for Route { method, path, .. } in staff_routes() {
-            let reply = calls(&app, method, &filled(path), headers).await;
+        for route @ Route { method, path, .. } in staff_routes() {
+            let reply = calls(&app, method, &address(route), headers).await;
             assert_eq!(reply.problem(), (401, "UNAUTHENTICATED".to_owned()), "{method} {path} {header:.20}");
             assert!(reply.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
         }

@@ -17,7 +17,7 @@ use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 use tonic::{Code, Status};
 
 use crate::{
-    door::{filled, loading_routes, staff_methods, staff_routes},
+    door::{address, loading_routes, staff_methods, staff_routes},
     logged,
     parity::{self, Case},
 };
@@ -231,8 +231,8 @@ async fn the_superiors_staff_are_strangers_at_the_tenant() {
             denied(&by_field, &method);
         }
     }
-    for Route { method, path, .. } in staff_routes() {
-        let called = (method.parse().expect("a method"), filled(path));
+    for route @ Route { method, path, .. } in staff_routes() {
+        let called = (method.parse().expect("a method"), address(route));
         let reply = sends(app, &token, (called.0, &called.1), ("", String::new())).await;
         assert_eq!(reply.problem(), (403, "DENIED".to_owned()), "{method} {path}");
     }

@@ -12,7 +12,7 @@ use charter_tests::database::connect;
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, error::SqlState};
 
-use crate::kept::{Dice, Kept, question, record};
+use crate::kept::{Dice, Kept, question, record, whole};
 
 const TENANTS: usize = 8;
 /// Through the store; with those over raw connections ten thousand.
@@ -189,13 +189,13 @@ async fn raw(client: &Client, dice: &mut Dice) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_attempts_across_tenants_see_and_change_no_row() {
-    let tenants = Tenants::new().await;
+    let (tenants, times) = (Tenants::new().await, if whole() { 10 } else { 1 });
     let mut workers = JoinSet::new();
     for seed in 0..WORKERS {
         let tenants = Arc::clone(&tenants);
         workers.spawn(async move {
             let mut dice = Dice::new(seed);
-            for _ in 0..ATTEMPTS.div_ceil(12) {
+            for _ in 0..(ATTEMPTS * times).div_ceil(12) {
                 tenants.attempt(&mut dice).await;
             }
         });
@@ -204,7 +204,7 @@ async fn ten_thousand_attempts_across_tenants_see_and_change_no_row() {
         let url = tenants.kept.database.url("charter_runtime");
         workers.spawn(async move {
             let (client, mut dice) = (connect(&url).await, Dice::new(100 + seed));
-            for _ in 0..RAW_ATTEMPTS / 2 {
+            for _ in 0..RAW_ATTEMPTS * times / 2 {
                 raw(&client, &mut dice).await;
             }
         });

@@ -11,6 +11,8 @@ use axum::{
     routing::MethodRouter,
 };
 
+use percent_encoding::percent_decode_str;
+
 use crate::{
     App, Error,
     config::{Listener, listener::Service},
@@ -40,8 +42,8 @@ pub struct Route {
     pub needs: Needs,
     /// Listeners for staff have it too: they read what they change.
     pub staff_too: bool,
-    /// It takes verbs.
-    verbs: bool,
+    /// What is posted to it is a verb after its id.
+    pub verbs: bool,
     /// `None` where the door goes to the handler directly: TRQP's two paths, and AuthZEN's evaluation.
     make: Option<Make>,
 }
@@ -116,7 +118,8 @@ async fn unstored(mut response: Response) -> Response {
 
 /// No POST without a verb, as if the method were not known here (RFC 9110, 15.5.6).
 async fn with_verb(State(allow): State<HeaderValue>, request: Request, next: Next) -> Response {
-    if request.uri().path().rsplit('/').next().is_some_and(|last| last.contains(':')) {
+    let last = request.uri().path().rsplit('/').next().unwrap_or_default();
+    if percent_decode_str(last).any(|byte| byte == b':') {
         return next.run(request).await;
     }
     let said = "it is a verb after the id that is posted to: `/{id}:verb`";
@@ -127,9 +130,12 @@ async fn with_verb(State(allow): State<HeaderValue>, request: Request, next: Nex
 
 /// What else the address of a route with verbs takes; `None` where that is nothing.
 fn beside(route: &Route, routes: &[Route]) -> Option<HeaderValue> {
+    if !route.verbs {
+        return None;
+    }
     let others = routes.iter().filter(|other| other.path == route.path && other.method != route.method);
     let methods: Vec<&str> = others.map(|other| other.method).collect();
-    HeaderValue::from_str(&methods.join(", ")).ok().filter(|allow| route.verbs && !allow.is_empty())
+    HeaderValue::from_str(&methods.join(", ")).ok().filter(|allow| !allow.is_empty())
 }
 
 /// Tells the door which route it was.

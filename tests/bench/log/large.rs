@@ -1,4 +1,4 @@
-//! A log of 1,000,000 events, made as the server makes them: put into the tree, then verified by `charter log verify`.
+//! A log of very many events, made as the server makes them: put into the tree, then verified by `charter log verify`.
 
 use std::{
     fmt::Write as _,

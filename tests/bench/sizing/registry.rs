@@ -91,10 +91,10 @@ pub async fn measure(
     let loader = site.serve(&server).await?;
     let before = counts(site, &server).await?;
     let loaded_in = loads(site, &server, entities).await?;
-    let after = counts(site, &server).await?;
-    let (events, ahead) = (after.events, after.ahead - before.ahead);
+    let events = counts(site, &server).await?.events;
     crate::log::Observer::start(&server).await?.until(events as u64).await?;
     loader.stop().await;
+    let ahead = counts(site, &server).await?.ahead - before.ahead;
     site.analyze(&server).await?;
     let database = counts(site, &server).await?.database - before.database;
     let log = bytes(&site.dir.join(name).join("transparency")).await?;
