@@ -111,6 +111,8 @@ impl<L: LocalAuthority> Resolve for Resolver<L> {
         if request.query.authority == *here {
             own = Some(self.own(&view, &request, at, now).await?);
         }
+        // An answer never names an epoch that what it rests on has not.
+        let epoch = own.iter().flat_map(|own| &own.path).map(|step| step.epoch).fold(epoch, i64::min);
         // Who is alone is asked in any case.
         let lacking = match view.delegations.len() {
             0 | 1 => None,

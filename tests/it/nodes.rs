@@ -9,6 +9,7 @@ use charter_store::nodes::Role;
 use charter_tests::{
     AUTHORITY, TestApp,
     alerts::{Scrape, fires},
+    app::SETTINGS,
     replica::Replicas,
 };
 use tonic::Status;
@@ -206,4 +207,46 @@ async fn what_a_crashed_primary_kept_to_itself_counts_for_nothing_and_two_histor
     assert!(parted.contains("another history"), "{parted}");
     silent(&app, "200 yes ACTIVE", "there are two histories").await;
     assert!(sets(&app, "SUSPENDED").await.is_err(), "nothing is written to two histories");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_server_revoked_is_noted_before_the_standbys_have_it_and_no_older_answer_passes_for_newer()
+ {
+    let (replicas, dir) = (Replicas::start("registry").await, tempfile::tempdir().expect("a directory"));
+    let starts = async |settings: String| {
+        let build = TestApp::build().settings(&settings).at(dir.path());
+        build.start_on(replicas.database(&[0, 1, 2]), ANY).await.expect("a server")
+    };
+    // One that does not poll meanwhile, beside one that revokes.
+    let seldom = SETTINGS.replace("lease_ms = 200, poll_ms = 50", "lease_ms = 60000, poll_ms = 30000");
+    let app = starts(seldom).await;
+    let store = format!(
+        "{SETTINGS}log_store = {{ dir = \"{}\", sequence = false }}\n",
+        dir.path().join("other").display()
+    );
+    let other = starts(store).await;
+    app.registry(AUTHORITY).registers(ISSUER).authorized("issue", "Degree").await;
+    let kept = async || app.anonymous().asks(ISSUER, "issue", "Degree").rest().await.line();
+    assert_eq!(kept().await, "200 yes ACTIVE");
+
+    other.registry(AUTHORITY).registers("did:web:one-more.example").await;
+    let replayed = async |epoch: i64| {
+        let row = replicas.admin(1).await.query_one("select max(epoch) from registry_epochs", &[]).await;
+        row.expect("its epoch").get::<_, i64>(0) >= epoch
+    };
+    let first = other.app.register.watched(id(&other)).expect("watched");
+    until(LATEST, "the standby has it", async || replayed(first).await).await;
+    replicas.pauses(1).await;
+    let revoked = sets(&other, "REVOKED").await.expect("revoked");
+    // As after a change of its own that was recorded before that one.
+    app.app.changed(id(&app), first).await.expect("caught up");
+    assert!(
+        app.app.register.watched(id(&app)).expect("watched") < revoked,
+        "the standby it asks first has less"
+    );
+    kept().await;
+    let resumed = replicas.admin(1).await;
+    resumed.batch_execute("select pg_wal_replay_resume()").await.expect("resumed");
+    until(LATEST, "the standby has all", async || replayed(revoked).await).await;
+    assert_eq!(kept().await, "200 no REVOKED");
 }

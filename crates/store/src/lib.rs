@@ -298,6 +298,11 @@ impl Store {
         }
     }
 
+    /// Of several nodes, the epoch that whatever is read from here on holds; nothing where one is all there is.
+    pub fn floor_known(&self, registry: RegistryId) -> Option<i64> {
+        if self.nodes.alone() { None } else { self.nodes.floor_known(registry).ok() }
+    }
+
     /// That the nodes of the database are copies of one another and enough of them answer.
     pub async fn check_nodes(&self) -> Result<(), Error> {
         if self.nodes.alone() { Ok(()) } else { self.nodes.check().await }

@@ -143,8 +143,12 @@ pub async fn catch_up(app: &App, registry: RegistryId, epoch: i64) -> Result<(),
 async fn read_changes(app: &App, registry: RegistryId, epoch: i64) -> Result<(), charter_store::Error> {
     let Some(known) = app.register.watched(registry) else { return Ok(()) };
     let near = epoch - known <= MANY;
+    // Before the changes are read, so that all up to there are among them. INVARIANT: of several nodes, the register is never
+    // ahead of what every read holds. The primary shows what others have not: an answer of theirs would pass for newer.
+    let floor = app.store.floor_known(registry);
     let changes = if near { Some(app.store.changes_since(registry, known).await?) } else { None };
-    let newest = changes.iter().flatten().map(|change| change.seq).max();
-    advance(app, registry, newest.map_or(epoch, |newest| newest.max(epoch)), changes);
+    let newest = || changes.iter().flatten().map(|change| change.seq).max();
+    let reached = floor.or_else(newest).map_or(epoch, |reached| reached.max(epoch));
+    advance(app, registry, reached, changes);
     Ok(())
 }
