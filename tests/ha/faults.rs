@@ -9,6 +9,7 @@ mod frozen;
 mod heavy;
 mod parted;
 mod process;
+mod reader;
 mod restore;
 mod rolling;
 mod table;

@@ -19,6 +19,7 @@ use serde_json::json;
 use tokio::{
     sync::{Mutex, mpsc},
     task::JoinSet,
+    time::Instant,
 };
 
 pub use self::{
@@ -47,6 +48,8 @@ const READERS: usize = 200;
 const CHECKPOINTS_EVERY: Duration = Duration::from_millis(250);
 /// How long what is under way is waited for in the end: longer than a client tries.
 const OVER_WITHIN: Duration = Duration::from_secs(90);
+/// In which all servers see what was there before the load: some leases.
+const KNOWN_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy)]
 pub struct Rates {
@@ -85,6 +88,7 @@ impl Load {
     pub async fn start(lab: &Lab, run: u32, rates: Rates) -> anyhow::Result<Self> {
         let endpoints = Arc::new(Endpoints::new(lab)?);
         let epoch = base(&endpoints, run).await?;
+        known(&endpoints, (lab.authority(), run), epoch).await?;
         let mut load = Self {
             recorder: Arc::new(Recorder::new()),
             endpoints,
@@ -233,4 +237,23 @@ async fn base(endpoints: &Endpoints, run: u32) -> anyhow::Result<i64> {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     anyhow::bail!("the entities to ask about cannot be registered")
+}
+
+/// Waits until every server answers as of that epoch: from then on the entities are known, whoever is asked.
+async fn known(endpoints: &Endpoints, (authority, run): (&str, u32), epoch: i64) -> anyhow::Result<()> {
+    let end = Instant::now() + KNOWN_WITHIN;
+    for server in 0..endpoints.len() {
+        loop {
+            let question = operation::question(authority, run, BASE - 1);
+            let sent = endpoints.post(server, operation::QUESTION, question, None, KNOWN_WITHIN).await;
+            if let Attempt::Answered(reply) = sent
+                && operation::answer(&reply).is_some_and(|said| said.epoch >= epoch)
+            {
+                break;
+            }
+            ensure!(Instant::now() < end, "{} does not know what was registered", endpoints.name(server));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    Ok(())
 }

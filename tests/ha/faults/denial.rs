@@ -15,38 +15,19 @@ use super::{Doing, Scene};
 use crate::{
     check::found::charterd,
     history,
-    lab::{Lab, Site},
+    lab::Site,
     load::{Attempt, DENIED, answer, question},
 };
 
 const DENIED_WITHIN: Duration = Duration::from_secs(5);
 const ASKED_WITHIN: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
-const OFFICERS: [&str; 2] = ["one", "two"];
 const REDIS: [Site; 2] = [Site::A, Site::B];
 
 /// The officers' keys.
 struct Officers(PathBuf);
 
 impl Officers {
-    /// Makes them in the laboratory's folder, and makes them known to all servers, where they are not.
-    async fn of(lab: &mut Lab) -> anyhow::Result<Self> {
-        let officers = Self(lab.dir().join("officers"));
-        if officers.0.exists() {
-            return Ok(officers);
-        }
-        fs::create_dir(&officers.0)?;
-        for name in OFFICERS {
-            let mut command = officers.command("key")?;
-            run(command.arg("--out").arg(officers.key(name))).await?;
-        }
-        for server in lab.servers() {
-            officers.appointed(lab, &server.name)?;
-            lab.restart_server(&server.name).await?;
-        }
-        Ok(officers)
-    }
-
     fn key(&self, name: &str) -> PathBuf {
         self.0.join(format!("{name}.json"))
     }
@@ -55,25 +36,6 @@ impl Officers {
         let mut command = Command::new(charterd()?);
         command.args(["emergency", what, "--kek"]).arg(self.0.join("kek"));
         Ok(command)
-    }
-
-    /// Puts the keys, a folder and the other servers into the configuration of a server.
-    fn appointed(&self, lab: &Lab, name: &str) -> anyhow::Result<()> {
-        let (path, dir) = (lab.config(name), self.0.join(name));
-        fs::create_dir(&dir)?;
-        let public = OFFICERS.map(|officer| format!("\"{}.pub\"", self.key(officer).display())).join(", ");
-        let others = lab.servers().into_iter().filter(|server| server.name != name);
-        let nodes: Vec<String> = others.map(|server| format!("\"https://{}\"", server.secure)).collect();
-        let nodes = nodes.join(", ");
-        let setting = format!(
-            "emergency = {{ officers = [{public}], dir = \"{}\", nodes = [{nodes}] }}\n",
-            dir.display()
-        );
-        let text = fs::read_to_string(&path)?;
-        let (before, after) =
-            text.split_once("[[listeners]]").context("a configuration without listeners")?;
-        fs::write(&path, format!("{before}{setting}[[listeners]]{after}"))?;
-        Ok(())
     }
 
     /// A denial, signed by both one after the other.
@@ -105,7 +67,7 @@ async fn run(command: &mut Command) -> anyhow::Result<()> {
 
 pub fn everything_dead(scene: &mut Scene) -> Doing<'_> {
     Box::pin(async move {
-        let officers = Officers::of(&mut scene.lab).await?;
+        let officers = Officers(scene.lab.officers());
         let entity = history::entity(scene.load.run, DENIED);
         let document = officers.signed(scene.lab.authority(), &entity).await?;
         stand_still(scene);

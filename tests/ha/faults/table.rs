@@ -1,6 +1,6 @@
 //! All faults in the order in which they are done: what leaves most behind comes last.
 
-use super::{Fault, around, denial, disk, frozen, heavy, parted, process, restore, rolling};
+use super::{Fault, around, denial, disk, frozen, heavy, parted, process, reader, restore, rolling};
 use crate::{
     load::{Rates, USUAL},
     report::Limits,
@@ -191,6 +191,15 @@ pub const FAULTS: &[Fault] = &[
         short: 1,
         all: 3,
         act: denial::everything_dead,
+    },
+    Fault {
+        id: "R18",
+        what: "a server frozen for 10 s, another's clock behind",
+        limits: OWN,
+        rates: USUAL,
+        short: 0,
+        all: 3,
+        act: reader::frozen,
     },
     Fault {
         id: "R27",

@@ -2,16 +2,17 @@
 
 use std::{
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail, ensure};
 use charter_server::demo::ask;
 use charter_store::migrate;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use super::{Lab, Site, node, process::done};
+use super::{Lab, Site, node, process::done, servers::built};
 use crate::check::found::connect;
 
 /// For one question to Patroni.
@@ -112,17 +113,17 @@ impl Lab {
         (!whole).then(|| format!("the nodes are {}", words.collect::<Vec<_>>().join(", ")))
     }
 
-    /// A planned change of the leader, by Patroni; returns when it has happened.
+    /// A planned change of the leader, as its operators ask for it; returns when it has happened.
     pub async fn switchover(&self, to: Option<Site>) -> anyhow::Result<()> {
         let leader = self.leader().await?;
-        let mut body = json!({ "leader": leader.to_string() });
+        ensure!(to != Some(leader), "site {leader} leads already");
+        let server = self.servers().into_iter().next().context("no server")?;
+        let mut command = Command::new(built()?);
+        command.args(["standby", "switchover", "--yes", "--config"]).arg(self.config(&server.name));
         if let Some(to) = to {
-            ensure!(to != leader, "site {to} leads already");
-            body["candidate"] = json!(to.to_string());
+            command.args(["--to", &to.to_string()]);
         }
-        let answer = ask::post(&self.rest(leader, "/switchover"), &body).await?;
-        let said = String::from_utf8_lossy(&answer.body).into_owned();
-        ensure!(answer.status == 200, "Patroni refused with {}: {said}", answer.status);
+        tokio::task::spawn_blocking(move || done(&mut command)).await??;
         self.wait_leader(Some(leader), Duration::from_secs(20)).await.map(drop)
     }
 

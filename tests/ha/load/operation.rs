@@ -19,7 +19,7 @@ use crate::history::{self, Entry, Op, Outcome, SECOND, Said};
 
 pub const RECORDS: &str = "/api/v1/import/records";
 const STATUS: &str = "/api/v1/import/status";
-const QUESTION: &str = "/authorization";
+pub const QUESTION: &str = "/authorization";
 
 /// How long a client waits for one answer, and how long it tries.
 const WRITE_WITHIN: Duration = Duration::from_secs(3);
