@@ -36,6 +36,7 @@ use crate::{
     outbox::{Lookup, Outbox},
     peer_keys::PeerKeys,
     tasks::outbox::Told,
+    telemetry::Decisions,
     tls::life::{self, Life},
     trail::notes::Notes,
     witness::Witnesses,
@@ -112,8 +113,7 @@ pub struct App {
     pub uses: Uses,
     /// SHA-256 of the tokens that may load records.
     pub bootstrap_tokens: HashSet<[u8; 32]>,
-    /// `charter_decisions_total`, by outcome, in the order of `Outcome`.
-    pub decisions: [metrics::Counter; 3],
+    pub decisions: Decisions,
     /// Seals page tokens; the same in every process that has the key-encryption key.
     pub page_secret: [u8; 32],
 }
@@ -239,8 +239,7 @@ impl App {
             erased,
             persons,
             page_secret,
-            decisions: ["yes", "no", "indeterminate"]
-                .map(|outcome| metrics::counter!("charter_decisions_total", "outcome" => outcome)),
+            decisions: Decisions::default(),
             config,
         }))
     }

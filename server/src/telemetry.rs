@@ -1,5 +1,6 @@
 //! Logs (structured), metrics for Prometheus, and traces. Identifiers of people never; identifiers asked about not by default.
 
+mod decisions;
 pub mod gauges;
 mod recorder;
 pub mod requests;
@@ -19,7 +20,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-pub use self::recorder::metrics;
+pub use self::{decisions::Decisions, recorder::metrics};
 use crate::config::Log;
 
 /// What is logged. The driver of PostgreSQL writes the values of each query at `debug`, identifiers that somebody asked

@@ -134,6 +134,9 @@ async fn health_says_what_holds_and_metrics_are_ours() {
         "charter_documents_earliest_expiry_timestamp_seconds",
         "charter_documents_renewal_late 0",
         "charter_build_info",
+        "charter_decisions_total{query=\"authorization\",decision=\"yes\",reason=\"ACTIVE\"}",
+        "charter_decisions_total{query=\"recognition\",decision=\"no\",reason=\"REVOKED\"} 0",
+        "charter_audit_checkpoint_timestamp_seconds{registry=",
     ] {
         assert!(metrics.text().contains(name), "{name} in {}", metrics.text());
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use charter_cache::{BootInstant, DEP_LEASE, Entry, Filled};
-use charter_domain::{AuthorityId, FailingLink, Outcome, Reason, Timestamp};
+use charter_domain::{AuthorityId, FailingLink, Kind, Outcome, Reason, Timestamp};
 use charter_federation::{
     Answer, Basis,
     answer::{Referral, UNHEARD},
@@ -103,15 +103,15 @@ impl std::ops::Deref for Reply {
 }
 
 impl Reply {
-    pub fn new(app: &App, entry: Arc<Entry<Kept>>, now: Timestamp) -> Self {
-        app.decisions[entry.value.reason.outcome() as usize].increment(1);
+    pub fn new(app: &App, kind: Kind, entry: Arc<Entry<Kept>>, now: Timestamp) -> Self {
+        app.decisions.count(kind, entry.value.reason);
         let evaluated_at = entry.time_at(now);
         let longest = evaluated_at.plus(max_age(app, &entry.value));
         Self { expires_at: entry.ends().min(longest), evaluated_at, entry, stale: None }
     }
     /// One that was last confirmed `age` ago. Nobody is to keep it.
-    pub fn stale(app: &App, entry: Arc<Entry<Kept>>, now: Timestamp, age: Duration) -> Self {
-        app.decisions[entry.value.reason.outcome() as usize].increment(1);
+    pub fn stale(app: &App, kind: Kind, entry: Arc<Entry<Kept>>, now: Timestamp, age: Duration) -> Self {
+        app.decisions.count(kind, entry.value.reason);
         let evaluated_at = now.minus(age).max(entry.evaluated_at);
         Self { entry, evaluated_at, expires_at: now, stale: Some(age) }
     }

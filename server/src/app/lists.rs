@@ -34,6 +34,15 @@ pub enum Format {
     RecognizedEntities,
 }
 
+impl Format {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Lote => "lote",
+            Self::RecognizedEntities => "recognized-entities",
+        }
+    }
+}
+
 /// A signed list, and the tag of its content.
 #[derive(Debug, Clone)]
 pub struct Signed {
@@ -170,6 +179,11 @@ async fn make(app: &App, registry: RegistryId, format: Format) -> Result<(), Err
     let signed = tokio::task::spawn_blocking(sign).await.map_err(|e| StoreError::Internal(e.to_string()))?;
     let signed = signed.map_err(StoreError::Internal)?;
     keep(Ok(signed));
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a float")]
+    let next = span.next.secs() as f64;
+    let (slug, list) = (tenant.registry.slug.clone(), format.name());
+    metrics::gauge!("charter_signed_list_next_update_timestamp_seconds", "registry" => slug, "list" => list)
+        .set(next);
     Ok(())
 }
 

@@ -124,7 +124,7 @@ impl Prepared {
 pub fn ready(app: &App, lookup: &Lookup<'_>, form: Form) -> Option<(Reply, Vec<u8>)> {
     let now = app.clock.now();
     let entry = app.answers.get_local(lookup, now).filter(|kept| !is_denied(app, lookup, &kept.value))?;
-    let reply = Reply::new(app, entry, now);
+    let reply = Reply::new(app, lookup.kind, entry, now);
     let text = reply.texts.ready(form)?.fill(&Moment::of(app, lookup.registry, &reply));
     Some((reply, text))
 }

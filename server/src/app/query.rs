@@ -101,11 +101,11 @@ async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
             && mode == Mode::CachedOnly
             && let Some(entry) = app.answers.get_local(&lookup, now)
         {
-            return Ok(Reply::new(app, entry, now));
+            return Ok(Reply::new(app, lookup.kind, entry, now));
         }
         // With a time, an epoch or conditions the answer is of this question alone.
         let found = find(app, request.clone(), sparing).await?;
-        return Ok(Reply::new(app, app.answers.entry(&lookup, found), now));
+        return Ok(Reply::new(app, lookup.kind, app.answers.entry(&lookup, found), now));
     }
     if sparing {
         // Apart from those who wait for one another: what is refused here is refused to nobody who signed in.
@@ -113,7 +113,7 @@ async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
             Some(kept) => kept,
             None => spared(app, &request, &lookup).await?,
         };
-        return Ok(Reply::new(app, entry, now));
+        return Ok(Reply::new(app, lookup.kind, entry, now));
     }
     let patience = stale::patience(app, max_staleness, request.budget.deadline);
     let found =
@@ -126,7 +126,7 @@ async fn answer_within(app: &App, asked: Asked) -> Result<Reply, Error> {
     if open && let Some(past) = stale::find(app, &lookup, max_staleness, now) {
         return Ok(past);
     }
-    found.map(|entry| Reply::new(app, entry, now))
+    found.map(|entry| Reply::new(app, lookup.kind, entry, now))
 }
 
 /// What is kept, or else looked up.

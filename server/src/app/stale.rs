@@ -30,7 +30,7 @@ pub fn find(app: &App, lookup: &Lookup<'_>, accepted: Duration, now: Timestamp) 
     let usable = is_told(&past) && past.is_within(accepted) && are_good(&past.entry.value.chain, now);
     usable.then(|| {
         metrics::counter!("charter_stale_answers_total").increment(1);
-        Reply::stale(app, past.entry, now, past.age)
+        Reply::stale(app, lookup.kind, past.entry, now, past.age)
     })
 }
 

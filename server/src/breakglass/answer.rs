@@ -138,7 +138,7 @@ async fn no(
     }
     let filled = filled(app, answer, BootInstant::now(), now);
     let entry = app.answers.entry(&lookup(registry, query), filled);
-    Ok(Reply::new(app, entry, now))
+    Ok(Reply::new(app, query.kind, entry, now))
 }
 
 /// Of another authority that was named this registry signs nothing (`charter_proof::verify_denial`).

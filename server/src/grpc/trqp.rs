@@ -64,7 +64,7 @@ impl Doorway {
         let now = self.app.clock.now();
         let kept = self.app.answers.get_local(&lookup, now);
         let entry = kept.filter(|kept| !is_denied(&self.app, &lookup, &kept.value))?;
-        let reply = Reply::new(&self.app, entry, now);
+        let reply = Reply::new(&self.app, kind, entry, now);
         query::trqp_error(&self.app, &reply).is_none().then_some(reply)
     }
 

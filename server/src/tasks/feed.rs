@@ -49,6 +49,8 @@ struct Below {
     subordinate: AuthorityId,
     /// As dependencies are named.
     path: Vec<String>,
+    /// Where it was when it was looked for.
+    endpoint: String,
 }
 
 /// A feed, where it comes from, and since when.
@@ -121,15 +123,16 @@ async fn wanted(app: &App) -> (BTreeMap<Vec<String>, Below>, HashSet<RegistryId>
         for delegation in view.delegations.iter().filter(followed) {
             let subordinate = delegation.subordinate.clone();
             let path = vec![tenant.registry.authority.to_string(), subordinate.to_string()];
-            wanted.insert(path.clone(), Below { registry, subordinate, path });
+            let endpoint = delegation.endpoint.clone();
+            wanted.insert(path.clone(), Below { registry, subordinate, path, endpoint });
         }
     }
     (wanted, unknown)
 }
 
-/// The ways to the subordinates whose feeds are followed.
-pub async fn followed(app: &App) -> Vec<Vec<String>> {
-    wanted(app).await.0.into_keys().collect()
+/// The ways to the subordinates whose feeds are followed, each with where it is asked.
+pub async fn followed(app: &App) -> Vec<(Vec<String>, String)> {
+    wanted(app).await.0.into_iter().map(|(path, below)| (path, below.endpoint)).collect()
 }
 
 /// Follows one subordinate, with pauses where that does not work.

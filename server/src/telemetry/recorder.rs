@@ -74,6 +74,22 @@ fn describe() {
             "charter_trail_unconfirmed",
             "Events that a receiver was told of and does not certainly have, by stream",
         ),
+        (
+            "charter_audit_checkpoint_timestamp_seconds",
+            "When the checkpoint was signed that everybody may see, by registry",
+        ),
+        (
+            "charter_key_not_after_timestamp_seconds",
+            "Until when a key of the registry signs, by its identifier",
+        ),
+        (
+            "charter_peer_sync_last_success_timestamp_seconds",
+            "When a subordinate last confirmed how far it is, by its host",
+        ),
+        (
+            "charter_signed_list_next_update_timestamp_seconds",
+            "Until when the list that was made last may be used, by registry and format",
+        ),
         ("charter_trail_failing", "1 while a receiver cannot be told of events, by stream"),
         ("charter_reload_refused", "1 after a configuration that could not be loaded anew"),
     ] {
@@ -83,7 +99,10 @@ fn describe() {
         "charter_reloads_total",
         "Times that the configuration was to be loaded anew, by outcome"
     );
-    metrics::describe_counter!("charter_decisions_total", "Decisions given, by outcome");
+    metrics::describe_counter!(
+        "charter_decisions_total",
+        "Decisions given, by kind of question, decision and reason"
+    );
     metrics::describe_histogram!(
         "charter_decision_duration_seconds",
         "Time to come to a decision that was not kept, other registries included"
