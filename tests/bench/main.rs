@@ -21,6 +21,7 @@ mod rounds;
 mod site;
 mod sizing;
 mod tools;
+mod watched;
 
 use std::{fs::File, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -51,6 +52,9 @@ struct Args {
     /// The figures about other standards' interfaces alone.
     #[arg(long)]
     facades: bool,
+    /// The hot path alone, with traces, the trail, logs and metrics as a site has them.
+    #[arg(long)]
+    watched: bool,
     /// Reading a history of 1,000,000 events alone.
     #[arg(long)]
     history: bool,
@@ -166,11 +170,13 @@ async fn measure(site: &Site, pace: Pace, args: &Args, samples: &mut Samples) ->
             field.latency_round(samples).await?;
         } else if args.facades {
             facades::alone(&field, samples).await?;
+        } else if args.watched {
+            watched::round(&field, samples).await?;
         } else {
             field.round(samples).await?;
         }
     }
-    if args.latency || args.facades {
+    if args.latency || args.facades || args.watched {
         return Ok(());
     }
     memory::run(site, pace, samples).await?;

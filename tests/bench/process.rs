@@ -51,8 +51,21 @@ impl Process {
         ready: Option<&str>,
         log: &Path,
     ) -> anyhow::Result<Self> {
+        Self::start_with(name, args, address, ready, (log, &[])).await
+    }
+
+    /// The same with variables of its own.
+    pub async fn start_with(
+        name: &str,
+        args: &[&str],
+        address: SocketAddr,
+        ready: Option<&str>,
+        (log, variables): (&Path, &[(&str, String)]),
+    ) -> anyhow::Result<Self> {
+        let ours = |name: &str| name.starts_with("CHARTER_") || name.starts_with("OTEL_");
         let mut command = Command::new(binary(name)?);
-        command.args(args).env_clear().envs(std::env::vars().filter(|(k, _)| !k.starts_with("CHARTER_")));
+        command.args(args).env_clear().envs(std::env::vars().filter(|(k, _)| !ours(k)));
+        command.envs(variables.iter().map(|(name, value)| (*name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(fs::File::create(log)?);
         let started = Instant::now();
         let child = command.kill_on_drop(true).spawn()?;

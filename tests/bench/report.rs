@@ -113,6 +113,14 @@ fn rows(s: &Samples) -> Vec<Row> {
         ("rest_rps_ratio", "cached, REST, against bare axum: requests/s", "%", AtLeast(0.7), rate("rest")),
         ("rest_cpu_ratio", "  CPU per request", "%", AtLeast(0.7), cpu("rest")),
         (
+            "watched_rps_ratio",
+            "  with traces, trail, logs and metrics on: requests/s",
+            "%",
+            AtLeast(0.7),
+            rate("watched"),
+        ),
+        ("watched_cpu_ratio", "    CPU per request", "%", AtLeast(0.7), cpu("watched")),
+        (
             "h2load_rps_ratio",
             "cached, gRPC, against bare tonic, h2load 4 x 32: requests/s",
             "%",

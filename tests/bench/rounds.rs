@@ -11,6 +11,7 @@ use crate::{
     report::Samples,
     site::{Registry, Server, Site},
     tools::{Done, Tools},
+    watched,
 };
 
 pub const EU: &str = "did:web:eu-trust.example";
@@ -40,7 +41,7 @@ pub struct Field<'a> {
     pub near: Arc<Vec<Question>>,
     pub remote: Arc<Vec<Question>>,
     /// A few with a yes: what the limits answer too.
-    sample: Arc<Vec<Question>>,
+    pub sample: Arc<Vec<Question>>,
     pub plain: PathBuf,
     pub plain_near: PathBuf,
     pub plain_remote: PathBuf,
@@ -113,6 +114,7 @@ impl<'a> Field<'a> {
         self.latency(&charter, samples).await?;
         self.hot_read(&charter, samples).await?;
         charter.stop().await;
+        watched::round(self, samples).await?;
         federated::round(self, samples).await
     }
 

@@ -133,7 +133,8 @@ impl Site {
 
     /// Writes a server's configuration anew.
     pub fn configure(&self, server: &Server, settings: &str) -> anyhow::Result<()> {
-        let text = format!("{settings}{}", self.config(server)?);
+        let quiet = if settings.contains("log = ") { "" } else { "log = { filter = \"warn\" }\n" };
+        let text = format!("{quiet}{settings}{}", self.config(server)?);
         Ok(fs::write(self.config_file(server), text)?)
     }
 
@@ -147,7 +148,7 @@ impl Site {
         let (dir, sequence) = (dir.display(), server.sequence);
         let mut text = format!(
             "[database]\nurl = \"{url}\"\n[keys]\nkek_file = \"{dir}/kek\"\n[bootstrap]\ntoken_file = \"{dir}/token\"\n\
-             [log_store]\ndir = \"{dir}/transparency\"\nsequence = {sequence}\n[log]\nfilter = \"warn\"\n[limits]\nper_address_rps = 1000000\nper_address_burst = 1000000\n\
+             [log_store]\ndir = \"{dir}/transparency\"\nsequence = {sequence}\n[limits]\nper_address_rps = 1000000\nper_address_burst = 1000000\n\
              global_rps = 1000000\n{}\n",
             server.limits
         );
@@ -174,11 +175,16 @@ impl Site {
     }
 
     pub async fn serve(&self, server: &Server) -> anyhow::Result<Process> {
-        let dir = self.dir.join(server.name);
+        self.serve_with(server, &[]).await
+    }
+
+    /// The same with variables of its own.
+    pub async fn serve_with(&self, server: &Server, variables: &[(&str, String)]) -> anyhow::Result<Process> {
+        let log = self.dir.join(server.name).join("log.json");
         let config = self.config_file(server);
         let config = config.to_str().context("a path that is not UTF-8")?;
         let args = ["serve", "--with-parent", "--config", config];
-        Process::start("charterd", &args, server.address, Some("/readyz"), &dir.join("log.json")).await
+        Process::start_with("charterd", &args, server.address, Some("/readyz"), (&log, variables)).await
     }
 
     /// A limit: a bare server with no configuration.
