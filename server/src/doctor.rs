@@ -3,6 +3,7 @@
 mod backup;
 pub mod explain;
 mod log;
+mod peers;
 mod registries;
 mod site;
 
@@ -47,7 +48,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(databases(config).await);
     findings.extend([site::certificates(config), site::room(config)]);
     findings.extend(site::redis(config).await);
-    findings.extend(registries::peers(config).await);
+    findings.extend(peers::above(config).await);
     let mut add = |check, result: Result<(), String>| {
         findings.push(Finding::new(check, result.err(), None));
     };
@@ -107,6 +108,7 @@ async fn databases(config: &Config) -> Vec<Finding> {
             let mut all = vec![found, site::archive(&store).await, registries::clock(&store).await];
             all.extend(registries::keys(&store, config).await);
             all.extend(log::logs(&store, config).await);
+            all.extend(peers::below(&store, config).await);
             all
         }
         Err(error) => {

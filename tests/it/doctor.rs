@@ -1,5 +1,6 @@
 //! What `charterd doctor` says of a site on which something is wrong: which check, and what to do.
 
+use charter_proto::charter::registry::v1 as pb;
 use charter_server::{Config, doctor};
 use charter_tests::{AUTHORITY, TestApp, app::Build, pki::Pki, program::free_address};
 
@@ -73,8 +74,29 @@ async fn what_is_wrong_is_named_with_what_to_do() {
     let mut away = config(&app, "");
     away.registries[0].superior_endpoint = Some(format!("http://{}", free_address()));
     finds(&away, "peer", false, "ok, but http://127.0.0.1:").await;
+    // Somebody is there, and is not who it should be.
+    away.registries[0].superior_endpoint = Some(format!("https://{}", pki.tunnel(app.address).await));
+    finds(&away, "peer", false, "its TLS connection cannot be trusted").await;
 
     let mut gone = config(&app, "");
     gone.database.url = gone.database.url.replace("dbname=", "dbname=none_");
     finds(&gone, "database", true, "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subordinate_that_is_away_is_named() {
+    let app = build().under("did:web:below.example", AUTHORITY).start().await;
+    let (superior, below) = (app.registry(AUTHORITY), app.registry("did:web:below.example"));
+    superior.delegates(&below, &["*"]).await;
+    let well = said(&config(&app, "")).await;
+    assert!(well.iter().any(|(of, _, text)| *of == "subordinate" && text == "ok"), "{well:?}");
+    let nobody = format!("http://{}", free_address());
+    let away = pb::PutDelegationRequest {
+        subordinate_id: "did:web:away.example".to_owned(),
+        entity_identifier: "https://away.example".to_owned(),
+        endpoint: nobody.clone(),
+        ..superior.delegation(&below, &["*"])
+    };
+    superior.client().put_delegation(superior.signed(away)).await.expect("delegated");
+    finds(&config(&app, ""), "subordinate", false, &format!("ok, but {nobody}")).await;
 }

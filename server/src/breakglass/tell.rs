@@ -21,13 +21,22 @@ use crate::{
 
 /// Where denials are posted, after the base URL of a server.
 pub const PATH: &str = "/api/v1/emergency-denials";
-/// A server that does not answer is tried again each second for a minute, then twice a minute until the denial is over.
+/// A server that does not answer is tried again each second for a minute, then twice a minute until the denial is over. One
+/// that takes none such is asked twice a minute: it may learn of those who signed it.
 const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(30);
 const TRIES: u32 = 60;
 /// Told at the same time.
 const AT_ONCE: usize = 16;
 const BOUNDS: Bounds = Bounds { deadline: Duration::from_secs(2), max_answer: 16 * 1024, idle: 1 };
+
+/// What a server has made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Went {
+    Taken,
+    Refused,
+    Nowhere,
+}
 
 /// How passing it on to one server stands.
 #[derive(Debug, Clone, Copy)]
@@ -80,29 +89,28 @@ impl Ways {
         }
         let telling = due.into_iter().map(|(held, url, client)| async move {
             let (to, body) = (format!("{url}{PATH}"), held.denial.to_bytes().to_vec());
-            let taken = match client.post(&to, "application/json", body).await {
-                Ok((status, _)) if status.is_success() => true,
-                // It has said that it takes no such denial, or none at all: asking again changes nothing.
-                Ok((status, _)) if is_final(status) => {
+            let went = match client.post(&to, "application/json", body).await {
+                Ok((status, _)) if status.is_success() => Went::Taken,
+                Ok((status, _)) if is_refusal(status) => {
                     tracing::warn!(server = %url, %status, "a denial was passed on and not taken");
-                    true
+                    Went::Refused
                 }
                 Ok((status, _)) => {
                     tracing::debug!(server = %url, %status, "a denial could not be passed on");
-                    false
+                    Went::Nowhere
                 }
                 Err(error) => {
                     tracing::debug!(server = %url, %error, "a denial could not be passed on");
-                    false
+                    Went::Nowhere
                 }
             };
-            held.was_told(url, taken);
+            held.was_told(url, went);
         });
         stream::iter(telling).buffer_unordered(AT_ONCE).for_each(|()| std::future::ready(())).await;
     }
 }
 
-fn is_final(status: StatusCode) -> bool {
+fn is_refusal(status: StatusCode) -> bool {
     status.is_client_error()
         && status != StatusCode::TOO_MANY_REQUESTS
         && status != StatusCode::REQUEST_TIMEOUT
@@ -129,11 +137,11 @@ impl Held {
         told.get(url).is_none_or(|told| !told.done && told.next <= Instant::now())
     }
 
-    fn was_told(&self, url: String, done: bool) {
+    fn was_told(&self, url: String, went: Went) {
         let mut all = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = all.entry(url).or_insert(Told { done, tries: 0, next: Instant::now() });
+        let told = all.entry(url).or_insert(Told { done: false, tries: 0, next: Instant::now() });
         told.tries = told.tries.saturating_add(1);
-        let pause = if told.tries < TRIES { SOON } else { LATER };
-        (told.done, told.next) = (done, Instant::now() + pause);
+        let pause = if went == Went::Nowhere && told.tries < TRIES { SOON } else { LATER };
+        (told.done, told.next) = (went == Went::Taken, Instant::now() + pause);
     }
 }

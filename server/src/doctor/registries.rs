@@ -1,17 +1,13 @@
-//! What the registries need to be served and believed: the time, their keys, who is above them, their witnesses.
+//! What the registries need to be served and believed: the time, and their keys.
 
 use std::{collections::HashMap, time::Duration};
 
 use charter_domain::{AuthorityId, key::KeyState, time::Clock as _};
 use charter_store::{Error, Store};
-use http::Uri;
-use tokio::{net::TcpStream, time::timeout};
 
 use super::Finding;
 use crate::{Config, clock::WallClock};
 
-/// In which another server takes a connection.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// Two clocks that are further apart are told of, long before a server stops for it.
 const APART: Duration = Duration::from_secs(2);
 
@@ -65,29 +61,4 @@ pub async fn keys(store: &Store, config: &Config) -> Vec<Finding> {
         findings.push(Finding::new("keys", none, some));
     }
     findings
-}
-
-/// That superiors and witnesses take connections. Without them answers go on: chains are not renewed, and nothing is published.
-pub async fn peers(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for registry in &config.registries {
-        let superiors = registry.superior_endpoint.iter().chain(&registry.superior_sites).cloned();
-        let witnesses = registry.log.witnesses.iter().map(|witness| witness.url.clone());
-        for url in superiors.chain(witnesses) {
-            let away = reach(&url).await.err().map(|why| format!("{url}: {why}"));
-            findings.push(Finding::new("peer", None, away));
-        }
-    }
-    findings
-}
-
-async fn reach(url: &str) -> Result<(), String> {
-    let uri: Uri = url.parse().map_err(|_| "no URL".to_owned())?;
-    let host = uri.host().ok_or("no host")?.trim_matches(['[', ']']).to_owned();
-    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
-    match timeout(PATIENCE, TcpStream::connect((host, port))).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("does not answer within 2 s".to_owned()),
-    }
 }
