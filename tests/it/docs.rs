@@ -1,8 +1,14 @@
-//! Documents that must agree with the code: the error and reason tables, the schemas' examples.
+//! Documents that must agree with the code: the error and reason tables, the schemas' examples, the commands they name.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use charter_domain::Reason;
 use charter_server::error::Code;
-use charter_tests::program::root;
+use charter_tests::program::{built, root};
 use serde_json::Value;
 
 fn read(path: &str) -> String {
@@ -62,4 +68,61 @@ fn every_schema_accepts_its_example_and_refuses_an_empty_object() {
         assert!(!validator.is_valid(&serde_json::json!({})), "{name} accepts anything");
     }
     assert!(checked >= 9, "only {checked} examples were found");
+}
+
+/// The commands between single backticks of a page: ours, up to where a person fills something in or pipes on.
+fn commands(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let spans = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let ours = spans.filter(|span| span.starts_with("charter ") || span.starts_with("charterd "));
+    ours.map(|span| {
+        let words = span.split(['|', '[', '…', '>']).next().unwrap_or_default().split_whitespace();
+        words.take_while(|word| *word != "..." && !word.starts_with('<')).collect()
+    })
+}
+
+/// What a person writes in place of such a word.
+fn filled(word: &str) -> String {
+    match word {
+        "DID" => "did:web:registry.example".to_owned(),
+        "SEQ" => "1".to_owned(),
+        "SHELL" => "bash".to_owned(),
+        "THUMBPRINT" => "A".repeat(43),
+        "OLD" | "NEW" => "0".repeat(64),
+        word => word.to_owned(),
+    }
+}
+
+fn pages(dir: &Path) -> Vec<PathBuf> {
+    let found = std::fs::read_dir(dir).expect("a folder").flatten().map(|entry| entry.path());
+    let (folders, files): (Vec<_>, Vec<_>) = found.partition(|path| path.is_dir());
+    let texts = files.into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "md"));
+    texts.chain(folders.iter().flat_map(|folder| pages(folder))).collect()
+}
+
+#[test]
+fn what_pages_say_to_run_the_programs_know() {
+    let mut all: Vec<PathBuf> = pages(&root().join("docs"));
+    all.push(root().join("README.md"));
+    let (mut faults, mut asked) = (Vec::new(), BTreeSet::new());
+    for page in all {
+        let text = std::fs::read_to_string(&page).expect("a page");
+        for words in commands(&text) {
+            let said = words.join(" ");
+            if !asked.insert(said.clone()) {
+                continue;
+            }
+            let (program, arguments) = words.split_first().expect("a program");
+            let arguments = arguments.iter().map(|word| filled(word));
+            let output =
+                Command::new(built(program)).args(arguments).arg("--help").output().expect("it runs");
+            let said_of_it = String::from_utf8_lossy(&output.stderr).into_owned();
+            // An option alone is named without its value.
+            if !output.status.success() && !said_of_it.contains("a value is required for") {
+                let why = said_of_it.lines().next().unwrap_or_default();
+                faults.push(format!("{}: `{said}`: {why}", page.display()));
+            }
+        }
+    }
+    assert!(asked.len() > 60, "{} commands", asked.len());
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

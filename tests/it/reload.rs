@@ -1,4 +1,5 @@
-//! Another configuration while a server runs: its certificate, its limits, what it logs; and one that cannot be used.
+//! Another configuration while a server runs: its certificate, its limits, its superiors, what it logs; and one that cannot be
+//! used.
 
 use std::{
     net::SocketAddr,
@@ -13,6 +14,7 @@ use charter_tests::{
     program::{Served, free_address},
 };
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use crate::kept::until;
 
@@ -59,7 +61,11 @@ async fn another_certificate_and_other_limits_come_without_a_request_that_fails_
         served.signal(Signal::HUP);
         until(LATEST, "the second certificate", async || second.connect(encrypted, None, "h2").await.is_ok())
             .await;
-        assert!(first.connect(encrypted, None, "h2").await.is_err(), "the first is shown no more");
+        // Both take connections for as long as it takes the first server to stop.
+        until(LATEST, "the first is shown no more", async || {
+            first.connect(encrypted, None, "h2").await.is_err()
+        })
+        .await;
         let enough = asked.load(Ordering::SeqCst) + 50;
         until(LATEST, "the other server answers", async || asked.load(Ordering::SeqCst) > enough).await;
         over.store(true, Ordering::SeqCst);
@@ -87,4 +93,63 @@ async fn another_certificate_and_other_limits_come_without_a_request_that_fails_
     // Each time over another connection: one that waits for its next request is closed.
     let limited = async || Rest::new(served.address).get("/api/v1/registry").await.status == 429;
     until(LATEST, "the limit holds", limited).await;
+}
+
+/// The superiors that the entity configuration names.
+async fn superiors(served: &Served) -> Value {
+    let reply = Rest::new(served.address).get("/.well-known/openid-federation").await;
+    let payload = charter_signing::jws::peek(&reply.text()).expect("a JWS");
+    serde_json::from_slice::<Value>(&payload).expect("JSON")["authority_hints"].take()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn superiors_and_what_is_logged_change_when_it_is_told() {
+    let (database, dir) = (Database::create().await, tempfile::tempdir().expect("a directory"));
+    let toml = |address| TestApp::build().registry(AUTHORITY).toml(&database, dir.path(), address);
+    let served = Served::start(dir.path(), toml).await;
+    assert_eq!(superiors(&served).await, Value::Null);
+    let answered = || served.log().lines().filter(|line| line.contains("answered")).count();
+    assert_eq!(answered(), 0, "requests are told of at debug");
+
+    let before = std::fs::read_to_string(served.file()).expect("its configuration");
+    let after = before
+        .replace("filter = \"warn\"", "filter = \"warn,charter::access=debug\"")
+        .replace("superiors = []", "superiors = [\"https://trust.example\"]");
+    assert!(after.contains("trust.example") && after.contains("charter::access"));
+    std::fs::write(served.file(), after).expect("written");
+    served.signal(Signal::HUP);
+    until(LATEST, "the superior is named", async || {
+        superiors(&served).await == json!(["https://trust.example"])
+    })
+    .await;
+    until(LATEST, "requests are told of", async || {
+        Rest::new(served.address).get("/api/v1/registry").await;
+        answered() > 0
+    })
+    .await;
+
+    std::fs::write(served.file(), before).expect("written");
+    served.signal(Signal::HUP);
+    until(LATEST, "nobody is named", async || superiors(&served).await == Value::Null).await;
+    let so_far = answered();
+    assert_eq!(Rest::new(served.address).get("/api/v1/registry").await.status, 200);
+    assert_eq!(answered(), so_far, "requests are told of no more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_is_shown_though_nobody_says_so() {
+    let (first, second, encrypted) = (Pki::new(), Pki::new(), free_address());
+    let (database, dir) = (Database::create().await, tempfile::tempdir().expect("a directory"));
+    let toml = |address| {
+        let build = TestApp::build().registry(AUTHORITY).listener(&listener(&first, encrypted));
+        build.toml(&database, dir.path(), address)
+    };
+    let served = Served::start(dir.path(), toml).await;
+    first.connect(encrypted, None, "h2").await.expect("the first certificate");
+    for file in ["server.pem", "server.key"] {
+        std::fs::copy(second.file(file), first.file(file)).expect("copied");
+    }
+    until(LATEST, "the second certificate", async || second.connect(encrypted, None, "h2").await.is_ok())
+        .await;
+    assert!(shows(&served, "charter_reload_refused 0").await);
 }

@@ -70,9 +70,10 @@ impl Served {
         let free = free_address();
         let file = dir.join(format!("charter-{}.toml", free.port()));
         std::fs::write(&file, toml(free)).expect("written");
+        let log = std::fs::File::create(file.with_extension("log")).expect("a log");
         let mut command = Command::new(built("charterd"));
         command.env_remove(CLUSTER).env_remove(REDIS).env_remove("CHARTER_SHARED").kill_on_drop(true);
-        command.envs(variables.iter().copied());
+        command.envs(variables.iter().copied()).stderr(log);
         let command = command.args(["serve", "--config"]).arg(&file);
         let served = Self { address: free, child: command.spawn().expect("charterd runs"), file };
         let rest = Rest::new(free);
@@ -88,6 +89,11 @@ impl Served {
         format!("http://{}", self.address)
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.file.with_extension("log")).expect("its log")
+    }
+
     /// Where its configuration is.
     pub fn file(&self) -> &Path {
         &self.file
@@ -100,5 +106,14 @@ impl Served {
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
         kill_process(pid.expect("a process"), signal).expect("signalled");
+    }
+}
+
+/// A test that fails shows what the server said.
+impl Drop for Served {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", std::fs::read_to_string(self.file.with_extension("log")).unwrap_or_default());
+        }
     }
 }
